@@ -1,0 +1,283 @@
+import * as f from "./field.ts";
+
+/** Every kind of row there is, and the class of every field in it. Closed: what is not here cannot be recorded.
+ *
+ *  `fields` are in the body, in plain strings and numbers. `content` names the sealed parts that a row of this kind may have: each
+ *  is in the body as a salted commitment only. A kind with `outcomes` is an *intent*: it takes effect outside the log, is recorded before
+ *  that, and ends in exactly one of them (or in `action.failed`, or at the next start in `action.interrupted`). */
+interface KindSpec {
+  readonly fields: Readonly<Record<string, { readonly bound: number; readonly admits: (value: unknown) => boolean }>>;
+  readonly content?: readonly string[];
+  readonly outcomes?: readonly string[];
+}
+
+/** By whom, and by which of their ways: the terminal and the page act as the owner of the operating-system account. */
+const BY = { by: f.id, via: f.name } as const;
+const TURN = { turn: f.id, session: f.id } as const;
+/** What was in force: the commitments of the newest `policy.loaded` and `agent.configured`. */
+const UNDER = { policy: f.digest, settings: f.digest } as const;
+const PROTECTOR = f.oneOf("none", "keychain", "passphrase");
+
+export const KINDS = {
+  // The log itself
+  "log.opened": { fields: { origin: f.vkey, vkey: f.vkey, format: f.count, protector: PROTECTOR, anchors: f.count } },
+  "log.checkpointed": { fields: { reason: f.oneOf("start", "stop", "rows", "time", "demand", "rotation") } },
+  "key.rotated": { fields: { epoch: f.count, vkey: f.vkey, protector: PROTECTOR } },
+  "clock.changed": { fields: { real: f.time, reason: f.oneOf("backwards", "jump") } },
+  "finding.raised": { fields: { code: f.version, at: f.orNull(f.seq) } },
+  "finding.acknowledged": { fields: { code: f.version, ...BY }, content: ["reason"] },
+  "action.failed": { fields: {}, content: ["error"] },
+  "action.interrupted": { fields: {} },
+  "database.migrated": { fields: { database: f.oneOf("audit", "vault", "state"), from: f.count, to: f.count } },
+
+  // The daemon and what was in force
+  "daemon.starting": { fields: { version: f.version, build: f.version } },
+  "daemon.started": {
+    fields: {
+      version: f.version,
+      commit: f.version,
+      executable: f.digest,
+      system: f.version,
+      confinement: f.version,
+      vault: PROTECTOR,
+    },
+  },
+  "daemon.stopped": { fields: { reason: f.oneOf("command", "signal", "failure") } },
+  "sandbox.probed": { fields: { state: f.oneOf("works", "missing", "forbidden", "broken") }, content: ["detail"] },
+  "config.loaded": { fields: { digest: f.digest }, content: ["text"] },
+  "config.refused": { fields: {}, content: ["error"] },
+  "policy.loaded": { fields: { digest: f.digest }, content: ["text"] },
+  "agent.configured": {
+    fields: { agent: f.name, digest: f.digest, provider: f.name, model: f.model },
+    content: ["settings"],
+  },
+  "channel.enabled": { fields: { channel: f.name, ...BY } },
+  "channel.disabled": { fields: { channel: f.name, ...BY } },
+  "process.started": {
+    fields: { process: f.id, role: f.name, subject: f.orNull(f.name) },
+    outcomes: ["process.ready", "process.unready"],
+  },
+  "process.ready": { fields: { build: f.version } },
+  "process.unready": { fields: { reason: f.oneOf("exit", "timeout", "build", "protocol", "stopped") } },
+  "process.ended": {
+    fields: {
+      process: f.id,
+      reason: f.oneOf("exit", "signal", "malformed", "oversized", "deep", "flood", "protocol", "stopped", "timeout"),
+      status: f.orNull(f.count),
+    },
+    content: ["detail"],
+  },
+
+  // Keys and credentials
+  "vault.changing": {
+    fields: {
+      change: f.oneOf("add", "remove", "protect", "content-key", "log-key", "account"),
+      scope: f.scope,
+      from: f.count,
+      fromRoot: f.digest,
+      to: f.count,
+      toRoot: f.digest,
+    },
+    outcomes: ["vault.changed", "vault.change.abandoned"],
+  },
+  "vault.changed": { fields: {} },
+  "vault.change.abandoned": { fields: {} },
+  "vault.opened": { fields: { protector: PROTECTOR, generation: f.count } },
+  "vault.protected": { fields: { protector: PROTECTOR, ...BY } },
+  "vault.refused": { fields: { reason: f.oneOf("passphrase", "keychain", "rollback") } },
+  "credential.added": {
+    fields: { scope: f.scope, version: f.count, checked: f.oneOf("yes", "no"), ...BY },
+    content: ["account"],
+  },
+  "credential.removed": { fields: { scope: f.scope, ...BY } },
+  "credential.checked": {
+    fields: { scope: f.scope, result: f.oneOf("good", "refused", "unreachable") },
+    content: ["account"],
+  },
+  "secret.used": { fields: { scope: f.scope, version: f.count, process: f.id }, outcomes: ["secret.handed"] },
+  "secret.handed": { fields: {} },
+
+  // People
+  "person.added": { fields: { principal: f.id, role: f.oneOf("user", "approver", "owner"), ...BY }, content: ["name"] },
+  "person.revoked": { fields: { principal: f.id, ...BY } },
+  "identity.linked": { fields: { principal: f.id, channel: f.name }, content: ["sender", "name"] },
+  "pair.requested": { fields: { pairing: f.id, channel: f.name }, content: ["code", "sender", "name"] },
+  "pair.invited": { fields: { pairing: f.id, channel: f.name, until: f.time, ...BY }, content: ["code"] },
+  "pair.approved": { fields: { pairing: f.id, principal: f.id, role: f.oneOf("user", "approver", "owner"), ...BY } },
+  "grant.given": {
+    fields: {
+      grant: f.id,
+      key: f.actionKey,
+      agent: f.name,
+      principal: f.id,
+      channel: f.name,
+      session: f.orNull(f.id),
+      until: f.time,
+      uses: f.orNull(f.count),
+      ...BY,
+    },
+  },
+  "grant.revoked": { fields: { grant: f.id, ...BY } },
+  "message.refused": {
+    fields: {
+      channel: f.name,
+      reason: f.oneOf("stranger", "foreign-press", "not-ready", "bad-frame", "too-large"),
+      times: f.count,
+      since: f.time,
+    },
+    content: ["sender"],
+  },
+  "refused.flood": { fields: { channel: f.name, times: f.count, since: f.time } },
+  "web.link.made": { fields: { via: f.name } },
+  "web.login": { fields: { web: f.id } },
+  "web.login.refused": { fields: { reason: f.oneOf("bad-token", "locked"), times: f.count, since: f.time } },
+  "web.session.ended": { fields: { web: f.id, reason: f.oneOf("logout", "idle", "age", "ended", "restart") } },
+
+  // Conversations
+  "conversation.opened": {
+    fields: { conversation: f.id, channel: f.name, talk: f.oneOf("direct", "group") },
+    content: ["place"],
+  },
+  "session.opened": { fields: { session: f.id, conversation: f.id, channel: f.name, agent: f.name } },
+  "session.closed": { fields: { session: f.id, reason: f.oneOf("new", "idle") } },
+  "message.received": {
+    fields: { message: f.id, session: f.id, conversation: f.id, channel: f.name, principal: f.id },
+    content: ["text", "platform"],
+  },
+  "message.sent": {
+    fields: {
+      message: f.id,
+      session: f.orNull(f.id),
+      conversation: f.id,
+      channel: f.name,
+      purpose: f.oneOf("reply", "card", "notice", "pairing", "answer", "edit"),
+    },
+    content: ["text"],
+    outcomes: ["message.delivered", "message.failed"],
+  },
+  "message.delivered": { fields: { parts: f.count, bytes: f.count }, content: ["text", "platform"] },
+  "message.failed": {
+    fields: {
+      reason: f.oneOf("refused", "rate-limited", "unreachable", "too-large", "unknown", "died", "stopped"),
+      parts: f.count,
+    },
+    content: ["text", "platform", "error"],
+  },
+
+  // Turns
+  "turn.started": { fields: { ...TURN, agent: f.name, principal: f.id, message: f.id, ...UNDER } },
+  "turn.ended": {
+    fields: {
+      ...TURN,
+      reason: f.oneOf("done", "stopped", "rounds", "time", "budget", "failed", "died", "denied", "interrupted"),
+      rounds: f.count,
+    },
+  },
+  "turn.stopped": { fields: { ...TURN, ...BY } },
+  "model.called": {
+    fields: { ...TURN, agent: f.name, principal: f.id, provider: f.name, model: f.model, ...UNDER },
+    content: ["request", "sources"],
+    outcomes: ["model.answered"],
+  },
+  "model.answered": {
+    fields: {
+      model: f.model,
+      inputTokens: f.count,
+      outputTokens: f.count,
+      microDollars: f.orNull(f.count),
+      stop: f.oneOf("stop", "tool-calls", "length", "content-filter", "other"),
+    },
+    content: ["answer"],
+  },
+  "tool.called": {
+    fields: {
+      ...TURN,
+      call: f.id,
+      agent: f.name,
+      principal: f.id,
+      tool: f.tool,
+      key: f.actionKey,
+      tier: f.count,
+      authority: f.oneOf("free", "grant", "approval"),
+      /** The row of the grant or of the approval's decision. */
+      rests: f.orNull(f.seq),
+      ...UNDER,
+    },
+    content: ["action"],
+    outcomes: ["tool.finished"],
+  },
+  "tool.finished": {
+    fields: { outcome: f.oneOf("done", "failed", "stopped", "limit"), status: f.orNull(f.count) },
+    content: ["result"],
+  },
+  "tool.refused": {
+    fields: {
+      ...TURN,
+      call: f.id,
+      agent: f.name,
+      principal: f.id,
+      tool: f.orNull(f.tool),
+      key: f.orNull(f.actionKey),
+      reason: f.oneOf(
+        "unknown-tool",
+        "bad-arguments",
+        "policy",
+        "denied",
+        "expired",
+        "no-sandbox",
+        "changed",
+        "again",
+        "stopped",
+        "log",
+      ),
+      ...UNDER,
+    },
+    content: ["action", "why"],
+  },
+  "approval.requested": {
+    fields: {
+      approval: f.id,
+      ...TURN,
+      agent: f.name,
+      principal: f.id,
+      key: f.actionKey,
+      tier: f.count,
+      expires: f.time,
+    },
+    content: ["action", "card"],
+  },
+  "approval.decided": {
+    fields: {
+      approval: f.id,
+      decision: f.oneOf("approved", "denied", "expired", "withdrawn"),
+      scope: f.oneOf("once", "session", "always"),
+      by: f.orNull(f.id),
+      via: f.orNull(f.name),
+    },
+    content: ["reason"],
+  },
+} as const satisfies Record<string, KindSpec>;
+
+type Kinds = typeof KINDS;
+export type Kind = keyof Kinds;
+
+type FieldsOf<K extends Kind> = {
+  readonly [F in keyof Kinds[K]["fields"]]: f.FieldValue<Kinds[K]["fields"][F]>;
+};
+
+/** An action of one kind, as it stands in a row's body. */
+export type ActionOf<K extends Kind> = { readonly kind: K } & FieldsOf<K>;
+export type Action = { [K in Kind]: ActionOf<K> }[Kind];
+
+/** Kinds that take effect outside the log: recorded first, redeemed once, finished by an outcome. */
+export type IntentKind = { [K in Kind]: Kinds[K] extends { outcomes: readonly string[] } ? K : never }[Kind];
+/** Kinds that say what happened and call for nothing more. */
+export type FactKind = Exclude<Kind, IntentKind>;
+
+/** The outcome kinds of an intent, `action.failed` aside (which any may end in). */
+export type OutcomeKind<K extends IntentKind> = Kinds[K] extends { outcomes: readonly (infer O)[] } ? O & Kind : never;
+
+/** The names of the content parts that a kind may have. */
+export type PartOf<K extends Kind> = Kinds[K] extends { content: readonly (infer P)[] } ? P & string : never;
+/** Content to be sealed and committed to: text (as UTF-8) or bytes. A part may be left out. */
+export type ContentOf<K extends Kind> = { readonly [P in PartOf<K>]?: string | Uint8Array };

@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { CheckFailure, Foreign, Ready, Ref, SecretFrame, Stop } from "./frame-common.ts";
+
+/** A conversation as its platform names it. `thread` is a conversation of its own. */
+const Place = { place: Foreign, thread: Foreign.nullable() };
+
+/** What an adapter may say. No frame names a channel: the pipe it came on already does. */
+export const FromAdapter = z.discriminatedUnion("type", [
+  Ready,
+  /** Answers a `start` with `check: true`. On success `account` says who the credentials belong to; otherwise the payload is a sentence. */
+  z.strictObject({
+    type: z.literal("checked"),
+    failure: CheckFailure.nullable(),
+    account: z.string().max(200).nullable(),
+  }),
+  /** Connected or not. `refused`: the credentials were refused and trying again is useless; the payload is a sentence. */
+  z.strictObject({
+    type: z.literal("state"),
+    state: z.enum(["connected", "reconnecting", "refused"]),
+    /** Shown to the operator: the bot's own name, e.g. `@wirken_bot`. */
+    account: z.string().max(200).nullable(),
+  }),
+  /** A message for us; the payload is its text, UTF-8, at most 1 MiB. Answered by `acknowledged` once it is on the log. */
+  z.strictObject({
+    type: z.literal("inbound"),
+    ref: Ref,
+    ...Place,
+    sender: Foreign,
+    /** As the sender calls themselves today: shown, never decided by. */
+    senderName: z.string().max(200),
+    /** The platform's id of this message: what has been seen under it is dropped. */
+    dedupe: Foreign,
+    talk: z.enum(["direct", "group"]),
+  }),
+  /** A button of a card was pressed. Answered by `answer` (what to tell the presser) with the same ref. */
+  z.strictObject({
+    type: z.literal("pressed"),
+    ref: Ref,
+    ...Place,
+    sender: Foreign,
+    senderName: z.string().max(200),
+    dedupe: Foreign,
+    card: Foreign,
+    decision: z.enum(["approve", "approve-session", "deny"]),
+  }),
+  /** Where to go on after a restart (Telegram's offset); saved after the row it stands for. */
+  z.strictObject({ type: z.literal("cursor"), cursor: z.string().max(4096) }),
+  /** All parts of a `send` or `edit` were taken; ids as the platform gave them. */
+  z.strictObject({ type: z.literal("delivered"), ref: Ref, ids: z.array(Foreign).max(64) }),
+  /** Not sent, or (`unknown`) nobody can tell. The payload is the platform's own words. `ids` are the parts that were sent before. */
+  z.strictObject({
+    type: z.literal("undelivered"),
+    ref: Ref,
+    reason: z.enum(["refused", "rate-limited", "unreachable", "too-large", "unknown"]),
+    ids: z.array(Foreign).max(64),
+  }),
+]);
+export type FromAdapter = z.infer<typeof FromAdapter>;
+
+/** What an adapter is told. */
+export const ToAdapter = z.discriminatedUnion("type", [
+  SecretFrame,
+  z.strictObject({
+    type: z.literal("start"),
+    /** Only check the credentials, answer `checked`, and exit. */
+    check: z.boolean(),
+    cursor: z.string().max(4096).nullable(),
+    /** The platform's API, when the operator (or a test) named another than its public one. */
+    apiRoot: z.url().max(512).nullable(),
+  }),
+  /** The inbound message (or press) is on the log: the platform may be told so. `again`: it had been seen before. */
+  z.strictObject({ type: z.literal("acknowledged"), ref: Ref, again: z.boolean() }),
+  /** A message out; the payload is its text. `markdown` is converted to what the platform shows, split at its limit; `preformatted` is
+   *  shown to the letter; a card is preformatted text that can be decided on: by buttons, or by the code where there are none. */
+  z.strictObject({
+    type: z.literal("send"),
+    ref: Ref,
+    ...Place,
+    style: z.enum(["markdown", "plain", "preformatted"]),
+    card: z.strictObject({ id: Foreign, code: z.string().max(16), mayRemember: z.boolean() }).nullable(),
+    /** The platform's id of the message this answers, where the platform can show that. */
+    replyTo: Foreign.nullable(),
+  }),
+  /** Replaces messages sent before (a decided card): the payload is the new text, plain; any buttons go away. */
+  z.strictObject({ type: z.literal("edit"), ref: Ref, ...Place, ids: z.array(Foreign).min(1).max(64) }),
+  z.strictObject({ type: z.literal("typing"), ...Place }),
+  /** What the presser is told, privately where the platform can; the payload is one sentence. */
+  z.strictObject({ type: z.literal("answer"), ref: Ref }),
+  Stop,
+]);
+export type ToAdapter = z.infer<typeof ToAdapter>;

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { ChatMessage, ToolDescription } from "./completion.ts";
+import { Ready, Ref, Stop } from "./frame-common.ts";
+import { CompletionFailure, StopReason } from "./model-frames.ts";
+
+/** Why a turn ended, as the agent sees it. */
+export const TurnEnd = z.enum(["done", "rounds", "failed", "stopped"]);
+
+/** What an agent may ask for. It serves one session: its pipe is the session, and no frame names one. */
+export const FromAgent = z.discriminatedUnion("type", [
+  Ready,
+  /** Wants a completion; the payload is a `CompletionRequest`. */
+  z.strictObject({ type: z.literal("complete"), ref: Ref }),
+  /** Wants a tool; the payload is the model's JSON arguments. `call` is the model's id for it, `group` the completion it came from. */
+  z.strictObject({
+    type: z.literal("tool"),
+    ref: Ref,
+    group: Ref,
+    name: z.string().min(1).max(200),
+    call: z.string().max(200),
+  }),
+  /** A reply begins; `text` pieces follow (payloads), then its end. */
+  z.strictObject({ type: z.literal("reply"), ref: Ref }),
+  z.strictObject({ type: z.literal("reply.text"), ref: Ref }),
+  z.strictObject({ type: z.literal("reply.end"), ref: Ref }),
+  /** The turn is over; with `failed` the payload is one sentence for the person. */
+  z.strictObject({ type: z.literal("turn.end"), reason: TurnEnd }),
+]);
+export type FromAgent = z.infer<typeof FromAgent>;
+
+export const ToAgent = z.discriminatedUnion("type", [
+  /** The payload is an `AgentStart` (below). */
+  z.strictObject({ type: z.literal("start"), rounds: z.int().min(1).max(100) }),
+  /** A message to act on; the payload is its text. */
+  z.strictObject({ type: z.literal("turn") }),
+  /** A piece of the completion's text as it streams. */
+  z.strictObject({ type: z.literal("delta"), ref: Ref }),
+  /** The payload is an `Answer`. */
+  z.strictObject({ type: z.literal("completed"), ref: Ref, stop: StopReason }),
+  /** No completion; the payload is one sentence for the person. */
+  z.strictObject({ type: z.literal("failed"), ref: Ref, code: CompletionFailure }),
+  /** What became of a tool call; the payload is the text for the model. */
+  z.strictObject({ type: z.literal("result"), ref: Ref, outcome: z.enum(["done", "failed", "refused", "denied"]) }),
+  /** End the running turn now. */
+  z.strictObject({ type: z.literal("turn.stop") }),
+  Stop,
+]);
+export type ToAgent = z.infer<typeof ToAgent>;
+
+/** The payload of `start`: who the agent is, what it has, and what was said before in this session. */
+export const AgentStart = z.strictObject({
+  instructions: z.string(),
+  tools: z.array(ToolDescription),
+  transcript: z.array(ChatMessage),
+});
+export type AgentStart = z.infer<typeof AgentStart>;

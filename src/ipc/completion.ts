@@ -1,0 +1,32 @@
+import { z } from "zod";
+
+/** What agent and model process say to each other, through a supervisor that hashes and forwards it but never parses it. */
+
+/** A tool as the model is shown it; `parameters` is a JSON schema. */
+export const ToolDescription = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/),
+  description: z.string().max(8192),
+  parameters: z.record(z.string(), z.unknown()),
+});
+export type ToolDescription = z.infer<typeof ToolDescription>;
+
+/** A tool call as a model asks for it. `arguments` is the model's own JSON text: it may be anything. */
+export const ToolCall = z.strictObject({ id: z.string().max(200), name: z.string().max(200), arguments: z.string() });
+export type ToolCall = z.infer<typeof ToolCall>;
+
+export const ChatMessage = z.discriminatedUnion("role", [
+  z.strictObject({ role: z.literal("user"), text: z.string() }),
+  z.strictObject({ role: z.literal("assistant"), text: z.string(), calls: z.array(ToolCall) }),
+  z.strictObject({ role: z.literal("tool"), call: z.string().max(200), name: z.string().max(200), text: z.string() }),
+]);
+export type ChatMessage = z.infer<typeof ChatMessage>;
+
+export const CompletionRequest = z.strictObject({
+  instructions: z.string(),
+  messages: z.array(ChatMessage),
+  tools: z.array(ToolDescription),
+});
+export type CompletionRequest = z.infer<typeof CompletionRequest>;
+
+export const Answer = z.strictObject({ text: z.string(), calls: z.array(ToolCall) });
+export type Answer = z.infer<typeof Answer>;

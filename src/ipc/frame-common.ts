@@ -1,0 +1,27 @@
+import { z } from "zod";
+
+/** Spoken by both ends; a child of another protocol is refused. */
+export const PROTOCOL = 1;
+
+/** A number that pairs a question with its answer on one pipe. */
+export const Ref = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+export type Ref = z.infer<typeof Ref>;
+
+/** The first frame of every child. `build` is the digest its executable was built with: a child of another build is refused. */
+export const Ready = z.strictObject({
+  type: z.literal("ready"),
+  protocol: z.literal(PROTOCOL),
+  build: z.string().max(128),
+});
+
+/** One credential for the child; its bytes are the payload, once, before `start`. */
+export const SecretFrame = z.strictObject({ type: z.literal("secret"), name: z.string().regex(/^[a-z0-9-]{1,64}$/) });
+
+/** The child finishes what it does and exits with status 0 within 5 s, else it is killed. */
+export const Stop = z.strictObject({ type: z.literal("stop") });
+
+/** Why a check of candidate credentials failed; the sentence is the frame's payload. */
+export const CheckFailure = z.enum(["refused", "mixed-up", "unreachable", "scope-missing", "other"]);
+
+/** An identifier of somebody else's making: printable or not, it is data and never a name to decide by. */
+export const Foreign = z.string().min(1).max(512);

@@ -1,0 +1,79 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+
+/** Crockford's base 32 in lower case: no i, l, o, u, so an id read aloud is not misheard. */
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+const LENGTH = 26;
+
+/** What an id minted by us may stand for, by its prefix. Ids are assignable to string and never hold anything from outside. */
+const PREFIX = {
+  principal: "p",
+  session: "s",
+  conversation: "c",
+  message: "m",
+  turn: "t",
+  call: "k",
+  approval: "ap",
+  grant: "g",
+  pairing: "pr",
+  process: "x",
+  web: "w",
+} as const;
+type Kind = keyof typeof PREFIX;
+
+function idOf<K extends Kind>(kind: K) {
+  return z
+    .string()
+    .regex(new RegExp(`^${PREFIX[kind]}_[${ALPHABET}]{${LENGTH}}$`))
+    .brand<K>();
+}
+
+export const PrincipalId = idOf("principal");
+export type PrincipalId = z.infer<typeof PrincipalId>;
+export const SessionId = idOf("session");
+export type SessionId = z.infer<typeof SessionId>;
+export const ConversationId = idOf("conversation");
+export type ConversationId = z.infer<typeof ConversationId>;
+export const MessageId = idOf("message");
+export type MessageId = z.infer<typeof MessageId>;
+export const TurnId = idOf("turn");
+export type TurnId = z.infer<typeof TurnId>;
+export const CallId = idOf("call");
+export type CallId = z.infer<typeof CallId>;
+export const ApprovalId = idOf("approval");
+export type ApprovalId = z.infer<typeof ApprovalId>;
+export const GrantId = idOf("grant");
+export type GrantId = z.infer<typeof GrantId>;
+export const PairingId = idOf("pairing");
+export type PairingId = z.infer<typeof PairingId>;
+export const ProcessId = idOf("process");
+export type ProcessId = z.infer<typeof ProcessId>;
+export const WebSessionId = idOf("web");
+export type WebSessionId = z.infer<typeof WebSessionId>;
+
+const SCHEMA = {
+  principal: PrincipalId,
+  session: SessionId,
+  conversation: ConversationId,
+  message: MessageId,
+  turn: TurnId,
+  call: CallId,
+  approval: ApprovalId,
+  grant: GrantId,
+  pairing: PairingId,
+  process: ProcessId,
+  web: WebSessionId,
+} as const;
+
+/** Mints an id: a prefix and 130 random bits. */
+export function mint<K extends Kind>(kind: K): z.infer<(typeof SCHEMA)[K]> {
+  let text = "";
+  for (const byte of randomBytes(LENGTH)) text += ALPHABET.charAt(byte & 31);
+  return SCHEMA[kind].parse(`${PREFIX[kind]}_${text}`) as z.infer<(typeof SCHEMA)[K]>;
+}
+
+/** A word chosen by the operator: an agent, a provider, a channel's instance. */
+export const Name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "use a-z, 0-9 and -, at most 32, starting with a letter or digit");
+export type Name = z.infer<typeof Name>;

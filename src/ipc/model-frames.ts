@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { CheckFailure, Ready, Ref, SecretFrame, Stop } from "./frame-common.ts";
+import { ModelApi } from "./provider.ts";
+
+const Tokens = z.int().min(0).max(1_000_000_000);
+
+/** Why a completion ended. */
+export const StopReason = z.enum(["stop", "tool-calls", "length", "content-filter", "other"]);
+export type StopReason = z.infer<typeof StopReason>;
+
+/** Why there is no completion. The payload of the frame is one sentence for the person. */
+export const CompletionFailure = z.enum([
+  "key-refused",
+  "model-unknown",
+  "rate-limited",
+  "overloaded",
+  "unreachable",
+  "bad-request",
+  "too-long",
+  "timeout",
+  "cancelled",
+  "died",
+  "refused",
+  "other",
+]);
+export type CompletionFailure = z.infer<typeof CompletionFailure>;
+
+export const FromModel = z.discriminatedUnion("type", [
+  Ready,
+  z.strictObject({
+    type: z.literal("checked"),
+    failure: CheckFailure.nullable(),
+    account: z.string().max(200).nullable(),
+  }),
+  /** The payload is a piece of the answer's text. */
+  z.strictObject({ type: z.literal("delta"), ref: Ref }),
+  /** The payload is an `Answer` (see completion.ts). `model` is the id that the provider returned. */
+  z.strictObject({
+    type: z.literal("completed"),
+    ref: Ref,
+    model: z.string().max(200),
+    inputTokens: Tokens,
+    outputTokens: Tokens,
+    stop: StopReason,
+  }),
+  /** `streamed`: some text was already given out, so nothing may be tried again. */
+  z.strictObject({
+    type: z.literal("failed"),
+    ref: Ref,
+    code: CompletionFailure,
+    retryAfterSeconds: z.int().min(0).max(86_400).nullable(),
+    streamed: z.boolean(),
+  }),
+  /** Answers `models`; the payload is JSON `[{id, tools, modified}]`: tools is true, false or null (unknown), modified an ISO time or null. */
+  z.strictObject({ type: z.literal("models"), ref: Ref, failure: CheckFailure.nullable() }),
+]);
+export type FromModel = z.infer<typeof FromModel>;
+
+export const ToModel = z.discriminatedUnion("type", [
+  SecretFrame,
+  z.strictObject({
+    type: z.literal("start"),
+    /** Only check the key with one cheap call, answer `checked`, and exit. */
+    check: z.boolean(),
+    provider: z.string().max(32),
+    api: ModelApi,
+    baseUrl: z.url().max(512).nullable(),
+  }),
+  /** The payload is a `CompletionRequest` (see completion.ts), at most 32 MiB. */
+  z.strictObject({
+    type: z.literal("complete"),
+    ref: Ref,
+    model: z.string().min(1).max(200),
+    maxOutputTokens: z.int().min(1).max(1_000_000),
+    timeoutMs: z.int().min(1000).max(3_600_000),
+  }),
+  z.strictObject({ type: z.literal("cancel"), ref: Ref }),
+  z.strictObject({ type: z.literal("models"), ref: Ref }),
+  Stop,
+]);
+export type ToModel = z.infer<typeof ToModel>;

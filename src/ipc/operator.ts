@@ -1,0 +1,289 @@
+import { z } from "zod";
+import { AdapterChannel } from "./channel.ts";
+import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
+
+/** What the owner may ask of the supervisor: the same words from the terminal and from the page. Who asked is a property of the pipe. */
+
+export const Role = z.enum(["user", "approver", "owner"]);
+export type Role = z.infer<typeof Role>;
+
+/** How far an approval reaches. */
+export const ApprovalScope = z.enum(["once", "session", "always"]);
+export type ApprovalScope = z.infer<typeof ApprovalScope>;
+
+/** A vault scope that holds credentials: `channel/slack`, `provider/anthropic`. */
+export const CredentialScope = z.string().regex(/^(channel|provider)\/[a-z0-9][a-z0-9:-]{0,64}$/);
+
+/** Which rows of the log: newest first unless `after` is given, then oldest first. */
+export const RowFilter = z.strictObject({
+  after: z.int().min(-1).optional(),
+  before: z.int().min(0).optional(),
+  limit: z.int().min(1).max(1000),
+  kind: z.string().max(64).optional(),
+  session: SessionId.optional(),
+});
+export type RowFilter = z.infer<typeof RowFilter>;
+
+export const OperatorCall = z.discriminatedUnion("call", [
+  z.strictObject({ call: z.literal("status") }),
+  z.strictObject({ call: z.literal("daemon.stop") }),
+  /** Says something; the payload is the text. Events stream until the turn ends. `fresh` starts a new session. */
+  z.strictObject({ call: z.literal("say"), agent: Name, fresh: z.boolean() }),
+  /** What was said so far in this caller's conversation with the agent. */
+  z.strictObject({ call: z.literal("transcript"), agent: Name }),
+  /** Ends the running turn of a session (of the caller's own where null). */
+  z.strictObject({ call: z.literal("session.stop"), session: SessionId.nullable() }),
+  /** Events of this caller (texts, approvals, changes) until the pipe closes. */
+  z.strictObject({ call: z.literal("watch") }),
+  z.strictObject({ call: z.literal("approvals.list") }),
+  z.strictObject({ call: z.literal("approvals.show"), approval: ApprovalId }),
+  z.strictObject({
+    call: z.literal("approvals.decide"),
+    approval: ApprovalId,
+    decision: z.enum(["approve", "deny"]),
+    scope: ApprovalScope,
+    /** SHA-256 in hex of the card that the person saw: another card is not what they approved. */
+    card: z.string().regex(/^[0-9a-f]{64}$/),
+    /** Told to the model when denied. */
+    reason: z.string().max(500).nullable(),
+  }),
+  /** The payload is the credentials as named bytes. `check: false` saves them unchecked. */
+  z.strictObject({ call: z.literal("vault.add"), scope: CredentialScope, check: z.boolean() }),
+  z.strictObject({ call: z.literal("vault.list") }),
+  z.strictObject({ call: z.literal("vault.remove"), scope: CredentialScope }),
+  /** What protects the vault, and whether it is open. */
+  z.strictObject({ call: z.literal("vault.status") }),
+  /** Moves the vault behind the keychain, or behind the passphrase in the payload. */
+  z.strictObject({ call: z.literal("vault.protect"), protector: z.enum(["keychain", "passphrase"]) }),
+  /** The payload is the passphrase. */
+  z.strictObject({ call: z.literal("vault.unlock") }),
+  z.strictObject({ call: z.literal("channel.list") }),
+  z.strictObject({ call: z.literal("channel.enable"), channel: AdapterChannel }),
+  z.strictObject({ call: z.literal("channel.disable"), channel: AdapterChannel }),
+  z.strictObject({ call: z.literal("pair.list") }),
+  z.strictObject({
+    call: z.literal("pair.approve"),
+    code: z.string().regex(/^[0-9A-HJKMNP-TV-Z]{8}$/),
+    role: Role,
+    as: z.string().min(1).max(100).nullable(),
+  }),
+  z.strictObject({ call: z.literal("pair.revoke"), principal: PrincipalId }),
+  z.strictObject({ call: z.literal("web.link") }),
+  z.strictObject({ call: z.literal("web.sessions") }),
+  z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
+  z.strictObject({ call: z.literal("audit.rows"), filter: RowFilter }),
+  z.strictObject({ call: z.literal("audit.explain"), seq: z.int().min(0) }),
+  z.strictObject({ call: z.literal("audit.verify") }),
+  z.strictObject({ call: z.literal("audit.checkpoint") }),
+  z.strictObject({ call: z.literal("audit.acknowledge"), reason: z.string().min(1).max(500) }),
+]);
+export type OperatorCall = z.infer<typeof OperatorCall>;
+export type CallName = OperatorCall["call"];
+
+const Time = z.string().max(24);
+
+const ProcessView = z.strictObject({
+  role: z.string(),
+  subject: z.string().nullable(),
+  pid: z.int(),
+  since: Time,
+  restarts: z.int(),
+  state: z.enum(["starting", "ready", "stopping"]),
+});
+
+const ChannelView = z.strictObject({
+  channel: z.string(),
+  enabled: z.boolean(),
+  /** `no-credentials`: enabled, and nothing in the vault. `locked`: the vault is. */
+  state: z.enum([
+    "connected",
+    "connecting",
+    "reconnecting",
+    "refused",
+    "disabled",
+    "no-credentials",
+    "locked",
+    "failed",
+  ]),
+  account: z.string().nullable(),
+  /** One sentence when something is to be done. */
+  note: z.string().nullable(),
+});
+
+export const ApprovalView = z.strictObject({
+  approval: ApprovalId,
+  /** Typed where there are no buttons. */
+  code: z.string(),
+  at: Time,
+  expires: Time,
+  session: SessionId,
+  agent: z.string(),
+  requester: z.string(),
+  channel: z.string(),
+  key: z.string(),
+  tier: z.int(),
+  /** The complete card: what is shown is what runs. */
+  card: z.string(),
+  /** SHA-256 of the card's UTF-8, hex. */
+  digest: z.string(),
+  /** The scopes that may be chosen here, each with what it would cover, in words. */
+  scopes: z.array(z.strictObject({ scope: ApprovalScope, means: z.string() })),
+  /** May the asker of this list decide it here? If not, where it can be decided. */
+  decidable: z.boolean(),
+  elsewhere: z.string().nullable(),
+});
+export type ApprovalView = z.infer<typeof ApprovalView>;
+
+export const VaultStatus = z.strictObject({
+  state: z.enum(["open", "locked", "unreachable"]),
+  protector: z.enum(["none", "keychain", "passphrase"]),
+  /** Can the OS keychain be used here, as probed just now? */
+  keychain: z.enum(["works", "locked", "absent", "unreachable"]),
+  sentence: z.string(),
+});
+export type VaultStatus = z.infer<typeof VaultStatus>;
+
+export const CredentialView = z.strictObject({
+  scope: z.string(),
+  names: z.array(z.string()),
+  version: z.int(),
+  created: Time,
+  checked: z.boolean(),
+  account: z.string().nullable(),
+});
+
+/** A row as it is shown: the body's own fields, and its content where it could be opened (`null`: erased or locked). */
+export const RowView = z.strictObject({
+  seq: z.int(),
+  at: Time,
+  kind: z.string(),
+  cause: z.int().nullable(),
+  fields: z.record(z.string(), z.unknown()),
+  content: z.record(z.string(), z.string().nullable()),
+});
+export type RowView = z.infer<typeof RowView>;
+
+/** `audit.verify`: the verifier's own value, and the sentences it says. */
+export const VerdictView = z.strictObject({
+  state: z.enum(["good", "broken", "unchecked"]),
+  sentences: z.array(z.string()),
+  verdict: z.record(z.string(), z.unknown()),
+});
+
+export const PairView = z.strictObject({
+  people: z.array(
+    z.strictObject({
+      principal: z.string(),
+      name: z.string(),
+      role: Role,
+      identities: z.array(z.strictObject({ channel: z.string(), id: z.string(), name: z.string() })),
+    }),
+  ),
+  pending: z.array(
+    z.strictObject({
+      pairing: PairingId,
+      code: z.string(),
+      channel: z.string(),
+      id: z.string(),
+      name: z.string(),
+      expires: Time,
+    }),
+  ),
+});
+
+/** What each call answers with, as the JSON payload of its `answer`. */
+export const OPERATOR_ANSWERS = {
+  status: z.strictObject({
+    version: z.string(),
+    build: z.string(),
+    pid: z.int(),
+    since: Time,
+    home: z.string(),
+    web: z.string().nullable(),
+    vault: VaultStatus,
+    model: z.strictObject({ agent: z.string(), ref: z.string(), note: z.string().nullable() }),
+    channels: z.array(ChannelView),
+    sandbox: z.strictObject({ works: z.boolean(), note: z.string().nullable() }),
+    log: z.strictObject({ rows: z.int(), checkpoint: z.int(), stopped: z.string().nullable() }),
+    processes: z.array(ProcessView),
+    pendingApprovals: z.int(),
+    notes: z.array(z.string()),
+  }),
+  "daemon.stop": z.strictObject({}),
+  say: z.strictObject({
+    session: SessionId,
+    end: z.enum(["done", "stopped", "rounds", "failed", "budget", "time", "died", "denied"]),
+  }),
+  transcript: z.strictObject({
+    session: SessionId.nullable(),
+    entries: z.array(
+      z.strictObject({ who: z.enum(["person", "agent", "notice", "tool"]), at: Time, text: z.string() }),
+    ),
+  }),
+  "session.stop": z.strictObject({ stopped: z.boolean() }),
+  watch: z.strictObject({}),
+  "approvals.list": z.strictObject({ approvals: z.array(ApprovalView) }),
+  "approvals.show": ApprovalView,
+  "approvals.decide": z.strictObject({ state: z.enum(["approved", "denied", "expired", "gone"]) }),
+  "vault.add": z.strictObject({
+    checked: z.boolean(),
+    account: z.string().nullable(),
+    /** What happened besides, as sentences: protected by the keychain, now agent default's model, channel enabled, … */
+    notes: z.array(z.string()),
+    /** The link or code whose first sender is the owner. */
+    owner: z.strictObject({ code: z.string(), link: z.string().nullable(), until: Time }).nullable(),
+  }),
+  "vault.list": z.strictObject({ status: VaultStatus, credentials: z.array(CredentialView) }),
+  "vault.remove": z.strictObject({ removed: z.int() }),
+  "vault.status": VaultStatus,
+  "vault.protect": VaultStatus,
+  "vault.unlock": VaultStatus,
+  "channel.list": z.strictObject({ channels: z.array(ChannelView) }),
+  "channel.enable": ChannelView,
+  "channel.disable": ChannelView,
+  "pair.list": PairView,
+  "pair.approve": z.strictObject({ principal: PrincipalId, name: z.string(), role: Role, channel: z.string() }),
+  "pair.revoke": z.strictObject({ principal: PrincipalId, name: z.string() }),
+  "web.link": z.strictObject({ link: z.string(), until: Time }),
+  "web.sessions": z.strictObject({
+    sessions: z.array(
+      z.strictObject({ session: WebSessionId, since: Time, last: Time, until: Time, current: z.boolean() }),
+    ),
+  }),
+  "web.sessions.end": z.strictObject({ ended: z.boolean() }),
+  "audit.rows": z.strictObject({ rows: z.array(RowView), size: z.int() }),
+  "audit.explain": z.strictObject({ chain: z.array(RowView), sentences: z.array(z.string()) }),
+  "audit.verify": VerdictView,
+  "audit.checkpoint": z.strictObject({ size: z.int(), note: z.string() }),
+  "audit.acknowledge": z.strictObject({ acknowledged: z.array(z.string()) }),
+} as const satisfies Record<CallName, z.ZodType>;
+export type AnswerTo<C extends CallName> = z.infer<(typeof OPERATOR_ANSWERS)[C]>;
+
+/** What a caller of `say` or `watch` is told meanwhile. Text pieces are the payload of their frame. */
+export const OperatorEvent = z.discriminatedUnion("event", [
+  /** The turn began; the session it runs in. */
+  z.strictObject({ event: z.literal("turn"), session: SessionId, conversation: ConversationId }),
+  /** A piece of the agent's reply (payload). */
+  z.strictObject({ event: z.literal("text") }),
+  /** The reply is complete. */
+  z.strictObject({ event: z.literal("text.end") }),
+  /** A line that is not the agent's: a refusal, a limit, a failure, a tool at work (payload). */
+  z.strictObject({ event: z.literal("notice"), about: z.enum(["tool", "refusal", "failure", "info"]) }),
+  z.strictObject({ event: z.literal("approval"), approval: ApprovalView }),
+  z.strictObject({
+    event: z.literal("approval.closed"),
+    approval: ApprovalId,
+    state: z.enum(["approved", "denied", "expired"]),
+    sentence: z.string(),
+  }),
+  z.strictObject({ event: z.literal("turn.end"), end: z.string() }),
+]);
+export type OperatorEvent = z.infer<typeof OperatorEvent>;
+
+/** Why a call was not done; `sentence` and `hint` are shown as they are. The status is the command line's (architecture §8). */
+export const OperatorFailure = z.strictObject({
+  code: z.enum(["usage", "not-found", "not-ready", "locked", "refused", "bad-answer", "stopped", "bug"]),
+  sentence: z.string().max(2000),
+  hint: z.string().max(2000).nullable(),
+});
+export type OperatorFailure = z.infer<typeof OperatorFailure>;

@@ -1,0 +1,40 @@
+import { z } from "zod";
+
+/** How a model server is spoken to. `offline` is built in and speaks to nobody. */
+export const ModelApi = z.enum(["openai-compatible", "anthropic", "offline"]);
+export type ModelApi = z.infer<typeof ModelApi>;
+
+/** The providers known by name; any other OpenAI-compatible endpoint is named in the configuration. */
+export const KNOWN_PROVIDERS = {
+  anthropic: {
+    api: "anthropic",
+    baseUrl: "https://api.anthropic.com/v1",
+    needsKey: true,
+    label: "Anthropic API key (sk-ant-…)",
+  },
+  openai: {
+    api: "openai-compatible",
+    baseUrl: "https://api.openai.com/v1",
+    needsKey: true,
+    label: "OpenAI API key (sk-…)",
+  },
+  openrouter: {
+    api: "openai-compatible",
+    baseUrl: "https://openrouter.ai/api/v1",
+    needsKey: true,
+    label: "OpenRouter API key (sk-or-…)",
+  },
+  ollama: { api: "openai-compatible", baseUrl: "http://127.0.0.1:11434/v1", needsKey: false, label: "" },
+  offline: { api: "offline", baseUrl: null, needsKey: false, label: "" },
+} as const satisfies Record<string, { api: ModelApi; baseUrl: string | null; needsKey: boolean; label: string }>;
+
+/** A model as a person writes it: `provider/model`, where the model's own name may hold slashes. */
+export const ModelRef = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,31}\/[\x21-\x7e]{1,128}$/, "write provider/model, such as anthropic/claude-sonnet-4-5");
+export type ModelRef = z.infer<typeof ModelRef>;
+
+export function splitModelRef(ref: ModelRef): { provider: string; model: string } {
+  const at = ref.indexOf("/");
+  return { provider: ref.slice(0, at), model: ref.slice(at + 1) };
+}

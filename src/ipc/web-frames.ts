@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { Ready, Ref, Stop } from "./frame-common.ts";
+import { OperatorCall, OperatorEvent, OperatorFailure } from "./operator.ts";
+
+/** SHA-256 of a browser's cookie: the supervisor checks it and never keeps the cookie itself. */
+const SessionDigest = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** What the web compartment may ask: to log in with a link's token, and what the logged-in owner may do. */
+export const FromWeb = z.discriminatedUnion("type", [
+  Ready,
+  /** Serving on the lane from ingress. */
+  z.strictObject({ type: z.literal("serving") }),
+  /** The payload is the token of a login link. Answered by `login.done` or `login.refused`. */
+  z.strictObject({ type: z.literal("login"), ref: Ref }),
+  z.strictObject({ type: z.literal("logout"), ref: Ref, session: SessionDigest }),
+  /** A call of a logged-in page; text of `say` is the payload. Refused with `not-ready` when the session is not (or no longer) good. */
+  z.strictObject({ type: z.literal("call"), ref: Ref, session: SessionDigest, call: OperatorCall }),
+  z.strictObject({ type: z.literal("cancel"), ref: Ref }),
+]);
+export type FromWeb = z.infer<typeof FromWeb>;
+
+export const ToWeb = z.discriminatedUnion("type", [
+  /** The origin the page is served from: Host and Origin must match it. */
+  z.strictObject({ type: z.literal("start"), origin: z.url().max(128), version: z.string().max(64) }),
+  /** The payload is the new cookie's value, base64url, 43 characters. `seconds`: how long it may live. */
+  z.strictObject({ type: z.literal("login.done"), ref: Ref, seconds: z.int().min(1) }),
+  z.strictObject({
+    type: z.literal("login.refused"),
+    ref: Ref,
+    reason: z.enum(["bad-token", "locked"]),
+    seconds: z.int().min(0),
+  }),
+  z.strictObject({ type: z.literal("event"), ref: Ref, event: OperatorEvent }),
+  z.strictObject({ type: z.literal("answer"), ref: Ref }),
+  z.strictObject({ type: z.literal("refused"), ref: Ref, failure: OperatorFailure }),
+  /** This browser session is over (ended, expired): close its streams. */
+  z.strictObject({ type: z.literal("session.ended"), session: SessionDigest }),
+  Stop,
+]);
+export type ToWeb = z.infer<typeof ToWeb>;
