@@ -51,7 +51,21 @@ export type ProcessId = z.infer<typeof ProcessId>;
 export const WebSessionId = idOf("web");
 export type WebSessionId = z.infer<typeof WebSessionId>;
 
-const SCHEMA = {
+interface Ids {
+  principal: PrincipalId;
+  session: SessionId;
+  conversation: ConversationId;
+  message: MessageId;
+  turn: TurnId;
+  call: CallId;
+  approval: ApprovalId;
+  grant: GrantId;
+  pairing: PairingId;
+  process: ProcessId;
+  web: WebSessionId;
+}
+
+const SCHEMA: { readonly [K in Kind]: z.ZodType<Ids[K]> } = {
   principal: PrincipalId,
   session: SessionId,
   conversation: ConversationId,
@@ -63,13 +77,13 @@ const SCHEMA = {
   pairing: PairingId,
   process: ProcessId,
   web: WebSessionId,
-} as const;
+};
 
 /** Mints an id: a prefix and 130 random bits. */
-export function mint<K extends Kind>(kind: K): z.infer<(typeof SCHEMA)[K]> {
+export function mint<K extends Kind>(kind: K): Ids[K] {
   let text = "";
   for (const byte of randomBytes(LENGTH)) text += ALPHABET.charAt(byte & 31);
-  return SCHEMA[kind].parse(`${PREFIX[kind]}_${text}`) as z.infer<(typeof SCHEMA)[K]>;
+  return SCHEMA[kind].parse(`${PREFIX[kind]}_${text}`);
 }
 
 /** A word chosen by the operator: an agent, a provider, a channel's instance. */

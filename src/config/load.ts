@@ -1,0 +1,107 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
+import type { z } from "zod";
+import { nearest } from "./nearest.ts";
+import { Config } from "./schema.ts";
+
+/** The file is at most 1 MiB. */
+const MAX_BYTES = 1_048_576;
+
+/** Missing, unreadable and invalid are three answers: only the first is nothing to worry about. */
+export type Loaded =
+  | { readonly state: "missing"; readonly config: Config; readonly text: "" }
+  | { readonly state: "loaded"; readonly config: Config; readonly text: string }
+  | { readonly state: "unreadable"; readonly sentence: string }
+  | { readonly state: "invalid"; readonly sentence: string; readonly text: string };
+
+/** Reads `config.json`: JSON with comments and trailing commas. */
+export function loadConfig(path: string): Loaded {
+  let text: string;
+  try {
+    const descriptor = openSync(path, constants.O_RDONLY | (process.platform === "win32" ? 0 : constants.O_NOFOLLOW));
+    try {
+      const { size } = fstatSync(descriptor);
+      if (size > MAX_BYTES)
+        return { state: "unreadable", sentence: `${path} has ${size} bytes; at most ${MAX_BYTES} are read` };
+      text = readFileSync(descriptor, "utf8");
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    if (code === "ENOENT") return { state: "missing", config: Config.parse({}), text: "" };
+    if (code === "ELOOP")
+      return { state: "unreadable", sentence: `${path} is a symbolic link: put the file itself there` };
+    return { state: "unreadable", sentence: `cannot read ${path} (${code}): check its owner and mode` };
+  }
+  return parseConfig(path, text);
+}
+
+/** @param path is only named in sentences. */
+export function parseConfig(path: string, text: string): Extract<Loaded, { state: "loaded" | "invalid" }> {
+  const errors: ParseError[] = [];
+  const value: unknown = text.trim() === "" ? {} : parse(text, errors, { allowTrailingComma: true });
+  const [first] = errors;
+  if (first !== undefined) {
+    const line = text.slice(0, first.offset).split("\n").length;
+    return { state: "invalid", text, sentence: `${path}, line ${line}: ${words(printParseErrorCode(first.error))}` };
+  }
+  const parsed = Config.safeParse(value);
+  if (parsed.success) return { state: "loaded", config: parsed.data, text };
+  return {
+    state: "invalid",
+    text,
+    sentence: `${path}: ${parsed.error.issues.map((issue) => sentenceOf(issue)).join("; ")}`,
+  };
+}
+
+function words(code: string): string {
+  return code.replaceAll(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+}
+
+function sentenceOf(issue: z.core.$ZodIssue): string {
+  const at = issue.path.map(String).join(".");
+  if (issue.code === "unrecognized_keys") {
+    const known = knownKeys(issue.path);
+    return issue.keys
+      .map((key) => {
+        const near = nearest(key, known);
+        const where = at === "" ? key : `${at}.${key}`;
+        return near === null
+          ? `${where} is not a setting (known here: ${known.join(", ")})`
+          : `${where} is not a setting: did you mean ${near}?`;
+      })
+      .join("; ");
+  }
+  if (issue.code === "invalid_key") return `${at}: ${issue.issues.map((inner) => inner.message).join("; ")}`;
+  return `${at === "" ? "the file" : at}: ${issue.message}`;
+}
+
+/** The keys that may stand at a place of the file, read off the schema itself. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = Config;
+  for (const key of path) schema = within(unwrapped(schema), key);
+  const shape = shapeOf(unwrapped(schema));
+  return shape === null ? [] : Object.keys(shape);
+}
+
+function unwrapped(schema: unknown): unknown {
+  let inner = schema;
+  while (typeof inner === "object" && inner !== null && "unwrap" in inner && typeof inner.unwrap === "function") {
+    const next: unknown = inner.unwrap();
+    inner = next;
+  }
+  return inner;
+}
+
+function within(schema: unknown, key: PropertyKey): unknown {
+  const shape = shapeOf(schema);
+  if (shape !== null) return shape[String(key)];
+  return typeof schema === "object" && schema !== null && "valueType" in schema ? schema.valueType : undefined;
+}
+
+function shapeOf(schema: unknown): Record<string, unknown> | null {
+  if (typeof schema !== "object" || schema === null || !("shape" in schema)) return null;
+  const { shape } = schema;
+  return typeof shape === "object" && shape !== null ? { ...shape } : null;
+}
