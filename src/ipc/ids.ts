@@ -65,7 +65,7 @@ interface Ids {
   web: WebSessionId;
 }
 
-const SCHEMA: { readonly [K in Kind]: z.ZodType<Ids[K]> } = {
+const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   principal: PrincipalId,
   session: SessionId,
   conversation: ConversationId,
