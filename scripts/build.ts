@@ -1,0 +1,52 @@
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { NODE_FLAGS } from "../src/confine/flags.ts";
+import { ENTRIES } from "../src/main.ts";
+import { type Assets, addonAssets, bundleMain, bundlePage, bundleRole, bundleSplit } from "./build/bundle.ts";
+import { canStrip, writeExecutable } from "./build/executable.ts";
+import { commitOf, digestOfInputs } from "./build/inputs.ts";
+
+/** Builds `dist/wirken` if anything that it is made of has changed. `--force` builds in any case, `--out PATH` builds elsewhere. */
+
+const root = join(import.meta.dirname, "..");
+const { values } = parseArgs({ options: { out: { type: "string" }, force: { type: "boolean", default: false } } });
+const target = values.out ?? join(root, "dist/wirken");
+const stampPath = `${target}.build.json`;
+
+const commit = commitOf(root);
+const also = [commit, process.version, process.platform, process.arch, `strip=${canStrip()}`];
+const digest = digestOfInputs(root, also);
+
+function isUpToDate(): boolean {
+  try {
+    const stamp: unknown = JSON.parse(readFileSync(stampPath, "utf8"));
+    const { size, mtimeMs } = statSync(target);
+    return JSON.stringify(stamp) === JSON.stringify({ build: digest, size, mtimeMs });
+  } catch {
+    return false;
+  }
+}
+
+function versionOf(): string {
+  const manifest: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  if (typeof manifest !== "object" || manifest === null || !("version" in manifest)) {
+    throw new Error("package.json names no version");
+  }
+  return String(manifest.version);
+}
+
+if (values.force || !isUpToDate()) {
+  const started = performance.now();
+  const stamp = { version: versionOf(), commit, build: digest };
+  const bundles: Promise<Assets>[] = Object.entries(ENTRIES).map(([name, entry]) =>
+    name === "cli" ? bundleSplit(root, stamp, name, entry) : bundleRole(root, stamp, name, entry),
+  );
+  const parts = await Promise.all([...bundles, bundlePage(root)]);
+  const assets: Assets = new Map([...parts.flatMap((part) => [...part]), ...addonAssets(root)]);
+  writeExecutable(root, target, { main: await bundleMain(root, stamp), assets, flags: NODE_FLAGS });
+  const { size, mtimeMs } = statSync(target);
+  writeFileSync(stampPath, JSON.stringify({ build: digest, size, mtimeMs }));
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stderr.write(`built ${target} (${Math.round(size / 1e6)} MB) in ${seconds} s\n`);
+}

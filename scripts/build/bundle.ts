@@ -1,0 +1,174 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { build as bundle, type BuildOptions, type Plugin, transform } from "esbuild";
+
+/** Turns the sources into the texts that go into the executable. */
+
+/** Asset name → its bytes. */
+export type Assets = Map<string, Uint8Array>;
+
+interface Stamp {
+  readonly version: string;
+  readonly commit: string;
+  readonly build: string;
+}
+
+const TARGET = "node26";
+
+function options(root: string, stamp: Stamp): BuildOptions {
+  return {
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    platform: "node",
+    target: TARGET,
+    // One byte a character: half the memory that the text would otherwise take in every process.
+    charset: "ascii",
+    // Lines stay lines, so that the trace of a bug can be read.
+    minifySyntax: true,
+    legalComments: "none",
+    logLevel: "warning",
+    define: {
+      WIRKEN_VERSION: JSON.stringify(stamp.version),
+      WIRKEN_COMMIT: JSON.stringify(stamp.commit),
+      WIRKEN_BUILD: JSON.stringify(stamp.build),
+      "process.env.NODE_ENV": '"production"',
+    },
+    plugins: [addons(root), optionalPackages],
+  };
+}
+
+/** The packages that bring a native addon, and their file for this platform. */
+function addonFiles(root: string): Record<string, string> {
+  const target = `${process.platform}-${process.arch}`;
+  return {
+    "better-sqlite3": join(root, `node_modules/better-sqlite3/prebuilds/${target}.node`),
+    keytar: join(root, `node_modules/keytar/prebuilds/${target}/keytar.node`),
+  };
+}
+
+/** Both packages search the disk for their addon; inside the executable it is an asset. */
+function addons(root: string): Plugin {
+  return {
+    name: "addons",
+    setup(build) {
+      build.onResolve({ filter: /^addon:/ }, ({ path }) => ({ path, external: true }));
+      build.onLoad({ filter: /node_modules\/better-sqlite3\/lib\/binding\.js$/ }, () => ({
+        contents: 'exports.getBinding = () => require("addon:better-sqlite3");',
+      }));
+      build.onLoad({ filter: /node_modules\/keytar\/lib\/keytar\.js$/ }, ({ path }) => ({
+        contents: replaceOnce(
+          readFileSync(path, "utf8"),
+          "var keytar = loadNativeAddon();",
+          'var keytar = require("addon:keytar");',
+        ),
+        resolveDir: join(root, "node_modules/keytar/lib"),
+      }));
+    },
+  };
+}
+
+/** Speed-ups that packages look for in a `try`. A lookup at run time would search the folder of the executable, where anybody may have
+ *  put a `node_modules`: so they are decided here. Not an empty module: `ws` would take that for the real one and call into it. */
+const OPTIONAL = ["bufferutil", "utf-8-validate", "zlib-sync"];
+const optionalPackages: Plugin = {
+  name: "optional-packages",
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^(${OPTIONAL.join("|")})$`) }, ({ path }) => ({ path, namespace: "absent" }));
+    build.onLoad({ filter: /./, namespace: "absent" }, ({ path }) => ({
+      contents: `throw Object.assign(new Error("${path} is not part of the executable"), { code: "MODULE_NOT_FOUND" });`,
+    }));
+  },
+};
+
+function replaceOnce(text: string, what: string, by: string): string {
+  if (text.split(what).length !== 2)
+    throw new Error(`expected "${what}" once: the package has changed, adapt the build`);
+  return text.replace(what, by);
+}
+
+/** The main file: a few kilobytes that choose an asset. */
+export async function bundleMain(root: string, stamp: Stamp): Promise<Uint8Array> {
+  const { outputFiles } = await bundle({
+    ...options(root, stamp),
+    entryPoints: ["src/main.ts"],
+    format: "esm",
+    write: false,
+  });
+  return only(outputFiles);
+}
+
+/** One child's program: one text, so that its process holds its own code and nobody else's. */
+export async function bundleRole(root: string, stamp: Stamp, name: string, entry: string): Promise<Assets> {
+  const { outputFiles } = await bundle({
+    ...options(root, stamp),
+    entryPoints: [entry],
+    format: "cjs",
+    // There is no loader for `import()` in the executable: it becomes `require`.
+    supported: { "dynamic-import": false },
+    write: false,
+  });
+  return new Map([[`code/${name}.cjs`, only(outputFiles)]]);
+}
+
+/** A program whose parts are loaded when they are needed: what it imports with `import()` becomes assets of their own.
+ *  esbuild splits ES modules only, so each part is turned to CommonJS afterwards. */
+export async function bundleSplit(root: string, stamp: Stamp, name: string, entry: string): Promise<Assets> {
+  const { outputFiles } = await bundle({
+    ...options(root, stamp),
+    entryPoints: [{ in: entry, out: name }],
+    format: "esm",
+    splitting: true,
+    outdir: "/",
+    chunkNames: `${name}-[hash]`,
+    write: false,
+  });
+  const assets: Assets = new Map();
+  for (const { path, text } of outputFiles) {
+    const { code } = await transform(text, {
+      format: "cjs",
+      target: TARGET,
+      charset: "ascii",
+      supported: { "dynamic-import": false },
+    });
+    assets.set(`code/${basename(path, ".js")}.cjs`, Buffer.from(code));
+  }
+  return assets;
+}
+
+/** The web page: its documents as they are, its script bundled for a browser. */
+export async function bundlePage(root: string): Promise<Assets> {
+  const folder = join(root, "src/web/page");
+  const files = readdirSync(folder).toSorted();
+  const assets: Assets = new Map();
+  for (const file of files) {
+    if (!/\.ts$|^tsconfig/.test(file)) assets.set(`page/${file}`, readFileSync(join(folder, file)));
+  }
+  const { outputFiles } = await bundle({
+    absWorkingDir: root,
+    entryPoints: ["src/web/page/main.ts"],
+    bundle: true,
+    write: false,
+    platform: "browser",
+    target: "es2023",
+    format: "esm",
+    minify: true,
+    legalComments: "none",
+    logLevel: "warning",
+  });
+  assets.set("page/main.js", only(outputFiles));
+  return assets;
+}
+
+/** The native addons for this platform. */
+export function addonAssets(root: string): Assets {
+  const assets: Assets = new Map();
+  for (const [name, path] of Object.entries(addonFiles(root))) assets.set(`addon/${name}.node`, readFileSync(path));
+  return assets;
+}
+
+function only(files: readonly { readonly contents: Uint8Array }[]): Uint8Array {
+  const [file, ...more] = files;
+  if (file === undefined || more.length > 0) throw new Error(`expected one output file, got ${files.length}`);
+  return file.contents;
+}

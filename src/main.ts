@@ -1,0 +1,57 @@
+import { fstatSync } from "node:fs";
+import { isSea } from "node:sea";
+import { requireCode } from "./executable/asset.ts";
+
+/** Every program inside the executable, by the name of its asset, and the file it is built from. */
+export const ENTRIES = {
+  cli: "src/cli/main.ts",
+  "adapter-telegram": "adapters/telegram/main.ts",
+  "adapter-slack": "adapters/slack/main.ts",
+  model: "src/model/main.ts",
+  agent: "src/agent/main.ts",
+  ingress: "src/ingress/main.ts",
+  web: "src/web/main.ts",
+  keychain: "src/keychain/main.ts",
+  /** No program: what loads a native addon, where one is needed. */
+  addon: "src/executable/addon.ts",
+} as const;
+type Entry = keyof typeof ENTRIES;
+
+/** The words that a process of ours is started with, and the program it then is. What is not here is the command line's. */
+const ROLES: ReadonlyMap<string, Entry> = new Map([
+  ["adapter telegram", "adapter-telegram"],
+  ["adapter slack", "adapter-slack"],
+  ["model", "model"],
+  ["agent", "agent"],
+  ["ingress", "ingress"],
+  ["web", "web"],
+  ["keychain", "keychain"],
+]);
+
+/** The supervisor gives each of its children one end of a socket pair as descriptor 3; nothing else speaks to them. */
+const PIPE = 3;
+
+function hasPipe(): boolean {
+  try {
+    const found = fstatSync(PIPE);
+    return found.isSocket() || (process.platform === "win32" && !found.isFile());
+  } catch {
+    return false;
+  }
+}
+
+function start(words: readonly string[]): void {
+  const [first = "", second = ""] = words;
+  const role = first === "adapter" ? `${first} ${second}` : first;
+  const entry = ROLES.get(role);
+  if (entry === undefined || (role === "web" && !hasPipe())) {
+    requireCode("cli"); // `wirken web`, typed by a person, is the command
+  } else if (hasPipe()) {
+    requireCode(entry);
+  } else {
+    process.stderr.write(`wirken: ${role} is a part of the daemon and is started by it: run wirken start\n`);
+    process.exitCode = 2;
+  }
+}
+
+if (isSea()) start(process.argv.slice(2));

@@ -1,0 +1,75 @@
+/** Who may import whom. `ours`: rooms (folders) of this project, beside the room itself; `packages`: from npm; `network`: which of Node's
+ *  modules that reach a network or a socket. What is not written here is refused. */
+interface Room {
+  readonly ours: readonly string[];
+  readonly packages: readonly string[];
+  readonly network: readonly string[];
+}
+
+const CHILD = ["src/ipc", "src/confine"];
+const SDK_NETWORK = ["node:http", "node:https", "node:net", "node:dns", "node:tls"];
+
+export const ROOMS: Readonly<Record<string, Room>> = {
+  "src/ipc": { ours: [], packages: ["zod"], network: ["node:net", "node:http2"] },
+  "src/confine": { ours: [], packages: [], network: [] },
+  "src/executable": { ours: ["src/config"], packages: [], network: [] },
+  "src/main.ts": { ours: ["src/executable"], packages: [], network: [] },
+
+  audit: { ours: [], packages: ["better-sqlite3"], network: [] },
+  vault: { ours: ["audit"], packages: ["better-sqlite3", "libsodium-wrappers"], network: [] },
+
+  // Files that two adapters share: how a text is cut and marked up.
+  adapters: { ours: ["src/ipc"], packages: [], network: [] },
+  "adapters/telegram": { ours: [...CHILD, "adapters"], packages: ["grammy", "zod"], network: SDK_NETWORK },
+  "adapters/slack": {
+    ours: [...CHILD, "adapters"],
+    packages: ["@slack/bolt", "@slack/socket-mode", "@slack/web-api", "zod"],
+    network: SDK_NETWORK,
+  },
+  "src/agent": { ours: CHILD, packages: ["zod"], network: [] },
+  "src/model": {
+    ours: CHILD,
+    packages: ["ai", "@ai-sdk/anthropic", "@ai-sdk/openai-compatible", "zod"],
+    network: SDK_NETWORK,
+  },
+  "src/keychain": { ours: CHILD, packages: ["keytar", "zod"], network: [] },
+  "src/ingress": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
+  "src/web": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
+
+  "src/session": { ours: ["src/ipc"], packages: ["zod"], network: [] },
+  "src/config": { ours: ["src/ipc"], packages: ["zod", "jsonc-parser"], network: [] },
+  "src/sandbox": { ours: ["src/confine"], packages: [], network: [] },
+  "src/effect": { ours: ["src/ipc", "src/session", "src/sandbox", "vault", "audit"], packages: ["zod"], network: [] },
+  "src/broker": { ours: ["src/ipc", "src/session", "src/effect", "audit"], packages: ["zod"], network: [] },
+  "src/supervisor": {
+    ours: [
+      "src/ipc",
+      "src/session",
+      "src/config",
+      "src/sandbox",
+      "src/effect",
+      "src/broker",
+      "src/confine",
+      "vault",
+      "audit",
+    ],
+    packages: ["better-sqlite3", "pino", "zod"],
+    // A local socket for commands; the supervisor opens no network connection.
+    network: ["node:net"],
+  },
+  "src/cli": {
+    ours: ["src/supervisor", "src/broker", "src/config", "src/ipc", "vault", "audit"],
+    packages: ["commander", "zod"],
+    // The same socket from the other side.
+    network: ["node:net"],
+  },
+};
+
+/** Node's modules that can open a socket or resolve a name. */
+export const NETWORK = ["node:net", "node:http", "node:https", "node:http2", "node:tls", "node:dgram", "node:dns"];
+
+/** The room that a path (from the top of the project, with `/`) lies in, or null. */
+export function roomOf(path: string): string | null {
+  const rooms = Object.keys(ROOMS).filter((room) => path === room || path.startsWith(`${room}/`));
+  return rooms.toSorted((a, b) => b.length - a.length)[0] ?? null;
+}

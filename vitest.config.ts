@@ -1,0 +1,48 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests of whole processes start daemons, browsers and keyrings: few at a time, and with patience. */
+const WHOLE = ["test/claims/**/*.test.ts", "test/cli/**/*.test.ts"];
+
+// The one default export: vitest looks for it.
+// oxlint-disable-next-line import/no-default-export
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: WHOLE,
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "types",
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ["test/types/**/*.test-d.ts"],
+            tsconfig: "test/tsconfig.json",
+            // The sources have a check of their own.
+            ignoreSourceErrors: true,
+          },
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "whole",
+          include: WHOLE,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
