@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Ready, Ref, Stop } from "./frame-common.ts";
 import { OperatorCall, OperatorEvent, OperatorFailure } from "./operator.ts";
 
-/** SHA-256 of a browser's cookie: the supervisor checks it and never keeps the cookie itself. */
+/** SHA-256 in hex of the payload that `login.done` carried (its 43 characters): the supervisor checks it and never keeps the secret itself. */
 const SessionDigest = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** What the web compartment may ask: to log in with a link's token, and what the logged-in owner may do. */
@@ -12,9 +12,11 @@ export const FromWeb = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("serving") }),
   /** The payload is the token of a login link. Answered by `login.done` or `login.refused`. */
   z.strictObject({ type: z.literal("login"), ref: Ref }),
+  /** Answered by `answer`, whether there was such a session or not. */
   z.strictObject({ type: z.literal("logout"), ref: Ref, session: SessionDigest }),
-  /** A call of a logged-in page; text of `say` is the payload. Refused with `not-ready` when the session is not (or no longer) good. */
+  /** A call of a logged-in page; text of `say` is the payload. Answered by `unauthenticated` when the session is not (or no longer) good. */
   z.strictObject({ type: z.literal("call"), ref: Ref, session: SessionDigest, call: OperatorCall }),
+  /** Nobody listens to this call any more: sent for a `watch` whose page is gone, never for a `say` (its turn goes on). */
   z.strictObject({ type: z.literal("cancel"), ref: Ref }),
 ]);
 export type FromWeb = z.infer<typeof FromWeb>;
@@ -22,7 +24,8 @@ export type FromWeb = z.infer<typeof FromWeb>;
 export const ToWeb = z.discriminatedUnion("type", [
   /** The origin the page is served from: Host and Origin must match it. */
   z.strictObject({ type: z.literal("start"), origin: z.url().max(128), version: z.string().max(64) }),
-  /** The payload is the new cookie's value, base64url, 43 characters. `seconds`: how long it may live. */
+  /** The payload is the new session's secret: 32 random bytes as base64url, 43 characters. `seconds`: how long it may live at most.
+   *  web hands it out in two halves, a cookie and a key of the page's own origin: a cookie alone is sent to every port of 127.0.0.1. */
   z.strictObject({ type: z.literal("login.done"), ref: Ref, seconds: z.int().min(1) }),
   z.strictObject({
     type: z.literal("login.refused"),
@@ -33,6 +36,8 @@ export const ToWeb = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("event"), ref: Ref, event: OperatorEvent }),
   z.strictObject({ type: z.literal("answer"), ref: Ref }),
   z.strictObject({ type: z.literal("refused"), ref: Ref, failure: OperatorFailure }),
+  /** The call's session is unknown, ended or expired: the page shows how to log in. (`not-ready` alone would not say which.) */
+  z.strictObject({ type: z.literal("unauthenticated"), ref: Ref }),
   /** This browser session is over (ended, expired): close its streams. */
   z.strictObject({ type: z.literal("session.ended"), session: SessionDigest }),
   Stop,
