@@ -1,0 +1,45 @@
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { z } from "zod";
+import { getJson, peerOf, type ProviderSettings } from "./http.ts";
+import { listOf, timeOf } from "./listing.ts";
+import type { ModelProvider } from "./port.ts";
+import { RETRY } from "./retry.ts";
+import { completeWith } from "./sdk-completion.ts";
+
+const VERSION = { "anthropic-version": "2023-06-01" };
+
+const Models = z.object({
+  data: z.array(z.object({ id: z.string().min(1), created_at: z.string().nullish() })),
+});
+
+/** Anthropic's messages API. @see https://docs.anthropic.com/en/api/messages */
+export function anthropic(settings: ProviderSettings): ModelProvider {
+  const { retry = RETRY } = settings;
+  const peer = peerOf(settings, "x-api-key");
+
+  return {
+    complete: (request, options, onDelta, signal) =>
+      completeWith(
+        (fetch) =>
+          // The placeholder keeps the SDK from looking for a key in the environment; `fetch` replaces it.
+          createAnthropic({ baseURL: peer.baseUrl, apiKey: "placeholder", fetch }).languageModel(options.model),
+        peer,
+        request,
+        options,
+        onDelta,
+        signal,
+        retry,
+      ),
+    async models(signal) {
+      const { body } = await getJson(peer, "/models?limit=1000", signal, { headers: VERSION });
+      return listOf(peer, Models, body, ({ data }) =>
+        // Every model of this API can call tools.
+        data.map(({ id, created_at }) => ({ id, tools: true, modified: timeOf(created_at) })),
+      );
+    },
+    async check(signal) {
+      const { headers } = await getJson(peer, "/models?limit=1", signal, { headers: VERSION });
+      return { account: headers.get("anthropic-organization-id")?.slice(0, 200) ?? null };
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { z } from "zod";
+import { isOllama } from "./failure.ts";
+import { getJson, type HttpPeer, peerOf, type ProviderSettings } from "./http.ts";
+import { listOf, timeOf } from "./listing.ts";
+import { ollamaModels } from "./ollama.ts";
+import type { ModelListing, ModelProvider } from "./port.ts";
+import { RETRY } from "./retry.ts";
+import { completeWith } from "./sdk-completion.ts";
+
+/** Every server that speaks OpenAI's chat completions: OpenAI, OpenRouter, Ollama, vLLM, LM Studio and others. */
+export function openAICompatible(settings: ProviderSettings): ModelProvider {
+  const { provider, retry = RETRY } = settings;
+  const peer = peerOf(settings, "authorization");
+  const { baseUrl } = peer;
+  const ownApi = new URL(baseUrl).hostname === "api.openai.com" || provider === "openai";
+
+  return {
+    complete: (request, options, onDelta, signal) =>
+      completeWith(
+        (fetch) =>
+          createOpenAICompatible({
+            name: "compatible",
+            baseURL: baseUrl,
+            fetch,
+            includeUsage: true,
+            // OpenAI's newer models refuse `max_tokens`; other servers know nothing else.
+            ...(ownApi ? { transformRequestBody: withNewName } : {}),
+          }).chatModel(options.model),
+        peer,
+        request,
+        options,
+        onDelta,
+        signal,
+        retry,
+      ),
+    models: (signal) => (isOllama(provider) ? ollamaModels(peer, signal) : openAIModels(peer, signal)),
+    async check(signal) {
+      if (isOllama(provider)) {
+        await ollamaModels(peer, signal, 0);
+        return { account: null };
+      }
+      // OpenRouter lists its models to everybody: only its page about the key itself checks the key.
+      const path = new URL(baseUrl).hostname === "openrouter.ai" ? "/key" : "/models";
+      const { headers } = await getJson(peer, path, signal);
+      return { account: headers.get("openai-organization")?.slice(0, 200) ?? null };
+    },
+  };
+}
+
+function withNewName({ max_tokens, ...body }: Record<string, unknown>): Record<string, unknown> {
+  return { ...body, max_completion_tokens: max_tokens };
+}
+
+const Models = z.object({
+  data: z.array(
+    z.object({
+      id: z.string().min(1),
+      created: z.number().nullish(),
+      /** OpenRouter's only. */
+      supported_parameters: z.array(z.string()).nullish(),
+    }),
+  ),
+});
+
+async function openAIModels(peer: HttpPeer, signal: AbortSignal): Promise<ModelListing[]> {
+  const { body } = await getJson(peer, "/models", signal);
+  return listOf(peer, Models, body, ({ data }) =>
+    data.map(({ id, created, supported_parameters }) => ({
+      id,
+      tools: supported_parameters?.includes("tools") ?? null,
+      modified: timeOf(typeof created === "number" ? created * 1000 : null),
+    })),
+  );
+}

@@ -1,0 +1,43 @@
+import type { Answer, CompletionRequest } from "../ipc/completion.ts";
+import type { StopReason } from "../ipc/model-frames.ts";
+
+/** What the supervisor decided about one completion. */
+export interface CompletionOptions {
+  /** The provider's own name for the model. */
+  readonly model: string;
+  readonly maxOutputTokens: number;
+  /** For everything together: waiting, tries, streaming. */
+  readonly timeoutMs: number;
+}
+
+export interface Completion {
+  readonly answer: Answer;
+  /** The id that the provider returned, which may be more exact than the one asked for. */
+  readonly model: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly stop: StopReason;
+}
+
+export interface ModelListing {
+  readonly id: string;
+  /** Whether it can call tools; null: the provider does not say. */
+  readonly tools: boolean | null;
+  /** When it was last changed or released, as an ISO time; null: the provider does not say. */
+  readonly modified: string | null;
+}
+
+/** The one port behind which every language model lies. Everything it throws is a {@link ModelError}. */
+export interface ModelProvider {
+  /** Answers one request. `onDelta` gets the text as it comes, in order, and is waited for (back-pressure). */
+  complete(
+    request: CompletionRequest,
+    options: CompletionOptions,
+    onDelta: (text: string) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<Completion>;
+  /** The models this key may use, newest first where the provider says when. */
+  models(signal: AbortSignal): Promise<ModelListing[]>;
+  /** One cheap call that a wrong key fails. `account` is something a person recognises, or null. */
+  check(signal: AbortSignal): Promise<{ account: string | null }>;
+}

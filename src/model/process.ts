@@ -1,0 +1,222 @@
+import { BUILD } from "../ipc/build.ts";
+import { CompletionRequest } from "../ipc/completion.ts";
+import { PROTOCOL, type Ref } from "../ipc/frame-common.ts";
+import { type CompletionFailure, type FromModel, ToModel } from "../ipc/model-frames.ts";
+import { ownPipe, type Pipe } from "../ipc/pipe.ts";
+import { Deltas } from "./deltas.ts";
+import { ApiKey } from "./key.ts";
+import { ModelError, modelErrorIn } from "./model-error.ts";
+import { openProvider } from "./open.ts";
+import type { ModelProvider } from "./port.ts";
+
+type Start = Extract<ToModel, { type: "start" }>;
+type Complete = Extract<ToModel, { type: "complete" }>;
+type CheckFailure = NonNullable<Extract<FromModel, { type: "checked" }>["failure"]>;
+
+/** The name of the one secret that this process is given. */
+const KEY_NAME = "api-key";
+/** Of a check, and of a list of models. */
+const CALL_MS = 15_000;
+/** After `stop`, what runs may finish this long; then it is cancelled. The supervisor kills after 5 s. */
+const DRAIN_MS = 3_500;
+/** Of the sentence that goes with a failure, in characters. */
+const MAX_SENTENCE = 1000;
+
+/** One provider's process: answers completions, lists models, checks its key, and says nothing to anybody else. */
+export class ModelProcess {
+  readonly #pipe: Pipe<ToModel, FromModel>;
+  readonly #running = new Map<Ref, AbortController>();
+  #key: ApiKey | null = null;
+  #started: { start: Start; provider: Promise<ModelProvider> } | null = null;
+  #idle: (() => void) | null = null;
+  #stopping = false;
+
+  constructor() {
+    this.#pipe = ownPipe<ToModel, FromModel>(ToModel, {
+      frame: (frame, payload) => this.#hear(frame, payload),
+      // ownPipe ends this process next.
+      end: () => this.#key?.[Symbol.dispose](),
+    });
+  }
+
+  run(): void {
+    void this.#send({ type: "ready", protocol: PROTOCOL, build: BUILD });
+  }
+
+  #hear(frame: ToModel, payload: Uint8Array): void {
+    switch (frame.type) {
+      case "secret":
+        if (frame.name !== KEY_NAME || this.#started !== null)
+          throw new TypeError("this process takes one key, before `start`");
+        this.#key?.[Symbol.dispose]();
+        this.#key = ApiKey.take(payload);
+        break;
+      case "start": {
+        if (this.#started !== null) throw new TypeError("this process is started once");
+        const provider = openProvider(frame.provider, frame.api, frame.baseUrl, this.#key);
+        provider.catch(() => undefined);
+        this.#started = { start: frame, provider };
+        if (frame.check) void this.#check(frame, provider);
+        break;
+      }
+      case "complete":
+        void this.#complete(frame, payload);
+        break;
+      case "models":
+        void this.#models(frame.ref);
+        break;
+      case "cancel":
+        this.#running.get(frame.ref)?.abort(new ModelError("cancelled", "the answer was stopped"));
+        break;
+      case "stop":
+        void this.#stop();
+        break;
+    }
+  }
+
+  async #complete(frame: Complete, payload: Uint8Array): Promise<void> {
+    const { ref } = frame;
+    const deltas = new Deltas((text) => this.#send({ type: "delta", ref }, bytesOf(text)));
+    const controller = new AbortController();
+    this.#running.set(ref, controller);
+    try {
+      const provider = await this.#provider();
+      const request = requestOf(payload);
+      const done = await provider.complete(request, frame, (text) => deltas.add(text), controller.signal);
+      await deltas.end();
+      const { answer, ...facts } = done;
+      await this.#send({ type: "completed", ref, ...facts }, bytesOf(JSON.stringify(answer)));
+    } catch (error) {
+      const failure = this.#failure(error);
+      await deltas.end().catch(() => undefined);
+      await this.#send(
+        {
+          type: "failed",
+          ref,
+          code: failure.code,
+          retryAfterSeconds: failure.retryAfterMs === null ? null : Math.ceil(failure.retryAfterMs / 1000),
+          streamed: deltas.streamed,
+        },
+        sentenceOf(failure),
+      );
+    } finally {
+      this.#running.delete(ref);
+      if (this.#running.size === 0) this.#idle?.();
+    }
+  }
+
+  async #models(ref: Ref): Promise<void> {
+    try {
+      const list = await (await this.#provider()).models(within(CALL_MS, this.#name));
+      await this.#send({ type: "models", ref, failure: null }, bytesOf(JSON.stringify(list)));
+    } catch (error) {
+      const failure = this.#failure(error);
+      await this.#send({ type: "models", ref, failure: CHECK_FAILURE[failure.code] }, sentenceOf(failure));
+    }
+  }
+
+  /** Answers `checked` and ends this process. */
+  async #check(start: Start, provider: Promise<ModelProvider>): Promise<void> {
+    try {
+      const { account } = await (await provider).check(within(CALL_MS, start.provider));
+      await this.#send({ type: "checked", failure: null, account });
+    } catch (error) {
+      const failure = this.#failure(error);
+      const other = failure.code === "key-refused" ? (this.#key?.belongsElsewhere(start.provider) ?? null) : null;
+      if (other === null)
+        await this.#send({ type: "checked", failure: CHECK_FAILURE[failure.code], account: null }, sentenceOf(failure));
+      else
+        await this.#send(
+          { type: "checked", failure: "mixed-up", account: null },
+          bytesOf(
+            `this looks like a key of ${other}, not of ${start.provider}: did you mean \`wirken vault add ${other}\`?`,
+          ),
+        );
+    }
+    this.#pipe.close();
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    if (this.#running.size > 0) {
+      const idle = new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+      const timer = setTimeout(() => {
+        for (const controller of this.#running.values())
+          controller.abort(new ModelError("cancelled", "the answer was cut off: Wirken is stopping"));
+      }, DRAIN_MS);
+      await idle;
+      clearTimeout(timer);
+    }
+    this.#pipe.close();
+  }
+
+  #provider(): Promise<ModelProvider> {
+    if (this.#stopping) throw new ModelError("cancelled", "Wirken is stopping");
+    if (this.#started === null) throw new ModelError("other", "the model process was not started");
+    return this.#started.provider;
+  }
+
+  get #name(): string {
+    return this.#started?.start.provider ?? "the provider";
+  }
+
+  #failure(error: unknown): ModelError {
+    const known = modelErrorIn(error);
+    // A fault of ours: its kind helps to find it, its message might quote a header.
+    const kind = error instanceof Error ? error.name : typeof error;
+    return (
+      known ??
+      new ModelError("other", `the model process failed on a request to ${this.#name} (${kind})`, { cause: error })
+    );
+  }
+
+  /** A pipe that is over ends this process: nothing that was still to be said is missed by anybody. */
+  #send(frame: FromModel, payload?: Uint8Array): Promise<void> {
+    return this.#pipe.send(frame, payload).catch(() => undefined);
+  }
+}
+
+function requestOf(payload: Uint8Array): CompletionRequest {
+  try {
+    const request: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+    return CompletionRequest.parse(request);
+  } catch (error) {
+    throw new ModelError("bad-request", "the agent's request is not of the agreed form", { cause: error });
+  }
+}
+
+/** What a check is told. A provider that is busy has accepted the key as little as refused it. */
+const CHECK_FAILURE: Readonly<Record<CompletionFailure, CheckFailure>> = {
+  "key-refused": "refused",
+  unreachable: "unreachable",
+  timeout: "unreachable",
+  "model-unknown": "other",
+  "rate-limited": "other",
+  overloaded: "other",
+  "bad-request": "other",
+  "too-long": "other",
+  cancelled: "other",
+  died: "other",
+  refused: "other",
+  other: "other",
+};
+
+function within(ms: number, provider: string): AbortSignal {
+  const controller = new AbortController();
+  setTimeout(
+    () => controller.abort(new ModelError("timeout", `${provider} did not answer within ${Math.round(ms / 1000)} s`)),
+    ms,
+  ).unref();
+  return controller.signal;
+}
+
+function sentenceOf({ message }: ModelError): Uint8Array {
+  return bytesOf(message.slice(0, MAX_SENTENCE));
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
