@@ -1,0 +1,49 @@
+/** Why the vault did not do what it was asked. */
+export type VaultErrorCode =
+  /** There is no vault at this path. */
+  | "VAULT_ABSENT"
+  /** There is one already. */
+  | "VAULT_EXISTS"
+  /** The file was written by a later version. */
+  | "VAULT_NEWER"
+  /** The file, or something in it, is not what this vault wrote. */
+  | "VAULT_DAMAGED"
+  /** The vault is neither at the generation before nor at the one after its newest change on the log. */
+  | "VAULT_ROLLED_BACK"
+  /** The master key is not this vault's. */
+  | "VAULT_WRONG_KEY"
+  | "VAULT_WRONG_PASSPHRASE"
+  | "VAULT_WEAK_PASSPHRASE"
+  /** A passphrase is needed and nobody was there to type it. */
+  | "VAULT_PASSPHRASE_NEEDED"
+  /** The parameters of the passphrase's derivation are outside what this version accepts. */
+  | "VAULT_WEAKENED"
+  /** The keychain is open and does not hold the key, or the file of the provisional key is gone. */
+  | "VAULT_KEY_MISSING"
+  /** The file of the provisional key is open to others, or is no plain file. */
+  | "VAULT_UNSAFE_FILE"
+  | "VAULT_KEYCHAIN_LOCKED"
+  | "VAULT_KEYCHAIN_ABSENT"
+  | "VAULT_KEYCHAIN_UNREACHABLE"
+  /** No credential is kept while the vault has no protector. */
+  | "VAULT_UNPROTECTED"
+  /** There is no such scope, name or version. */
+  | "VAULT_NOT_FOUND"
+  /** A change is not of a form the vault accepts: a name, a size, a time. */
+  | "VAULT_REFUSED"
+  /** Another change is planned and neither committed nor dropped. */
+  | "VAULT_BUSY"
+  /** The plan, the recorded row and the vault do not belong together. */
+  | "VAULT_STALE_PLAN"
+  /** The file cannot be written. */
+  | "VAULT_UNWRITABLE"
+  | "VAULT_CLOSED";
+
+export class VaultError extends Error {
+  override readonly name = "VaultError";
+  readonly code: VaultErrorCode;
+  constructor(code: VaultErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

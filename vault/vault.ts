@@ -1,0 +1,245 @@
+import type { ActionOf } from "../audit/action.ts";
+import type { Recorded } from "../audit/recorded.ts";
+import { type Change, contentScope, firstContents, type Plan, planChange } from "./change.ts";
+import { ContentSeal, type ContentSealer } from "./content-seal.ts";
+import { type Contents, type ProtectorKind, rootOf } from "./contents.ts";
+import { loadAead } from "./crypto.ts";
+import { VaultError } from "./error.ts";
+import { keysOf, recordsOf, reveal, type Unlocked } from "./keyring.ts";
+import { decodeOrigin, LOG_SCOPE, type LogSigner, signerOf } from "./log-key.ts";
+import { decodeMetadata, type Metadata } from "./metadata.ts";
+import { type Keepers, keepNewMaster, type NewProtector, newVaultId } from "./protector.ts";
+import type { MasterPlace } from "./passphrase.ts";
+import type { Secret } from "./secret.ts";
+import { Store } from "./store.ts";
+
+/** One scope's newest credential, without its bytes. */
+export interface Credential extends Metadata {
+  readonly scope: string;
+  readonly version: number;
+  readonly names: readonly string[];
+}
+
+/** Records a change, and resolves when it is durable: `(row) => log.record(row, { cause })`. */
+export type RecordChange = (row: ActionOf<"vault.changing">) => Promise<Recorded<"vault.changing">>;
+
+/** An open vault: keys at rest, in one file that one process writes. It is opened by `LockedVault.unlock`. */
+export class Vault implements Disposable {
+  readonly #store: Store;
+  #contents: Contents;
+  #kek: Secret | null;
+  readonly #content: ContentSeal;
+  #planned: Plan | null = null;
+  #changing: Promise<unknown> = Promise.resolve();
+
+  constructor(store: Store, contents: Contents, kek: Secret) {
+    this.#store = store;
+    this.#contents = contents;
+    this.#kek = kek;
+    this.#content = new ContentSeal(() => this.#unlocked());
+  }
+
+  /** Makes a vault of generation 0, before the log has its first row: whoever finds such a vault and an empty log goes on from there.
+   *  The caller holds the lock of the data directory, and asks for this only if the log is empty too: a log without its vault is a finding.
+   *  @throws {VaultError} VAULT_EXISTS, VAULT_UNWRITABLE, and what keeping the master may throw. */
+  static async create(path: string, protector: NewProtector, keepers: Keepers): Promise<void> {
+    await loadAead();
+    Store.refusePresent(path);
+    const id = newVaultId();
+    const { master, wrapping } = await keepNewMaster(protector, { vault: id, masterId: 1 }, keepers);
+    using kept = master;
+    Store.create(path, firstContents({ id, masterId: 1, protector: protector.kind, wrapping }, kept));
+  }
+
+  get id(): Uint8Array {
+    return Uint8Array.from(this.#contents.head.id);
+  }
+  get masterId(): number {
+    return this.#contents.head.masterId;
+  }
+  get protector(): ProtectorKind {
+    return this.#contents.head.protector;
+  }
+  get generation(): number {
+    return this.#contents.head.generation;
+  }
+  get root(): string {
+    return rootOf(this.#contents);
+  }
+
+  /** Makes one change: works it out, records it, commits it, and records that it is made. Changes queue.
+   *  @throws {VaultError}, or what `record` throws; the vault is then as it was. */
+  change(change: Change, record: RecordChange): Promise<void> {
+    return this.#queued(() => this.#changeNow(change, record));
+  }
+
+  /** Moves to a new master. @param keep makes it and gives it to its protector, whose account of it is `place`'s; called when it is this change's turn.
+   *  @throws {VaultError}, or what `keep` and `record` throw; the vault is then as it was. */
+  protect(
+    protector: "keychain" | "passphrase",
+    keep: (place: MasterPlace) => Promise<{ master: Secret; wrapping: Uint8Array }>,
+    record: RecordChange,
+  ): Promise<void> {
+    return this.#queued(async () => {
+      const masterId = this.masterId + 1;
+      // Noted first: should a crash come before the commit, the keychain's copy is found again and deleted.
+      if (protector === "keychain") this.#store.retire(masterId);
+      const { master, wrapping } = await keep({ vault: this.id, masterId });
+      using kept = master;
+      await this.#changeNow({ change: "protect", protector, masterId, master: kept, wrapping }, record);
+    });
+  }
+
+  async #changeNow(change: Change, record: RecordChange): Promise<void> {
+    using plan = this.plan(change);
+    const recorded = await record(plan.row);
+    try {
+      this.commit(plan, recorded);
+    } catch (error) {
+      await recorded.fail(error);
+      throw error;
+    }
+    await recorded.finish({ kind: "vault.changed" });
+  }
+
+  #queued<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(run, run);
+    this.#changing = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Works a change out without writing. One at a time: the next needs this one committed or disposed of.
+   *  Two rows that start from one generation would leave the vault where the newest does not expect it; {@link change} sees to all of this.
+   *  @throws {VaultError} VAULT_BUSY, VAULT_CLOSED, and why the change is refused. */
+  plan(change: Change): Plan {
+    if (this.#planned !== null) throw new VaultError("VAULT_BUSY", "Another change of the vault is under way");
+    const plan = planChange(this.#unlocked(), change, () => {
+      if (this.#planned === plan) this.#planned = null;
+    });
+    this.#planned = plan;
+    return plan;
+  }
+
+  /** Commits a plan that is on the log, in one transaction, durably. @throws {VaultError} VAULT_STALE_PLAN, VAULT_UNWRITABLE. */
+  commit(plan: Plan, recorded: Recorded<"vault.changing">): void {
+    if (plan !== this.#planned || !same(plan.row, recorded.action))
+      throw new VaultError(
+        "VAULT_STALE_PLAN",
+        "The recorded row is not of this plan, or the plan is not the vault's newest",
+      );
+    recorded.redeem();
+    const before = this.#contents.head;
+    this.#store.write(plan.steps, {
+      generation: plan.row.from,
+      root: plan.row.toRoot,
+      retire: plan.next.head.masterId !== before.masterId && before.protector === "keychain" ? before.masterId : null,
+      keep: plan.next.head.masterId,
+      erases: plan.erases,
+    });
+    this.#contents = plan.next;
+    const kek = plan.takeKek();
+    if (kek !== null) {
+      this.#kek?.[Symbol.dispose]();
+      this.#kek = kek;
+    }
+    this.#content.forgetDropped(plan.steps);
+    this.#planned = null;
+  }
+
+  /** The name of the log whose keys these are: `wirken.local/audit/<32 hex>`. */
+  get origin(): string {
+    return this.#logKey().origin;
+  }
+
+  /** The epochs of the log's keys in the vault: one, or two between a rotation's steps. */
+  logEpochs(): number[] {
+    return recordsOf(this.#contents, LOG_SCOPE).map((row) => row.version);
+  }
+
+  /** @param epoch the newest if left out. @returns what signs the log's notes, until the vault is closed. @throws {VaultError} VAULT_NOT_FOUND. */
+  signer(epoch?: number): LogSigner {
+    const { row, origin } = this.#logKey(epoch);
+    using seed = reveal(this.#unlocked(), row);
+    return signerOf(seed, origin, () => this.#kek !== null);
+  }
+
+  /** @returns what seals the log's content, until the vault is closed. */
+  sealer(): ContentSealer {
+    return this.#content;
+  }
+
+  /** Whether content of this session can be sealed and opened; after its key was destroyed, or before it was made, it cannot. */
+  hasContentKey(session: string): boolean {
+    return keysOf(this.#contents, contentScope(session)).length > 0;
+  }
+
+  /** The newest version of every credential, or of one scope's, with its metadata authenticated. @throws {VaultError} VAULT_DAMAGED. */
+  credentials(scope?: string): Credential[] {
+    const scopes = new Set(this.#contents.records.values().map((row) => row.scope));
+    return [...scopes]
+      .filter((known) => !known.startsWith("audit/") && (scope === undefined || known === scope))
+      .toSorted()
+      .flatMap((known) => {
+        const all = recordsOf(this.#contents, known);
+        const newest = all.filter((row) => row.version === all.at(-1)?.version);
+        const [first] = newest;
+        if (first === undefined) return [];
+        for (const row of newest) reveal(this.#unlocked(), row)[Symbol.dispose]();
+        const names = newest.map((row) => row.name);
+        return [{ ...decodeMetadata(first.metadata), scope: known, version: first.version, names }];
+      });
+  }
+
+  /** @param version the newest if left out. @returns one secret, the caller's to dispose of. @throws {VaultError} VAULT_NOT_FOUND, VAULT_DAMAGED. */
+  take(scope: string, name: string, version?: number): Secret {
+    const all = scope.startsWith("audit/") ? [] : recordsOf(this.#contents, scope);
+    const wanted = version ?? all.at(-1)?.version;
+    const row = all.find((record) => record.name === name && record.version === wanted);
+    if (row === undefined) throw new VaultError("VAULT_NOT_FOUND", `There is no credential ${scope}/${name}`);
+    return reveal(this.#unlocked(), row);
+  }
+
+  /** Masters whose accounts in the keychain are to be deleted. Never the one in use. */
+  retiredMasters(): number[] {
+    return this.#store.retired().filter((masterId) => masterId !== this.masterId);
+  }
+
+  forgetRetired(masterId: number): void {
+    this.#store.forgetRetired(masterId);
+  }
+
+  /** Wipes every key and closes the file. Signers and sealers made here work no more. */
+  close(): void {
+    this.#content.close();
+    this.#kek?.[Symbol.dispose]();
+    this.#kek = null;
+    this.#store.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #unlocked(): Unlocked {
+    if (this.#kek === null) throw new VaultError("VAULT_CLOSED", "The vault is closed");
+    return { contents: this.#contents, kek: this.#kek };
+  }
+
+  #logKey(epoch?: number) {
+    const all = recordsOf(this.#contents, LOG_SCOPE);
+    const row = epoch === undefined ? all.at(-1) : all.find((record) => record.version === epoch);
+    if (row === undefined) throw new VaultError("VAULT_NOT_FOUND", `There is no key of the log, epoch ${epoch ?? 1}`);
+    return { row, origin: decodeOrigin(row.metadata) };
+  }
+}
+
+function same(planned: ActionOf<"vault.changing">, recorded: ActionOf<"vault.changing">): boolean {
+  return (
+    planned.change === recorded.change &&
+    planned.scope === recorded.scope &&
+    planned.from === recorded.from &&
+    planned.fromRoot === recorded.fromRoot &&
+    planned.to === recorded.to &&
+    planned.toRoot === recorded.toRoot
+  );
+}
