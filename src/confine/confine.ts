@@ -1,0 +1,82 @@
+import { readdirSync } from "node:fs";
+import { ConfineError } from "./error.ts";
+import { NEEDS, type Role, SCOPES, type Scope } from "./role.ts";
+import { buildWalls, type Wall } from "./walls.ts";
+
+export { ConfineError } from "./error.ts";
+export type { Role } from "./role.ts";
+
+/** What holds a process, for the status and the record. */
+export interface Confinement {
+  readonly role: Role;
+  /** `permissions` everywhere; the walls of the operating system on Linux. */
+  readonly layers: readonly ("permissions" | Wall)[];
+  /** The scopes of Node's permission model that were kept. */
+  readonly keeps: readonly Scope[];
+}
+
+let current: Role | null = null;
+
+/** The first statement of every child. Addons first (`before`), walls second, drops third: a wall needs a permission that is then dropped.
+ *
+ *  Afterwards this process can open no file, start no process, load no native code, signal nobody else, and open the sockets of its role
+ *  only. None of it can be undone. Descriptors that are open stay usable: its pipe among them.
+ *  @param options.before loads the native addon of the role that has one.
+ *  @throws {ConfineError} if anything does not hold: the process must then exit. */
+export function confine(role: Role, options: { readonly before?: () => void } = {}): Confinement {
+  if (current !== null) throw new ConfineError("CONFINE_TWICE", `This process is confined already, as ${current}`);
+  const { keeps, sockets } = NEEDS[role];
+  assertStartedRight(keeps);
+  options.before?.();
+  const walls = process.platform === "linux" ? buildWalls(sockets) : [];
+  for (const scope of SCOPES) if (!keeps.includes(scope)) drop(scope);
+  assertEnforced();
+  current = role;
+  return { role, layers: ["permissions", ...walls], keeps };
+}
+
+/** For ingress, once it listens: it still accepts connections, and can open none.
+ *  @throws {ConfineError} if the scope is not gone, or this process is not a confined ingress. */
+export function dropNetwork(): void {
+  if (current !== "ingress") throw new ConfineError("CONFINE_TWICE", "Only a confined ingress drops its network");
+  drop("net");
+}
+
+/** A name that Node does not know is ignored by `drop`, hence the question after it. */
+function drop(scope: Scope): void {
+  process.permission.drop(scope);
+  if (process.permission.has(scope)) throw new ConfineError("CONFINE_FAILED", `The permission ${scope} did not go`);
+}
+
+function assertStartedRight(keeps: readonly Scope[]): void {
+  // The types promise it; Node has it under --permission only.
+  const permission: unknown = Reflect.get(process, "permission");
+  if (typeof permission !== "object" || permission === null)
+    throw new ConfineError(
+      "CONFINE_UNSTARTED",
+      "Started without --permission: start it with the flags of confine/flags.ts",
+    );
+  for (const scope of keeps)
+    if (!process.permission.has(scope))
+      throw new ConfineError("CONFINE_UNSTARTED", `Started without the permission ${scope}, which this role needs`);
+  if (process.platform === "linux" && !process.permission.has("ffi"))
+    throw new ConfineError("CONFINE_UNSTARTED", "Started without --allow-ffi, which the walls are built with");
+  // It opens any file, whatever the permissions say.
+  if (hasSqlite()) throw new ConfineError("CONFINE_UNSTARTED", "Started without --no-experimental-sqlite");
+}
+
+/** Under --permission-audit Node says that a scope is gone and lets everything through. */
+function assertEnforced(): void {
+  try {
+    readdirSync("/");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ERR_ACCESS_DENIED") return;
+    throw new ConfineError("CONFINE_FAILED", "The permission model gave an unknown answer", { cause: error });
+  }
+  throw new ConfineError("CONFINE_FAILED", "The permission model is not enforced: a folder could be read");
+}
+
+function hasSqlite(): boolean {
+  const sqlite: unknown = process.getBuiltinModule("node:sqlite");
+  return sqlite !== undefined;
+}
