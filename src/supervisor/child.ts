@@ -1,0 +1,183 @@
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { Duplex, type Stream } from "node:stream";
+import type { z } from "zod";
+import type { Role } from "../confine/role.ts";
+import { Pipe, type PipeEnd, type PipeOptions } from "../ipc/pipe.ts";
+import { environmentFor } from "./environment.ts";
+import { readLines } from "./output-lines.ts";
+import { type Image, ownImage } from "./own-image.ts";
+
+/** How a process ended: by its status or by a signal, or (both null) it was never there. */
+export interface ChildExit {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why it could not be started. */
+  readonly error: Error | null;
+  /** Whether this side asked for it, by {@link Child.stop} or {@link Child.kill}. */
+  readonly asked: boolean;
+}
+
+export interface ChildEvents<In> {
+  frame(header: In, payload: Uint8Array): void;
+  /** The pipe is over. A child whose pipe is over is killed: at once for what it sent, after a second if it was closed. */
+  end?(end: PipeEnd): void;
+  /** The process is gone. It comes once, and it may come before `end`. */
+  exit?(exit: ChildExit): void;
+}
+
+export interface ChildOptions<In, Out> {
+  readonly role: Role;
+  /** Words behind the role, such as `telegram`: everybody on the machine can read them. */
+  readonly args?: readonly string[];
+  readonly accepts: z.ZodType<In>;
+  readonly on: ChildEvents<In>;
+  /** What the child prints, line by line, bounded and made safe to show. */
+  readonly log: (line: string) => void;
+  /** The frame that asks it to end. Without one it is killed when it is to stop. */
+  readonly stop?: Out;
+  /** Descriptors from 4 on. */
+  readonly extraStdio?: readonly ("pipe" | Stream)[];
+  readonly pipe?: PipeOptions;
+  /** What is started: our own image if not given. */
+  readonly image?: Image;
+}
+
+/** A child that was asked to stop and goes on is killed after this. */
+const STOP_MS = 5000;
+/** A child that closed its pipe is about to exit, or it is of no use. */
+const LINGER_MS = 1000;
+
+/** A running child of our own executable, and the pipe to it. */
+export class Child<In extends { type: string }, Out extends { type: string }> {
+  readonly pipe: Pipe<In, Out>;
+  /** Settles when the process is gone; never rejects. */
+  readonly exited: Promise<ChildExit>;
+  readonly #process: ChildProcess | null;
+  readonly #stop: Out | null;
+  #asked = false;
+  #gone = false;
+
+  /** @param started what was started, or why nothing was. */
+  constructor(started: ChildProcess | Error, options: ChildOptions<In, Out>) {
+    const process = started instanceof Error ? null : started;
+    this.#process = process;
+    this.#stop = options.stop ?? null;
+    const { on } = options;
+    this.exited = new Promise((resolve) => {
+      const over = (status: number | null, signal: NodeJS.Signals | null, error: Error | null): void => {
+        if (this.#gone) return;
+        this.#gone = true;
+        const exit = { status, signal, error, asked: this.#asked };
+        on.exit?.(exit);
+        resolve(exit);
+      };
+      process?.on("exit", (status, signal) => over(status, signal, null));
+      // Also for a kill that fails, when the process is there and stays so: `exit` comes then.
+      process?.on("error", (error) => {
+        if (process.pid === undefined) over(null, null, error);
+      });
+      if (started instanceof Error) setImmediate(() => over(null, null, started));
+    });
+    for (const output of [process?.stdout, process?.stderr])
+      if (output !== undefined && output !== null) readLines(output, options.log);
+    const events = {
+      frame: (header: In, payload: Uint8Array) => on.frame(header, payload),
+      end: (end: PipeEnd) => {
+        if (end.reason !== "closed") this.#process?.kill("SIGKILL");
+        else if (!this.#gone && !this.#asked) this.#killAfter(LINGER_MS);
+        on.end?.(end);
+      },
+    };
+    this.pipe = new Pipe<In, Out>(ownEnd(process, 3), options.accepts, events, options.pipe);
+  }
+
+  /** Null if it could not be started. */
+  get pid(): number | null {
+    return this.#process?.pid ?? null;
+  }
+
+  send(header: Out, payload?: Uint8Array, options?: { wipe?: boolean }): Promise<void> {
+    return this.pipe.send(header, payload, options);
+  }
+
+  /** This process's end of a further descriptor that was given as "pipe"; one that has ended if the child could not be started. */
+  extra(fd: number): Duplex {
+    return ownEnd(this.#process, fd);
+  }
+
+  /** Asks it to end and kills it after five seconds. @returns when it is gone. */
+  stop(): Promise<ChildExit> {
+    if (this.#gone) return this.exited;
+    const again = this.#asked;
+    this.#asked = true;
+    if (this.#stop === null || this.pipe.ended !== null) this.#process?.kill("SIGKILL");
+    else if (!again) {
+      // A pipe that breaks now says so by its end.
+      this.pipe.send(this.#stop).catch(() => undefined);
+      this.#killAfter(STOP_MS);
+    }
+    return this.exited;
+  }
+
+  /** Ends it now. @returns when it is gone. */
+  kill(): Promise<ChildExit> {
+    this.#asked = true;
+    if (!this.#gone) this.#process?.kill("SIGKILL");
+    return this.exited;
+  }
+
+  #killAfter(ms: number): void {
+    const timer = setTimeout(() => this.#process?.kill("SIGKILL"), ms);
+    void this.exited.then(() => clearTimeout(timer));
+  }
+}
+
+/** Starts a process of our own executable in `role`, with a minimal environment and its pipe as descriptor 3.
+ *
+ *  It throws nothing: a process that cannot be started ends with `exit` and its error. The caller has recorded the start. */
+export function spawnChild<In extends { type: string }, Out extends { type: string }>(
+  options: ChildOptions<In, Out>,
+): Child<In, Out> {
+  const image = options.image ?? ownImage();
+  const stdio: StdioOptions = ["ignore", "pipe", "pipe", "pipe", ...(options.extraStdio ?? [])];
+  let started: ChildProcess | Error;
+  try {
+    started = spawn(image.command, [...image.args, options.role, ...(options.args ?? [])], {
+      stdio,
+      env: environmentFor(options.role, process.env),
+      windowsHide: true,
+    });
+  } catch (error) {
+    // No memory, no more processes: some of these come as an event, some are thrown.
+    started = error instanceof Error ? error : new Error(String(error));
+  }
+  return new Child<In, Out>(started, options);
+}
+
+/** Starts two children that share a private socketpair: it is descriptor 4 of both, and this process keeps neither end. If one cannot be
+ *  started, the other is ended. */
+export function spawnJoinedPair<
+  InA extends { type: string },
+  OutA extends { type: string },
+  InB extends { type: string },
+  OutB extends { type: string },
+>(
+  first: Omit<ChildOptions<InA, OutA>, "extraStdio">,
+  second: Omit<ChildOptions<InB, OutB>, "extraStdio">,
+): { first: Child<InA, OutA>; second: Child<InB, OutB> } {
+  const a = spawnChild<InA, OutA>({ ...first, extraStdio: ["pipe"] });
+  const lane = a.extra(4);
+  // In the same turn of the event loop: nothing of the lane can have been read here, where it would be lost.
+  const b = spawnChild<InB, OutB>({ ...second, extraStdio: a.pid === null ? [] : [lane] });
+  lane.destroy();
+  if (a.pid === null) void b.kill();
+  if (b.pid === null) void a.kill();
+  return { first: a, second: b };
+}
+
+function ownEnd(process: ChildProcess | null, fd: number): Duplex {
+  // A process that could not be started may have no streams, whatever the types say: its pipe is then one that has ended.
+  const streams: readonly unknown[] | undefined = process?.stdio;
+  const stream = streams?.[fd];
+  return stream instanceof Duplex ? stream : Duplex.from([]);
+}

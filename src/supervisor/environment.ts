@@ -1,0 +1,28 @@
+import type { Role } from "../confine/role.ts";
+
+/** How times and texts are shown. Nothing else of the operator's environment reaches a child. */
+const EVERYWHERE = ["LANG", "TZ"];
+/** Node cannot open a socket or find random bytes without it. */
+const WINDOWS = ["SystemRoot"];
+
+const BY_ROLE: Readonly<Record<Role, readonly string[]>> = {
+  adapter: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  model: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  agent: [],
+  web: [],
+  ingress: [],
+  // Where the session's D-Bus is, and where a prompt to unlock may be shown.
+  keychain: ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "HOME", "DISPLAY", "WAYLAND_DISPLAY", "WIRKEN_HOME"],
+};
+
+/** The environment of a child. Node adds `NODE_OPTIONS` with this process's permission flags to it, which does nothing: the executable does
+ *  not read it (`execArgvExtension: "none"`), and without an executable the same flags are on the command line, where Node adds nothing. */
+export function environmentFor(role: Role, from: NodeJS.ProcessEnv): Record<string, string> {
+  const names = [...EVERYWHERE, ...(process.platform === "win32" ? WINDOWS : []), ...BY_ROLE[role]];
+  const env: Record<string, string> = {};
+  for (const name of names) {
+    const value = from[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
