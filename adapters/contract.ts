@@ -1,0 +1,256 @@
+import { Buffer } from "node:buffer";
+import { type FromAdapter, ToAdapter } from "../src/ipc/adapter-frames.ts";
+import { BUILD } from "../src/ipc/build.ts";
+import { PROTOCOL } from "../src/ipc/frame-common.ts";
+import { ownPipe, type PipeEvents } from "../src/ipc/pipe.ts";
+import { SendFailure } from "./failure.ts";
+import { type Draft, Outbox, type Outcome } from "./outbox.ts";
+
+/** The adapter's half of what it and the supervisor say to each other, the same for every platform. */
+
+type Frame<T extends FromAdapter["type"]> = Omit<Extract<FromAdapter, { type: T }>, "type" | "ref">;
+type Order<T extends ToAdapter["type"]> = Omit<Extract<ToAdapter, { type: T }>, "type" | "ref">;
+export type Inbound = Omit<Frame<"inbound">, "senderName">;
+export type Pressed = Frame<"pressed">;
+export type Send = Order<"send">;
+export type Edit = Order<"edit">;
+export type Start = Order<"start">;
+type State = Frame<"state">["state"];
+
+/** Secrets by the names they have in the vault. */
+export type Credentials = ReadonlyMap<string, string>;
+
+export type Checked =
+  | { readonly account: string }
+  | { readonly failure: NonNullable<Frame<"checked">["failure"]>; readonly sentence: string };
+
+/** What a platform's code may ask of the supervisor. */
+export interface Host {
+  /** Resolves once the message is on the log, and never before: only then may the platform be told that it was taken. It never rejects. */
+  inbound(message: Inbound, senderName: string | Promise<string>, text: string): Promise<void>;
+  /** As {@link inbound}. `answer` is called with what the presser is to be told, before or after that. */
+  pressed(press: Pressed, answer: (sentence: string) => void): Promise<void>;
+  /** Saves where to go on after a restart. */
+  cursor(cursor: string): void;
+  /** @param sentence for the operator: what is wrong and what to do. */
+  state(state: State, account: string | null, sentence?: string): void;
+}
+
+/** A platform that the adapter is, or tries to be, connected to. */
+export interface Connection {
+  /** Cuts and formats a message. @returns what is sent, in order. @throws {SendFailure} if it cannot be shown there. */
+  compose(message: Send, text: string): Draft[];
+  /** Plans the replacement of messages sent before; a draft's `post` returns the id of what it replaced. @throws {SendFailure} */
+  replace(edit: Edit, text: string): Draft[];
+  typing(place: string, thread: string | null): void;
+  /** Takes in nothing more and closes. What was heard and is not on the log is left to be delivered again. */
+  stop(): Promise<void>;
+}
+
+export interface Platform {
+  /** @throws nothing: what goes wrong is an answer. */
+  check(credentials: Credentials, start: Start): Promise<Checked>;
+  connect(credentials: Credentials, start: Start, host: Host): Connection;
+}
+
+/** As many parts as a frame can name. */
+const MAX_PARTS = 64;
+/** More bytes than 64 parts of any platform hold. */
+const MAX_TEXT_BYTES = 2_097_152;
+/** Presses that wait for what to tell the presser; the oldest is forgotten. Platforms forget them within a minute. */
+const MAX_ANSWERS = 256;
+/** The supervisor kills after 5 s. */
+const DRAIN_MS = 4_000;
+
+/** What {@link Adapter} needs of a pipe. */
+export interface PipePort {
+  send(header: FromAdapter, payload: Uint8Array): Promise<void>;
+}
+
+/** Speaks with the supervisor over descriptor 3 until it says stop, or is gone. */
+export function runAdapter(platform: Platform): void {
+  const adapter: Adapter = new Adapter(
+    platform,
+    (on) => ownPipe<ToAdapter, FromAdapter>(ToAdapter, on),
+    (status) => process.exit(status),
+  );
+  adapter.begin();
+}
+
+export class Adapter {
+  readonly #platform: Platform;
+  readonly #pipe: PipePort;
+  readonly #exit: (status: number) => void;
+  readonly #secrets = new Map<string, string>();
+  readonly #outbox = new Outbox();
+  readonly #acknowledged = new Map<number, () => void>();
+  readonly #answers = new Map<number, (sentence: string) => void>();
+  readonly #turns = new Map<string, Promise<void>>();
+  readonly #deliveries = new Set<Promise<void>>();
+  #said: Promise<void> = Promise.resolve();
+  #connection: Connection | null = null;
+  #ref = 0;
+
+  constructor(platform: Platform, open: (on: PipeEvents<ToAdapter>) => PipePort, exit: (status: number) => void) {
+    this.#platform = platform;
+    this.#exit = exit;
+    this.#pipe = open({ frame: (frame, payload) => this.#take(frame, payload), end: () => undefined });
+  }
+
+  begin(): void {
+    this.#say({ type: "ready", protocol: PROTOCOL, build: BUILD });
+  }
+
+  #take(frame: ToAdapter, payload: Uint8Array): void {
+    switch (frame.type) {
+      case "secret":
+        // The SDKs want strings; the bytes at least do not stay.
+        this.#secrets.set(
+          frame.name,
+          Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("utf8"),
+        );
+        payload.fill(0);
+        break;
+      case "start":
+        if (frame.check) void this.#check(frame);
+        else this.#connection ??= this.#platform.connect(this.#secrets, frame, this.#host());
+        break;
+      case "acknowledged":
+        this.#acknowledged.get(frame.ref)?.();
+        this.#acknowledged.delete(frame.ref);
+        break;
+      case "answer":
+        this.#answers.get(frame.ref)?.(textOf(payload));
+        this.#answers.delete(frame.ref);
+        break;
+      case "send":
+        this.#begin(this.#deliver(frame, payload, (connection, text) => connection.compose(frame, text)));
+        break;
+      case "edit":
+        this.#begin(this.#deliver(frame, payload, (connection, text) => connection.replace(frame, text)));
+        break;
+      case "typing":
+        this.#connection?.typing(frame.place, frame.thread);
+        break;
+      case "stop":
+        void this.#stop();
+        break;
+    }
+  }
+
+  async #check(start: Start): Promise<void> {
+    const checked = await this.#platform.check(this.#secrets, start);
+    if ("account" in checked) this.#say({ type: "checked", failure: null, account: shortened(checked.account) });
+    else this.#say({ type: "checked", failure: checked.failure, account: null }, checked.sentence);
+    await this.#leave();
+  }
+
+  #host(): Host {
+    return {
+      inbound: async (message, senderName, text) => {
+        await this.#inTurn(message.place, async () => {
+          const name = shortened(await senderName);
+          await this.#acknowledgement((ref) => this.#say({ type: "inbound", ref, ...message, senderName: name }, text));
+        });
+      },
+      pressed: async (press, answer) => {
+        await this.#inTurn(press.place, async () => {
+          await this.#acknowledgement((ref) => {
+            this.#answers.set(ref, answer);
+            const [oldest] = this.#answers.keys();
+            if (this.#answers.size > MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
+            this.#say({ type: "pressed", ref, ...press });
+          });
+        });
+      },
+      cursor: (cursor) => this.#say({ type: "cursor", cursor }),
+      state: (state, account, sentence = "") =>
+        this.#say({ type: "state", state, account: account === null ? null : shortened(account) }, sentence),
+    };
+  }
+
+  /** What comes from one place is put on the log in the order it came: the next is told once the one before is acknowledged. */
+  async #inTurn(place: string, tell: () => Promise<void>): Promise<void> {
+    const before = this.#turns.get(place) ?? Promise.resolve();
+    const mine = before.then(tell);
+    this.#turns.set(place, mine);
+    await mine;
+    if (this.#turns.get(place) === mine) this.#turns.delete(place);
+  }
+
+  async #acknowledgement(say: (ref: number) => void): Promise<void> {
+    this.#ref += 1;
+    const ref = this.#ref;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#acknowledged.set(ref, resolve);
+    say(ref);
+    await promise;
+  }
+
+  #begin(delivery: Promise<void>): void {
+    this.#deliveries.add(delivery);
+    void delivery.finally(() => this.#deliveries.delete(delivery));
+  }
+
+  async #deliver(
+    frame: Extract<ToAdapter, { type: "send" | "edit" }>,
+    payload: Uint8Array,
+    plan: (connection: Connection, text: string) => Draft[],
+  ): Promise<void> {
+    const { ref } = frame;
+    const outcome = await this.#outcome(frame.place, payload, plan);
+    if (outcome.state === "delivered") this.#say({ type: "delivered", ref, ids: outcome.ids });
+    else this.#say({ type: "undelivered", ref, reason: outcome.reason, ids: outcome.ids }, outcome.sentence);
+  }
+
+  async #outcome(
+    place: string,
+    payload: Uint8Array,
+    plan: (connection: Connection, text: string) => Draft[],
+  ): Promise<Outcome> {
+    if (this.#connection === null) return failed("unreachable", "the channel was not started");
+    if (payload.length > MAX_TEXT_BYTES) return failed("too-large", `the message has over ${MAX_TEXT_BYTES} bytes`);
+    let drafts: Draft[];
+    try {
+      drafts = plan(this.#connection, textOf(payload));
+    } catch (error) {
+      if (!(error instanceof SendFailure)) throw error;
+      return failed(error.code === "too-large" ? "too-large" : "refused", error.message);
+    }
+    if (drafts.length > MAX_PARTS)
+      return failed("too-large", `the message would take ${drafts.length} parts; ${MAX_PARTS} are allowed`);
+    return await this.#outbox.deliver(place, drafts);
+  }
+
+  async #stop(): Promise<void> {
+    const timer = setTimeout(() => void this.#leave(), DRAIN_MS);
+    await Promise.allSettled([this.#connection?.stop(), this.#outbox.close()]);
+    await Promise.allSettled(this.#deliveries);
+    clearTimeout(timer);
+    await this.#leave();
+  }
+
+  /** What was said goes out before the process ends. */
+  async #leave(): Promise<void> {
+    await this.#said;
+    this.#exit(0);
+  }
+
+  #say(frame: FromAdapter, sentence = ""): void {
+    // When the pipe is over the process ends: there is nobody left to tell.
+    this.#said = this.#pipe.send(frame, Buffer.from(sentence, "utf8")).catch(() => undefined);
+  }
+}
+
+function failed(reason: "unreachable" | "too-large" | "refused", sentence: string): Outcome {
+  return { state: "undelivered", reason, ids: [], sentence };
+}
+
+function textOf(payload: Uint8Array): string {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("utf8");
+}
+
+/** A name of somebody else's making as a frame takes it: at most 200 UTF-16 units, no half of a surrogate pair. */
+export function shortened(name: string): string {
+  return name.slice(0, 200).toWellFormed();
+}

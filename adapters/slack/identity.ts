@@ -1,0 +1,47 @@
+import type { WebClient } from "@slack/web-api";
+import { NotABot } from "./api.ts";
+import type { Bot } from "./convert.ts";
+
+export interface Identity extends Bot {
+  readonly botId: string;
+  /** The workspace's name. */
+  readonly workspace: string;
+  /** What the bot token may do; empty where Slack does not say. */
+  readonly scopes: readonly string[];
+}
+
+/** Without these no message comes in or goes out. */
+const NEEDED = ["app_mentions:read", "chat:write", "im:history"] as const;
+
+/** Asks Slack whose bot token this is. @throws what the SDK throws, or {@link NotABot}. */
+export async function introduce(client: WebClient): Promise<Identity> {
+  const said = await client.auth.test();
+  const { user_id: user, bot_id: botId, team_id: team, user: name = "", team: workspace = "" } = said;
+  if (user === undefined || botId === undefined || team === undefined) throw new NotABot("the token is not a bot's");
+  return { user, botId, team, name, workspace, scopes: said.response_metadata?.scopes ?? [] };
+}
+
+export function accountOf({ name, workspace }: Identity): string {
+  return `@${name} in workspace ${workspace}`;
+}
+
+/** @returns a sentence about scopes that are missing, or null. */
+export function missingScopes({ scopes }: Identity): string | null {
+  const missing = scopes.length === 0 ? [] : NEEDED.filter((scope) => !scopes.includes(scope));
+  if (missing.length === 0) return null;
+  return `the Slack app lacks the bot scope ${missing.join(", ")}: add it under OAuth & Permissions on api.slack.com/apps and install the app again`;
+}
+
+export const TWO_APPS =
+  "the two Slack tokens belong to different apps: take the bot token (OAuth & Permissions) and the app token (Basic Information) from the same one";
+
+/** Do both tokens belong to one app? Where Slack does not let us ask (the scope users:read), it is taken that they do. */
+export async function isOneApp(client: WebClient, { botId }: Identity, app: string | null): Promise<boolean> {
+  if (app === null) return true;
+  try {
+    const { bot } = await client.bots.info({ bot: botId });
+    return bot?.app_id === undefined || bot.app_id === app;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,119 @@
+import { SocketModeClient } from "@slack/socket-mode";
+import { z } from "zod";
+import type { Start } from "../contract.ts";
+import { options } from "./api.ts";
+
+/** One envelope of Slack's, and the only way to tell Slack that it was taken. */
+export interface Envelope {
+  readonly body: Record<string, unknown>;
+  readonly retryNum: number | undefined;
+  readonly retryReason: string | undefined;
+  readonly ack: () => Promise<void>;
+}
+
+export interface LineEvents {
+  envelope(envelope: Envelope): void;
+  /** Slack will close this line soon, and wants another one opened. `link_disabled`: Socket Mode was turned off. */
+  leaving(reason: string): void;
+  /** Once, when the line is gone or never came about after `open` resolved. */
+  closed(): void;
+}
+
+/** From the call of `apps.connections.open` to Slack's hello. */
+const OPEN_MS = 30_000;
+
+const Said = z.object({
+  type: z.string(),
+  reason: z.string().default(""),
+  connection_info: z.object({ app_id: z.string().optional() }).optional(),
+});
+const Body = z.record(z.string(), z.unknown());
+const SlackEvent = z.object({
+  body: Body,
+  ack: z.custom<() => Promise<void>>((value) => typeof value === "function"),
+  retry_num: z.number().nullish(),
+  retry_reason: z.string().nullish(),
+});
+
+/** One Socket Mode connection by the SDK's own client, which opens only this one: its own way of opening the next leaves five seconds of
+ *  silence in between, and ends the process where that fails. */
+export class Line extends SocketModeClient {
+  readonly #on: LineEvents;
+  #app: string | null = null;
+  #over = false;
+
+  constructor(appToken: string, start: Start, on: LineEvents) {
+    const { logger, ...clientOptions } = options(start);
+    super({
+      appToken,
+      autoReconnectEnabled: false,
+      ...(logger === undefined ? {} : { logger }),
+      clientOptions,
+    });
+    this.#on = on;
+    this.on("slack_event", (event: unknown) => this.#take(event));
+    this.on("disconnected", () => this.#end());
+  }
+
+  /** The app that Slack says this line belongs to, once it is open. */
+  get app(): string | null {
+    return this.#app;
+  }
+
+  /** @throws what the SDK throws where Slack says no, or an Error when no hello came in time. */
+  async open(): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error("Slack did not say hello in time")), OPEN_MS);
+    try {
+      await Promise.race([this.start(), late.promise]);
+    } catch (error) {
+      this.hangUp();
+      if (error instanceof Error) throw error;
+      throw new Error("the connection was closed before Slack said hello", { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends this line. What was not acknowledged comes again on another. */
+  hangUp(): void {
+    this.#over = true;
+    this.disconnect().catch(() => undefined);
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#on.closed();
+  }
+
+  protected override async onWebSocketMessage(data: string | ArrayBuffer, isBinary: boolean): Promise<void> {
+    const said = isBinary ? null : parsed(data);
+    if (said?.type === "hello") this.#app = said.connection_info?.app_id ?? null;
+    if (said?.type === "disconnect") {
+      // The SDK would close at once; what is on its way to the log could then no longer be acknowledged here.
+      this.#on.leaving(said.reason);
+      return;
+    }
+    try {
+      await super.onWebSocketMessage(data, isBinary);
+    } catch {
+      // An envelope that the SDK cannot read is not acknowledged, and nobody else would catch this.
+    }
+  }
+
+  #take(event: unknown): void {
+    const known = SlackEvent.safeParse(event);
+    if (!known.success) return;
+    const { body, ack, retry_num: retryNum, retry_reason: retryReason } = known.data;
+    this.#on.envelope({ body, ack, retryNum: retryNum ?? undefined, retryReason: retryReason ?? undefined });
+  }
+}
+
+function parsed(data: string | ArrayBuffer): z.infer<typeof Said> | null {
+  try {
+    return Said.parse(JSON.parse(typeof data === "string" ? data : new TextDecoder().decode(data)));
+  } catch {
+    return null;
+  }
+}
