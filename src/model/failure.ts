@@ -71,7 +71,8 @@ export function failureOfStatus(peer: Peer, status: number, headers: Headers, bo
   if (status === 403)
     return new ModelError("key-refused", `the key for ${provider} is not allowed to do this${because}`);
   if (status === 413 || isTooLong(explained)) return new ModelError("too-long", tooLong(provider, model, because));
-  if (status === 404 && model !== "") return unknownModel(provider, model, because);
+  // A server that is somewhere else answers 404 too, but with a page and not with an explanation.
+  if (status === 404 && model !== "" && said !== "") return unknownModel(provider, model, because);
   if (status === 404)
     return new ModelError("other", `${provider} knows no such address: is the base URL right (now ${peer.baseUrl})?`);
   if (status === 408) return new ModelError("timeout", `${provider} gave up waiting for the request`, passing);
@@ -105,6 +106,11 @@ export function failureInStream(peer: Peer, error: unknown, model: string): Mode
   return new ModelError("other", `${peer.provider} broke off${said === "" ? "" : `: ${said}`}`, { passing: true });
 }
 
+/** What bytes that are no answer mean, with a status that says all is well: a hotel's page, another kind of server. */
+export function notACompletion(peer: Peer, cause: unknown): ModelError {
+  return new ModelError("other", `${peer.provider} answered with something that is not a completion`, { cause });
+}
+
 /** What a connection that never came about, or broke, means. */
 export function failureOfNetwork(peer: Peer, error: unknown, answering: boolean): ModelError {
   const { provider, baseUrl } = peer;
@@ -117,8 +123,12 @@ export function failureOfNetwork(peer: Peer, error: unknown, answering: boolean)
     });
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")
     return new ModelError("unreachable", `cannot find ${provider} at ${baseUrl}: is there a network?`, options);
+  // What does not run on this machine does not run in a second either.
   if (isLoopback(baseUrl))
-    return new ModelError("unreachable", `cannot reach ${provider} at ${origin(baseUrl)}: is it running?`, options);
+    return new ModelError("unreachable", `cannot reach ${provider} at ${origin(baseUrl)}: is it running?`, {
+      cause: error,
+      passing: code !== "ECONNREFUSED",
+    });
   return new ModelError(
     "unreachable",
     `cannot reach ${provider} at ${origin(baseUrl)}${code === "" ? "" : ` (${code})`}`,

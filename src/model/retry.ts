@@ -60,11 +60,11 @@ export async function withRetry<T>(
   }
 }
 
-/** Half of each pause is fixed and half is random, so that many clients do not come back together. */
+/** Half of each pause is random, so that many clients do not come back together. What the provider asks for is the least. */
 function pauseMs(tried: number, asked: number | null, policy: RetryPolicy): number | null {
-  if (asked !== null) return asked > policy.longestAskedMs ? null : asked;
+  if (asked !== null && asked > policy.longestAskedMs) return null;
   const full = Math.min(policy.firstPauseMs * 2 ** (tried - 1), policy.longestPauseMs);
-  return full / 2 + (Math.random() * full) / 2;
+  return Math.max(asked ?? 0, full / 2) + (Math.random() * full) / 2;
 }
 
 function afterTries(error: ModelError, tried: number): ModelError {

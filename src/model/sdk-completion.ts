@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { CompletionRequest } from "../ipc/completion.ts";
-import { failureOfNetwork, failureOfStatus, quote } from "./failure.ts";
+import { failureOfStatus, notACompletion, quote } from "./failure.ts";
 import { guardedFetch, type HttpPeer } from "./http.ts";
 import { ModelError, modelErrorIn } from "./model-error.ts";
 import type { Completion, CompletionOptions } from "./port.ts";
@@ -35,14 +35,16 @@ export async function completeWith(
     return await withRetry(
       async () => {
         stopped.throwIfAborted();
-        const { stream } = await opened(() =>
-          modelWith(guardedFetch(peer, stopped, model)).doStream({
-            prompt,
-            maxOutputTokens,
-            abortSignal: stopped,
-            ...(tools.length > 0 ? { tools } : {}),
-          }),
-        );
+        const fetch = guardedFetch(peer, stopped, model);
+        let answering = false;
+        const asked = modelWith(async (input, init) => {
+          const response = await fetch(input, init);
+          answering = true;
+          return response;
+        }).doStream({ prompt, maxOutputTokens, abortSignal: stopped, ...(tools.length > 0 ? { tools } : {}) });
+        const { stream } = await Promise.resolve(asked).catch((error: unknown) => {
+          throw modelErrorIn(error) ?? failureOfSdk(peer, error, model, answering);
+        });
         return await answerOf(stream, peer, model, giveOut);
       },
       () => !streamed,
@@ -53,14 +55,6 @@ export async function completeWith(
   } finally {
     clearTimeout(timer);
   }
-
-  async function opened<T>(open: () => PromiseLike<T>): Promise<T> {
-    try {
-      return await open();
-    } catch (error) {
-      throw modelErrorIn(error) ?? failureOfSdk(peer, error, model);
-    }
-  }
 }
 
 function outOfTime(peer: HttpPeer, timeoutMs: number): ModelError {
@@ -70,11 +64,11 @@ function outOfTime(peer: HttpPeer, timeoutMs: number): ModelError {
 /** What an SDK says when it took the answer itself, such as an error in the first event of a stream with status 200. */
 const SdkError = z.object({ statusCode: z.int().min(400).max(599), responseBody: z.string().optional() });
 
-function failureOfSdk(peer: HttpPeer, error: unknown, model: string): ModelError {
+function failureOfSdk(peer: HttpPeer, error: unknown, model: string, answering: boolean): ModelError {
   const known = SdkError.safeParse(error);
   if (known.success)
     return failureOfStatus(peer, known.data.statusCode, new Headers(), known.data.responseBody ?? "", model);
-  if (error instanceof TypeError && error.message === "terminated") return failureOfNetwork(peer, error, true);
+  if (answering) return notACompletion(peer, error);
   const said = quote(peer, error instanceof Error ? error.message : "");
   return new ModelError("other", `${peer.provider} could not be asked${said === "" ? "" : `: ${said}`}`, {
     cause: error,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { ToolCall } from "../ipc/completion.ts";
 import type { StopReason } from "../ipc/model-frames.ts";
-import { failureInStream, failureOfNetwork, type Peer } from "./failure.ts";
+import { failureInStream, failureOfNetwork, notACompletion, type Peer } from "./failure.ts";
 import { ModelError, modelErrorIn } from "./model-error.ts";
 import type { Completion } from "./port.ts";
 import type { LanguageModel } from "./prompt.ts";
@@ -77,12 +77,8 @@ function tokens(total: number | undefined): number {
 
 /** The SDKs report bytes that are no events of theirs as an `Error`, and a provider's own error as an object. */
 function streamError(peer: Peer, error: unknown, model: string): ModelError {
-  if (error instanceof Error && error.name.startsWith("AI_")) return notAnAnswer(peer, error);
+  if (error instanceof Error && error.name.startsWith("AI_")) return notACompletion(peer, error);
   return failureInStream(peer, error, model);
-}
-
-function notAnAnswer(peer: Peer, cause: unknown): ModelError {
-  return new ModelError("other", `${peer.provider} answered with something that is not a completion`, { cause });
 }
 
 function brokenOff(peer: Peer): ModelError {

@@ -1,0 +1,171 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { LLMock } from "@copilotkit/aimock";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { FromModel, type ToModel } from "../../src/ipc/model-frames.ts";
+import { Child } from "./child.ts";
+import { asked, KEY, portOf } from "./opened.ts";
+
+const server = new LLMock({ port: 0, chunkSize: 8 });
+beforeAll(async () => {
+  await server.start();
+});
+afterAll(() => server.stop());
+beforeEach(() => {
+  server.reset();
+});
+
+type Start = Extract<ToModel, { type: "start" }>;
+const OLLAMA: Omit<Start, "baseUrl"> = { type: "start", check: false, provider: "ollama", api: "openai-compatible" };
+
+async function started(start: Partial<Start> = {}, key: string | null = null) {
+  const child = await Child.start<FromModel, ToModel>("model", "src/model/main.ts", FromModel);
+  if (key !== null) await child.send({ type: "secret", name: "api-key" }, key);
+  await child.send({ ...OLLAMA, baseUrl: `${server.url}/v1`, ...start });
+  return child;
+}
+const complete = (ref: number, timeoutMs = 10_000) =>
+  ({ type: "complete", ref, model: "test-model", maxOutputTokens: 100, timeoutMs }) as const;
+const request = (text: string) => JSON.stringify(asked(text));
+
+test("a confined model process says its build, answers, and ends when it is told to", async () => {
+  server.onMessage("hello", { content: "Good morning, dear reader." });
+  await using child = await started();
+  expect((await child.next("ready")).frame).toEqual({ type: "ready", protocol: 1, build: "test-build" });
+  await child.send(complete(7), request("hello"));
+  const { frame, text } = await child.next("completed", 7);
+  expect(frame).toMatchObject({ model: "test-model", stop: "stop" });
+  expect(JSON.parse(text)).toEqual({ text: "Good morning, dear reader.", calls: [] });
+  const deltas = child.heard.filter(({ frame: { type } }) => type === "delta");
+  expect(deltas.map(({ text: piece }) => piece).join("")).toBe("Good morning, dear reader.");
+  await child.send({ type: "stop" });
+  expect(await child.exited).toBe(0);
+  expect(child.output).toBe("");
+});
+
+test.for([
+  ["anthropic", "anthropic", "sk-ant-test-0123456789"],
+  ["openai", "openai-compatible", KEY],
+] as const)(
+  "a model process of %s sends its key to its provider, and shows it to nobody",
+  async ([provider, api, key]) => {
+    server.onMessage("hello", { content: "Hi." });
+    server.nextRequestError(401, { message: `Incorrect API key provided: ${key}` });
+    await using child = await started({ provider, api }, `${key}\n`);
+    await child.send(complete(1), request("hello"));
+    const { frame, text } = await child.next("failed", 1);
+    expect(frame).toMatchObject({ code: "key-refused", streamed: false });
+    expect(text).toBe(`the key for ${provider} was refused`);
+    await child.send(complete(2), request("hello"));
+    await child.next("completed", 2);
+    const heard = JSON.stringify(child.heard) + child.output;
+    expect(heard).not.toContain(key);
+    const started2 = readFileSync(`/proc/${child.pid}/cmdline`, "utf8");
+    expect(started2).not.toContain(key);
+  },
+);
+
+test("a model process lists models, and the offline one needs no network for it", async () => {
+  await using child = await started();
+  await child.send({ type: "models", ref: 1 });
+  const { frame, text } = await child.next("models", 1);
+  expect(frame.failure).toBeNull();
+  expect(JSON.parse(text)).toContainEqual(expect.objectContaining({ id: "gpt-4", tools: null }));
+  await using offline = await started({ provider: "offline", api: "offline", baseUrl: null });
+  await offline.send({ type: "models", ref: 1 });
+  expect(JSON.parse((await offline.next("models", 1)).text)).toEqual([{ id: "offline", tools: true, modified: null }]);
+  await offline.send(complete(2), request("list my files"));
+  expect(JSON.parse((await offline.next("completed", 2)).text)).toMatchObject({ calls: [{ name: "list_files" }] });
+});
+
+test("a provider that is not there is an answer, not the end of its process", async () => {
+  const gone = createServer();
+  await new Promise<void>((resolve) => gone.listen(0, "127.0.0.1", resolve));
+  const port = portOf(gone);
+  await new Promise((resolve) => gone.close(resolve));
+  await using child = await started({ baseUrl: `http://127.0.0.1:${port}/v1` });
+  await child.send({ type: "models", ref: 1 });
+  const { frame, text } = await child.next("models", 1);
+  expect(frame.failure).toBe("unreachable");
+  expect(text).toBe(`cannot reach ollama at http://127.0.0.1:${port}: is it running?`);
+  await child.send(complete(2), request("hello"));
+  expect((await child.next("failed", 2)).frame).toMatchObject({ code: "unreachable", streamed: false });
+});
+
+test.for([
+  ["a good key", null, "sk-test-0123456789", null, ""],
+  ["a refused key", 401, "sk-test-0123456789", "refused", "the key for openai was refused"],
+  [
+    "another provider's key",
+    401,
+    "sk-ant-0123456789",
+    "mixed-up",
+    "this looks like a key of anthropic, not of openai: did you mean `wirken vault add anthropic`?",
+  ],
+  ["a failing provider", 500, "sk-test-0123456789", "other", "openai failed with status 500: no"],
+] as const)("a check of %s says so, and ends the process", async ([, status, key, failure, sentence]) => {
+  const provider = createServer((_, response) => {
+    response.writeHead(status ?? 200, { "content-type": "application/json" });
+    response.end(status === null ? '{"data":[]}' : '{"error":{"message":"no"}}');
+  });
+  await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
+  const baseUrl = `http://127.0.0.1:${portOf(provider)}/v1`;
+  await using child = await started({ check: true, provider: "openai", baseUrl }, key);
+  const { frame, text } = await child.next("checked");
+  expect(frame).toEqual({ type: "checked", failure, account: null });
+  expect(text).toBe(sentence);
+  expect(await child.exited).toBe(0);
+  provider.closeAllConnections();
+  provider.close();
+});
+
+test("a completion is cancelled, and the next one is answered", async () => {
+  server.onMessage("long", { content: "word ".repeat(500) }, { streamingProfile: { tps: 20 }, chunkSize: 5 });
+  server.onMessage("hello", { content: "Hi." });
+  await using child = await started();
+  await child.send(complete(1, 60_000), request("long"));
+  await child.next("delta", 1);
+  await child.send({ type: "cancel", ref: 1 });
+  expect((await child.next("failed", 1)).frame).toMatchObject({ code: "cancelled", streamed: true });
+  await child.send(complete(2), request("hello"));
+  await child.next("completed", 2);
+});
+
+test("a process that is stopped in mid-answer cuts it off in time and exits with 0", async () => {
+  server.onMessage("long", { content: "word ".repeat(500) }, { streamingProfile: { tps: 20 }, chunkSize: 5 });
+  await using child = await started();
+  await child.send(complete(1, 60_000), request("long"));
+  await child.next("delta", 1);
+  const began = performance.now();
+  await child.send({ type: "stop" });
+  expect((await child.next("failed", 1)).frame).toMatchObject({ code: "cancelled" });
+  expect(await child.exited).toBe(0);
+  expect(performance.now() - began).toBeLessThan(5000);
+});
+
+test("a request that is none is refused in words, and twenty megabytes of one go through", async () => {
+  server.onMessage("hello", { content: "Hi." });
+  await using child = await started();
+  await child.send(complete(1), '{"instructions":1}');
+  const { frame, text } = await child.next("failed", 1);
+  expect(frame.code).toBe("bad-request");
+  expect(text).toBe("the agent's request is not of the agreed form");
+  const large = { ...asked("hello"), instructions: "x".repeat(20_000_000) };
+  await child.send(complete(2, 60_000), JSON.stringify(large));
+  await child.next("completed", 2);
+});
+
+test("an answer of many small pieces becomes few frames", async () => {
+  server.onMessage("long", { content: "ab".repeat(30_000) }, { chunkSize: 2 });
+  await using child = await started();
+  await child.send(complete(1, 60_000), request("long"));
+  await child.next("completed", 1);
+  expect(child.heard.filter(({ frame }) => frame.type === "delta").length).toBeLessThan(400);
+});
+
+test("a second key, or one after the start, ends the process", async () => {
+  await using child = await started();
+  await child.next("ready");
+  await child.send({ type: "secret", name: "api-key" }, KEY);
+  expect(await child.exited).toBe(1);
+});
