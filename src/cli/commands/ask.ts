@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { z } from "zod";
+import { Name } from "../../ipc/ids.ts";
+import { usage } from "../command-error.ts";
+import type { Context } from "../context.ts";
+import { Conversation } from "../conversation.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+import { needDaemon } from "../reach.ts";
+
+const Options = z.object({
+  json: z.boolean().default(false),
+  agent: z.string().default("default"),
+  new: z.boolean().default(false),
+});
+
+export function askCommand(context: Context): Command {
+  return new Command("ask")
+    .summary("talk to an agent")
+    .description(
+      "Says something to an agent and shows its answer as it comes. What it may not do alone is asked for here.",
+    )
+    .argument("[words...]", "what to say; - reads it from standard input")
+    .option("--agent <name>", "which agent", "default")
+    .option("--new", "begin a new conversation")
+    .option("--json", "print one JSON object at the end")
+    .addHelpText(
+      "after",
+      `\nExit status is ${EXIT.bad} if the turn was stopped or failed, ${EXIT.refused} if it was denied.`,
+    )
+    .action((words: readonly string[], options: unknown) =>
+      context.run(async () => {
+        const { json, agent, new: fresh } = Options.parse(options);
+        const name = Name.safeParse(agent);
+        if (!name.success) throw usage(`${agent} is not an agent's name`, name.error.issues[0]?.message ?? null);
+        const text = textOf(words);
+        await using daemon = await needDaemon(context);
+        const conversation = new Conversation(context, daemon, !json);
+        using _ = conversation.interruptible();
+        const { session, end } = await daemon.call(
+          { call: "say", agent: name.data, fresh },
+          {
+            payload: new TextEncoder().encode(text),
+            onEvent: (event, payload) => conversation.heard(event, payload),
+            signal: conversation.signal,
+          },
+        );
+        await conversation.settled();
+        if (json) context.terminal.print(JSON.stringify({ session, end, text: conversation.text }));
+        return statusOf(end);
+      }),
+    );
+}
+
+function textOf(words: readonly string[]): string {
+  const piped = words.length === 1 && words[0] === "-";
+  const text = piped ? readFileSync(0, "utf8") : words.join(" ");
+  if (text.trim() === "") throw usage("there is nothing to say", 'write it behind the command: wirken ask "…"');
+  return text;
+}
+
+function statusOf(end: string): ExitStatus {
+  if (end === "done") return EXIT.ok;
+  return end === "denied" ? EXIT.refused : EXIT.bad;
+}

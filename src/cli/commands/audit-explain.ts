@@ -1,0 +1,33 @@
+import { Command } from "commander";
+import { z } from "zod";
+import { rowLines } from "../audit-row.ts";
+import type { Context } from "../context.ts";
+import { EXIT } from "../exit-status.ts";
+import { printable } from "../printable.ts";
+import { reachOperator } from "../reach.ts";
+import { seqOf } from "../whole-number.ts";
+
+const Options = z.object({ json: z.boolean().default(false) });
+
+export function auditExplainCommand(context: Context): Command {
+  return new Command("explain")
+    .summary("why something happened: every row that led to it")
+    .description(
+      "Follows the causes of a row back to the message of the person it was done for, and to what allowed it.",
+    )
+    .argument("<row>", "its number")
+    .option("--json", "print one JSON object")
+    .action((text: string, options: unknown) =>
+      context.run(async () => {
+        const { json } = Options.parse(options);
+        const seq = seqOf(text);
+        await using operator = await reachOperator(context);
+        const answer = await operator.call({ call: "audit.explain", seq });
+        const { chain, sentences } = answer;
+        context.terminal.print(
+          json ? JSON.stringify(answer) : [...sentences.map((line) => printable(line)), "", rowLines(chain)].join("\n"),
+        );
+        return EXIT.ok;
+      }),
+    );
+}

@@ -1,0 +1,78 @@
+import { existsSync } from "node:fs";
+import { Command } from "commander";
+import { z } from "zod";
+import type { AnswerTo } from "../../ipc/operator.ts";
+import { CommandError, usage } from "../command-error.ts";
+import type { Context } from "../context.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+import { printable } from "../printable.ts";
+import { reachDaemon } from "../reach.ts";
+
+const Options = z.object({ json: z.boolean().default(false), vkey: z.string().max(512).optional() });
+
+export function auditVerifyCommand(context: Context): Command {
+  return new Command("verify")
+    .summary("check every hash and signature of the log")
+    .description(
+      "Checks the log of this data directory, or an audit.db from anywhere. A file is read as an attacker's; neither the daemon nor the vault is needed.",
+    )
+    .argument("[file]", "path of an audit.db, live or copied")
+    .option("--vkey <key>", "the log's public key, as you were given it")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `\nExit status is ${EXIT.bad} if anything was changed, ${EXIT.notReady} if something could not be checked.`,
+    )
+    .action((file: string | undefined, options: unknown) =>
+      context.run(async () => {
+        const { json, vkey } = Options.parse(options);
+        const view = await verdictOf(context, file, vkey);
+        context.terminal.print(json ? JSON.stringify(view) : view.sentences.map((line) => printable(line)).join("\n"));
+        return statusOf(view.state);
+      }),
+    );
+}
+
+async function verdictOf(
+  context: Context,
+  file: string | undefined,
+  vkey: string | undefined,
+): Promise<AnswerTo<"audit.verify">> {
+  if (file === undefined && vkey === undefined) {
+    // The daemon also has the pin in the keychain and the key to the content.
+    await using daemon = await reachDaemon(context);
+    if (daemon !== null) return await daemon.call({ call: "audit.verify" });
+  }
+  const path = file ?? context.home.audit;
+  if (!existsSync(path)) {
+    if (file !== undefined) throw usage(`there is no file ${path}`, "name an audit.db, or leave it out");
+    throw new CommandError(
+      EXIT.notReady,
+      `there is no log yet in ${context.home.root}`,
+      "it begins with: wirken start",
+    );
+  }
+  const { sentences, verify } = await import("../../../audit/verify.ts");
+  const { terminal } = context;
+  const verdict = await verify(
+    path,
+    { live: file === undefined, ...(vkey === undefined ? {} : { vkey }) },
+    ({ rows, of }) => {
+      if (terminal.interactive)
+        process.stderr.write(`\rchecking row ${rows} of ${of}\u001b[K${rows >= of ? "\r\u001b[K" : ""}`);
+    },
+  );
+  const { state } = verdict;
+  return { state, sentences: sentences(verdict), verdict: { ...verdict } };
+}
+
+function statusOf(state: AnswerTo<"audit.verify">["state"]): ExitStatus {
+  switch (state) {
+    case "good":
+      return EXIT.ok;
+    case "broken":
+      return EXIT.bad;
+    case "unchecked":
+      return EXIT.notReady;
+  }
+}

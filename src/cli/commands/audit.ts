@@ -1,0 +1,19 @@
+import { Command } from "commander";
+import type { Context } from "../context.ts";
+import { auditAcknowledgeCommand } from "./audit-acknowledge.ts";
+import { auditCheckpointCommand } from "./audit-checkpoint.ts";
+import { auditExplainCommand } from "./audit-explain.ts";
+import { auditLogCommand } from "./audit-log.ts";
+import { auditShowCommand } from "./audit-show.ts";
+import { auditVerifyCommand } from "./audit-verify.ts";
+
+export function auditCommand(context: Context): Command {
+  return new Command("audit")
+    .summary("what happened, in order, provably")
+    .addCommand(auditLogCommand(context))
+    .addCommand(auditShowCommand(context))
+    .addCommand(auditExplainCommand(context))
+    .addCommand(auditVerifyCommand(context))
+    .addCommand(auditCheckpointCommand(context))
+    .addCommand(auditAcknowledgeCommand(context));
+}

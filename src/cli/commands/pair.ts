@@ -1,0 +1,130 @@
+import { Command, Option } from "commander";
+import { z } from "zod";
+import { PrincipalId } from "../../ipc/ids.ts";
+import { type AnswerTo, Role } from "../../ipc/operator.ts";
+import { CommandError, usage } from "../command-error.ts";
+import type { Context } from "../context.ts";
+import { EXIT } from "../exit-status.ts";
+import { moment } from "../moment.ts";
+import { reachOperator } from "../reach.ts";
+import { table } from "../table.ts";
+
+const Json = z.object({ json: z.boolean().default(false) });
+const Approve = z.object({ json: z.boolean().default(false), role: Role, as: z.string().min(1).max(100).optional() });
+
+export function pairCommand(context: Context): Command {
+  return new Command("pair")
+    .summary("who may talk to the agents")
+    .addCommand(list(context))
+    .addCommand(approve(context))
+    .addCommand(revoke(context));
+}
+
+function list(context: Context): Command {
+  return new Command("list")
+    .summary("people, and strangers who wait")
+    .option("--json", "print one JSON object")
+    .action((options: unknown) =>
+      context.run(async () => {
+        const { json } = Json.parse(options);
+        await using operator = await reachOperator(context);
+        const answer = await operator.call({ call: "pair.list" });
+        context.terminal.print(json ? JSON.stringify(answer) : pairText(answer));
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** What `pair list` says. */
+export function pairText({ people, pending }: AnswerTo<"pair.list">): string {
+  const parts = [
+    table(
+      ["person", "role", "name", "channels"],
+      people.map(({ principal, role, name, identities }) => [
+        principal,
+        role,
+        name,
+        identities.map(({ channel, name: there, id }) => `${channel} (${there === "" ? id : there})`).join(", ") || "-",
+      ]),
+    ),
+  ];
+  if (pending.length > 0) {
+    parts.push(
+      table(
+        ["code", "channel", "who", "until"],
+        pending.map(({ code, channel, name, id, expires }) => [
+          code,
+          channel,
+          name === "" ? id : `${name} (${id})`,
+          moment(expires),
+        ]),
+      ),
+      "let one in with: wirken pair approve CODE [--role user|approver|owner] [--as NAME]",
+    );
+  }
+  return parts.join("\n\n");
+}
+
+function approve(context: Context): Command {
+  return new Command("approve")
+    .summary("let a stranger in by the code that they were given")
+    .argument("<code>", "eight letters and digits")
+    .addOption(
+      new Option("--role <role>", "user asks; approver also decides; owner also changes people and settings")
+        .choices(Role.options)
+        .default("user"),
+    )
+    .option("--as <name>", "what to call them here")
+    .option("--json", "print one JSON object")
+    .action((typed: string, options: unknown) =>
+      context.run(async () => {
+        const { json, role, as } = Approve.parse(options);
+        const code = codeOf(typed);
+        await using operator = await reachOperator(context);
+        const answer = await operator.call({ call: "pair.approve", code, role, as: as ?? null });
+        const { name, channel, principal } = answer;
+        context.terminal.print(
+          json
+            ? JSON.stringify(answer)
+            : table(["person", "role", "name", "channel"], [[principal, answer.role, name, channel]]),
+        );
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** A code as it is read aloud: any case, o for 0, i and l for 1. */
+export function codeOf(typed: string): string {
+  const code = typed.toUpperCase().replaceAll("-", "").replaceAll("O", "0").replaceAll(/[IL]/g, "1");
+  if (!/^[0-9A-HJKMNP-TV-Z]{8}$/.test(code))
+    throw usage(`${typed} is not a pairing code`, "it has eight letters and digits: wirken pair list");
+  return code;
+}
+
+function revoke(context: Context): Command {
+  return new Command("revoke")
+    .summary("take a person's access away; what they did stays in the log")
+    .argument("<person>", "id or name, as in: wirken pair list")
+    .option("--json", "print one JSON object")
+    .action((who: string, options: unknown) =>
+      context.run(async () => {
+        const { json } = Json.parse(options);
+        await using operator = await reachOperator(context);
+        const { people } = await operator.call({ call: "pair.list" });
+        const answer = await operator.call({ call: "pair.revoke", principal: personOf(who, people) });
+        context.terminal.print(
+          json ? JSON.stringify(answer) : table(["revoked", "name"], [[answer.principal, answer.name]]),
+        );
+        return EXIT.ok;
+      }),
+    );
+}
+
+function personOf(who: string, people: AnswerTo<"pair.list">["people"]): PrincipalId {
+  const found = people.filter(({ principal, name }) => principal === who || name === who);
+  if (found.length > 1)
+    throw new CommandError(EXIT.usage, `${found.length} people are called ${who}`, "use the id: wirken pair list");
+  const id = PrincipalId.safeParse(found[0]?.principal);
+  if (!id.success) throw usage(`nobody here is ${who}`, "see: wirken pair list");
+  return id.data;
+}

@@ -1,0 +1,42 @@
+import { Command } from "commander";
+import { z } from "zod";
+import type { Context } from "../context.ts";
+import { usage } from "../command-error.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+
+const Options = z.object({ port: z.string().optional() });
+
+export function startCommand(context: Context): Command {
+  return new Command("start")
+    .summary("run the daemon on this terminal")
+    .description(
+      "Runs the daemon: web page, channels and agents. It runs until Ctrl-C, `wirken stop`, or the terminal closes.",
+    )
+    .option("--port <number>", "port of the web page on 127.0.0.1 (0: any free one)")
+    .addHelpText(
+      "after",
+      `\nExit status is ${EXIT.notReady} if another daemon uses the data directory, or the port is taken.`,
+    )
+    .action((options: unknown) =>
+      context.run(async () => {
+        const { port } = Options.parse(options);
+        // Loaded here and nowhere else: no other command carries the daemon's code.
+        const { runDaemon } = await import("../../supervisor/main.ts");
+        const status = await runDaemon({
+          home: context.home.root,
+          ...(port === undefined ? {} : { port: portOf(port) }),
+        });
+        return known(status);
+      }),
+    );
+}
+
+function portOf(text: string): number {
+  const port = z.coerce.number().int().min(0).max(65_535).safeParse(text);
+  if (!port.success) throw usage(`${text} is not a port`, "a port is a number from 0 to 65535");
+  return port.data;
+}
+
+function known(status: number): ExitStatus {
+  return Object.values(EXIT).find((one) => one === status) ?? EXIT.bug;
+}

@@ -1,0 +1,72 @@
+import { Command } from "commander";
+import { z } from "zod";
+import type { AnswerTo } from "../../ipc/operator.ts";
+import type { Context } from "../context.ts";
+import { EXIT } from "../exit-status.ts";
+import { moment, span } from "../moment.ts";
+import { reachDaemon } from "../reach.ts";
+import { pairs, table } from "../table.ts";
+
+const Options = z.object({ json: z.boolean().default(false) });
+
+export function statusCommand(context: Context): Command {
+  return new Command("status")
+    .summary("what runs, and what is missing")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", `\nExit status is ${EXIT.notReady} if no daemon runs.`)
+    .action((options: unknown) =>
+      context.run(async () => {
+        const { json } = Options.parse(options);
+        const { terminal, home } = context;
+        await using daemon = await reachDaemon(context);
+        if (daemon === null) {
+          terminal.print(json ? JSON.stringify({ running: false, home: home.root }) : `not running (${home.root})`);
+          terminal.say("hint: start it with: wirken start");
+          return EXIT.notReady;
+        }
+        const status = await daemon.call({ call: "status" });
+        terminal.print(json ? JSON.stringify({ running: true, ...status }) : statusText(status, Date.now()));
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** What `status` says. @param now milliseconds since 1970. */
+export function statusText(status: AnswerTo<"status">, now: number): string {
+  const entries: [string, string][] = [
+    [
+      "wirken",
+      `${status.version}, process ${status.pid}, since ${moment(status.since)} (${span(now - Date.parse(status.since))})`,
+    ],
+    ["data", status.home],
+    ["page", status.web ?? "not served"],
+    ["vault", status.vault.sentence],
+    ["model", joined(`${status.model.ref} for agent ${status.model.agent}`, status.model.note)],
+    ["sandbox", joined(status.sandbox.works ? "works" : "does not work", status.sandbox.note)],
+    ["log", logText(status.log)],
+  ];
+  if (status.pendingApprovals > 0) {
+    entries.push(["approvals", `${status.pendingApprovals} waiting: wirken approvals list`]);
+  }
+  const parts = [pairs(entries)];
+  if (status.channels.length > 0) parts.push(channelTable(status.channels));
+  if (status.notes.length > 0) parts.push(status.notes.map((note) => `- ${note}`).join("\n"));
+  return parts.join("\n\n");
+}
+
+/** Channels as they are listed here and by `channel list`. */
+export function channelTable(channels: AnswerTo<"channel.list">["channels"]): string {
+  return table(
+    ["channel", "state", "account", "note"],
+    channels.map(({ channel, state, account, note }) => [channel, state, account ?? "-", note ?? ""]),
+  );
+}
+
+function logText({ rows, checkpoint, stopped }: AnswerTo<"status">["log"]): string {
+  if (stopped !== null) return `stopped: ${stopped}`;
+  return `${rows} rows, signed up to row ${Math.max(0, checkpoint - 1)}`;
+}
+
+function joined(text: string, note: string | null): string {
+  return note === null ? text : `${text}\n${note}`;
+}

@@ -1,0 +1,49 @@
+import { Command } from "commander";
+import { z } from "zod";
+import { CredentialScope } from "../../ipc/operator.ts";
+import { nearest } from "../../config/nearest.ts";
+import { CommandError, usage } from "../command-error.ts";
+import type { Context } from "../context.ts";
+import { EXIT } from "../exit-status.ts";
+import { reachOperator } from "../reach.ts";
+
+const Options = z.object({ json: z.boolean().default(false), yes: z.boolean().default(false) });
+
+export function vaultRemoveCommand(context: Context): Command {
+  return new Command("remove")
+    .summary("destroy the credentials of a channel or a provider")
+    .argument("<what>", "as in: wirken vault list")
+    .option("--yes", "do not ask")
+    .option("--json", "print one JSON object")
+    .action((what: string, options: unknown) =>
+      context.run(async () => {
+        const { json, yes } = Options.parse(options);
+        const { terminal } = context;
+        if (!yes && !terminal.interactive)
+          throw usage("there is no terminal to ask on", "say that you mean it with --yes");
+        await using operator = await reachOperator(context);
+        const { credentials } = await operator.call({ call: "vault.list" });
+        const scope = scopeOf(
+          what,
+          credentials.map((one) => one.scope),
+        );
+        if (!yes) {
+          const answer = await terminal.ask(`destroy what is enrolled for ${what}? [y/N] `);
+          if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError(EXIT.bad, "nothing was removed");
+        }
+        const answer = await operator.call({ call: "vault.remove", scope });
+        const records = answer.removed === 1 ? "1 credential" : `${answer.removed} credentials`;
+        terminal.print(json ? JSON.stringify(answer) : `removed ${records} of ${what}`);
+        return EXIT.ok;
+      }),
+    );
+}
+
+function scopeOf(what: string, scopes: readonly string[]): string {
+  const names = scopes.map((scope) => scope.replace(/^(?:channel|provider)\//, ""));
+  const index = scopes.includes(what) ? scopes.indexOf(what) : names.indexOf(what);
+  const scope = CredentialScope.safeParse(scopes[index]);
+  if (scope.success) return scope.data;
+  const near = nearest(what, names);
+  throw usage(`nothing is enrolled for ${what}`, near === null ? "see: wirken vault list" : `did you mean ${near}?`);
+}

@@ -1,0 +1,43 @@
+import { Command } from "commander";
+import { z } from "zod";
+import type { Context } from "../context.ts";
+import { EXIT } from "../exit-status.ts";
+import { needDaemon } from "../reach.ts";
+import { readSecret } from "../secret-input.ts";
+import { refuseSecretArguments, SecretOptions, secretSource, takesSecret } from "../secret-options.ts";
+import { vaultText } from "./vault-status.ts";
+
+const Options = SecretOptions.extend({ json: z.boolean().default(false) });
+
+export function vaultUnlockCommand(context: Context): Command {
+  const command = new Command("unlock")
+    .summary("give the running daemon the passphrase, or let it try the keychain again")
+    .option("--json", "print one JSON object");
+  return takesSecret(command).action((options: unknown) =>
+    context.run(async () => {
+      const how = "wirken vault unlock";
+      refuseSecretArguments(command, 0, how);
+      const { json, ...given } = Options.parse(options);
+      await using daemon = await needDaemon(context);
+      const before = await daemon.call({ call: "vault.status" });
+      const payload =
+        before.protector === "passphrase" && before.state !== "open"
+          ? await passphrase(context, given, how)
+          : new Uint8Array(0);
+      const status = await daemon.call({ call: "vault.unlock" }, { payload });
+      context.terminal.print(json ? JSON.stringify(status) : vaultText(status));
+      return status.state === "open" ? EXIT.ok : EXIT.notReady;
+    }),
+  );
+}
+
+async function passphrase(
+  { terminal }: Context,
+  given: z.infer<typeof SecretOptions>,
+  how: string,
+): Promise<Uint8Array> {
+  const source = secretSource(given, terminal, how);
+  return source.stdin || source.file !== null
+    ? readSecret(source)
+    : await terminal.askHidden("Passphrase (not shown): ");
+}

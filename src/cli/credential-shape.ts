@@ -1,0 +1,48 @@
+import type { Wanted } from "./credential-name.ts";
+
+/** So much of a secret's beginning says what it is and nothing more: `xoxb-`, `sk-ant-`, a Telegram bot's public number. */
+const PREFIX_BYTES = 7;
+
+/** The shape of a secret: its beginning, then each letter as `a` and each digit as `0`. The secret itself never becomes text. */
+export function shapeOf(secret: Uint8Array): string {
+  let shape = "";
+  for (const [index, byte] of secret.entries()) {
+    const character = String.fromCharCode(byte);
+    shape += index < PREFIX_BYTES ? character : character.replace(/[A-Za-z]/, "a").replace(/\d/, "0");
+  }
+  return shape;
+}
+
+/** Secrets that are easily taken for one another, by the beginning of their shape. */
+const KNOWN_SHAPES: readonly { readonly shape: RegExp; readonly is: string }[] = [
+  { shape: /^xoxb-/, is: "a Slack bot token (xoxb-…)" },
+  { shape: /^xapp-/, is: "a Slack app-level token (xapp-…)" },
+  { shape: /^xoxp-/, is: "a Slack user token (xoxp-…)" },
+  { shape: /^sk-ant/, is: "an Anthropic API key" },
+  { shape: /^sk-or-/, is: "an OpenRouter API key" },
+  { shape: /^\d{6,7}\d*:/, is: "a Telegram bot token" },
+];
+
+/** What is wrong with a secret that was just given, as a sentence that does not hold it; null if it may be the right one. */
+export function mixUp(secret: Uint8Array, wanted: Wanted): string | null {
+  if (secret.length === 0) return "nothing was given";
+  if (secret.some((byte) => byte <= 0x20 || byte === 0x7f))
+    return "it holds a space or a control character: copy it again";
+  const shape = shapeOf(secret);
+  if (wanted.looksLike?.test(shape) === true) return null;
+  const other = KNOWN_SHAPES.find((known) => known.shape.test(shape));
+  if (wanted.looksLike === null) {
+    // Where anything may do, only what is surely another platform's is refused.
+    return other === undefined || other.is.includes("API key") ? null : `this is ${other.is}, not: ${wanted.label}`;
+  }
+  return other === undefined ? `this does not look like: ${wanted.label}` : `this is ${other.is}, not: ${wanted.label}`;
+}
+
+/** @returns a view without the blanks and line ends around it. */
+export function trimmed(secret: Uint8Array): Uint8Array {
+  let start = 0;
+  let end = secret.length;
+  while (start < end && (secret[start] ?? 0) <= 0x20) start++;
+  while (end > start && (secret[end - 1] ?? 0) <= 0x20) end--;
+  return secret.subarray(start, end);
+}

@@ -1,0 +1,121 @@
+import { z } from "zod";
+import { BUILD } from "../ipc/build.ts";
+import type { AnswerTo, CallName, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
+import { CommandError, notRunning } from "./command-error.ts";
+import { Connection } from "./connection.ts";
+import type { Context } from "./context.ts";
+import { EXIT } from "./exit-status.ts";
+import { type CallOf, type CallOptions, type OperatorPort, parseAnswer } from "./operator-port.ts";
+
+/** The line to the daemon, or null when none runs. */
+export async function reachDaemon(context: Context): Promise<Connection | null> {
+  const connection = await Connection.open(context.home, context.environment);
+  if (connection !== null && connection.daemon.build !== BUILD) {
+    context.terminal.say("wirken: the daemon is of another build than this command");
+    context.terminal.say("hint: stop it and start it again to finish the upgrade");
+  }
+  return connection;
+}
+
+/** The daemon. @throws {CommandError} if none runs. */
+export async function needDaemon(context: Context): Promise<Connection> {
+  const connection = await reachDaemon(context);
+  if (connection === null) throw notRunning();
+  return connection;
+}
+
+/** The daemon if one runs, else this process takes its place for one call: it holds the writer's lock and starts no channel. */
+export async function reachOperator(context: Context): Promise<OperatorPort> {
+  return (await reachDaemon(context)) ?? (await Offline.open(context));
+}
+
+const Refusal = z.object({
+  name: z.literal("OperatorError"),
+  code: z.enum(["usage", "not-found", "not-ready", "locked", "refused", "bad-answer", "stopped", "bug"]),
+  message: z.string(),
+  hint: z.string().nullable(),
+});
+
+/** The supervisor's composition root inside this process. */
+interface Inside {
+  call(
+    call: OperatorCall,
+    payload: Uint8Array,
+    onEvent: (event: OperatorEvent, payload?: Uint8Array) => void,
+  ): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+const NOTHING = new Uint8Array(0);
+
+class Offline implements OperatorPort {
+  readonly daemon = null;
+  readonly #operator: Inside;
+
+  private constructor(operator: Inside) {
+    this.#operator = operator;
+  }
+
+  static async open(context: Context): Promise<Offline> {
+    const { openOffline } = await import("../supervisor/offline.ts");
+    const offline = new Offline(await openOffline(context.home).catch((error: unknown) => fail(error)));
+    try {
+      await offline.#unlock(context);
+    } catch (error) {
+      await offline[Symbol.asyncDispose]();
+      throw error;
+    }
+    return offline;
+  }
+
+  /** A passphrase is nowhere but in its owner's head: without the daemon, which was told it, they are asked. */
+  async #unlock({ terminal }: Context): Promise<void> {
+    const status = await this.call({ call: "vault.status" });
+    if (status.state !== "locked" || status.protector !== "passphrase") return;
+    if (!terminal.interactive) {
+      throw new CommandError(
+        EXIT.notReady,
+        "the vault is locked by a passphrase, and there is no terminal to ask for it",
+        "start the daemon and unlock it with: wirken vault unlock",
+      );
+    }
+    await this.call({ call: "vault.unlock" }, { payload: await terminal.askHidden("Passphrase of the vault: ") });
+  }
+
+  async call<C extends CallName>(call: CallOf<C>, options: CallOptions = {}): Promise<AnswerTo<C>> {
+    const payload = options.payload ?? new Uint8Array(0);
+    try {
+      const value: unknown = await this.#operator.call(call, payload, (event, piece) =>
+        options.onEvent?.(event, piece ?? NOTHING),
+      );
+      return parseAnswer<C>(call.call, value);
+    } catch (error) {
+      return fail(error);
+    } finally {
+      payload.fill(0);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#operator.close();
+  }
+}
+
+/** The supervisor's errors come from another part of the executable: they are told by what they say of themselves. */
+function fail(error: unknown): never {
+  const refusal = Refusal.safeParse(
+    error instanceof Error && "hint" in error && "code" in error
+      ? { name: error.name, code: error.code, message: error.message, hint: error.hint }
+      : null,
+  );
+  if (refusal.success) {
+    const { code, message, hint } = refusal.data;
+    throw CommandError.from({ code, sentence: message, hint });
+  }
+  if (error instanceof Error && "code" in error && error.code === "HOME_IN_USE") {
+    throw new CommandError(EXIT.notReady, error.message, "it does not answer yet: try again in a moment", {
+      cause: error,
+    });
+  }
+  throw error;
+}

@@ -1,0 +1,149 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { encodeNamedBytes } from "../ipc/named-bytes.ts";
+import { type CommandError, usage } from "./command-error.ts";
+import type { Enrolment } from "./credential-name.ts";
+import { mixUp, trimmed } from "./credential-shape.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Where a command reads secrets from: never from its arguments. */
+export interface SecretSource {
+  readonly stdin: boolean;
+  readonly file: string | null;
+}
+
+/** All secrets of one command together, in bytes. */
+const MAX_INPUT_BYTES = 131_072;
+const LINE_FEED = 10;
+/** How often a hidden prompt is asked again after something that cannot be right. */
+const TRIES = 3;
+
+/** Gets every secret that an enrolment needs, checked for mix-ups, as the payload of `vault.add`. The caller wipes it. */
+export async function readSecrets(enrolment: Enrolment, source: SecretSource, terminal: Terminal): Promise<Uint8Array> {
+  const held: Uint8Array[] = [];
+  try {
+    if (source.stdin || source.file !== null) held.push(...fromLines(enrolment, source));
+    else await fromPrompts(enrolment, terminal, held);
+    return encodeNamedBytes(
+      enrolment.wanted.map(({ name }, index) => ({ name, bytes: trimmed(held[index] ?? new Uint8Array(0)) })),
+    );
+  } finally {
+    for (const bytes of held) bytes.fill(0);
+  }
+}
+
+async function fromPrompts({ wanted }: Enrolment, terminal: Terminal, held: Uint8Array[]): Promise<void> {
+  for (const one of wanted) {
+    for (let left = TRIES; ; left--) {
+      const typed = await terminal.askHidden(`${one.label} (not shown): `);
+      const wrong = mixUp(trimmed(typed), one);
+      if (wrong === null) {
+        held.push(typed);
+        break;
+      }
+      typed.fill(0);
+      if (left === 1) throw usage(wrong, "nothing was saved");
+      terminal.say(`wirken: ${wrong}; try again`);
+    }
+  }
+}
+
+/** One secret a line, in the order in which the prompts would ask. */
+function fromLines({ wanted }: Enrolment, source: SecretSource): Uint8Array[] {
+  const input = readInput(source);
+  try {
+    const lines = split(input);
+    if (lines.length !== wanted.length)
+      throw wrongCount(
+        lines.length,
+        wanted.map(({ label }) => label),
+      );
+    return lines.map((line, index) => {
+      const one = wanted[index];
+      const wrong = one === undefined ? "nothing is asked for" : mixUp(trimmed(line), one);
+      if (wrong !== null) throw usage(wrong, "nothing was saved");
+      return Uint8Array.from(line);
+    });
+  } finally {
+    input.fill(0);
+  }
+}
+
+function wrongCount(got: number, labels: readonly string[]): CommandError {
+  return usage(
+    `${labels.length} ${labels.length === 1 ? "line was" : "lines were"} expected, ${got} came`,
+    `one line each: ${labels.join(", then ")}`,
+  );
+}
+
+/** One secret of any kind, such as a passphrase. The caller wipes it. */
+export function readSecret(source: SecretSource): Uint8Array {
+  const input = readInput(source);
+  try {
+    return Uint8Array.from(withoutLineEnd(input));
+  } finally {
+    input.fill(0);
+  }
+}
+
+function withoutLineEnd(bytes: Uint8Array): Uint8Array {
+  let end = bytes.length;
+  if (bytes[end - 1] === LINE_FEED) end--;
+  if (bytes[end - 1] === 13) end--;
+  return bytes.subarray(0, end);
+}
+
+function readInput({ file }: SecretSource): Uint8Array {
+  const descriptor = file === null ? 0 : open(file);
+  const buffer = new Uint8Array(new ArrayBuffer(MAX_INPUT_BYTES));
+  try {
+    let length = 0;
+    for (;;) {
+      const read = readSome(descriptor, buffer.subarray(length));
+      if (read === 0) break;
+      length += read;
+      if (length === buffer.length) {
+        buffer.fill(0);
+        throw usage(`the input is longer than ${MAX_INPUT_BYTES} bytes`, "is it the right one?");
+      }
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    if (file !== null) closeSync(descriptor);
+  }
+}
+
+/** Standard input may have been set not to block by whoever started us: then there is nothing yet, and we wait. */
+function readSome(descriptor: number, into: Uint8Array): number {
+  for (;;) {
+    try {
+      return readSync(descriptor, into, 0, into.length, null);
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : "";
+      if (code === "EOF") return 0; // Windows says so instead of reading nothing
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+}
+
+function open(file: string): number {
+  try {
+    return openSync(file, "r");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    throw usage(`cannot read ${file} (${code})`, null);
+  }
+}
+
+/** The lines that hold anything. */
+function split(bytes: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = [];
+  let start = 0;
+  for (let at = 0; at <= bytes.length; at++) {
+    if (at < bytes.length && bytes[at] !== LINE_FEED) continue;
+    const line = bytes.subarray(start, at);
+    if (trimmed(line).length > 0) lines.push(line);
+    start = at + 1;
+  }
+  return lines;
+}
