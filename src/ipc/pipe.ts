@@ -1,18 +1,19 @@
-import { Buffer } from "node:buffer";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { z } from "zod";
-import { encodeFrame, encodeHead, FrameDecoder, FrameError, MAX_PAYLOAD_BYTES, type RawFrame } from "./frame.ts";
-import { Pace } from "./pace.ts";
+import { FrameDecoder, FrameError, type RawFrame } from "./frame.ts";
+import { MAX_QUEUED_BYTES, NO_PAYLOAD, Outbox, PipeError } from "./outbox.ts";
+import { END_AT, Pace } from "./pace.ts";
 import {
   IncomingStreams,
   MAX_STREAM_BYTES,
-  OutgoingStream,
   STREAM_IDLE_MS,
   STREAM_PREFIX,
   StreamError,
   StreamFrame,
 } from "./stream.ts";
+
+export { PipeError } from "./outbox.ts";
 
 /** Why a pipe is over. `closed`: by either side, or by the other's death; the others: by what the other side sent. */
 export type PipeEnd = {
@@ -40,31 +41,6 @@ export interface PipeOptions {
   readonly streamIdleMs?: number;
 }
 
-export class PipeError extends Error {
-  override readonly name = "PipeError";
-  /** `PIPE_CLOSED`: the pipe ended before the frame was written. `PIPE_TOO_LARGE`: no such frame can be sent. */
-  readonly code: "PIPE_CLOSED" | "PIPE_TOO_LARGE";
-  constructor(code: PipeError["code"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
-/** A payload up to this size is copied behind its header; a larger one is written from where it lies. */
-const COPY_BYTES = 4096;
-/** What may wait to be written: a peer that does not read cannot make this side grow for ever. */
-const MAX_QUEUED_BYTES = 128 * 1_048_576;
-const NOTHING = new Uint8Array(0);
-
-interface Outgoing {
-  readonly head: Buffer;
-  /** What is still to be written after the head: empty if it was copied into it. */
-  readonly payload: Uint8Array;
-  readonly wipe: boolean;
-  readonly stream: OutgoingStream | null;
-  readonly sent: PromiseWithResolvers<void>;
-}
-
 /** One end of a private pipe between two processes: frames both ways, each header checked by a strict schema.
  *
  *  Whatever the other side sends, it ends this pipe at worst: `end` says why. Nothing it does makes this side hold more than a frame, a
@@ -76,6 +52,7 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
   readonly #on: PipeEvents<In>;
   readonly #decoder: FrameDecoder;
   readonly #incoming: IncomingStreams<In>;
+  readonly #outbox: Outbox;
   readonly #largest: number;
   readonly #flood: "ends" | "pauses" | "trusted";
   readonly #pace = new Pace(() => performance.now());
@@ -84,18 +61,12 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
   #breather: NodeJS.Timeout | null = null;
   #reading = false;
   #granting = false;
-  #corked = false;
-  /** What waits to be written, from `#queueAt` on: shifting a long array is slow. */
-  #queue: Outgoing[] = [];
-  #queueAt = 0;
-  #queuedBytes = 0;
-  #current: Outgoing | null = null;
-  #lastStream = 0;
 
   constructor(stream: Duplex, accepts: z.ZodType<In>, on: PipeEvents<In>, options: PipeOptions = {}) {
     this.#stream = stream;
     this.#accepts = accepts;
     this.#on = on;
+    this.#outbox = new Outbox(stream);
     this.#largest = options.largest ?? MAX_STREAM_BYTES;
     this.#flood = options.flood ?? "ends";
     // Only a socket's chunks are ours alone: those of a stream within this process may be the sender's own memory.
@@ -107,7 +78,6 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
     stream.on("error", (error) => this.#finish({ reason: "closed", detail: `the pipe broke: ${codeOf(error)}` }));
     stream.on("end", () => this.#finish({ reason: "closed", detail: this.#atEnd() }));
     stream.on("close", () => this.#finish({ reason: "closed", detail: this.#atEnd() }));
-    stream.on("drain", () => this.#pump());
     stream.on("data", (chunk: unknown) => {
       if (this.#ended !== null) return;
       if (!(chunk instanceof Uint8Array)) throw new TypeError("A pipe reads bytes: its stream has an encoding");
@@ -126,25 +96,24 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
    *  @returns when the bytes were handed to the system: await it, or memory grows with what the other side has not read.
    *  @throws {PipeError} `PIPE_CLOSED` (also when nobody awaits it, that is no unhandled rejection: `end` tells), or
    *  `PIPE_TOO_LARGE` for a header over 64 KiB or a payload over 50 MiB. */
-  send(header: Out, payload: Uint8Array = NOTHING, options: { wipe?: boolean } = {}): Promise<void> {
+  send(header: Out, payload: Uint8Array = NO_PAYLOAD, options: { wipe?: boolean } = {}): Promise<void> {
     const wipe = options.wipe ?? false;
-    let next: Outgoing;
-    try {
-      if (this.#ended !== null) throw closed(this.#ended);
-      next = this.#encode(header, payload, wipe);
-    } catch (error) {
+    if (this.#ended !== null) {
       if (wipe) payload.fill(0);
-      const refused = Promise.reject<void>(error);
-      if (error instanceof PipeError && error.code === "PIPE_CLOSED") refused.catch(() => undefined);
+      const refused = Promise.reject<void>(closed(this.#ended));
+      refused.catch(() => undefined);
       return refused;
     }
-    next.sent.promise.catch(() => undefined);
-    this.#queue.push(next);
-    this.#queuedBytes += next.head.length + next.payload.length;
-    this.#pump();
-    if (this.#queue.length - this.#queueAt > 1 && this.#queuedBytes > MAX_QUEUED_BYTES)
+    let sent: Promise<void>;
+    try {
+      sent = this.#outbox.send(header, payload, wipe);
+    } catch (error) {
+      if (wipe) payload.fill(0);
+      return Promise.reject(error);
+    }
+    if (this.#outbox.overfull)
       this.#finish({ reason: "protocol", detail: `over ${MAX_QUEUED_BYTES} bytes wait for the other side to read` });
-    return next.sent.promise;
+    return sent;
   }
 
   /** Reads no more until {@link resume}: the other side is held back. One frame may be underway: none is delivered. */
@@ -205,7 +174,7 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
     const verdict = this.#pace.count();
     if (verdict === 0) return;
     if (verdict === "flood" && this.#flood === "ends") {
-      this.#finish({ reason: "flood", detail: "20000 frames in 10 s" });
+      this.#finish({ reason: "flood", detail: `${END_AT} frames in 10 s` });
       return;
     }
     if (this.#breather !== null) return;
@@ -256,14 +225,9 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
         this.#deliver(whole.header, whole.payload);
         break;
       }
-      case "stream.credit": {
-        const stream = this.#current?.stream ?? null;
-        if (stream === null || stream.id !== frame.id)
-          throw new StreamError("protocol", "credit was given for a stream that is not open");
-        stream.grant(frame.chunks);
-        this.#pump();
+      case "stream.credit":
+        this.#outbox.granted(frame.id, frame.chunks);
         break;
-      }
     }
   }
 
@@ -284,100 +248,8 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
     setImmediate(() => {
       this.#granting = false;
       if (this.#ended !== null) return;
-      for (const { id, chunks } of this.#incoming.grants())
-        this.#write(encodeHead({ type: "stream.credit", id, chunks } satisfies StreamFrame, 0), NOTHING);
+      for (const { id, chunks } of this.#incoming.grants()) this.#outbox.credit(id, chunks);
     });
-  }
-
-  #encode(header: Out, payload: Uint8Array, wipe: boolean): Outgoing {
-    if (header.type.startsWith(STREAM_PREFIX)) throw new TypeError(`${header.type} is a type of the pipe's own`);
-    const sent = Promise.withResolvers<void>();
-    const bytes = payload.length;
-    if (bytes > MAX_STREAM_BYTES)
-      throw new PipeError("PIPE_TOO_LARGE", `a payload has ${bytes} bytes; the limit is ${MAX_STREAM_BYTES}`);
-    try {
-      if (bytes > MAX_PAYLOAD_BYTES) {
-        const id = ++this.#lastStream;
-        const open = { type: "stream.open", id, bytes, header } satisfies StreamFrame;
-        return { head: encodeHead(open, 0), payload, wipe, stream: new OutgoingStream(id, payload), sent };
-      }
-      // What is to be wiped is not copied.
-      if (bytes <= COPY_BYTES && !wipe)
-        return { head: encodeFrame(header, payload), payload: NOTHING, wipe, stream: null, sent };
-      return { head: encodeHead(header, bytes), payload, wipe, stream: null, sent };
-    } catch (cause) {
-      if (cause instanceof FrameError) throw new PipeError("PIPE_TOO_LARGE", cause.message, { cause });
-      throw cause;
-    }
-  }
-
-  /** Writes what the stream takes. Frames go in order: one behind a stream waits for the stream's end. */
-  #pump(): void {
-    while (this.#ended === null && !this.#stream.writableNeedDrain) {
-      if (this.#current === null) {
-        const next = this.#shift();
-        if (next === undefined) return;
-        if (next.stream === null) {
-          this.#write(next.head, next.payload, (error) => this.#settle(next, error));
-          continue;
-        }
-        this.#write(next.head, NOTHING);
-        this.#current = next;
-      }
-      if (!this.#pumpStream(this.#current)) return;
-    }
-  }
-
-  #shift(): Outgoing | undefined {
-    const next = this.#queue[this.#queueAt];
-    if (next === undefined) return undefined;
-    this.#queueAt++;
-    this.#queuedBytes -= next.head.length + next.payload.length;
-    if (this.#queueAt === this.#queue.length || this.#queueAt === 1024) {
-      this.#queue.splice(0, this.#queueAt);
-      this.#queueAt = 0;
-    }
-    return next;
-  }
-
-  /** @returns whether more could be written now. */
-  #pumpStream(current: Outgoing): boolean {
-    const { stream } = current;
-    if (stream === null) return false;
-    const chunk = stream.next();
-    if (chunk !== null) {
-      this.#write(encodeHead({ type: "stream.chunk", id: stream.id } satisfies StreamFrame, chunk.length), chunk);
-      return true;
-    }
-    if (!stream.complete) return false;
-    const close = { type: "stream.close", id: stream.id, sha256: stream.sha256() } satisfies StreamFrame;
-    this.#current = null;
-    this.#write(encodeHead(close, 0), NOTHING, (error) => this.#settle(current, error));
-    return true;
-  }
-
-  /** Everything written in one turn goes in one system call. */
-  #write(head: Buffer, payload: Uint8Array, done?: (error?: Error | null) => void): void {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#stream.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#stream.uncork();
-      });
-    }
-    if (payload.length === 0) {
-      this.#stream.write(head, done);
-      return;
-    }
-    this.#stream.write(head);
-    this.#stream.write(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), done);
-  }
-
-  #settle(sent: Outgoing, error?: Error | null): void {
-    if (sent.wipe) sent.payload.fill(0);
-    if (error === undefined || error === null) sent.sent.resolve();
-    else sent.sent.reject(closed(this.#ended, error));
   }
 
   #finish(end: PipeEnd): void {
@@ -386,13 +258,7 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
     if (this.#breather !== null) clearTimeout(this.#breather);
     this.#breather = null;
     this.#incoming.end();
-    const waiting = this.#queue.slice(this.#queueAt);
-    if (this.#current !== null) waiting.unshift(this.#current);
-    this.#current = null;
-    this.#queue = [];
-    this.#queueAt = 0;
-    this.#queuedBytes = 0;
-    for (const one of waiting) this.#settle(one, closed(end));
+    this.#outbox.end(closed(end));
     const stream = this.#stream;
     // What was written before goes out; what the other side still says is not listened to.
     if (end.reason === "closed" && !stream.destroyed) {
@@ -437,16 +303,17 @@ function isStreamFrame(header: unknown): boolean {
   );
 }
 
-/** Which fields are wrong, without a word of what they hold. */
+/** Which fields are wrong, without a word of what they hold: a key may be the other side's own. */
 function where(error: z.ZodError): string {
-  const places = error.issues
-    .slice(0, 3)
-    .map((issue) => `${issue.path.map(String).join(".") || "header"}: ${issue.code}`);
+  const places = error.issues.slice(0, 3).map(({ path, code }) => {
+    const keys = path.map((key) => (/^[A-Za-z0-9]{1,32}$/.test(String(key)) ? String(key) : "?"));
+    return `${keys.join(".") || "header"}: ${code}`;
+  });
   return places.join(", ").slice(0, 200);
 }
 
-function closed(end: PipeEnd | null, cause?: Error): PipeError {
-  return new PipeError("PIPE_CLOSED", `The pipe is over: ${end?.detail ?? "it broke"}`, { cause });
+function closed(end: PipeEnd): PipeError {
+  return new PipeError("PIPE_CLOSED", `The pipe is over: ${end.detail}`);
 }
 
 function codeOf(error: Error): string {
