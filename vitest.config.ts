@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Tests of whole processes start daemons, browsers and keyrings: few at a time, and with patience. */
-const WHOLE = ["test/claims/**/*.test.ts", "test/cli/**/*.test.ts"];
+const WHOLE = ["test/claims/**/*.test.ts", "test/cli/transcripts.test.ts", "test/cli/on-a-terminal.test.ts"];
 
 // The one default export: vitest looks for it.
 // oxlint-disable-next-line import/no-default-export

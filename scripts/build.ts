@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { NODE_FLAGS } from "../src/confine/flags.ts";
@@ -36,6 +36,12 @@ function versionOf(): string {
   return String(manifest.version);
 }
 
+/** The page's files also lie beside the executable: tests serve them without it. */
+function writePage(assets: readonly (readonly [name: string, bytes: Uint8Array])[]): void {
+  mkdirSync(join(root, "dist/page"), { recursive: true });
+  for (const [name, bytes] of assets) if (name.startsWith("page/")) writeFileSync(join(root, "dist", name), bytes);
+}
+
 if (values.force || !isUpToDate()) {
   const started = performance.now();
   const stamp = { version: versionOf(), commit, build: digest };
@@ -43,6 +49,7 @@ if (values.force || !isUpToDate()) {
     name === "cli" ? bundleSplit(root, stamp, name, entry) : bundleRole(root, stamp, name, entry),
   );
   const parts = await Promise.all([...bundles, bundlePage(root)]);
+  if (values.out === undefined) writePage(parts.flatMap((part) => [...part]));
   const assets: Assets = new Map([...parts.flatMap((part) => [...part]), ...addonAssets(root)]);
   writeExecutable(root, target, { main: await bundleMain(root, stamp), assets, flags: NODE_FLAGS });
   const { size, mtimeMs } = statSync(target);

@@ -22,6 +22,8 @@ function options(root: string, stamp: Stamp): BuildOptions {
     write: false,
     platform: "node",
     target: TARGET,
+    // A package's ES modules where it has both: what its UMD file requires is hidden from the bundler.
+    mainFields: ["module", "main"],
     // One byte a character: half the memory that the text would otherwise take in every process.
     charset: "ascii",
     // Lines stay lines, so that the trace of a bug can be read.

@@ -17,9 +17,15 @@ if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
   void run();
 }
 
-async function run(): Promise<void> {
-  // Until the command has ended: a promise that nothing keeps alive would else end the process as if all were well.
+/** A promise that nothing keeps alive would else end the process as if all were well. */
+function unfinished(): void {
+  process.stderr.write("wirken: a bug: the command ended before it had answered\n");
   process.exitCode = EXIT.bug;
+}
+
+async function run(): Promise<void> {
+  process.once("exit", unfinished);
   const { runProgram } = await import("./program.ts");
   process.exitCode = await runProgram(words, process.env);
+  process.off("exit", unfinished);
 }

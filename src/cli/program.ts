@@ -48,8 +48,7 @@ export function programOf(context: Context): Command {
   const program = new Command("wirken")
     .description("An AI agent for your workstation that can answer for every action it takes.")
     .version(versionText(), "-V, --version", "print version, build and commit")
-    .helpOption("-h, --help", "show help")
-    .helpCommand("help [command]", "show help for a command");
+    .helpCommand("help [command]", "display help for command");
   const commands = [startCommand, stopCommand, statusCommand, askCommand, vaultCommand, channelCommand];
   commands.push(pairCommand, approvalsCommand, auditCommand, webCommand);
   for (const command of commands) program.addCommand(command(context));

@@ -131,7 +131,7 @@ function open(file: string): number {
     return openSync(file, "r");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    throw usage(`cannot read ${file} (${code})`, null);
+    throw usage(`cannot read ${file} (${code})`, "is it written right?");
   }
 }
 

@@ -16,12 +16,13 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
     .join("\n");
 }
 
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 /** East Asian wide characters and emoji take two columns. */
 const WIDE =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
 
 function widthOf(text: string): number {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
+  const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
   let width = 0;
   for (const { segment } of graphemes.segment(text)) width += WIDE.test(segment) ? 2 : 1;
   return width;
