@@ -6,43 +6,19 @@ import type { Secret } from "./secret.ts";
  *
  *  The package's own wrappers free their copies of keys and plaintexts in the WebAssembly heap without wiping them. So its functions are
  *  called here on one buffer of ours, which is wiped before it is freed; a test scans the heap. */
-interface Module {
+interface Sodium {
   /** A new view after the heap grew: never kept. */
-  readonly HEAPU8: Uint8Array;
-  _malloc(bytes: number): number;
-  _free(address: number): void;
-  /** 64-bit lengths come as (low, high). */
-  _crypto_aead_xchacha20poly1305_ietf_encrypt(
-    ...args: [
-      out: number,
-      outLength: 0,
-      message: number,
-      low: number,
-      high: 0,
-      ad: number,
-      low: number,
-      high: 0,
-      no: 0,
-      nonce: number,
-      key: number,
-    ]
-  ): number;
-  _crypto_aead_xchacha20poly1305_ietf_decrypt(
-    ...args: [
-      out: number,
-      outLength: 0,
-      no: 0,
-      sealed: number,
-      low: number,
-      high: 0,
-      ad: number,
-      low: number,
-      high: 0,
-      nonce: number,
-      key: number,
-    ]
-  ): number;
+  heap(): Uint8Array;
+  readonly malloc: Exported;
+  readonly free: Exported;
+  /** Addresses and lengths: `out, 0, message, length, 0, ad, length, 0, 0, nonce, key`. A length is two words, the lower first. */
+  readonly encrypt: Exported;
+  /** `out, 0, 0, sealed, length, 0, ad, length, 0, nonce, key`; 0 if it opened. */
+  readonly decrypt: Exported;
+  /** libsodium leaves the last block of what it decrypted, up to 63 bytes, on its stack. This overwrites it with that of a ciphertext of zeros. */
+  readonly rinse: () => void;
 }
+type Exported = (...words: number[]) => number;
 
 export const KEY_BYTES = 32;
 export const NONCE_BYTES = 24;
@@ -50,27 +26,48 @@ export const TAG_BYTES = 16;
 /** What {@link seal} adds to a plaintext. */
 export const SEAL_BYTES = NONCE_BYTES + TAG_BYTES;
 
-let loaded: Module | null = null;
+let loaded: Sodium | null = null;
 
 /** Resolves when {@link seal} and {@link open} may be called. */
 export async function loadAead(): Promise<void> {
+  if (loaded !== null) return;
   await sodium.ready;
   const module: unknown = Reflect.get(sodium, "libsodium");
-  if (!isModule(module)) throw new TypeError("libsodium-wrappers does not offer the functions of libsodium");
-  loaded = module;
+  if (typeof module !== "object" || module === null) throw new TypeError("libsodium-wrappers has no libsodium in it");
+  const heap = (): Uint8Array => {
+    const found: unknown = Reflect.get(module, "HEAPU8");
+    if (found instanceof Uint8Array) return found;
+    throw new TypeError("libsodium does not show its heap");
+  };
+  const malloc = exported(module, "_malloc");
+  const encrypt = exported(module, "_crypto_aead_xchacha20poly1305_ietf_encrypt");
+  const decrypt = exported(module, "_crypto_aead_xchacha20poly1305_ietf_decrypt");
+  const rinse = rinsing(heap(), malloc(RINSE_SIZE), encrypt, decrypt);
+  loaded = { heap, malloc, free: exported(module, "_free"), encrypt, decrypt, rinse };
 }
 
-function isModule(value: unknown): value is Module {
-  if (typeof value !== "object" || value === null) return false;
-  return (
-    Reflect.get(value, "HEAPU8") instanceof Uint8Array &&
-    [
-      "_malloc",
-      "_free",
-      "_crypto_aead_xchacha20poly1305_ietf_encrypt",
-      "_crypto_aead_xchacha20poly1305_ietf_decrypt",
-    ].every((name) => typeof Reflect.get(value, name) === "function")
-  );
+/** The longest last block: a whole one of 64 bytes is not copied. */
+const RINSE_BYTES = 63;
+const RINSE_SIZE = KEY_BYTES + NONCE_BYTES + RINSE_BYTES + TAG_BYTES + RINSE_BYTES;
+
+/** @param start of memory that is kept: a key, a nonce, a sealed text and an opened one, all of zeros but the sealed. */
+function rinsing(heap: Uint8Array, start: number, encrypt: Exported, decrypt: Exported): () => void {
+  if (start === 0) throw new RangeError("no memory for libsodium");
+  heap.fill(0, start, start + RINSE_SIZE);
+  const nonce = start + KEY_BYTES;
+  const sealed = nonce + NONCE_BYTES;
+  const opened = sealed + RINSE_BYTES + TAG_BYTES;
+  encrypt(sealed, 0, sealed, RINSE_BYTES, 0, 0, 0, 0, 0, nonce, start);
+  return () => {
+    if (decrypt(opened, 0, 0, sealed, RINSE_BYTES + TAG_BYTES, 0, 0, 0, 0, nonce, start) !== 0)
+      throw new TypeError("libsodium's memory was overwritten");
+  };
+}
+
+function exported(module: object, name: string): Exported {
+  const found: unknown = Reflect.get(module, name);
+  if (typeof found !== "function") throw new TypeError(`libsodium has no ${name}`);
+  return (...words) => Number(Reflect.apply(found, module, words));
 }
 
 /** @param key 32 bytes. @returns `nonce (24, random) ‖ ciphertext ‖ tag (16)`. @throws {RangeError} for a key of another length. */
@@ -89,23 +86,20 @@ export function open(key: Secret, ad: Uint8Array, sealed: Uint8Array): Uint8Arra
 
 /** {@link seal} with a given nonce, which must not be used twice under one key: for test vectors. @returns `ciphertext ‖ tag (16)`. */
 export function sealWith(key: Secret, nonce: Uint8Array, ad: Uint8Array, plain: Uint8Array): Uint8Array {
-  return (
-    within(key, nonce, ad, plain, (libsodium, at) => {
-      libsodium._crypto_aead_xchacha20poly1305_ietf_encrypt(
-        ...([at.text, 0, at.text, plain.length, 0, at.ad, ad.length, 0, 0, at.nonce, at.key] as const),
-      );
-      return plain.length + TAG_BYTES;
-    }) ?? new Uint8Array(0)
-  );
+  const sealed = within(key, nonce, ad, plain, ({ encrypt }, at) => {
+    encrypt(at.text, 0, at.text, plain.length, 0, at.ad, ad.length, 0, 0, at.nonce, at.key);
+    return plain.length + TAG_BYTES;
+  });
+  if (sealed === null) throw new TypeError("sealing does not fail");
+  return sealed;
 }
 
 /** {@link open} with the nonce apart. @param sealed `ciphertext ‖ tag (16)`. @returns null if it does not open. */
 export function openWith(key: Secret, nonce: Uint8Array, ad: Uint8Array, sealed: Uint8Array): Uint8Array | null {
   if (sealed.length < TAG_BYTES) return null;
-  return within(key, nonce, ad, sealed, (libsodium, at) => {
-    const refused = libsodium._crypto_aead_xchacha20poly1305_ietf_decrypt(
-      ...([at.text, 0, 0, at.text, sealed.length, 0, at.ad, ad.length, 0, at.nonce, at.key] as const),
-    );
+  return within(key, nonce, ad, sealed, ({ decrypt, rinse }, at) => {
+    const refused = decrypt(at.text, 0, 0, at.text, sealed.length, 0, at.ad, ad.length, 0, at.nonce, at.key);
+    rinse();
     return refused === 0 ? sealed.length - TAG_BYTES : null;
   });
 }
@@ -123,14 +117,14 @@ function within(
   nonce: Uint8Array,
   ad: Uint8Array,
   text: Uint8Array,
-  run: (libsodium: Module, at: Places) => number | null,
+  run: (libsodium: Sodium, at: Places) => number | null,
 ): Uint8Array | null {
   if (loaded === null) throw new TypeError("loadAead() was not awaited");
   if (nonce.length !== NONCE_BYTES) throw new RangeError(`a nonce has ${NONCE_BYTES} bytes, not ${nonce.length}`);
   const size = KEY_BYTES + NONCE_BYTES + ad.length + text.length + TAG_BYTES;
-  const start = loaded._malloc(size);
+  const start = loaded.malloc(size);
   if (start === 0) throw new RangeError(`no memory to seal or open ${text.length} bytes`);
-  const heap = loaded.HEAPU8.subarray(start, start + size);
+  const heap = loaded.heap().subarray(start, start + size);
   try {
     const nonceAt = KEY_BYTES;
     const adAt = nonceAt + NONCE_BYTES;
@@ -149,6 +143,6 @@ function within(
     return out;
   } finally {
     heap.fill(0);
-    loaded._free(start);
+    loaded.free(start);
   }
 }

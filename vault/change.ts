@@ -128,8 +128,9 @@ function work(unlocked: Unlocked, change: Change): Worked {
     case "log-key":
       return change.step === "add" ? addLogKey(unlocked) : forgetLogKeys(unlocked);
     case "protect":
-      return protect(unlocked, change);
+      break;
   }
+  return protect(unlocked, change);
 }
 
 function refuse(why: string): never {

@@ -96,18 +96,23 @@ function leafOf<Row extends object>(row: Row, encode: (row: Row) => Uint8Array):
  *
  *  @returns 64 lower-case hex digits. */
 export function rootOf({ head, keys, records }: Contents): string {
-  const rows = [
-    ...keys.values().map((row) => leafOf(row, encodeKey)),
-    ...records.values().map((row) => leafOf(row, encodeRecord)),
-  ].toSorted();
+  const rows = keys
+    .values()
+    .map((row) => leafOf(row, encodeKey))
+    .toArray()
+    .concat(
+      records
+        .values()
+        .map((row) => leafOf(row, encodeRecord))
+        .toArray(),
+    )
+    .toSorted();
   return hash("sha256", `wirken/vault/root/v1\n${[leafOf(head, encodeHead), ...rows].join("\n")}\n`, "hex");
 }
 
 function encodeHead(row: Head): Uint8Array {
-  return join(
-    ...["H", row.id, u64(row.generation), u32(row.masterId)],
-    ...[lp(row.protector), lp(row.wrapping), lp(row.commitment)],
-  );
+  const fixed = join("H", row.id, u64(row.generation), u32(row.masterId));
+  return join(fixed, lp(row.protector), lp(row.wrapping), lp(row.commitment));
 }
 
 function encodeKey(row: KeyRow): Uint8Array {

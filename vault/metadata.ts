@@ -22,9 +22,6 @@ const HOST = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[
 
 /** @returns one JSON object, keys sorted, no spaces, UTF-8: one form for one meaning. @throws {VaultError} VAULT_REFUSED for a value of no use. */
 export function encodeMetadata(given: Metadata): Uint8Array {
-  const refuse = (why: string): never => {
-    throw new VaultError("VAULT_REFUSED", `The credential's ${why}`);
-  };
   for (const [name, at] of Object.entries({
     checked: given.checked,
     expires: given.expires,
@@ -42,8 +39,6 @@ export function encodeMetadata(given: Metadata): Uint8Array {
 
 /** @throws {VaultError} VAULT_DAMAGED unless the bytes are exactly what {@link encodeMetadata} makes. */
 export function decodeMetadata(bytes: Uint8Array): Metadata {
-  const damaged = (cause?: unknown): VaultError =>
-    new VaultError("VAULT_DAMAGED", "The metadata of a credential is not of a known form", { cause });
   if (bytes.length > MAX_BYTES) throw damaged();
   let metadata: Metadata;
   let again: Uint8Array;
@@ -57,6 +52,14 @@ export function decodeMetadata(bytes: Uint8Array): Metadata {
   }
   if (Buffer.compare(again, bytes) !== 0) throw damaged();
   return metadata;
+}
+
+function refuse(why: string): never {
+  throw new VaultError("VAULT_REFUSED", `The credential's ${why}`);
+}
+
+function damaged(cause?: unknown): VaultError {
+  return new VaultError("VAULT_DAMAGED", "The metadata of a credential is not of a known form", { cause });
 }
 
 function isMetadata(value: unknown): value is Metadata {

@@ -54,19 +54,22 @@ export async function keepNewMaster(
   const left = protector.kind === "none" ? readProvisional(keepers.provisional) : null;
   const master = left ?? Secret.random(MASTER_BYTES);
   try {
+    let wrapping: Uint8Array = new Uint8Array(0);
     switch (protector.kind) {
       case "none":
         if (left === null) {
           deleteProvisional(keepers.provisional);
           writeProvisional(keepers.provisional, master);
         }
-        return { master, wrapping: new Uint8Array(0) };
+        break;
       case "keychain":
         await keepInKeychain(keepers.keychain, accountOf(place), master);
-        return { master, wrapping: new Uint8Array(0) };
+        break;
       case "passphrase":
-        return { master, wrapping: await wrapMaster(protector.passphrase, place, master) };
+        wrapping = await wrapMaster(protector.passphrase, place, master);
+        break;
     }
+    return { master, wrapping };
   } catch (error) {
     master[Symbol.dispose]();
     throw error;
@@ -77,7 +80,7 @@ export async function keepNewMaster(
 async function keepInKeychain(keychain: Keychain, account: string, master: Secret): Promise<void> {
   await keychain.write(account, master);
   using kept = await keychain.read(account);
-  const good = kept?.use((found) => master.use((written) => Buffer.compare(found, written) === 0)) ?? false;
+  const good = kept?.use((back) => master.use((written) => Buffer.compare(back, written) === 0)) ?? false;
   if (!good)
     throw new VaultError("VAULT_KEYCHAIN_UNREACHABLE", "The keychain took the master key and does not give it back");
 }
@@ -104,13 +107,13 @@ export async function fetchMaster(
       return found(readProvisional(keepers.provisional), `the provisional key at ${keepers.provisional}`);
     case "keychain":
       return found(await keepers.keychain.read(accountOf(place)), `the keychain's entry wirken ${accountOf(place)}`);
-    case "passphrase": {
-      if (askPassphrase === null)
-        throw new VaultError("VAULT_PASSPHRASE_NEEDED", "The vault opens with a passphrase: run `wirken vault unlock`");
-      using passphrase = await askPassphrase();
-      return await unwrapMaster(passphrase, place, vault.wrapping);
-    }
+    case "passphrase":
+      break;
   }
+  if (askPassphrase === null)
+    throw new VaultError("VAULT_PASSPHRASE_NEEDED", "The vault opens with a passphrase: run `wirken vault unlock`");
+  using passphrase = await askPassphrase();
+  return await unwrapMaster(passphrase, place, vault.wrapping);
 }
 
 function found(master: Secret | null, where: string): Secret {

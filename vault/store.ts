@@ -226,16 +226,16 @@ function writeStep(db: Database.Database, step: Step): Database.RunResult {
         )
         .run(scope, epoch, commitment, wrapped);
     }
-    case "record": {
-      const { scope, name, version, metadata, sealed } = step.row;
-      return db
-        .prepare(
-          `INSERT INTO record (scope, name, version, metadata, sealed) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (scope, name, version) DO UPDATE SET metadata = excluded.metadata, sealed = excluded.sealed`,
-        )
-        .run(scope, name, version, metadata, sealed);
-    }
+    case "record":
+      break;
   }
+  const { scope, name, version, metadata, sealed } = step.row;
+  return db
+    .prepare(
+      `INSERT INTO record (scope, name, version, metadata, sealed) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (scope, name, version) DO UPDATE SET metadata = excluded.metadata, sealed = excluded.sealed`,
+    )
+    .run(scope, name, version, metadata, sealed);
 }
 
 function read(db: Database.Database): Contents {
