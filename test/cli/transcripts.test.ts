@@ -22,14 +22,15 @@ test.for(transcripts.map(({ title, steps }) => [title, steps] as const))("%s", a
   const daemons: AsyncDisposable[] = [];
   try {
     for (const step of steps) {
-      if (step.background) daemons.push(await startDaemon(step, home));
-      else {
-        const { out, err, status } = await runStep(step, home);
-        const said = `$ wirken ${step.words.join(" ")}\n${out}${err}= ${String(status)}`;
-        expect(out, said).toMatch(patternOf(step.stdout, join(home, "data")));
-        expect(err, said).toMatch(patternOf(step.stderr, join(home, "data")));
-        expect(status, said).toBe(step.status);
+      if (step.background) {
+        daemons.push(await startDaemon(step, home));
+        continue;
       }
+      const { out, err, status } = await runStep(step, home);
+      const said = `$ wirken ${step.words.join(" ")}\n${out}${err}= ${String(status)}`;
+      expect(out, said).toMatch(patternOf(step.stdout, join(home, "data")));
+      expect(err, said).toMatch(patternOf(step.stderr, join(home, "data")));
+      expect(status, said).toBe(step.status);
     }
   } finally {
     for (const daemon of daemons) await daemon[Symbol.asyncDispose]();
