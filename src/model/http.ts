@@ -12,13 +12,13 @@ export interface HttpLimits {
   readonly answerBytes: number;
 }
 
-export const HTTP_LIMITS: HttpLimits = { firstByteMs: 180_000, idleMs: 60_000, answerBytes: 32 * 1024 * 1024 };
+const HTTP_LIMITS: HttpLimits = { firstByteMs: 180_000, idleMs: 60_000, answerBytes: 32 * 1024 * 1024 };
 
 /** Of the body of an error: enough for every explanation. */
 const ERROR_BYTES = 64 * 1024;
 
 /** How the key travels: Anthropic has a header of its own. */
-export type KeyHeader = "authorization" | "x-api-key";
+type KeyHeader = "authorization" | "x-api-key";
 
 export interface HttpPeer extends Peer {
   readonly key: ApiKey | null;

@@ -3,7 +3,7 @@ import type { Answer, ChatMessage, CompletionRequest, ToolCall } from "../ipc/co
 import { wordsOf } from "./offline-words.ts";
 import type { ModelProvider } from "./port.ts";
 
-export const OFFLINE_MODEL = "offline";
+const OFFLINE_MODEL = "offline";
 
 /** Of a result that is repeated to the person, in characters. */
 const MAX_SHOWN = 8000;

@@ -5,7 +5,7 @@ import { offline } from "./offline.ts";
 import type { ModelProvider } from "./port.ts";
 
 /** Opens the provider this process serves. Each API's code is loaded only here: the offline model loads none.
- *  @throws {ModelError} without a base URL, for a provider that is not known by name. */
+ *  @throws {ModelError} without a usable base URL. */
 export async function openProvider(
   provider: string,
   api: ModelApi,
@@ -14,10 +14,16 @@ export async function openProvider(
 ): Promise<ModelProvider> {
   if (api === "offline") return offline;
   const url = baseUrl ?? knownUrl(provider);
-  if (url === null || !/^https?:\/\//.test(url))
+  const parsed = url === null ? null : URL.parse(url);
+  if (url === null || parsed === null || !/^https?:$/.test(parsed.protocol))
     throw new ModelError(
       "bad-request",
       `${provider} has no base URL that begins with http:// or https://: configure one`,
+    );
+  if (parsed.username !== "" || parsed.password !== "")
+    throw new ModelError(
+      "bad-request",
+      `the base URL of ${provider} holds a password, which would be shown: take it out and use \`wirken vault add ${provider}\``,
     );
   const settings = { provider, baseUrl: url, key };
   if (api === "anthropic") return (await import("./anthropic.ts")).anthropic(settings);

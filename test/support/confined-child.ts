@@ -10,6 +10,22 @@ import { Pipe } from "../../src/ipc/pipe.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
+const bundles = new Map<string, Promise<Uint8Array>>();
+
+/** The program as the build makes it, once a test file. */
+function bundled(name: string, entry: string): Promise<Uint8Array> {
+  const known = bundles.get(name);
+  if (known !== undefined) return known;
+  const stamp = { version: "0.0.0", commit: "none", build: "test-build" };
+  const made = bundleRole(root, stamp, name, entry).then((assets) => {
+    const [only] = assets.values();
+    if (only === undefined) throw new Error(`${name} was bundled to nothing`);
+    return only;
+  });
+  bundles.set(name, made);
+  return made;
+}
+
 export interface Heard<F> {
   readonly frame: F;
   readonly text: string;
@@ -53,9 +69,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> im
     accepts: z.ZodType<In>,
   ): Promise<Child<In, Out>> {
     const folder = mkdtempSync(join(tmpdir(), "wirken-child-"));
-    const stamp = { version: "0.0.0", commit: "none", build: "test-build" };
     const file = join(folder, `${name}.cjs`);
-    for (const bytes of (await bundleRole(root, stamp, name, entry)).values()) writeFileSync(file, bytes);
+    writeFileSync(file, await bundled(name, entry));
     return new Child<In, Out>(folder, file, accepts);
   }
 
