@@ -1,0 +1,218 @@
+import { readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type Database from "better-sqlite3";
+import { Appender } from "./appender.ts";
+import { openForWriting } from "./database.ts";
+import type { AuditError } from "./error.ts";
+import { type Epoch, findHead, type Genesis, type LogHead, rootAt } from "./head.ts";
+import { isActionOf } from "./kinds.ts";
+import { isSignedBy, parseCheckpoint, parseVkey, type SignedCheckpoint } from "./note.ts";
+import type { Clock, Sealer, Signer } from "./ports.ts";
+import { Publisher } from "./publisher.ts";
+import { Query } from "./query.ts";
+import { Reserve } from "./reserve.ts";
+import type { CommittedRow } from "./row.ts";
+import { type Draft, Writer, type Written } from "./writer.ts";
+
+export interface LogEvents {
+  /** Copies a checkpoint to where a thief of the files does not reach (the keychain). Called at most once a minute, at a stop and at a rotation. */
+  readonly pin?: (note: string) => Promise<void>;
+  /** Told of what could not be written: rows refused, a checkpoint not signed, a copy not made. */
+  readonly failed?: (error: AuditError) => void;
+}
+
+/** What a checkpoint that was kept elsewhere says against this log. */
+export interface Contradiction {
+  /** `behind`: the log has fewer rows. `forked`: other rows. `foreign`: it is of another log, or not signed by this one. */
+  readonly code: "behind" | "forked" | "foreign";
+  readonly sentence: string;
+}
+
+interface Follower {
+  last: number;
+  readonly take: (row: CommittedRow) => void;
+}
+
+/** The files that lie beside a log. */
+export function beside(path: string): { checkpoint: string; reserve: string } {
+  const stem = join(dirname(path), basename(path, ".db"));
+  return { checkpoint: `${stem}.checkpoint`, reserve: `${stem}.reserve` };
+}
+
+/** One open log file: what both of its stages, without keys and with them, have in common. */
+export class LogCore {
+  readonly database: Database.Database;
+  readonly clock: Clock;
+  readonly query: Query;
+  readonly path: string;
+  readonly #writer: Writer;
+  readonly #appender: Appender;
+  readonly #followers: Follower[] = [];
+  publisher: Publisher | null = null;
+  genesis: Genesis | null;
+  epoch: Epoch | null;
+  #sealer: Sealer | null = null;
+  #events: LogEvents = {};
+
+  constructor(path: string, clock: Clock) {
+    this.path = path;
+    this.clock = clock;
+    this.database = openForWriting(path);
+    try {
+      const { head, genesis, epoch } = findHead(this.database);
+      this.genesis = genesis;
+      this.epoch = epoch;
+      this.query = new Query(
+        this.database,
+        () => this.genesis?.origin ?? null,
+        () => this.#sealer,
+      );
+      this.#writer = new Writer(this.database, head, clock);
+      this.#appender = new Appender(
+        {
+          writer: this.#writer,
+          reserve: new Reserve(beside(path).reserve),
+          monotonic: () => clock.monotonic(),
+          origin: genesis?.origin ?? null,
+        },
+        { written: (rows) => this.#written(rows), failed: (error) => this.#events.failed?.(error) },
+      );
+    } catch (error) {
+      this.database.close();
+      throw error;
+    }
+  }
+
+  get head(): LogHead {
+    return this.#writer.head;
+  }
+  get stopped(): AuditError | null {
+    return this.#appender.stopped;
+  }
+
+  /** Gives the log its keys. @param origin of a log that begins now, or of the one that there is. */
+  unseal(origin: string, signer: Signer, sealer: Sealer, events: LogEvents): void {
+    this.#events = events;
+    this.#sealer = sealer;
+    this.#writer.unseal(signer, sealer);
+    this.#appender.name(origin);
+    this.publisher = new Publisher({
+      path: beside(this.path).checkpoint,
+      pin: events.pin ?? null,
+      monotonic: () => this.clock.monotonic(),
+      failed: (error) => events.failed?.(error),
+    });
+  }
+
+  submit(drafts: readonly Draft[]): Promise<readonly Written[]> {
+    return this.#appender.submit(drafts);
+  }
+
+  failed(error: AuditError): void {
+    this.#events.failed?.(error);
+  }
+
+  /** Gives every row above `after` to `take`, in order, then each new one before its recorder is told. */
+  follow(after: number, take: (row: CommittedRow) => void): void {
+    const follower: Follower = { last: after, take };
+    this.#catchUp(follower, this.query.after(after));
+    this.#followers.push(follower);
+  }
+
+  #written(rows: readonly Written[]): void {
+    const checkpoint = rows.findLast((row) => row.checkpoint !== null)?.checkpoint ?? null;
+    if (checkpoint !== null) this.publisher?.publish(checkpoint);
+    const [first] = rows;
+    if (first === undefined) return;
+    for (const follower of this.#followers) {
+      // One that threw before has missed rows: it gets them from the file, so that none is left out.
+      this.#catchUp(
+        follower,
+        follower.last + 1 === first.seq ? rows.map((row) => this.#view(row)) : this.query.after(follower.last),
+      );
+    }
+  }
+
+  #catchUp(follower: Follower, rows: Iterable<CommittedRow>): void {
+    for (const row of rows) {
+      follower.take(row);
+      follower.last = row.seq;
+    }
+  }
+
+  /** A row just written: its content is still at hand. */
+  #view(row: Written): CommittedRow {
+    const stored = this.query.view(row.seq, row.body);
+    const bytes = (part: string): Uint8Array | null => {
+      const found = row.parts.find(({ name }) => name === part);
+      return found === undefined ? null : Uint8Array.from(found.bytes);
+    };
+    return {
+      ...stored,
+      bytes,
+      content: (part) => {
+        const found = bytes(part);
+        return found === null ? null : Buffer.from(found.buffer).toString("utf8");
+      },
+    };
+  }
+
+  /** @returns null if the note is a checkpoint of this log, and the log has all that it covers. */
+  compare(note: string): Contradiction | null {
+    const checkpoint = this.#ownCheckpoint(note);
+    if (checkpoint === null) return { code: "foreign", sentence: "the checkpoint is not one that this log signed" };
+    const { size } = this.head;
+    if (checkpoint.size > size)
+      return {
+        code: "behind",
+        sentence: `the log has ${size} rows, and a checkpoint kept elsewhere covers ${checkpoint.size}: an older copy of it was put back, or rows were lost`,
+      };
+    return rootAt(this.database, checkpoint.size) === checkpoint.root
+      ? null
+      : {
+          code: "forked",
+          sentence: `the first ${checkpoint.size} rows are not those that a checkpoint kept elsewhere was signed for`,
+        };
+  }
+
+  #ownCheckpoint(note: string): SignedCheckpoint | null {
+    try {
+      const checkpoint = parseCheckpoint(note);
+      if (checkpoint.origin !== this.genesis?.origin) return null;
+      return this.#vkeys().some((vkey) => isSignedBy(checkpoint, parseVkey(vkey))) ? checkpoint : null;
+    } catch {
+      return null;
+    }
+  }
+
+  #vkeys(): string[] {
+    const rotated = this.epoch?.number === 1 ? [] : this.query.rows({ kind: "key.rotated", limit: 1000 });
+    return [
+      ...(this.genesis === null ? [] : [this.genesis.vkey]),
+      ...rotated.flatMap(({ action }) => (isActionOf("key.rotated", action) ? [action.vkey] : [])),
+    ];
+  }
+
+  /** What the file beside the database says against it. One that cannot be read, or is not of this log, says nothing here: `verify` reports it. */
+  contradictionBeside(): Contradiction | null {
+    let note: string;
+    try {
+      note = readFileSync(beside(this.path).checkpoint, "utf8");
+    } catch {
+      return null;
+    }
+    const contradiction = this.genesis === null ? null : this.compare(note);
+    return contradiction?.code === "foreign" ? null : contradiction;
+  }
+
+  close(): void {
+    this.publisher?.close();
+    this.#appender.close();
+    this.database.close();
+  }
+
+  /** Takes no more rows; what is queued is still written. */
+  stopTaking(): void {
+    this.#appender.close();
+  }
+}

@@ -1,0 +1,175 @@
+import type Database from "better-sqlite3";
+import { readPart } from "./content.ts";
+import { readBody } from "./entry.ts";
+import { AuditError } from "./error.ts";
+import { isAction, isOutcome } from "./kinds.ts";
+import type { Sealer } from "./ports.ts";
+import type { CommittedRow, RowFilter } from "./row.ts";
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1_000;
+/** Rows looked at between two turns of the event loop, when a filter matches few of them. */
+const WINDOW = 20_000;
+/** A chain of causes longer than this is no chain of ours. */
+const MAX_CHAIN = 10_000;
+/** From here on a body holds its cause (counted from 1, as SQL does), its kind and its number. */
+const CAUSE_AT = 44;
+const HEAD_LENGTH = 130;
+
+/** Reads rows. There is no index on the evidence: the newest rows are found from the end, and a filter that matches few rows reads many. */
+export class Query {
+  readonly #database: Database.Database;
+  readonly #origin: () => string | null;
+  readonly #sealer: () => Sealer | null;
+
+  constructor(database: Database.Database, origin: () => string | null, sealer: () => Sealer | null) {
+    this.#database = database;
+    this.#origin = origin;
+    this.#sealer = sealer;
+  }
+
+  /** @returns the newest matching rows first, or with `after` the oldest first. */
+  rows(filter: RowFilter): CommittedRow[] {
+    const { low, high } = range(filter);
+    return this.#select(filter, low, high, limitOf(filter));
+  }
+
+  /** The same, a window at a time: for filters that match few rows of many. */
+  async search(filter: RowFilter): Promise<CommittedRow[]> {
+    const { low, high } = range(filter);
+    const newest = this.#newest();
+    const limit = limitOf(filter);
+    const found: CommittedRow[] = [];
+    let [from, to] = [Math.max(low, -1), Math.min(high, newest + 1)];
+    while (from + 1 < to && found.length < limit) {
+      const [windowLow, windowHigh] =
+        filter.after === undefined ? [Math.max(from, to - WINDOW - 1), to] : [from, Math.min(to, from + WINDOW + 1)];
+      found.push(...this.#select(filter, windowLow, windowHigh, limit - found.length));
+      if (filter.after === undefined) to = windowLow + 1;
+      else from = windowHigh - 1;
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    return found;
+  }
+
+  row(seq: number): CommittedRow | null {
+    if (!Number.isSafeInteger(seq) || seq < 0) return null;
+    return this.#select({}, seq - 1, seq + 1, 1)[0] ?? null;
+  }
+
+  /** Every row above `after` in order, a page at a time. */
+  *after(after: number): Generator<CommittedRow> {
+    let last = after;
+    for (
+      let page = this.rows({ after: last, limit: MAX_LIMIT });
+      page.length > 0;
+      page = this.rows({ after: last, limit: MAX_LIMIT })
+    ) {
+      yield* page;
+      last = page.at(-1)?.seq ?? last;
+    }
+  }
+
+  /** The rows that led to this one, the first of them first, itself last. @throws {AuditError} AUDIT_INVALID if there is no such row. */
+  chain(seq: number): CommittedRow[] {
+    const chain: CommittedRow[] = [];
+    for (let at: number | null = seq; at !== null; ) {
+      const row = this.row(at);
+      if (row === null) throw new AuditError("AUDIT_INVALID", `there is no row ${at}`);
+      chain.unshift(row);
+      if (row.cause !== null && (row.cause >= at || chain.length > MAX_CHAIN))
+        throw new AuditError("AUDIT_BROKEN", `the cause of row ${at} is not a row before it`);
+      at = row.cause;
+    }
+    return chain;
+  }
+
+  /** The first row that an intent ended in. */
+  outcome(seq: number): CommittedRow | null {
+    const caused = this.#database
+      .prepare<[number, number, string]>(
+        `SELECT seq FROM entry WHERE seq > ? AND substr(body, ${CAUSE_AT}, ?) = ? ORDER BY seq`,
+      )
+      .pluck();
+    const start = `${seq},"$kind":"`;
+    for (const found of caused.iterate(seq, start.length, start)) {
+      const row = typeof found === "number" ? this.row(found) : null;
+      if (row !== null && isOutcome(row.action.kind)) return row;
+    }
+    return null;
+  }
+
+  #newest(): number {
+    const newest: unknown = this.#database.prepare("SELECT max(seq) FROM entry").pluck().get();
+    return typeof newest === "number" ? newest : -1;
+  }
+
+  #select({ kind, session, after }: RowFilter, low: number, high: number, limit: number): CommittedRow[] {
+    const conditions = ["seq > ?", "seq < ?"];
+    const values: (string | number)[] = [low, high];
+    if (kind !== undefined) {
+      conditions.push(`instr(substr(body, ${CAUSE_AT}, ${HEAD_LENGTH}), ?) > 0`);
+      values.push(kind.endsWith(".") ? `"$kind":"${kind}` : `"$kind":"${kind}"`);
+    }
+    if (session !== undefined) {
+      // A row without a session of its own (an outcome) belongs to that of its cause.
+      conditions.push(
+        `(instr(body, ?) > 0 OR (instr(body, '"session":') = 0 AND instr((SELECT c.body FROM entry c WHERE c.seq = CAST(substr(e.body, ${CAUSE_AT}, 17) AS INTEGER)), ?) > 0))`,
+      );
+      values.push(`"session":"${session}"`, `"session":"${session}"`);
+    }
+    const rows: unknown[] = this.#database
+      .prepare<(string | number)[]>(
+        `SELECT seq, body FROM entry e WHERE ${conditions.join(" AND ")} ORDER BY seq ${after === undefined ? "DESC" : "ASC"} LIMIT ?`,
+      )
+      .raw()
+      .all(...values, limit);
+    return rows.map((row) => {
+      const [seq, body]: unknown[] = Array.isArray(row) ? row : [];
+      if (typeof seq !== "number" || typeof body !== "string")
+        throw new AuditError("AUDIT_BROKEN", `row ${String(seq)} holds another type than it may`);
+      return this.view(seq, body);
+    });
+  }
+
+  /** A row as it is read by others. @throws {AuditError} AUDIT_BROKEN, AUDIT_NEWER for a kind that this build does not know. */
+  view(seq: number, line: string): CommittedRow {
+    const body = readBody(line);
+    if (body === null || body.seq !== seq) throw new AuditError("AUDIT_BROKEN", `row ${seq} was changed`);
+    const action = Object.freeze({ kind: body.kind, ...body.fields });
+    if (!isAction(action))
+      throw new AuditError(
+        "AUDIT_NEWER",
+        `row ${seq} is ${body.kind} in a form that this build does not know: a newer one wrote it`,
+      );
+    const commitments = Object.freeze({ ...body.content });
+    const bytes = (part: string): Uint8Array | null => {
+      const origin = this.#origin();
+      const commitment = Object.hasOwn(commitments, part) ? commitments[part] : undefined;
+      if (commitment === undefined || origin === null) return null;
+      return readPart(this.#database, this.#sealer(), { origin, seq, part, kind: action.kind }, commitment);
+    };
+    return {
+      seq,
+      at: body.at,
+      cause: body.cause,
+      action,
+      commitments,
+      bytes,
+      content: (part) => {
+        const found = bytes(part);
+        return found === null ? null : Buffer.from(found.buffer, found.byteOffset, found.length).toString("utf8");
+      },
+    };
+  }
+}
+
+function range({ after, before }: RowFilter): { low: number; high: number } {
+  return { low: after ?? -1, high: before ?? Number.MAX_SAFE_INTEGER };
+}
+
+function limitOf({ limit = DEFAULT_LIMIT }: RowFilter): number {
+  return Math.min(MAX_LIMIT, Math.max(1, Math.floor(limit)));
+}

@@ -1,0 +1,87 @@
+import type Database from "better-sqlite3";
+import { AuditError } from "./error.ts";
+import type { LogHead } from "./head.ts";
+import type { Prepared } from "./writer.ts";
+
+/** The statements of one transaction, prepared once. */
+export class Store {
+  readonly #database: Database.Database;
+  readonly #begin: Database.Statement<[]>;
+  readonly #commit: Database.Statement<[]>;
+  readonly #head: Database.Statement<[]>;
+  readonly #insert: Database.Statement<[number, string, string]>;
+  readonly #read: Database.Statement<[number]>;
+  readonly #insertContent: Database.Statement<[number, Uint8Array]>;
+  readonly #readContent: Database.Statement<[number]>;
+  readonly #insertCheckpoint: Database.Statement<[number, string, string]>;
+  readonly #readCheckpoint: Database.Statement<[number]>;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+    this.#begin = database.prepare("BEGIN IMMEDIATE");
+    this.#commit = database.prepare("COMMIT");
+    this.#head = database.prepare<[]>("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1").raw();
+    this.#insert = database.prepare("INSERT INTO entry VALUES (?, ?, ?)");
+    this.#read = database.prepare<[number]>("SELECT body, hash FROM entry WHERE seq = ?").raw();
+    this.#insertContent = database.prepare("INSERT INTO content VALUES (?, ?)");
+    this.#readContent = database.prepare<[number]>("SELECT sealed FROM content WHERE id = ?").pluck();
+    this.#insertCheckpoint = database.prepare("INSERT INTO checkpoint VALUES (?, ?, ?)");
+    this.#readCheckpoint = database.prepare<[number]>("SELECT note, frontier FROM checkpoint WHERE size = ?").raw();
+  }
+
+  /** Writes rows after the head that the writer knows, in one durable transaction, and reads each back before it commits.
+   *  @throws {AuditError} AUDIT_SECOND_WRITER, AUDIT_BROKEN, or SQLite's own error: nothing was written then. */
+  write(rows: readonly Prepared[], head: LogHead): void {
+    this.#begin.run();
+    try {
+      this.#expect(head);
+      for (const row of rows) {
+        this.#put(row);
+        for (const { id, blob } of row.sealed) this.#putContent(row.seq, id, blob);
+        if (row.checkpoint !== null) this.#putCheckpoint(row.checkpoint.size, row.checkpoint.note, row.frontier);
+      }
+      this.#commit.run();
+    } finally {
+      // A commit that failed may have ended the transaction itself.
+      if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
+    }
+  }
+
+  #expect({ size, previous }: LogHead): void {
+    const last: unknown = this.#head.get();
+    const [seq, hash]: unknown[] = Array.isArray(last) ? last : [-1, previous];
+    if (seq === size - 1 && hash === previous) return;
+    throw new AuditError(
+      "AUDIT_SECOND_WRITER",
+      `nothing was recorded, and nothing is any more: somebody else wrote to the audit log (it ends at row ${String(seq)}, and row ${size - 1} was our last)`,
+    );
+  }
+
+  // A trigger that ignores drops a row without an error, and one that rewrites changes it: both are seen before the commit.
+  #put({ seq, body, hash }: Prepared): void {
+    const { changes } = this.#insert.run(seq, body, hash);
+    const stored: unknown = this.#read.get(seq);
+    const [storedBody, storedHash]: unknown[] = Array.isArray(stored) ? stored : [];
+    if (changes !== 1 || storedBody !== body || storedHash !== hash) throw tampered(seq);
+  }
+
+  #putContent(seq: number, id: number, blob: Uint8Array): void {
+    const { changes } = this.#insertContent.run(id, blob);
+    const stored: unknown = this.#readContent.get(id);
+    if (changes !== 1 || !(stored instanceof Uint8Array) || Buffer.compare(stored, blob) !== 0) throw tampered(seq);
+  }
+
+  #putCheckpoint(size: number, note: string, frontier: string): void {
+    const { changes } = this.#insertCheckpoint.run(size, note, frontier);
+    const stored: unknown = this.#readCheckpoint.get(size);
+    const [storedNote, storedFrontier]: unknown[] = Array.isArray(stored) ? stored : [];
+    if (changes !== 1 || storedNote !== note || storedFrontier !== frontier) throw tampered(size - 1);
+  }
+}
+
+function tampered(seq: number): AuditError {
+  return new AuditError(
+    "AUDIT_BROKEN",
+    `nothing was recorded: the database did not store row ${seq} as it was given, so something was planted in it`,
+  );
+}
