@@ -127,13 +127,14 @@ export class NotABot extends Error {
 /** @param which the token that was shown to Slack. */
 export function trouble(error: unknown, which: "bot" | "app"): Trouble {
   if (error instanceof NotABot) return { failure: "mixed-up", sentence: MIXED_UP, waitMs: 0 };
+  if (error instanceof NotABot) return { failure: "mixed-up", sentence: MIXED_UP, waitMs: 0 };
   const wait = rateLimit(error);
-  if (wait !== null) return { failure: "other", sentence: "Slack asked us to slow down: trying again", waitMs: wait };
+  if (wait !== null) return { failure: "other", sentence: "Slack asked us to slow down", waitMs: wait };
   const code = platformCode(error);
   const name = which === "bot" ? "bot token (xoxb-…)" : "app token (xapp-…)";
   if (code === null) {
     const detail = networkCode(error) ?? httpStatus(error) ?? "no answer in time";
-    return { failure: "unreachable", sentence: `Slack cannot be reached (${detail}): trying again`, waitMs: 0 };
+    return { failure: "unreachable", sentence: `Slack cannot be reached (${detail})`, waitMs: 0 };
   }
   if (code === "not_allowed_token_type") return { failure: "mixed-up", sentence: MIXED_UP, waitMs: 0 };
   if (code === "missing_scope") {
@@ -151,7 +152,7 @@ export function trouble(error: unknown, which: "bot" | "app"): Trouble {
       waitMs: 0,
     };
   }
-  return { failure: "other", sentence: `Slack answered ${code}: trying again`, waitMs: 0 };
+  return { failure: "other", sentence: `Slack answered ${code}`, waitMs: 0 };
 }
 
 function httpStatus(error: unknown): string | null {

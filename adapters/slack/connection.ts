@@ -85,7 +85,7 @@ export class SlackConnection implements Connection {
       this.#host.state("connected", accountOf(identity));
       const reason = await receiver.gone();
       if (reason === "link_disabled") return final(SOCKET_MODE_OFF);
-      return { final: false, sentence: "the connection to Slack was lost: trying again", waitMs: 0 };
+      return { final: false, sentence: "the connection to Slack was lost", waitMs: 0 };
     } catch (error) {
       const { failure, sentence, waitMs } = trouble(error, which);
       return {

@@ -72,7 +72,7 @@ const MAX_WAIT_MS = 300_000;
 export function trouble(error: unknown, redact: (text: string) => string): Trouble {
   if (!(error instanceof GrammyError)) {
     const detail = error instanceof HttpError ? (networkCode(error) ?? "no answer in time") : "an error of ours";
-    return { kind: "waiting", sentence: `Telegram cannot be reached (${detail}): trying again`, waitMs: 0 };
+    return { kind: "waiting", sentence: `Telegram cannot be reached (${detail})`, waitMs: 0 };
   }
   switch (error.error_code) {
     case 401:

@@ -40,6 +40,7 @@ export class TelegramConnection implements Connection {
    *  old number must not be sent again. */
   #confirm: number | null;
   #batch: Batch | null = null;
+  #connected = false;
 
   constructor(credentials: Credentials, start: Start, host: Host) {
     const { api, redact } = openApi(credentials, start);
@@ -64,15 +65,11 @@ export class TelegramConnection implements Connection {
       return;
     }
     let bot: Bot | null = null;
-    let connected = false;
     let backoff = FIRST_BACKOFF_MS;
     while (!this.#stopping.signal.aborted) {
       try {
         bot ??= await this.#introduce(api);
-        // The first answer shows at once whether we are let in.
-        await this.#poll(api, bot, connected ? POLL_SECONDS : 0);
-        if (!connected) this.#host.state("connected", `@${bot.username}`);
-        connected = true;
+        await this.#poll(api, bot);
         backoff = FIRST_BACKOFF_MS;
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
@@ -83,7 +80,7 @@ export class TelegramConnection implements Connection {
           return;
         }
         this.#host.state("reconnecting", account, sentence);
-        connected = false;
+        this.#connected = false;
         if (kind === "webhook") bot = null;
         await this.#pause(Math.max(backoff, waitMs));
         backoff = Math.min(backoff * 2, LAST_BACKOFF_MS);
@@ -110,7 +107,9 @@ export class TelegramConnection implements Connection {
     }
   }
 
-  async #poll(api: Api, bot: Bot, seconds: number): Promise<void> {
+  async #poll(api: Api, bot: Bot): Promise<void> {
+    // The first answer comes at once, and shows whether we are let in.
+    const seconds = this.#connected ? POLL_SECONDS : 0;
     const began = performance.now();
     const confirm = this.#confirm;
     const updates = await api.getUpdates({
@@ -119,6 +118,8 @@ export class TelegramConnection implements Connection {
       ...(confirm === null ? {} : { offset: confirm }),
     });
     this.#confirm = null;
+    if (!this.#connected) this.#host.state("connected", `@${bot.username}`);
+    this.#connected = true;
     const batch = new Batch(updates.map(({ update_id: id }) => id));
     this.#batch = batch;
     await Promise.all(

@@ -1,0 +1,320 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { upgradeToWebSocket, type WebSocketConnection } from "@copilotkit/aimock";
+import { z } from "zod";
+import { answer, type Posted, SlackRefusal, type Workspace } from "./web-api.ts";
+
+/** Slack, as far as a Socket Mode app sees it: the Web API over HTTP, and lines over WebSocket that carry envelopes until they are
+ *  acknowledged. Spoken to by the unmodified SDK. */
+
+/** What the next call of a method meets instead of an answer. */
+export type Mishap =
+  | {
+      readonly method: string;
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly body: object | string;
+    }
+  | { readonly method: string; readonly error: string }
+  /** The connection is cut: `before` anything was done, or `after`. `never` lets a call pass, for the one after it. */
+  | { readonly method: string; readonly cut: "before" | "after" | "never" };
+
+interface Event {
+  readonly id: string;
+  readonly type: "events_api" | "interactive" | "slash_commands";
+  readonly payload: object;
+  attempts: number;
+  acknowledged: boolean;
+  /** Ids under which it was sent. */
+  readonly envelopes: string[];
+}
+
+const Acknowledgement = z.strictObject({ envelope_id: z.string().min(1), payload: z.record(z.string(), z.unknown()) });
+
+/** Slack waits this long for an acknowledgement. */
+const RETRY_MS = 3_000;
+/** And delivers again this often. */
+const MAX_ATTEMPTS = 4;
+
+export interface SlackOptions {
+  readonly port?: number;
+  readonly scopes?: readonly string[];
+  readonly botApp?: string;
+  readonly retryMs?: number;
+  /** Milliseconds between Slack's warning and its end of a line. */
+  readonly graceMs?: number;
+}
+
+export class SlackServer implements AsyncDisposable {
+  readonly tokens = {
+    "bot-token": "xoxb-1000-2000-AbCdEfGhIjKlMnOp",
+    "app-token": "xapp-1-A0WIRKEN-3000-0123456789abcdef",
+  } as const;
+  readonly workspace: Workspace;
+  readonly calls: { readonly method: string; readonly at: number; readonly given: Readonly<Record<string, string>> }[] =
+    [];
+  readonly mishaps: Mishap[] = [];
+  /** Envelopes as acknowledged, in order, with what was in the acknowledgement. */
+  readonly acknowledgements: { readonly envelope: string; readonly event: string; readonly at: number }[] = [];
+  /** What a line was sent that is no acknowledgement of ours. */
+  readonly strays: string[] = [];
+  readonly #server: Server;
+  readonly #options: SlackOptions;
+  readonly #tickets = new Set<string>();
+  readonly #lines = new Set<WebSocketConnection>();
+  readonly #events: Event[] = [];
+  #serial = 0;
+  /** Lines that were opened, ever. */
+  opened = 0;
+
+  private constructor(options: SlackOptions) {
+    this.#options = options;
+    this.workspace = {
+      team: { id: "T0ACME", name: "Acme" },
+      app: "A0WIRKEN",
+      botApp: options.botApp ?? "A0WIRKEN",
+      bot: { user: "U0WIRKEN", id: "B0WIRKEN", name: "wirken" },
+      scopes: options.scopes ?? ["app_mentions:read", "chat:write", "im:history", "users:read"],
+      users: new Map([
+        ["U0ADA", "Ada"],
+        ["U0BOB", "Bob"],
+      ]),
+      channels: new Set(["D0ADA", "D0BOB", "C0OPS"]),
+      posted: [],
+      statuses: [],
+    };
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#server.on("upgrade", (request: IncomingMessage, socket: unknown) => this.#upgrade(request, socket));
+  }
+
+  static async start(options: SlackOptions = {}): Promise<SlackServer> {
+    const server = new SlackServer(options);
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once("error", reject);
+      server.#server.listen(options.port ?? 0, "127.0.0.1", resolve);
+    });
+    return server;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("the server does not listen");
+    return address.port;
+  }
+
+  get apiRoot(): string {
+    return `http://127.0.0.1:${this.port}/api/`;
+  }
+
+  get posted(): readonly Posted[] {
+    return this.workspace.posted;
+  }
+
+  get lines(): number {
+    return this.#lines.size;
+  }
+
+  /** Events that nobody has acknowledged. */
+  get pending(): number {
+    return this.#events.filter((event) => !event.acknowledged).length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** Ends every line without a word. */
+  cut(): void {
+    for (const line of this.#lines) line.destroy();
+    this.#lines.clear();
+  }
+
+  /** Slack recycles its servers every few hours: it says so, and ends the line a little later. */
+  async recycle(reason: "warning" | "refresh_requested" | "link_disabled"): Promise<void> {
+    const lines = [...this.#lines];
+    for (const line of lines)
+      line.send(JSON.stringify({ type: "disconnect", reason, debug_info: { host: "applink-1" } }));
+    await delay(this.#options.graceMs ?? 500);
+    for (const line of lines) {
+      line.destroy();
+      this.#lines.delete(line);
+    }
+  }
+
+  /** Somebody writes to the bot alone. @returns the message's time, which is its name. */
+  direct(text: string, more: object = {}): string {
+    const ts = this.#ts();
+    this.deliver({
+      type: "message",
+      channel: "D0ADA",
+      channel_type: "im",
+      user: "U0ADA",
+      text,
+      ts,
+      event_ts: ts,
+      team: this.workspace.team.id,
+      ...more,
+    });
+    return ts;
+  }
+
+  /** Somebody calls the bot in a channel: Slack tells of that twice. */
+  mention(text: string, more: object = {}): string {
+    const ts = this.#ts();
+    const common = {
+      channel: "C0OPS",
+      user: "U0ADA",
+      text: `<@${this.workspace.bot.user}> ${text}`,
+      ts,
+      event_ts: ts,
+      team: this.workspace.team.id,
+      ...more,
+    };
+    this.deliver({ type: "app_mention", ...common });
+    this.deliver({ type: "message", channel_type: "channel", ...common });
+    return ts;
+  }
+
+  /** Something happens in the workspace. @returns the event's id. */
+  deliver(event: object): string {
+    this.#serial += 1;
+    const id = `Ev${String(this.#serial).padStart(8, "0")}`;
+    const { team, app, bot } = this.workspace;
+    const payload = {
+      token: "verification-token",
+      team_id: team.id,
+      api_app_id: app,
+      event,
+      type: "event_callback",
+      event_id: id,
+      event_time: Math.floor(Date.now() / 1_000),
+      authorizations: [
+        { enterprise_id: null, team_id: team.id, user_id: bot.user, is_bot: true, is_enterprise_install: false },
+      ],
+      is_ext_shared_channel: false,
+    };
+    this.#send({ id, type: "events_api", payload, attempts: 0, acknowledged: false, envelopes: [] });
+    return id;
+  }
+
+  /** Sends raw text down every line. */
+  raw(text: string): void {
+    for (const line of this.#lines) line.send(text);
+  }
+
+  #ts(): string {
+    this.#serial += 1;
+    return `${Math.floor(Date.now() / 1_000)}.9${String(this.#serial).padStart(5, "0")}`;
+  }
+
+  #send(event: Event): void {
+    this.#events.push(event);
+    this.#attempt(event, "");
+  }
+
+  #attempt(event: Event, reason: string): void {
+    // The newest line is the one that is served.
+    const line = [...this.#lines].at(-1);
+    if (event.acknowledged || line === undefined || event.attempts >= MAX_ATTEMPTS) return;
+    this.#serial += 1;
+    const envelope = `e-${this.#serial}`;
+    event.envelopes.push(envelope);
+    const retry =
+      event.attempts === 0
+        ? { retry_attempt: 0, retry_reason: "" }
+        : { retry_attempt: event.attempts, retry_reason: reason };
+    event.attempts += 1;
+    line.send(
+      JSON.stringify({
+        envelope_id: envelope,
+        type: event.type,
+        payload: event.payload,
+        accepts_response_payload: false,
+        ...retry,
+      }),
+    );
+    setTimeout(() => this.#attempt(event, "timeout"), this.#options.retryMs ?? RETRY_MS).unref();
+  }
+
+  #upgrade(request: IncomingMessage, socket: unknown): void {
+    if (!(socket instanceof Socket)) throw new TypeError("an upgrade without a socket");
+    const ticket = new URL(request.url ?? "", "ws://slack").searchParams.get("ticket") ?? "";
+    // A ticket is good for one line.
+    if (!this.#tickets.delete(ticket)) {
+      socket.end("HTTP/1.1 404 Not Found\r\n\r\n");
+      return;
+    }
+    const line = upgradeToWebSocket(request, socket);
+    this.#lines.add(line);
+    this.opened += 1;
+    line.on("close", () => this.#lines.delete(line));
+    line.on("error", () => this.#lines.delete(line));
+    line.on("message", (text: string) => this.#hear(text));
+    line.send(
+      JSON.stringify({
+        type: "hello",
+        num_connections: this.#lines.size,
+        debug_info: { host: "applink-1", build_number: 1, approximate_connection_time: 18_060 },
+        connection_info: { app_id: this.workspace.app },
+      }),
+    );
+    for (const event of this.#events) this.#attempt(event, "connection_reset");
+  }
+
+  #hear(text: string): void {
+    const known = Acknowledgement.safeParse(JSON.parse(text));
+    const event = this.#events.find((one) => known.success && one.envelopes.includes(known.data.envelope_id));
+    if (!known.success || event === undefined) {
+      this.strays.push(text);
+      return;
+    }
+    event.acknowledged = true;
+    this.acknowledgements.push({ envelope: known.data.envelope_id, event: event.id, at: performance.now() });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) if (chunk instanceof Buffer) chunks.push(chunk);
+    const method = /^\/api\/([A-Za-z.]+)$/.exec(request.url ?? "")?.[1] ?? "";
+    const given = Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString("utf8")));
+    this.calls.push({ method, at: performance.now(), given });
+    const at = this.mishaps.findIndex((one) => one.method === method);
+    const [mishap] = at === -1 ? [] : this.mishaps.splice(at, 1);
+    const say = (status: number, body: object | string, headers: Record<string, string> = {}): void => {
+      response.writeHead(status, {
+        "content-type": "application/json; charset=utf-8",
+        "x-oauth-scopes": this.workspace.scopes.join(","),
+        ...headers,
+      });
+      response.end(typeof body === "string" ? body : JSON.stringify(body));
+    };
+    if (mishap !== undefined && "status" in mishap) return say(mishap.status, mishap.body, mishap.headers);
+    if (mishap !== undefined && "error" in mishap) return say(200, { ok: false, error: mishap.error });
+    if (mishap?.cut === "before") {
+      request.socket.destroy();
+      return;
+    }
+    const token = {
+      [`Bearer ${this.tokens["bot-token"]}`]: "bot",
+      [`Bearer ${this.tokens["app-token"]}`]: "app",
+    } as const;
+    try {
+      const shown = token[request.headers.authorization ?? ""] ?? null;
+      const said = answer(this.workspace, method, shown, given, () => this.#ticket());
+      if (mishap?.cut === "after") request.socket.destroy();
+      else say(200, { ok: true, ...said });
+    } catch (error) {
+      say(200, { ok: false, error: error instanceof SlackRefusal ? error.code : `fatal_error` });
+    }
+  }
+
+  #ticket(): string {
+    this.#serial += 1;
+    const ticket = `ticket-${this.#serial}`;
+    this.#tickets.add(ticket);
+    return `ws://127.0.0.1:${this.port}/link/?ticket=${ticket}&app_id=${this.workspace.app}`;
+  }
+}
