@@ -1,0 +1,312 @@
+import type { ActionOf } from "../../audit/action.ts";
+import { AuditError } from "../../audit/error.ts";
+import type { AuditLog } from "../../audit/log.ts";
+import type { Clock } from "../../audit/ports.ts";
+import { digestOf, encodeAction, type ToolAction } from "../effect/action.ts";
+import { boundText, MAX_RESULT } from "../effect/bound.ts";
+import { type Effects, WorkspaceError } from "../effect/effects.ts";
+import { mint } from "../ipc/ids.ts";
+import { factsOf, keyOf } from "./action.ts";
+import type { Approvals } from "./approvals.ts";
+import type { Budget } from "./budget.ts";
+import { complete, type CompletionAsk, type CompletionOutcome, type ModelChoice } from "./completion.ts";
+import type { Grants } from "./grants.ts";
+import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
+import { findTool } from "./tools/catalogue.ts";
+import { ArgumentsError, type Tool } from "./tools/tool.ts";
+import type { EndTurn, TurnContext } from "./turn.ts";
+
+/** Calls with bad arguments of one tool that end a turn. */
+const MAX_BAD_ARGUMENTS = 3;
+/** Bytes of a call's arguments. */
+const MAX_ARGUMENTS = 2 * 1024 * 1024;
+/** Bytes of refused arguments that are kept. */
+const MAX_KEPT = 64 * 1024;
+
+/** A tool call as an agent asks for it. Nothing in it says for whom or where: that is the turn's. */
+export interface ToolAsk {
+  /** The completion that it came from, by its reference on the agent's pipe. */
+  readonly group: number;
+  readonly name: string;
+  /** The model's own JSON, as UTF-8: it may be anything. */
+  readonly arguments: Uint8Array;
+}
+
+export interface ToolAnswer {
+  readonly outcome: "done" | "failed" | "refused" | "denied";
+  /** For the model, at most 64 KiB. */
+  readonly text: string;
+  /** The turn is over, and why. */
+  readonly endTurn: { readonly reason: EndTurn; readonly sentence: string } | null;
+}
+
+type Refusal = ActionOf<"tool.refused">["reason"];
+interface Authority {
+  readonly authority: "free" | "grant" | "approval";
+  readonly rests: number | null;
+}
+/** A call on its way, as far as it is known what it is. */
+interface Call {
+  readonly turn: TurnContext;
+  readonly cause: number;
+  readonly tool: Tool | null;
+  readonly action: ToolAction | null;
+  /** The action's bytes; the arguments where there is no action. */
+  readonly bytes: Uint8Array;
+}
+
+/** Everything the broker stands on. There is no broker without one of them. */
+export interface Gates {
+  readonly log: Pick<AuditLog, "record" | "append">;
+  readonly effects: Effects;
+  readonly approvals: Approvals;
+  readonly grants: Grants;
+  readonly budget: Budget;
+  readonly clock: Clock;
+}
+
+/** Decides, records and executes what agents ask for. */
+export class Broker {
+  readonly #gates: Gates;
+
+  constructor(gates: Gates) {
+    this.#gates = gates;
+  }
+
+  /** A completion: within the budget, recorded, then answered by a model. */
+  complete(
+    turn: TurnContext,
+    ask: CompletionAsk,
+    model: ModelChoice,
+    onDelta: (text: Uint8Array) => void,
+    signal: AbortSignal,
+  ): Promise<CompletionOutcome> {
+    return complete(this.#gates, turn, ask, model, onDelta, signal);
+  }
+
+  /** A tool call: decided, recorded, run; or refused, which is recorded as well. It does not throw for what a model, a person or the disk does. */
+  async tool(turn: TurnContext, ask: ToolAsk): Promise<ToolAnswer> {
+    try {
+      return await this.#tool(turn, ask);
+    } catch (cause) {
+      if (!(cause instanceof AuditError)) throw cause;
+      const sentence = `it could not be recorded (${cause.message})`;
+      return {
+        outcome: "refused",
+        text: `refused: ${sentence}, so nothing more is done`,
+        endTurn: { reason: "failed", sentence },
+      };
+    }
+  }
+
+  async #tool(turn: TurnContext, ask: ToolAsk): Promise<ToolAnswer> {
+    const cause = turn.counters.answered.get(ask.group) ?? turn.cause;
+    const tool = findTool(ask.name);
+    const unread: Call = { turn, cause, tool, action: null, bytes: ask.arguments.subarray(0, MAX_KEPT) };
+    if (turn.signal.aborted) return this.#refuse(unread, "stopped", "the turn was stopped");
+    if (tool === null) {
+      return this.#refuse(unread, "unknown-tool", `there is no tool ${JSON.stringify(ask.name.slice(0, 100))}`);
+    }
+    let action: ToolAction;
+    let bytes: Uint8Array;
+    try {
+      action = tool.prepare(parse(ask.arguments), turn.workspace, this.#gates.effects);
+      bytes = encodeAction(action);
+    } catch (wrong) {
+      if (wrong instanceof ArgumentsError) return this.#badArguments(unread, tool, wrong.message);
+      if (wrong instanceof WorkspaceError) {
+        const outside = wrong.code === "PATH_OUTSIDE" || wrong.code === "PATH_FORBIDDEN";
+        return outside
+          ? this.#refuse(unread, "policy", wrong.message)
+          : this.#badArguments(unread, tool, wrong.message);
+      }
+      throw wrong;
+    }
+    return this.#decided({ turn, cause, tool, action, bytes }, tool, action, ask.group);
+  }
+
+  async #decided(call: Call, tool: Tool, action: ToolAction, group: number): Promise<ToolAnswer> {
+    const { turn, bytes } = call;
+    let decision = this.#decide(call, action);
+    if (decision.verdict === "refuse" && decision.code === "no-sandbox") {
+      await this.#probe(turn);
+      decision = this.#decide(call, action);
+    }
+    switch (decision.verdict) {
+      case "refuse":
+        return this.#refuse(call, decision.code, this.#withHint(decision));
+      case "allow": {
+        const authority: Authority =
+          decision.authority === "free"
+            ? { authority: "free", rests: null }
+            : { authority: "grant", rests: decision.rests.row };
+        // Counted before it is awaited: two calls at once do not share one use.
+        if (decision.authority === "grant") this.#gates.grants.used(decision.rests);
+        return this.#run(call, tool, action, authority);
+      }
+      case "ask": {
+        const verdict = await this.#gates.approvals.request({
+          turn,
+          group,
+          cause: call.cause,
+          key: keyOf(action),
+          tier: decision.tier,
+          scopes: decision.scopes,
+          reason: decision.reason,
+          action: bytes,
+        });
+        switch (verdict.state) {
+          case "approved":
+            // What was approved are these bytes and no others.
+            if (verdict.covers !== digestOf(bytes)) return this.#refuse(call, "changed", "it is not what was approved");
+            return this.#run(call, tool, action, { authority: "approval", rests: verdict.rests });
+          case "denied":
+            return this.#deny(call, verdict.reason);
+          case "expired":
+            turn.counters.denied.add(digestOf(bytes));
+            return this.#refuse(call, "expired", "nobody approved it in time");
+          case "withdrawn":
+            return this.#refuse(call, "stopped", "the turn was stopped");
+        }
+      }
+    }
+  }
+
+  #decide(call: Call, action: ToolAction): Decision {
+    const { turn, bytes } = call;
+    const { agent, principal, role, channel, session, labels, counters } = turn;
+    return decide(action, {
+      agent,
+      principal,
+      role,
+      channel,
+      session,
+      labels,
+      now: this.#gates.clock.now(),
+      grants: this.#gates.grants.list(),
+      sandbox: this.#gates.effects.sandboxState.state,
+      deniedBefore: counters.denied.has(digestOf(bytes)),
+      denials: counters.denials,
+      stopped: turn.signal.aborted,
+    });
+  }
+
+  async #run(call: Call, tool: Tool, action: ToolAction, authority: Authority): Promise<ToolAnswer> {
+    const { turn, bytes } = call;
+    if (turn.signal.aborted) return this.#refuse(call, "stopped", "the turn was stopped");
+    const changed = this.#gates.effects.changed(action);
+    if (changed !== null) return this.#refuse(call, "changed", changed);
+    const { key, tier } = factsOf(action);
+    await using recorded = await this.#gates.log.record(
+      {
+        kind: "tool.called",
+        turn: turn.turn,
+        session: turn.session,
+        call: mint("call"),
+        agent: turn.agent,
+        principal: turn.principal,
+        tool: tool.name,
+        key,
+        tier,
+        ...authority,
+        policy: turn.policy,
+        settings: turn.settings,
+      },
+      { cause: call.cause, seal: turn.session, content: { action: bytes } },
+    );
+    const result = await this.#gates.effects.runTool(recorded, turn.signal);
+    await recorded.finish(
+      { kind: "tool.finished", outcome: result.outcome, status: result.status },
+      { result: result.text },
+    );
+    return { outcome: result.outcome === "done" ? "done" : "failed", text: result.text, endTurn: null };
+  }
+
+  async #badArguments(call: Call, tool: Tool, why: string): Promise<ToolAnswer> {
+    const { badArguments } = call.turn.counters;
+    const times = (badArguments.get(tool.name) ?? 0) + 1;
+    badArguments.set(tool.name, times);
+    const answer = await this.#refuse(call, "bad-arguments", why);
+    if (times < MAX_BAD_ARGUMENTS) return answer;
+    const sentence = `the agent called ${tool.name} wrongly ${times} times`;
+    return { ...answer, endTurn: { reason: "failed", sentence } };
+  }
+
+  async #deny(call: Call, reason: string | null): Promise<ToolAnswer> {
+    const { counters } = call.turn;
+    counters.denials += 1;
+    counters.denied.add(digestOf(call.bytes));
+    const why = reason === null ? "a person denied it" : `a person denied it: ${reason}`;
+    const answer = await this.#refuse(call, "denied", why);
+    const last = counters.denials >= MAX_DENIALS;
+    return {
+      outcome: "denied",
+      text: `${answer.text}; do not ask for it again in this turn`,
+      endTurn: last ? { reason: "denied", sentence: `${MAX_DENIALS} requests were denied` } : null,
+    };
+  }
+
+  /** Records a refusal, and tells the model what was refused, why, and that nothing ran. */
+  async #refuse(call: Call, reason: Refusal, why: string): Promise<ToolAnswer> {
+    const { turn, tool, action } = call;
+    await this.#gates.log.append(
+      {
+        kind: "tool.refused",
+        turn: turn.turn,
+        session: turn.session,
+        call: mint("call"),
+        agent: turn.agent,
+        principal: turn.principal,
+        tool: tool?.name ?? null,
+        key: action === null ? null : keyOf(action),
+        reason,
+        policy: turn.policy,
+        settings: turn.settings,
+      },
+      { cause: call.cause, seal: turn.session, content: { action: call.bytes, why } },
+    );
+    const over = reason === "denied" && turn.counters.denials >= MAX_DENIALS;
+    return {
+      outcome: "refused",
+      text: boundText(`refused: ${why}. Nothing ran.`, MAX_RESULT),
+      endTurn:
+        reason === "stopped"
+          ? { reason: "stopped", sentence: "stopped" }
+          : over
+            ? { reason: "denied", sentence: `${MAX_DENIALS} requests were denied` }
+            : null,
+    };
+  }
+
+  /** Tries the sandbox again: whoever installed it in the meantime need not restart. A change is on the record. */
+  async #probe(turn: TurnContext): Promise<void> {
+    const before = this.#gates.effects.sandboxState.state;
+    const now = await this.#gates.effects.probeSandbox();
+    if (now.state === before) return;
+    const detail = now.state === "works" ? "" : `${now.sentence}\n${now.hint}`;
+    await this.#gates.log.append(
+      { kind: "sandbox.probed", state: now.state },
+      { cause: turn.cause, content: { detail } },
+    );
+  }
+
+  #withHint(decision: Extract<Decision, { verdict: "refuse" }>): string {
+    const { sandboxState } = this.#gates.effects;
+    if (decision.code !== "no-sandbox" || sandboxState.state === "works") return decision.reason;
+    return [sandboxState.sentence, sandboxState.hint].filter((text) => text !== "").join("; to mend it: ");
+  }
+}
+
+/** @throws {ArgumentsError} for what is no JSON. */
+function parse(bytes: Uint8Array): unknown {
+  if (bytes.length > MAX_ARGUMENTS)
+    throw new ArgumentsError(`the arguments have ${bytes.length} bytes, and at most ${MAX_ARGUMENTS} are taken`);
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    // Some models send nothing where they mean no arguments.
+    const value: unknown = text.trim() === "" ? {} : JSON.parse(text);
+    return value;
+  } catch (cause) {
+    throw new ArgumentsError("the arguments are not JSON", { cause });
+  }
+}

@@ -1,0 +1,153 @@
+import { createHash } from "node:crypto";
+import { type ActionOfType, decodeAction } from "../effect/action.ts";
+import { visibleLine, visibleLines } from "./visible.ts";
+
+/** What a person is asked, and everything that bears on the answer. */
+export interface CardSubject {
+  readonly requester: string;
+  readonly agent: string;
+  readonly channel: string;
+  readonly tier: number;
+  /** Why this is asked. */
+  readonly reason: string;
+  /** ISO time. */
+  readonly expires: string;
+  /** The very bytes that will be recorded and run. */
+  readonly actions: readonly Uint8Array[];
+}
+
+export interface Card {
+  readonly text: string;
+  /** SHA-256 of the text's UTF-8, hex: what a person's answer names. */
+  readonly digest: string;
+}
+
+/** Renders a card: preformatted plain text, one pure and injective function of what is asked. */
+export function renderCard(subject: CardSubject): Card {
+  const text = [
+    `${visibleLine(subject.requester)} asks, through agent ${visibleLine(subject.agent)}, on ${visibleLine(subject.channel)}`,
+    `why you are asked: ${visibleLine(subject.reason)} (tier ${subject.tier})`,
+    `answer before: ${visibleLine(subject.expires)}`,
+    subject.actions.length === 1 ? "one action" : `${subject.actions.length} actions, all of them or none`,
+    ...subject.actions.flatMap((bytes, index) => ["", `${index + 1}. ${renderAction(bytes)}`]),
+    "",
+  ].join("\n");
+  return { text, digest: createHash("sha256").update(text).digest("hex") };
+}
+
+/** Renders one action completely. @throws {ActionError} for bytes that are none. */
+export function renderAction(bytes: Uint8Array): string {
+  const action = decodeAction(bytes);
+  switch (action.type) {
+    case "file.read":
+      return lines(
+        "read a file",
+        line("file", action.path),
+        line("lines", `${action.limit} from line ${action.offset}`),
+        ...place(action.workspace, "it cannot change anything"),
+      );
+    case "file.list":
+      return lines(
+        "list a directory",
+        line("directory", action.path),
+        line("depth", String(action.depth)),
+        ...place(action.workspace, "it cannot change anything"),
+      );
+    case "file.write":
+      return renderWrite(action);
+    case "exec":
+      return renderExec(action);
+  }
+}
+
+function renderWrite(action: ActionOfType<"file.write">): string {
+  return lines(
+    `${action.base === null ? "create" : "change"} a ${action.protected ? "PROTECTED " : ""}file (${action.tool})`,
+    line("file", action.path),
+    ...(action.protected
+      ? [
+          "  this file steers an agent, an editor, git or a package manager: what stands in it takes effect outside the sandbox",
+        ]
+      : []),
+    ...place(action.workspace, "it changes this one file"),
+    line("only if the file is still", action.base === null ? "absent" : `sha256 ${action.base}`),
+    block("difference", action.diff),
+    block("the whole file as it will be", action.content),
+  );
+}
+
+function renderExec(action: ActionOfType<"exec">): string {
+  return lines(
+    `run a command that ${action.write ? "CAN CHANGE the workspace" : "can only read the workspace"}`,
+    ...action.argv.map((word, index) => line(`argv ${index}`, word)),
+    action.stdin === null ? "  standard input: none" : block("standard input", action.stdin),
+    ...place(
+      action.workspace,
+      `it reaches no network and no other file of this machine, and ${action.write ? "may change anything in the workspace but protected files" : "cannot change anything"}`,
+    ),
+    line("killed after", `${action.timeoutSeconds} s`),
+    ...action.files.flatMap(({ path, digest }) => [
+      line("uses the file", path),
+      line("only if it is still", `sha256 ${digest}`),
+    ]),
+  );
+}
+
+function place(workspace: string, reach: string): string[] {
+  return [line("workspace", workspace), `  reach: ${reach}`];
+}
+
+/** One value on one line; a bar stands before it, so that leading spaces show. */
+function line(label: string, value: string): string {
+  return `  ${label} | ${visibleLine(value)}`;
+}
+
+function block(label: string, text: string): string {
+  const shown = visibleLines(text);
+  return lines(`  ${label} (${Buffer.byteLength(text)} bytes, ${shown.length} lines)`, ...shown);
+}
+
+function lines(...all: readonly string[]): string {
+  return all.join("\n");
+}
+
+/** A card as it fits through a channel that takes `max` characters a message. */
+export interface FittedCard {
+  /** To be sent whole before the card, in order, preformatted; none where the card fits by itself. */
+  readonly parts: readonly string[];
+  /** The last message, which the buttons or the code belong to. */
+  readonly card: string;
+}
+
+/** @param max characters of one message, at least 500.
+ *  @param maxParts messages before the card; where more are needed there is nothing to approve here.
+ *  @returns null: it cannot be shown here; only the page and the terminal show it. */
+export function fitCard(card: Card, max: number, maxParts: number): FittedCard | null {
+  if (max < 500) throw new RangeError("a card needs messages of at least 500 characters");
+  if (card.text.length <= max) return { parts: [], card: card.text };
+  const heading = (at: number, of: number): string =>
+    `part ${at} of ${of}, of the request with SHA-256 ${card.digest}\n`;
+  const pieces = chunks(card.text, max - heading(9999, 9999).length);
+  if (pieces.length > maxParts) return null;
+  return {
+    parts: pieces.map((piece, index) => `${heading(index + 1, pieces.length)}${piece}`),
+    card: [
+      `The request stands above in ${pieces.length} parts: read all of them before you answer.`,
+      ...card.text.split("\n", 3).map((text) => text.slice(0, 60)),
+      `SHA-256 of the request: ${card.digest}`,
+    ].join("\n"),
+  };
+}
+
+/** Pieces of at most `size` UTF-16 units, none of which ends inside a character; joined they are the text. */
+function chunks(text: string, size: number): string[] {
+  const out: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    let end = Math.min(text.length, at + size);
+    const last = text.charCodeAt(end - 1);
+    if (end < text.length && last >= 0xd800 && last <= 0xdbff) end -= 1;
+    out.push(text.slice(at, end));
+    at = end;
+  }
+  return out;
+}

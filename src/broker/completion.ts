@@ -1,0 +1,135 @@
+import type { AuditLog } from "../../audit/log.ts";
+import { AuditError } from "../../audit/error.ts";
+import type { Effects } from "../effect/effects.ts";
+import type { ModelAnswer } from "../effect/model.ts";
+import type { CompletionFailure, StopReason } from "../ipc/model-frames.ts";
+import type { Budget, Reservation } from "./budget.ts";
+import type { EndTurn, TurnContext } from "./turn.ts";
+
+/** A completion as an agent asks for it. */
+export interface CompletionAsk {
+  /** Its reference on the agent's pipe: the `group` of the calls that come from it. */
+  readonly ref: number;
+  /** A `CompletionRequest`, UTF-8 JSON, at most 32 MiB: hashed and forwarded, never parsed here. */
+  readonly request: Uint8Array;
+  /** What the request is made of (rows, in order), as text; empty if that is not known. */
+  readonly sources: string;
+}
+
+/** Which model answers, as the configuration says. */
+export interface ModelChoice {
+  readonly provider: string;
+  readonly model: string;
+  /** On this machine: costs nothing. */
+  readonly local: boolean;
+  readonly maxOutputTokens: number;
+  readonly timeoutMs: number;
+}
+
+export type CompletionOutcome =
+  | { readonly state: "completed"; readonly answer: Uint8Array; readonly stop: StopReason; readonly row: number }
+  | {
+      readonly state: "failed";
+      readonly code: CompletionFailure;
+      /** One sentence for the person. */
+      readonly sentence: string;
+      readonly endTurn: { readonly reason: EndTurn; readonly sentence: string } | null;
+    };
+
+interface CompletionGates {
+  readonly log: Pick<AuditLog, "record">;
+  readonly effects: Effects;
+  readonly budget: Budget;
+}
+
+/** Reserves, records, calls, settles. A model process that died before it said anything is asked once more, under a row of its own. */
+export async function complete(
+  gates: CompletionGates,
+  turn: TurnContext,
+  ask: CompletionAsk,
+  model: ModelChoice,
+  onDelta: (text: Uint8Array) => void,
+  signal: AbortSignal,
+): Promise<CompletionOutcome> {
+  if (signal.aborted || turn.signal.aborted) return failed("cancelled", "the turn was stopped", "stopped");
+  const reserving = gates.budget.reserve({
+    agent: turn.agent,
+    principal: turn.principal,
+    provider: model.provider,
+    model: model.model,
+    local: model.local,
+    requestBytes: ask.request.length,
+    maxOutputTokens: model.maxOutputTokens,
+  });
+  if ("refused" in reserving) return failed("refused", reserving.refused, "budget");
+  const { reservation } = reserving;
+  const both = AbortSignal.any([signal, turn.signal]);
+  try {
+    const first = await once(gates, turn, ask, model, reservation, onDelta, both);
+    const died = first.state === "failed" && first.code === "died" && !first.streamed;
+    const last = died && !both.aborted ? await once(gates, turn, ask, model, reservation, onDelta, both) : first;
+    return last.state === "failed" ? failed(last.code, last.sentence, null) : last;
+  } catch (cause) {
+    if (!(cause instanceof AuditError)) throw cause;
+    return failed("refused", `the call could not be recorded (${cause.message}), so nothing more is done`, "failed");
+  } finally {
+    // Settled already if there was an answer.
+    reservation.release();
+  }
+}
+
+type Tried = Extract<CompletionOutcome, { state: "completed" }> | Extract<ModelAnswer, { state: "failed" }>;
+
+async function once(
+  { log, effects }: CompletionGates,
+  turn: TurnContext,
+  ask: CompletionAsk,
+  model: ModelChoice,
+  reservation: Reservation,
+  onDelta: (text: Uint8Array) => void,
+  signal: AbortSignal,
+): Promise<Tried> {
+  await using recorded = await log.record(
+    {
+      kind: "model.called",
+      turn: turn.turn,
+      session: turn.session,
+      agent: turn.agent,
+      principal: turn.principal,
+      provider: model.provider,
+      model: model.model,
+      policy: turn.policy,
+      settings: turn.settings,
+    },
+    {
+      cause: turn.cause,
+      seal: turn.session,
+      content: { request: ask.request, ...(ask.sources === "" ? {} : { sources: ask.sources }) },
+    },
+  );
+  const { maxOutputTokens, timeoutMs } = model;
+  const answer = await effects.callModel(recorded, { maxOutputTokens, timeoutMs }, onDelta, signal);
+  if (answer.state === "failed") {
+    await recorded.fail(new Error(`${answer.code}: ${answer.sentence}`));
+    // What was streamed was paid for, as far as anybody knows all of it.
+    if (answer.streamed) reservation.settle(Math.ceil(ask.request.length / 4), maxOutputTokens);
+    return answer;
+  }
+  const { inputTokens, outputTokens, stop } = answer;
+  const microDollars = reservation.settle(inputTokens, outputTokens);
+  const row = await recorded.finish(
+    { kind: "model.answered", model: named(answer.model, model.model), inputTokens, outputTokens, microDollars, stop },
+    { answer: answer.answer },
+  );
+  turn.counters.answered.set(ask.ref, row.seq);
+  return { state: "completed", answer: answer.answer, stop, row: row.seq };
+}
+
+/** The id that the provider returned, if it is one that a row may hold; else the one that was asked for. */
+function named(returned: string, asked: string): string {
+  return /^[\x21-\x7e]{1,200}$/.test(returned) ? returned : asked;
+}
+
+function failed(code: CompletionFailure, sentence: string, reason: EndTurn | null): CompletionOutcome {
+  return { state: "failed", code, sentence, endTurn: reason === null ? null : { reason, sentence } };
+}

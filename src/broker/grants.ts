@@ -1,0 +1,149 @@
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import type { Clock } from "../../audit/ports.ts";
+import type { Row } from "../../audit/row.ts";
+import { GrantId, mint } from "../ipc/ids.ts";
+import type { ActionKey } from "./action.ts";
+import type { Grant } from "./policy.ts";
+import type { TurnContext } from "./turn.ts";
+
+/** How long *always* is. */
+const ALWAYS_MS = 30 * 24 * 3_600_000;
+/** A session ends by itself long before; a grant for it needs a time all the same. */
+const SESSION_MS = 7 * 24 * 3_600_000;
+const PAGE = 1000;
+
+/** Approvals that are remembered. The rows are what counts: this is what they amount to now. */
+export class Grants {
+  readonly #log: Pick<AuditLog, "append" | "rows">;
+  readonly #clock: Clock;
+  readonly #grants = new Map<string, Grant>();
+
+  /** Reads what was given, revoked and used from the log. */
+  constructor(log: Pick<AuditLog, "append" | "rows">, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+    for (const row of rowsOf(log, "grant.", -1)) this.#take(row);
+    for (const row of rowsOf(log, "session.closed", -1)) this.#take(row);
+    this.#forgetExpired();
+    const counted = [...this.#grants.values()].filter((grant) => grant.left !== null);
+    if (counted.length === 0) return;
+    const oldest = Math.min(...counted.map((grant) => grant.row));
+    for (const row of rowsOf(log, "tool.called", oldest)) {
+      if (row.action.kind === "tool.called" && row.action.rests !== null) this.#useOf(row.action.rests);
+    }
+  }
+
+  #take(row: CommittedRow): void {
+    const { action } = row;
+    if (action.kind === "grant.given") {
+      const { grant, key, agent, principal, channel, session, until, uses } = action;
+      this.#grants.set(grant, {
+        grant,
+        row: row.seq,
+        key,
+        agent,
+        principal,
+        channel,
+        session,
+        until: Date.parse(until),
+        left: uses,
+      });
+    } else if (action.kind === "grant.revoked") this.#grants.delete(action.grant);
+    else if (action.kind === "session.closed") this.endSession(action.session);
+  }
+
+  /** Those that still hold. */
+  list(): Grant[] {
+    this.#forgetExpired();
+    return [...this.#grants.values()];
+  }
+
+  /** Remembers an approval. @param cause the row of the decision. */
+  async give(
+    turn: Pick<TurnContext, "agent" | "principal" | "channel" | "session">,
+    key: ActionKey,
+    scope: "session" | "always",
+    given: { readonly by: string; readonly via: string; readonly cause: number },
+  ): Promise<Grant> {
+    const grant = mint("grant");
+    const until = this.#clock.now() + (scope === "always" ? ALWAYS_MS : SESSION_MS);
+    const session = scope === "session" ? turn.session : null;
+    const { agent, principal, channel } = turn;
+    const row = await this.#log.append(
+      {
+        kind: "grant.given",
+        grant,
+        key,
+        agent,
+        principal,
+        channel,
+        session,
+        until: new Date(until).toISOString(),
+        uses: null,
+        by: given.by,
+        via: given.via,
+      },
+      { cause: given.cause },
+    );
+    const made: Grant = { grant, row: row.seq, key, agent, principal, channel, session, until, left: null };
+    this.#grants.set(grant, made);
+    return made;
+  }
+
+  /** Takes it back: first that, then the row. @returns null if there is no such grant. */
+  async revoke(
+    grant: string,
+    who: { readonly by: string; readonly via: string },
+    cause: number | null,
+  ): Promise<Row | null> {
+    if (!this.#grants.delete(grant)) return null;
+    return this.#log.append({ kind: "grant.revoked", grant: GrantId.parse(grant), ...who }, { cause });
+  }
+
+  /** Takes back everything that was granted to somebody. */
+  async revokeOf(
+    principal: string,
+    who: { readonly by: string; readonly via: string },
+    cause: number | null,
+  ): Promise<void> {
+    const theirs = [...this.#grants.values()].filter((grant) => grant.principal === principal);
+    for (const { grant } of theirs) this.#grants.delete(grant);
+    for (const { grant } of theirs) {
+      await this.#log.append({ kind: "grant.revoked", grant: GrantId.parse(grant), ...who }, { cause });
+    }
+  }
+
+  /** A session that has ended takes its grants with it. */
+  endSession(session: string): void {
+    for (const grant of this.#grants.values()) if (grant.session === session) this.#grants.delete(grant.grant);
+  }
+
+  /** An action was recorded that rests on it. */
+  used(grant: Grant): void {
+    this.#useOf(grant.row);
+  }
+
+  #useOf(row: number): void {
+    for (const grant of this.#grants.values()) {
+      if (grant.row !== row || grant.left === null) continue;
+      this.#grants.set(grant.grant, { ...grant, left: Math.max(0, grant.left - 1) });
+    }
+  }
+
+  #forgetExpired(): void {
+    const now = this.#clock.now();
+    for (const grant of this.#grants.values()) if (grant.until <= now) this.#grants.delete(grant.grant);
+  }
+}
+
+/** Every row of a kind, oldest first. */
+export function* rowsOf(log: Pick<AuditLog, "rows">, kind: string, after: number): Generator<CommittedRow> {
+  let from = after;
+  for (;;) {
+    const rows = log.rows({ kind, after: from, limit: PAGE });
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE) return;
+    from = last.seq;
+  }
+}

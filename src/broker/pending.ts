@@ -1,0 +1,88 @@
+import { randomInt } from "node:crypto";
+import type { Channel } from "../ipc/channel.ts";
+import type { ApprovalId } from "../ipc/ids.ts";
+import type { ApprovalScope, ApprovalView, Role } from "../ipc/operator.ts";
+import { type ActionKey, meaningOf } from "./action.ts";
+import type { Card } from "./card.ts";
+import type { TurnContext } from "./turn.ts";
+
+/** A card that waits for an answer. */
+export interface PendingApproval {
+  readonly approval: ApprovalId;
+  /** Typed where there are no buttons. */
+  readonly code: string;
+  /** The `approval.requested` row. */
+  readonly row: number;
+  readonly at: string;
+  readonly expires: string;
+  readonly turn: TurnContext;
+  readonly key: ActionKey;
+  readonly tier: number;
+  readonly scopes: readonly ApprovalScope[];
+  readonly card: Card;
+}
+
+const CODE_LENGTH = 6;
+/** Crockford's base 32: what is read aloud is not misheard. */
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+export function newCode(): string {
+  return Array.from({ length: CODE_LENGTH }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join("");
+}
+
+/** The owner of the operating-system account speaks there, and is shown every card there. */
+export function isLocal(channel: Channel): boolean {
+  return channel === "terminal" || channel === "web";
+}
+
+/** Where else it is decided, if not on `via`. Tier 3 is never decided on the channel that asked, for that may be all that an attacker holds; the
+ *  terminal is the account itself, and what the page asked in tier 3 only the terminal decides.
+ *  @returns null: it may be decided there. */
+export function decidedElsewhere(pending: Pick<PendingApproval, "tier" | "turn">, via: Channel): string | null {
+  const asked = pending.turn.channel;
+  if (pending.tier < 3 || via === "terminal") return null;
+  if (asked === "web") return "this is decided on the terminal: wirken approvals list";
+  if (asked === via) {
+    return "this is not decided on the channel that asked: use the web page, another of your channels, or the terminal (wirken approvals list)";
+  }
+  return null;
+}
+
+/** Roles that decide. */
+export function mayDecide(role: Role): boolean {
+  return role !== "user";
+}
+
+/** A pending approval as it is shown to somebody, somewhere. */
+export function viewOf(pending: PendingApproval, via: Channel, role: Role): ApprovalView {
+  const elsewhere = mayDecide(role) ? decidedElsewhere(pending, via) : "an approver decides this";
+  return {
+    approval: pending.approval,
+    code: pending.code,
+    at: pending.at,
+    expires: pending.expires,
+    session: pending.turn.session,
+    agent: pending.turn.agent,
+    requester: pending.turn.requester,
+    channel: pending.turn.channel,
+    key: pending.key,
+    tier: pending.tier,
+    card: pending.card.text,
+    digest: pending.card.digest,
+    scopes: pending.scopes.map((scope) => ({ scope, means: meansOf(pending, scope) })),
+    decidable: elsewhere === null,
+    elsewhere,
+  };
+}
+
+function meansOf({ key, turn }: PendingApproval, scope: ApprovalScope): string {
+  const what = `${meaningOf(key)}, by agent ${turn.agent}, for ${turn.requester}, on ${turn.channel}`;
+  switch (scope) {
+    case "once":
+      return "exactly what the card shows, once";
+    case "session":
+      return `${what}, until this conversation ends`;
+    case "always":
+      return `${what}, for 30 days`;
+  }
+}

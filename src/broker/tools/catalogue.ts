@@ -1,0 +1,18 @@
+import type { ToolDescription } from "../../ipc/completion.ts";
+import { editFile } from "./edit-file.ts";
+import { exec } from "./exec.ts";
+import { listFiles } from "./list-files.ts";
+import { readFile } from "./read-file.ts";
+import type { Tool } from "./tool.ts";
+import { writeFile } from "./write-file.ts";
+
+const TOOLS: readonly Tool[] = [readFile, listFiles, writeFile, editFile, exec];
+
+export function findTool(name: string): Tool | null {
+  return TOOLS.find((tool) => tool.name === name) ?? null;
+}
+
+/** The tools as a model is shown them. */
+export function toolDescriptions(): ToolDescription[] {
+  return TOOLS.map(({ description }) => description);
+}

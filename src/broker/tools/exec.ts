@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { defineTool } from "./tool.ts";
+
+export const exec = defineTool({
+  name: "exec",
+  description:
+    "Runs a command in a sandbox: the workspace is at /workspace, which is also where it starts; there is no network. No shell reads argv: for pipes and wildcards use " +
+    '["bash", "-c", "…"]. Without `write` the workspace is read-only and nobody is asked; with it somebody may be asked first. Output is cut at 1 MiB, and 64 KiB are shown.',
+  schema: z.strictObject({
+    argv: z
+      .array(z.string().min(1).max(131_072))
+      .min(1)
+      .max(1024)
+      .describe('Program and arguments, such as ["ls", "-l"].'),
+    write: z.boolean().default(false).describe("May the command change files of the workspace?"),
+    stdin: z.string().max(1_048_576).optional().describe("What the command reads from standard input."),
+    timeout_seconds: z.int().min(1).max(600).default(60).describe("The command is killed after this long."),
+  }),
+  prepare: (given, workspace, look) => ({
+    type: "exec",
+    workspace,
+    argv: given.argv,
+    write: given.write,
+    stdin: given.stdin ?? null,
+    timeoutSeconds: given.timeout_seconds,
+    // Who may only read changes nothing by reading another file than was meant.
+    files: given.write ? look.named(workspace, given.argv) : [],
+  }),
+});

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import type { ToolAction } from "../../effect/action.ts";
+import type { Effects } from "../../effect/effects.ts";
+import type { ToolDescription } from "../../ipc/completion.ts";
+
+/** What a tool looks at to say exactly what it would do. */
+export type Look = Pick<Effects, "locate" | "base" | "named">;
+
+/** A tool as the broker knows it. */
+export interface Tool {
+  readonly name: string;
+  /** As the model is shown it. */
+  readonly description: ToolDescription;
+  /** What a call would do, to the letter.
+   *  @param given the model's own JSON, parsed and unchecked.
+   *  @throws {ArgumentsError} with what is wrong. @throws {WorkspaceError} for a path that cannot be used. */
+  prepare(given: unknown, workspace: string, look: Look): ToolAction;
+}
+
+/** Arguments that are no call of the tool; the message tells the model what is wrong with them. */
+export class ArgumentsError extends Error {
+  override readonly name = "ArgumentsError";
+  readonly code = "ARGUMENTS_BAD";
+}
+
+/** A tool, of the schema that checks its arguments and that the model is shown. */
+export function defineTool<S extends z.ZodType>(spec: {
+  readonly name: string;
+  readonly description: string;
+  readonly schema: S;
+  readonly prepare: (given: z.infer<S>, workspace: string, look: Look) => ToolAction;
+}): Tool {
+  const { $schema: _, ...parameters } = z.toJSONSchema(spec.schema, { io: "input" });
+  return {
+    name: spec.name,
+    description: { name: spec.name, description: spec.description, parameters },
+    prepare: (given, workspace, look) => {
+      const parsed = spec.schema.safeParse(given);
+      if (!parsed.success) throw new ArgumentsError(z.prettifyError(parsed.error));
+      return spec.prepare(parsed.data, workspace, look);
+    },
+  };
+}
+
+/** A path as models give it. */
+export const PathArgument = z
+  .string()
+  .min(1)
+  .max(4096)
+  .describe("Relative to the workspace, such as src/main.ts; . is the workspace itself.");

@@ -1,0 +1,54 @@
+import type { Channel } from "../ipc/channel.ts";
+import type { ConversationId, PrincipalId, SessionId, TurnId } from "../ipc/ids.ts";
+import type { Role } from "../ipc/operator.ts";
+
+/** Why the broker ends a turn, as `turn.ended` says it. */
+export type EndTurn = "denied" | "failed" | "budget" | "stopped";
+
+/** What a turn has used up; made by {@link newCounters} once a turn. */
+export interface TurnCounters {
+  /** Answers "no" of people. */
+  denials: number;
+  /** Calls with bad arguments, by tool. */
+  readonly badArguments: Map<string, number>;
+  /** Digests of actions that were denied: not asked again. */
+  readonly denied: Set<string>;
+  /** The `model.answered` row of each completion, by its reference on the agent's pipe: the cause of the calls that came from it. */
+  readonly answered: Map<number, number>;
+}
+
+export function newCounters(): TurnCounters {
+  return { denials: 0, badArguments: new Map(), denied: new Set(), answered: new Map() };
+}
+
+/** Labels of what is in a session's context (architecture §7). */
+export interface Labels {
+  /** Bytes that no paired principal typed and no operator wrote. */
+  readonly untrusted: boolean;
+  /** Bytes read from a workspace file, memory, or with a credential. */
+  readonly private: boolean;
+}
+
+/** For whom, by which agent and under what a turn runs. Everything here is a property of the pipe or of rows, never of a frame. */
+export interface TurnContext {
+  readonly turn: TurnId;
+  readonly session: SessionId;
+  readonly conversation: ConversationId;
+  readonly channel: Channel;
+  readonly agent: string;
+  readonly principal: PrincipalId;
+  readonly role: Role;
+  /** What the principal is called; shown on cards. */
+  readonly requester: string;
+  /** The workspace's directory. */
+  readonly workspace: string;
+  /** The `turn.started` row. */
+  readonly cause: number;
+  /** Commitments of the newest `policy.loaded` and `agent.configured`. */
+  readonly policy: string;
+  readonly settings: string;
+  readonly labels: Labels;
+  /** Aborts when the turn is stopped or its time is up. */
+  readonly signal: AbortSignal;
+  readonly counters: TurnCounters;
+}

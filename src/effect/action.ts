@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+
+/** What a tool call does, to the letter. These bytes are what a card is rendered from, what is recorded, and the only thing an effect reads. */
+
+/** SHA-256 of a file's bytes, lower-case hex. */
+const Digest = z.string().regex(/^[0-9a-f]{64}$/);
+/** Relative to the workspace, resolved: no `.`, no `..`, no symbolic link left in it. The workspace itself is `.`. */
+const Path = z.string().min(1).max(4096);
+/** The workspace's directory on this machine. */
+const Workspace = z.string().min(1).max(4096);
+/** Text that survives UTF-8: a lone surrogate would be shown as one thing and written as another. */
+const Text = z.string().refine((text) => text.isWellFormed(), "holds half a character");
+
+export const ToolAction = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("file.read"),
+    workspace: Workspace,
+    path: Path,
+    /** The first line wanted, from 1. */
+    offset: z.int().min(1),
+    /** Lines. */
+    limit: z.int().min(1).max(10_000),
+  }),
+  z.strictObject({
+    type: z.literal("file.list"),
+    workspace: Workspace,
+    path: Path,
+    depth: z.int().min(1).max(5),
+  }),
+  z.strictObject({
+    type: z.literal("file.write"),
+    tool: z.enum(["write_file", "edit_file"]),
+    workspace: Workspace,
+    path: Path,
+    /** One of the files that steer an agent, an editor or a package manager. */
+    protected: z.boolean(),
+    /** The file as it was when this was asked; null: there was none. Another file at the time of writing is not written. */
+    base: Digest.nullable(),
+    /** From that file to `content`, in unified form. */
+    diff: Text,
+    /** The whole file as it will be. */
+    content: Text,
+  }),
+  z.strictObject({
+    type: z.literal("exec"),
+    workspace: Workspace,
+    argv: z.array(Text.min(1).max(131_072)).min(1).max(1024),
+    /** May the command change the workspace? */
+    write: z.boolean(),
+    stdin: Text.nullable(),
+    timeoutSeconds: z.int().min(1).max(600),
+    /** Workspace files named in argv, as they were when this was asked (for a command that may write). */
+    files: z.array(z.strictObject({ path: Path, digest: Digest })).max(64),
+  }),
+]);
+export type ToolAction = z.infer<typeof ToolAction>;
+export type ActionOfType<T extends ToolAction["type"]> = Extract<ToolAction, { type: T }>;
+
+/** An action that is not in its one form. */
+export class ActionError extends Error {
+  override readonly name = "ActionError";
+  readonly code = "ACTION_MALFORMED";
+}
+
+/** The one form of an action: JSON in the order of the schema, UTF-8. @throws {z.ZodError} if it is none. */
+export function encodeAction(action: ToolAction): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(ToolAction.parse(action)));
+}
+
+/** Reads an action back. @throws {ActionError} if the bytes are not exactly what {@link encodeAction} makes. */
+export function decodeAction(bytes: Uint8Array): ToolAction {
+  let action: ToolAction;
+  try {
+    action = ToolAction.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)));
+  } catch (cause) {
+    throw new ActionError("these bytes are no action", { cause });
+  }
+  if (!Buffer.from(bytes).equals(encodeAction(action))) throw new ActionError("this action is not in its one form");
+  return action;
+}
+
+/** SHA-256, lower-case hex. */
+export function digestOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

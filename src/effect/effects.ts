@@ -1,0 +1,74 @@
+import type { Recorded } from "../../audit/recorded.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { SandboxState } from "../sandbox/state.ts";
+import { WorkspaceError } from "../sandbox/workspace-error.ts";
+import { type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
+import type { ToolAction } from "./action.ts";
+import { type Base, baseOf, checkBase, checkNamed, namedFiles } from "./files.ts";
+import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
+import { runTool, type ToolResult } from "./tool.ts";
+
+export type { SandboxState } from "../sandbox/state.ts";
+export { WorkspaceError } from "../sandbox/workspace-error.ts";
+export type { Located, Ours } from "../sandbox/workspace.ts";
+
+/** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */
+export class Effects {
+  readonly #sandbox: Sandbox;
+  readonly #ours: Ours;
+  readonly #models: ModelPort;
+
+  constructor(sandbox: Sandbox, ours: Ours, models: ModelPort) {
+    this.#sandbox = sandbox;
+    this.#ours = ours;
+    this.#models = models;
+  }
+
+  runTool(recorded: Recorded<"tool.called">, signal: AbortSignal): Promise<ToolResult> {
+    return runTool(recorded, this.#sandbox, this.#ours, signal);
+  }
+
+  callModel(
+    recorded: Recorded<"model.called">,
+    limits: { readonly maxOutputTokens: number; readonly timeoutMs: number },
+    onDelta: (text: Uint8Array) => void,
+    signal: AbortSignal,
+  ): Promise<ModelAnswer> {
+    return callModel(recorded, this.#models, limits, onDelta, signal);
+  }
+
+  get sandboxState(): SandboxState {
+    return this.#sandbox.state;
+  }
+
+  probeSandbox(): Promise<SandboxState> {
+    return this.#sandbox.probe();
+  }
+
+  /** Where a path leads. @throws {WorkspaceError} */
+  locate(workspace: string, path: string): Located {
+    return new Workspace(workspace, this.#ours).locate(path);
+  }
+
+  /** The text of a file that is to be changed; null where there is none. @throws {WorkspaceError} */
+  base(workspace: string, path: string): Base | null {
+    return baseOf(this.#ours, workspace, path);
+  }
+
+  /** The workspace files that argv names. @throws {WorkspaceError} */
+  named(workspace: string, argv: readonly string[]): { path: string; digest: string }[] {
+    return namedFiles(this.#ours, workspace, argv);
+  }
+
+  /** Is the workspace still what the action was decided on? @returns what changed, in a sentence; null: nothing. */
+  changed(action: ToolAction): string | null {
+    try {
+      if (action.type === "file.write") checkBase(this.#ours, action);
+      if (action.type === "exec") checkNamed(this.#ours, action);
+      return null;
+    } catch (cause) {
+      if (cause instanceof WorkspaceError) return cause.message;
+      throw cause;
+    }
+  }
+}

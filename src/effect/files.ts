@@ -1,0 +1,149 @@
+import { WorkspaceError } from "../sandbox/workspace-error.ts";
+import { type Entry, type FileRead, type Ours, Workspace } from "../sandbox/workspace.ts";
+import type { ActionOfType } from "./action.ts";
+
+/** Bytes of a file that the file tools read or write: a larger one is for exec. */
+export const MAX_FILE = 4 * 1024 * 1024;
+/** Bytes that are hashed for one command: all the files its argv names. */
+const MAX_NAMED = 256 * 1024 * 1024;
+/** Entries of one listing. */
+const MAX_ENTRIES = 1000;
+const MAX_NAMED_FILES = 64;
+
+/** A text file as it is now. */
+export interface Base {
+  readonly digest: string;
+  readonly text: string;
+}
+
+/** The text of a file, or null where there is none.
+ *  @throws {WorkspaceError} if it cannot be read, or is no UTF-8. */
+export function baseOf(ours: Ours, root: string, path: string): Base | null {
+  const workspace = new Workspace(root, ours);
+  const located = workspace.locate(path);
+  if (located.kind === "missing") return null;
+  const file = workspace.read(located.path, MAX_FILE);
+  return { digest: file.digest, text: textOf(file) };
+}
+
+/** The workspace files that a command's arguments name, whole or after a `=`, with what they hold now.
+ *  @throws {WorkspaceError} if they are too large to be hashed, or too many. */
+export function namedFiles(ours: Ours, root: string, argv: readonly string[]): { path: string; digest: string }[] {
+  const workspace = new Workspace(root, ours);
+  const found = new Map<string, string>();
+  let room = MAX_NAMED;
+  for (const word of argv) {
+    for (const path of [word, word.slice(word.indexOf("=") + 1)]) {
+      const file = tryRead(workspace, path, room);
+      if (file === null || found.has(file.path)) continue;
+      room -= file.bytes.length;
+      found.set(file.path, file.digest);
+      if (found.size > MAX_NAMED_FILES) {
+        throw new WorkspaceError(
+          "FILE_TOO_LARGE",
+          `a command that writes may name at most ${MAX_NAMED_FILES} files: give it a directory or a pattern`,
+        );
+      }
+    }
+  }
+  return [...found].map(([path, digest]) => ({ path, digest }));
+}
+
+/** What is no file of the workspace is an argument like any other. */
+function tryRead(workspace: Workspace, path: string, room: number): FileRead | null {
+  if (path === "") return null;
+  try {
+    return workspace.locate(path).kind === "file" ? workspace.read(path, room) : null;
+  } catch (cause) {
+    if (cause instanceof WorkspaceError && cause.code !== "FILE_TOO_LARGE") return null;
+    throw cause;
+  }
+}
+
+/** @throws {WorkspaceError} if a file is not the one any more that the action names. */
+export function checkNamed(ours: Ours, action: ActionOfType<"exec">): void {
+  const workspace = new Workspace(action.workspace, ours);
+  for (const { path, digest } of action.files) {
+    if (workspace.read(path, MAX_NAMED, "none").digest !== digest) {
+      throw new WorkspaceError("FILE_CHANGED", `${path} is not the file any more that it was when this was asked`);
+    }
+  }
+}
+
+/** @throws {WorkspaceError} if the file is not the one any more that the action names. */
+export function checkBase(ours: Ours, action: ActionOfType<"file.write">): void {
+  const workspace = new Workspace(action.workspace, ours);
+  const now = workspace.locate(action.path);
+  if (now.path !== action.path || now.protected !== action.protected) {
+    throw new WorkspaceError("FILE_CHANGED", `${action.path} leads elsewhere now than when this was asked`);
+  }
+  if (action.base === null) {
+    if (now.kind !== "missing")
+      throw new WorkspaceError("FILE_EXISTS", `${action.path} exists now, and did not when this was asked`);
+    return;
+  }
+  if (now.kind === "missing" || workspace.read(action.path, MAX_FILE, "none").digest !== action.base) {
+    throw new WorkspaceError("FILE_CHANGED", `${action.path} is not the file any more that it was when this was asked`);
+  }
+}
+
+/** Some lines of a file, as they are. */
+export function readLines(ours: Ours, action: ActionOfType<"file.read">): string {
+  const file = new Workspace(action.workspace, ours).read(action.path, MAX_FILE, "none");
+  const lines = textOf(file).split("\n");
+  // A last newline ends the last line and begins none.
+  if (lines.at(-1) === "") lines.pop();
+  const from = action.offset - 1;
+  const wanted = lines.slice(from, from + action.limit);
+  if (wanted.length === lines.length) return lines.length === 0 ? `[${action.path} is empty]` : wanted.join("\n");
+  if (wanted.length === 0) return `[${action.path} has ${lines.length} lines: none from ${action.offset} on]`;
+  return `${wanted.join("\n")}\n[lines ${action.offset} to ${from + wanted.length} of ${lines.length}]`;
+}
+
+/** One line an entry: directories end in `/`, links say where they point, files how many bytes they have. */
+export function listEntries(ours: Ours, action: ActionOfType<"file.list">): string {
+  const { path, entries, more } = new Workspace(action.workspace, ours).list(action.path, action.depth, MAX_ENTRIES);
+  if (entries.length === 0) return `[${path} is empty]`;
+  const lines = entries.map(lineOf);
+  if (more) lines.push(`[only the first ${MAX_ENTRIES} entries: list a directory below, or use a smaller depth]`);
+  return lines.join("\n");
+}
+
+function lineOf(entry: Entry): string {
+  const name = plain(entry.path);
+  switch (entry.kind) {
+    case "directory":
+      return `${name}/`;
+    case "link":
+      return `${name} -> ${plain(entry.target ?? "")}`;
+    case "file":
+      return `${name}  ${entry.size}`;
+    case "other":
+      return `${name}  (no regular file)`;
+  }
+}
+
+/** A name with a line break, or with anything else that is not to be seen, is shown as JSON. */
+function plain(name: string): string {
+  return /^[\x20-\x7e\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(name) && !name.includes('"') ? name : JSON.stringify(name);
+}
+
+/** Writes what was decided, if its base is still there. */
+export function writeFile(ours: Ours, action: ActionOfType<"file.write">): string {
+  checkBase(ours, action);
+  const content = new TextEncoder().encode(action.content);
+  new Workspace(action.workspace, ours).replace(action.path, action.base, content, MAX_FILE);
+  return `${action.base === null ? "created" : "wrote"} ${action.path} (${content.length} bytes)`;
+}
+
+function textOf(file: FileRead): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(file.bytes);
+  } catch (cause) {
+    throw new WorkspaceError(
+      "NOT_A_FILE",
+      `${file.path} is not UTF-8 text (${file.bytes.length} bytes): use exec to look into it`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,128 @@
+import type { Recorded } from "../../audit/recorded.ts";
+import { type CommandEnd, SandboxError } from "../sandbox/command.ts";
+import { LIMITS } from "../sandbox/limits.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import { WorkspaceError } from "../sandbox/workspace-error.ts";
+import type { Ours } from "../sandbox/workspace.ts";
+import { type ActionOfType, decodeAction } from "./action.ts";
+import { boundText, MAX_RESULT } from "./bound.ts";
+import { checkNamed, listEntries, readLines, writeFile } from "./files.ts";
+
+/** What became of a tool call. */
+export interface ToolResult {
+  readonly outcome: "done" | "failed" | "stopped" | "limit";
+  /** A command's exit status. */
+  readonly status: number | null;
+  /** For the model; at most 64 KiB. */
+  readonly text: string;
+}
+
+/** Runs one recorded tool call: what is done is read from the recorded bytes, and from nothing else.
+ *  @returns also what went wrong, in words: it throws for faults of ours only. */
+export async function runTool(
+  recorded: Recorded<"tool.called">,
+  sandbox: Sandbox,
+  ours: Ours,
+  signal: AbortSignal,
+): Promise<ToolResult> {
+  recorded.redeem();
+  const action = decodeAction(recorded.content("action"));
+  try {
+    switch (action.type) {
+      case "file.read":
+        return done(readLines(ours, action));
+      case "file.list":
+        return done(listEntries(ours, action));
+      case "file.write":
+        return await sandbox.change(action.workspace, () => {
+          if (signal.aborted) return { outcome: "stopped", status: null, text: "stopped before it was written" };
+          return done(writeFile(ours, action));
+        });
+      case "exec":
+        return await runCommand(action, sandbox, ours, signal);
+    }
+  } catch (cause) {
+    if (cause instanceof WorkspaceError || cause instanceof SandboxError) {
+      return { outcome: "failed", status: null, text: `failed: ${cause.message}` };
+    }
+    throw cause;
+  }
+}
+
+function done(text: string): ToolResult {
+  return { outcome: "done", status: null, text: boundText(text, MAX_RESULT) };
+}
+
+async function runCommand(
+  action: ActionOfType<"exec">,
+  sandbox: Sandbox,
+  ours: Ours,
+  signal: AbortSignal,
+): Promise<ToolResult> {
+  const limits = { ...LIMITS, seconds: action.timeoutSeconds };
+  const end = await sandbox.run(
+    {
+      workspace: action.workspace,
+      argv: action.argv,
+      write: action.write,
+      stdin: action.stdin === null ? null : new TextEncoder().encode(action.stdin),
+      limits,
+      before: () => checkNamed(ours, action),
+    },
+    signal,
+  );
+  return { outcome: outcomeOf(end), status: end.status, text: textOf(end, action) };
+}
+
+function outcomeOf(end: CommandEnd): ToolResult["outcome"] {
+  if (end.reason === "stopped") return "stopped";
+  if (end.reason !== "exited") return "limit";
+  return end.status === 0 ? "done" : "failed";
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+function textOf(end: CommandEnd, action: ActionOfType<"exec">): string {
+  const half = (MAX_RESULT - 4096) / 2;
+  const stdout = decode(end.stdout);
+  const stderr = decode(end.stderr);
+  // Short error output leaves its room to standard output.
+  const room = Math.min(Buffer.byteLength(stderr), half);
+  return boundText(
+    [
+      sentence(end, action.timeoutSeconds),
+      ...(stdout === "" ? [] : ["standard output:", boundText(stdout, 2 * half - room)]),
+      ...(stderr === "" ? [] : ["standard error:", boundText(stderr, half)]),
+      ...(stdout === "" && stderr === "" ? ["(no output)"] : []),
+      ...end.setAside.map(
+        ({ path, now }) =>
+          `${path} is protected: what the command put there was moved to ${now} (ask with write_file instead)`,
+      ),
+    ].join("\n"),
+    MAX_RESULT,
+  );
+}
+
+const MB = 1 << 20;
+
+function sentence(end: CommandEnd, seconds: number): string {
+  switch (end.reason) {
+    case "exited":
+      if (end.status !== null && end.status > 128) return `exit status ${end.status} (signal ${end.status - 128})`;
+      return `exit status ${end.status ?? "unknown"}`;
+    case "stopped":
+      return "stopped: the turn was ended";
+    case "time":
+      return `killed: it ran longer than ${seconds} s`;
+    case "memory":
+      return `killed: it used more than ${LIMITS.memory / MB} MB of memory`;
+    case "processes":
+      return `killed: it had more than ${LIMITS.processes} processes`;
+    case "output":
+      return `killed: it wrote more than ${LIMITS.output / MB} MB of output; here is the first of it`;
+    case "disk":
+      return `killed: it left less than ${LIMITS.diskReserve / MB} MB free on the disk`;
+  }
+}

@@ -1,0 +1,39 @@
+import type { Limits } from "./limits.ts";
+
+/** A command to be run in the sandbox. No shell reads it, unless argv names one. */
+export interface Command {
+  /** The workspace's directory on this machine. */
+  readonly workspace: string;
+  readonly argv: readonly string[];
+  /** May it change the workspace? */
+  readonly write: boolean;
+  readonly stdin: Uint8Array | null;
+  readonly limits: Limits;
+  /** Called immediately before it starts, when nothing else writes to the workspace any more; what it throws keeps it from starting. */
+  readonly before?: () => void;
+}
+
+/** Why a command ended. `exited`: by itself. Everything else killed it, with all it had started. */
+export type EndReason = "exited" | "stopped" | "time" | "memory" | "processes" | "output" | "disk";
+
+export interface CommandEnd {
+  readonly reason: EndReason;
+  /** The exit status; 128 and the signal's number if a signal ended it; null if we killed it. */
+  readonly status: number | null;
+  /** At most `limits.output` bytes each. */
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  /** Protected files that it made or replaced, and where they were moved. */
+  readonly setAside: readonly { readonly path: string; readonly now: string }[];
+  readonly milliseconds: number;
+}
+
+/** A command that could not be run at all: nothing of it ran. */
+export class SandboxError extends Error {
+  override readonly name = "SandboxError";
+  readonly code: "SANDBOX_UNAVAILABLE";
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = "SANDBOX_UNAVAILABLE";
+  }
+}

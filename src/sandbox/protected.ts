@@ -1,0 +1,46 @@
+/** Files of a workspace that steer an agent, an editor, git or a package manager: what is written there runs, or is obeyed, later and elsewhere.
+ *  They are read-only in every sandbox, and tier 3 for file tools. */
+
+const FILES = new Set([
+  // What an agent is told.
+  "agents.md",
+  "soul.md",
+  "user.md",
+  // What a shell runs on entering a directory.
+  ".envrc",
+  // Where a package manager fetches from, and what it runs.
+  ".npmrc",
+  ".yarnrc",
+  ".yarnrc.yml",
+  ".pnpmfile.cjs",
+  "bunfig.toml",
+  "pip.conf",
+  ".pypirc",
+]);
+
+/** What an editor, or git, runs without being asked. */
+const DIRECTORIES = new Set([".vscode", ".idea", ".devcontainer", ".husky"]);
+
+/** Inside `.git`: hooks, and the settings that name programs. */
+const GIT_FILES = new Set(["config", "config.worktree"]);
+const GIT_DIRECTORIES = new Set(["hooks", "modules", "worktrees"]);
+
+/** Is this path one of them, or inside one? A path's case is no way around it: file systems that ignore it exist.
+ *  @param names the components of a resolved path, from the workspace down.
+ *  @param kind of what is there; a `.git` that is no directory points git at another place. */
+export function isProtected(names: readonly string[], kind: "file" | "directory" | "other" | "missing"): boolean {
+  const folded = names.map((name) => name.toLowerCase());
+  const last = folded.at(-1);
+  if (last === undefined) return false;
+  if (FILES.has(last) || folded.some((name) => DIRECTORIES.has(name))) return true;
+  if (last === ".git" && kind !== "directory") return true;
+  if (last === "config.toml" && folded.at(-2) === ".cargo") return true;
+  return folded.some((name, at) => {
+    if (name !== ".git") return false;
+    const inside = folded[at + 1];
+    if (inside === undefined) return false;
+    if (GIT_DIRECTORIES.has(inside)) return true;
+    if (inside === "info" && folded[at + 2] === "attributes") return true;
+    return GIT_FILES.has(inside) && at + 2 === folded.length;
+  });
+}

@@ -1,0 +1,79 @@
+import { randomBytes } from "node:crypto";
+import { readdirSync, renameSync } from "node:fs";
+import { Directory } from "./directory.ts";
+import { isProtected } from "./protected.ts";
+
+/** Protected files as they are in a workspace at one time, by path, with what identifies the very file. */
+export type Survey = ReadonlyMap<
+  string,
+  { readonly identity: string; readonly kind: "file" | "directory" | "link" | "other" }
+>;
+
+/** Directories looked into, and how deep; beyond that a protected name is found by nobody. `node_modules` and what is protected whole are not gone into. */
+const MAX_DIRECTORIES = 5_000;
+const MAX_DEPTH = 10;
+
+/** Finds the protected files of a workspace. Links are not followed. */
+export function survey(root: string): Survey {
+  const found = new Map<string, { identity: string; kind: "file" | "directory" | "link" | "other" }>();
+  using top = Directory.open(root);
+  let left = MAX_DIRECTORIES;
+  const visit = (directory: Directory, names: readonly string[]): void => {
+    left -= 1;
+    for (const entry of readdirSync(directory.self, { withFileTypes: true })) {
+      const kind = entry.isDirectory()
+        ? "directory"
+        : entry.isFile()
+          ? "file"
+          : entry.isSymbolicLink()
+            ? "link"
+            : "other";
+      const path = [...names, entry.name];
+      if (isProtected(path, kind === "link" ? "other" : kind)) {
+        const stats = directory.look(entry.name);
+        if (stats !== null) found.set(path.join("/"), { identity: `${stats.dev}:${stats.ino}`, kind });
+        continue;
+      }
+      if (kind !== "directory" || entry.name === "node_modules" || path.length >= MAX_DEPTH || left <= 0) continue;
+      let child: Directory;
+      try {
+        child = directory.child(entry.name);
+      } catch {
+        // Not ours to enter, or gone: a command run as the same user cannot enter it either.
+        continue;
+      }
+      using held = child;
+      visit(held, path);
+    }
+  };
+  visit(top, []);
+  return found;
+}
+
+/** Moves aside what a command put under a protected name. A bind keeps it from changing those that were there; one that was not there, or whose
+ *  directory was renamed away, cannot be bound.
+ *  @returns the paths, and where each is now. */
+export function setAside(root: string, before: Survey): { readonly path: string; readonly now: string }[] {
+  const moved: { path: string; now: string }[] = [];
+  for (const [path, { identity }] of survey(root)) {
+    if (before.get(path)?.identity === identity) continue;
+    const names = path.split("/");
+    const name = names.pop();
+    if (name === undefined) continue;
+    const held = [Directory.open(root)];
+    try {
+      let directory = held[0];
+      for (const above of names) {
+        directory = directory?.child(above);
+        if (directory !== undefined) held.push(directory);
+      }
+      if (directory === undefined) continue;
+      const aside = `${name}.set-aside-${randomBytes(4).toString("hex")}`;
+      renameSync(directory.at(name), directory.at(aside));
+      moved.push({ path, now: [...names, aside].join("/") });
+    } finally {
+      for (const one of held) one[Symbol.dispose]();
+    }
+  }
+  return moved;
+}

@@ -1,0 +1,115 @@
+import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import type { Limits } from "./limits.ts";
+import type { Survey } from "./survey.ts";
+import { INSIDE } from "./walk.ts";
+
+/** What a command sees, as bubblewrap's arguments. */
+export interface View {
+  readonly workspace: string;
+  /** May it change the workspace? */
+  readonly write: boolean;
+  /** The protected files that are there (for a command that may write). */
+  readonly protect: Survey;
+  /** Our own files that lie where a command would see them. */
+  readonly hide: readonly string[];
+  readonly limits: Limits;
+  /** As root the user is changed inside: null where a user namespace does it. */
+  readonly runAs: number | null;
+  readonly descriptors: {
+    readonly status: number;
+    readonly seccomp: number;
+    readonly passwd: number;
+    readonly group: number;
+    readonly hosts: number;
+  };
+}
+
+/** Programs and libraries. Where the distribution has them as links into /usr they are links inside as well. */
+const PROGRAMS = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+/** What programs need to start: the linker's cache, which program `awk` is, the time zone. Nothing about this machine's people or network. */
+const SETTINGS = ["/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime"];
+
+/** @returns all of bubblewrap's arguments but the command. */
+export function argumentsFor(view: View): string[] {
+  const { limits, descriptors } = view;
+  return [
+    view.runAs === null
+      ? ["--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"]
+      : // Root makes its namespaces itself and then becomes somebody else: inside a user namespace it would still be root towards the files it
+        // sees, and could change the mode of this machine's own /dev/null.
+        ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"],
+    // Of its rights root keeps what becoming somebody else takes, and to enter a directory that is theirs; all of them end with that.
+    view.runAs === null ? [] : ["--cap-drop", "ALL", ...KEPT.flatMap((capability) => ["--cap-add", capability])],
+    ["--die-with-parent", "--new-session"],
+    ["--hostname", "sandbox"],
+    ["--clearenv"],
+    ["--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"],
+    ["--setenv", "HOME", "/tmp"],
+    ["--setenv", "LANG", "C.UTF-8"],
+    ["--setenv", "TERM", "dumb"],
+    PROGRAMS.flatMap(programs),
+    ["--perms", "0755", "--dir", "/etc"],
+    SETTINGS.flatMap((path) => ["--ro-bind-try", path, path]),
+    ["--perms", "0444", "--ro-bind-data", String(descriptors.passwd), "/etc/passwd"],
+    ["--perms", "0444", "--ro-bind-data", String(descriptors.group), "/etc/group"],
+    ["--perms", "0444", "--ro-bind-data", String(descriptors.hosts), "/etc/hosts"],
+    ["--proc", "/proc", "--dev", "/dev"],
+    ["--perms", "1777", "--size", String(limits.shared), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
+    ["--perms", "1777", "--size", String(limits.temporary), "--tmpfs", "/tmp"],
+    ["--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"],
+    [view.write ? "--bind" : "--ro-bind", view.workspace, INSIDE],
+    // A link cannot be bound; that it is still the same one is looked at afterwards.
+    [...view.protect].flatMap(([path, { kind }]) =>
+      kind === "file" || kind === "directory" ? ["--ro-bind", join(view.workspace, path), join(INSIDE, path)] : [],
+    ),
+    view.hide.flatMap((path) => hidden(path, view.workspace)),
+    ["--remount-ro", "/"],
+    ["--chdir", INSIDE],
+    ["--json-status-fd", String(descriptors.status)],
+    ["--seccomp", String(descriptors.seccomp)],
+    ["--"],
+    view.runAs === null ? [] : become(view.runAs),
+    ["/usr/bin/prlimit"],
+    // As root all sandboxes share one count, as they share one user: the watchdog counts each alone.
+    [`--nproc=${view.runAs === null ? limits.processes : 4 * limits.processes}`],
+    [`--data=${2 * limits.memory}`, `--fsize=${limits.file}`, `--nofile=${limits.openFiles}`],
+    [`--cpu=${limits.seconds + 1}`, "--core=0", "--"],
+  ].flat();
+}
+
+const KEPT = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH"];
+
+function become(user: number): string[] {
+  return [
+    "/usr/bin/setpriv",
+    `--reuid=${user}`,
+    `--regid=${user}`,
+    "--clear-groups",
+    "--inh-caps=-all",
+    "--bounding-set=-all",
+    "--no-new-privs",
+    "--",
+  ];
+}
+
+function programs(path: string): string[] {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  return found.isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
+}
+
+/** Covers one of our own paths if a command would see it: a directory by an empty one, a file by nothing. */
+function hidden(path: string, workspace: string): string[] {
+  let real: string;
+  try {
+    real = realpathSync(path);
+  } catch {
+    return [];
+  }
+  if (real.startsWith(`${workspace}/`)) return ["--ro-bind", "/dev/null", join(INSIDE, real.slice(workspace.length))];
+  const visible = [...PROGRAMS, ...SETTINGS].some((top) => real === top || real.startsWith(`${top}/`));
+  if (!visible) return [];
+  const directory = lstatSync(real, { throwIfNoEntry: false })?.isDirectory() === true;
+  return directory ? ["--perms", "0000", "--tmpfs", real, "--remount-ro", real] : ["--ro-bind", "/dev/null", real];
+}
