@@ -42,7 +42,7 @@ function writePage(assets: readonly (readonly [name: string, bytes: Uint8Array])
   for (const [name, bytes] of assets) if (name.startsWith("page/")) writeFileSync(join(root, "dist", name), bytes);
 }
 
-if (values.force || !isUpToDate()) {
+async function buildAll(): Promise<void> {
   const started = performance.now();
   const stamp = { version: versionOf(), commit, build: digest };
   const bundles: Promise<Assets>[] = Object.entries(ENTRIES).map(([name, entry]) =>
@@ -56,4 +56,14 @@ if (values.force || !isUpToDate()) {
   writeFileSync(stampPath, JSON.stringify({ build: digest, size, mtimeMs }));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   process.stderr.write(`built ${target} (${Math.round(size / 1e6)} MB) in ${seconds} s\n`);
+}
+
+if (values.force || !isUpToDate()) {
+  try {
+    await buildAll();
+  } catch (error) {
+    // What esbuild found stands above, with its place.
+    process.stderr.write(`the build failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
 }
