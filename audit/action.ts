@@ -203,7 +203,8 @@ export const KINDS = {
       rests: f.orNull(f.seq),
       ...UNDER,
     },
-    content: ["action"],
+    /** `call` is the model's own id for it. */
+    content: ["action", "call"],
     outcomes: ["tool.finished"],
   },
   "tool.finished": {
@@ -232,7 +233,7 @@ export const KINDS = {
       ),
       ...UNDER,
     },
-    content: ["action", "why"],
+    content: ["action", "why", "call"],
   },
   "approval.requested": {
     fields: {

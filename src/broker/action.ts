@@ -25,7 +25,7 @@ export interface Facts {
 /** Reading is free: a person who may talk to an agent may have it look into its own workspace, and neither a read-only mount nor a missing network
  *  lets it do more. Changing the workspace is asked once. What steers an agent, an editor, git or a package manager is asked every time,
  *  because it takes effect later, outside the sandbox. */
-const FACTS: Readonly<Record<ActionKey, Facts>> = {
+export const FACTS: Readonly<Record<ActionKey, Facts>> = {
   "file.read:workspace": { key: "file.read:workspace", tier: 1, needsSandbox: false, leaves: false },
   "file.list:workspace": { key: "file.list:workspace", tier: 1, needsSandbox: false, leaves: false },
   "file.write:workspace": { key: "file.write:workspace", tier: 2, needsSandbox: false, leaves: false },

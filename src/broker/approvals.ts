@@ -13,7 +13,7 @@ import { decidedElsewhere, isLocal, mayDecide, newCode, type PendingApproval } f
 import type { TurnContext } from "./turn.ts";
 
 /** How long a card waits for its answer. */
-const EXPIRES_MS = 5 * 60_000;
+export const EXPIRES_MS = 5 * 60_000;
 /** Calls of one model answer that come within this time are one card. Against the time a person takes to read it is nothing. */
 const GATHER_MS = 25;
 /** Cards that are over are remembered, so that a late press gets its sentence. */

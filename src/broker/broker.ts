@@ -5,6 +5,7 @@ import type { Clock } from "../../audit/ports.ts";
 import { digestOf, encodeAction, type ToolAction } from "../effect/action.ts";
 import { boundText, MAX_RESULT } from "../effect/bound.ts";
 import { type Effects, WorkspaceError } from "../effect/effects.ts";
+import type { ToolDescription } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
 import { factsOf, keyOf } from "./action.ts";
 import type { Approvals } from "./approvals.ts";
@@ -12,12 +13,12 @@ import type { Budget } from "./budget.ts";
 import { complete, type CompletionAsk, type CompletionOutcome, type ModelChoice } from "./completion.ts";
 import type { Grants } from "./grants.ts";
 import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
-import { findTool } from "./tools/catalogue.ts";
+import { findTool, toolDescriptions } from "./tools/catalogue.ts";
 import { ArgumentsError, type Tool } from "./tools/tool.ts";
 import type { EndTurn, TurnContext } from "./turn.ts";
 
 /** Calls with bad arguments of one tool that end a turn. */
-const MAX_BAD_ARGUMENTS = 3;
+export const MAX_BAD_ARGUMENTS = 3;
 /** Bytes of a call's arguments. */
 const MAX_ARGUMENTS = 2 * 1024 * 1024;
 /** Bytes of refused arguments that are kept. */
@@ -28,6 +29,8 @@ export interface ToolAsk {
   /** The completion that it came from, by its reference on the agent's pipe. */
   readonly group: number;
   readonly name: string;
+  /** The model's own id for it, at most 200 characters. */
+  readonly call: string;
   /** The model's own JSON, as UTF-8: it may be anything. */
   readonly arguments: Uint8Array;
 }
@@ -49,6 +52,8 @@ interface Authority {
 interface Call {
   readonly turn: TurnContext;
   readonly cause: number;
+  /** The model's id for it. */
+  readonly id: string;
   readonly tool: Tool | null;
   readonly action: ToolAction | null;
   /** The action's bytes; the arguments where there is no action. */
@@ -71,6 +76,11 @@ export class Broker {
 
   constructor(gates: Gates) {
     this.#gates = gates;
+  }
+
+  /** The tools as a model is shown them. */
+  get tools(): ToolDescription[] {
+    return toolDescriptions();
   }
 
   /** A completion: within the budget, recorded, then answered by a model. */
@@ -102,7 +112,7 @@ export class Broker {
   async #tool(turn: TurnContext, ask: ToolAsk): Promise<ToolAnswer> {
     const cause = turn.counters.answered.get(ask.group) ?? turn.cause;
     const tool = findTool(ask.name);
-    const unread: Call = { turn, cause, tool, action: null, bytes: ask.arguments.subarray(0, MAX_KEPT) };
+    const unread: Call = { turn, cause, id: ask.call, tool, action: null, bytes: ask.arguments.subarray(0, MAX_KEPT) };
     if (turn.signal.aborted) return this.#refuse(unread, "stopped", "the turn was stopped");
     if (tool === null) {
       return this.#refuse(unread, "unknown-tool", `there is no tool ${JSON.stringify(ask.name.slice(0, 100))}`);
@@ -122,7 +132,7 @@ export class Broker {
       }
       throw wrong;
     }
-    return this.#decided({ turn, cause, tool, action, bytes }, tool, action, ask.group);
+    return this.#decided({ turn, cause, id: ask.call, tool, action, bytes }, tool, action, ask.group);
   }
 
   async #decided(call: Call, tool: Tool, action: ToolAction, group: number): Promise<ToolAnswer> {
@@ -212,7 +222,7 @@ export class Broker {
         policy: turn.policy,
         settings: turn.settings,
       },
-      { cause: call.cause, seal: turn.session, content: { action: bytes } },
+      { cause: call.cause, seal: turn.session, content: { action: bytes, call: call.id } },
     );
     const result = await this.#gates.effects.runTool(recorded, turn.signal);
     await recorded.finish(
@@ -263,7 +273,7 @@ export class Broker {
         policy: turn.policy,
         settings: turn.settings,
       },
-      { cause: call.cause, seal: turn.session, content: { action: call.bytes, why } },
+      { cause: call.cause, seal: turn.session, content: { action: call.bytes, why, call: call.id } },
     );
     const over = reason === "denied" && turn.counters.denials >= MAX_DENIALS;
     return {

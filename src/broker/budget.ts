@@ -4,7 +4,7 @@ import type { rowsOf } from "./grants.ts";
 import { costOf } from "./prices.ts";
 
 /** Tokens a day, of models whose price is not known. */
-const TOKENS_A_DAY = 2_000_000;
+export const TOKENS_A_DAY = 2_000_000;
 /** Text has three to four bytes a token; what is reserved should rather be too much. */
 const BYTES_PER_TOKEN = 2;
 const DAY_MS = 24 * 3_600_000;

@@ -7,7 +7,7 @@ import type { Grant } from "./policy.ts";
 import type { TurnContext } from "./turn.ts";
 
 /** How long *always* is. */
-const ALWAYS_MS = 30 * 24 * 3_600_000;
+export const ALWAYS_MS = 30 * 24 * 3_600_000;
 /** A session ends by itself long before; a grant for it needs a time all the same. */
 const SESSION_MS = 7 * 24 * 3_600_000;
 const PAGE = 1000;

@@ -9,7 +9,7 @@ interface Price {
 
 /** @see https://docs.claude.com/en/docs/about-claude/pricing
  *  @see https://platform.openai.com/docs/pricing */
-const PRICES: Readonly<Record<string, Readonly<Record<string, Price>>>> = {
+export const PRICES: Readonly<Record<string, Readonly<Record<string, Price>>>> = {
   anthropic: {
     "claude-opus-4-6": { input: 5, output: 25 },
     "claude-opus-4-5": { input: 5, output: 25 },

@@ -8,6 +8,8 @@ import { type Base, baseOf, checkBase, checkNamed, namedFiles } from "./files.ts
 import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import { runTool, type ToolResult } from "./tool.ts";
 
+export { LIMITS } from "../sandbox/limits.ts";
+export { PROTECTED } from "../sandbox/protected.ts";
 export type { SandboxState } from "../sandbox/state.ts";
 export { WorkspaceError } from "../sandbox/workspace-error.ts";
 export type { Located, Ours } from "../sandbox/workspace.ts";

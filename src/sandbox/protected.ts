@@ -25,6 +25,18 @@ const DIRECTORIES = new Set([".vscode", ".idea", ".devcontainer", ".husky"]);
 const GIT_FILES = new Set(["config", "config.worktree"]);
 const GIT_DIRECTORIES = new Set(["hooks", "modules", "worktrees"]);
 
+/** All of these names, for the policy that is on the record. */
+export const PROTECTED = {
+  files: [
+    ...FILES,
+    ".git (where it is a file)",
+    ".cargo/config.toml",
+    ".git/info/attributes",
+    ...[...GIT_FILES].map((name) => `.git/${name}`),
+  ],
+  directories: [...DIRECTORIES, ...[...GIT_DIRECTORIES].map((name) => `.git/${name}`)],
+} as const;
+
 /** Is this path one of them, or inside one? A path's case is no way around it: file systems that ignore it exist.
  *  @param names the components of a resolved path, from the workspace down.
  *  @param kind of what is there; a `.git` that is no directory points git at another place. */
