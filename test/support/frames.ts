@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { encodeFrame } from "../../src/ipc/frame.ts";
+import { Ready, Stop } from "../../src/ipc/frame-common.ts";
 
-/** A small conversation to test pipes with: both sides speak it. */
+/** A small conversation to test pipes and processes with: both sides speak it. */
 export const Talk = z.discriminatedUnion("type", [
+  Ready,
   z.strictObject({ type: z.literal("say"), ref: z.int() }),
   z.strictObject({ type: z.literal("bye") }),
+  Stop,
 ]);
 export type Talk = z.infer<typeof Talk>;
 
