@@ -44,7 +44,7 @@ export const KINDS = {
   },
   "daemon.stopped": { fields: { reason: f.oneOf("command", "signal", "failure") } },
   "sandbox.probed": { fields: { state: f.oneOf("works", "missing", "forbidden", "broken") }, content: ["detail"] },
-  "config.loaded": { fields: { digest: f.digest }, content: ["text"] },
+  "config.loaded": { fields: {}, content: ["text"] },
   "config.refused": { fields: {}, content: ["error"] },
   "policy.loaded": { fields: { digest: f.digest }, content: ["text"] },
   "agent.configured": {

@@ -31,6 +31,8 @@ export interface Carrier {
   send(to: Place, out: Outgoing): Promise<Delivery>;
   edit(to: Place, ids: readonly string[], text: Uint8Array): Promise<Delivery>;
   typing(to: Place): void;
+  /** Can text be shown while it comes? */
+  readonly streams: boolean;
   /** A place where text can be shown while it comes, or null where a reply leaves whole. */
   stream(to: Place): LiveReply | null;
 }
@@ -98,6 +100,9 @@ class ChannelLink<in out L extends symbol> {
   typing(to: Address<L>): void {
     this.#check(to);
     this.#carrier.typing(to.at);
+  }
+  get streams(): boolean {
+    return this.#carrier.streams;
   }
   stream(to: Address<L>): LiveReply | null {
     this.#check(to);

@@ -129,6 +129,11 @@ export class Life<In extends { type: string }, Out extends { type: string }> {
     return await this.ended;
   }
 
+  /** It broke what its frames promise: it ends, and the record says so. @param detail quotes nothing it sent. */
+  accuse(detail: string): void {
+    this.#end("protocol", detail);
+  }
+
   async kill(): Promise<LifeEnd> {
     void this.#child.kill();
     return await this.ended;

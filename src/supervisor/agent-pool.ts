@@ -1,0 +1,188 @@
+import { FromAgent, type ToAgent } from "../ipc/agent-frames.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { Processes, RunningChild } from "./processes.ts";
+
+/** Agent processes at once; a session that has to wait is served in the order it came. */
+const MAX_AGENTS = 8;
+/** An agent whose session is silent keeps its transcript in memory for this long. */
+const IDLE_MS = 10 * 60_000;
+
+export interface AgentEvents {
+  frame(header: FromAgent, payload: Uint8Array): void;
+  died(): void;
+}
+
+/** What an agent process is given when it starts: an `AgentStart` as JSON. `turnSeq`: rows before it are the past. */
+export type MakeStart = (session: string, turnSeq: number) => Promise<Uint8Array>;
+
+/** One agent process. It serves one session and is never reused for another. */
+export class AgentProcess {
+  readonly #child: RunningChild<ToAgent>;
+  #events: AgentEvents | null = null;
+  #turnOver: (() => void) | null = null;
+  dead = false;
+
+  constructor(child: RunningChild<ToAgent>) {
+    this.#child = child;
+  }
+
+  /** Whose turn runs now hears it. */
+  listen(events: AgentEvents): void {
+    this.#events = events;
+    if (this.dead) events.died();
+  }
+
+  async send(header: ToAgent, payload?: Uint8Array): Promise<void> {
+    await this.#child.send(header, payload).catch(() => undefined); // its death is told by `died`
+  }
+
+  heard(header: FromAgent, payload: Uint8Array): void {
+    if (header.type === "turn.end") this.#turnOver?.();
+    this.#events?.frame(header, payload);
+  }
+  ended(): void {
+    this.dead = true;
+    this.#turnOver?.();
+    this.#events?.died();
+  }
+
+  /** It said what no agent of ours says: it ends. */
+  broke(what: string): void {
+    this.#child.end("protocol", what);
+  }
+
+  /** Asks it to end its turn, and ends the process if it does not within `graceMs`. */
+  async stopTurn(graceMs: number): Promise<void> {
+    if (this.dead) return;
+    const over = new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), graceMs);
+      this.#turnOver = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+    await this.send({ type: "turn.stop" });
+    const ended = await over;
+    this.#turnOver = null;
+    if (!ended) this.#child.end("timeout", "the agent did not end its turn when told to");
+  }
+
+  async stop(): Promise<void> {
+    await this.#child.stop();
+  }
+}
+
+interface Held {
+  agent: AgentProcess;
+  busy: boolean;
+  last: number;
+}
+
+/** The agent processes there are: at most eight, each of one session. */
+export class AgentPool {
+  readonly #processes: Processes;
+  readonly #start: MakeStart;
+  readonly #held = new Map<string, Held>();
+  readonly #queue: (() => void)[] = [];
+  readonly #sweep: NodeJS.Timeout;
+  #starting = 0;
+
+  constructor(processes: Processes, start: MakeStart) {
+    this.#processes = processes;
+    this.#start = start;
+    this.#sweep = setInterval(() => void this.#endIdle(Date.now() - IDLE_MS), 60_000);
+    this.#sweep.unref();
+  }
+
+  /** The session's own agent process: the one it has, or a new one as soon as there is room. */
+  async acquire(
+    session: string,
+    options: { turnSeq: number; cause: number; rounds: number; signal: AbortSignal },
+  ): Promise<AgentProcess> {
+    const held = this.#held.get(session);
+    if (held !== undefined && !held.agent.dead) {
+      held.busy = true;
+      return held.agent;
+    }
+    await this.#room(options.signal);
+    this.#starting += 1;
+    try {
+      let agent: AgentProcess | null = null;
+      const child = await this.#processes.once<FromAgent, ToAgent>({
+        role: "agent",
+        args: [],
+        subject: null,
+        accepts: FromAgent,
+        stop: { type: "stop" },
+        cause: options.cause,
+        hear: (header, payload) => agent?.heard(header, payload),
+        ended: () => agent?.ended(),
+      });
+      agent = new AgentProcess(child);
+      this.#held.set(session, { agent, busy: true, last: Date.now() });
+      await agent.send({ type: "start", rounds: options.rounds }, await this.#start(session, options.turnSeq));
+      return agent;
+    } finally {
+      this.#starting -= 1;
+    }
+  }
+
+  /** The turn is over. @param discard the process is not to be trusted with another one. */
+  release(session: string, discard: boolean): void {
+    const held = this.#held.get(session);
+    if (held === undefined) return;
+    held.busy = false;
+    held.last = Date.now();
+    if (discard || held.agent.dead) {
+      this.#held.delete(session);
+      void held.agent.stop();
+    }
+    this.#queue.shift()?.();
+  }
+
+  /** The session is over, and with it its process. */
+  forget(session: string): void {
+    const held = this.#held.get(session);
+    if (held === undefined || held.busy) return;
+    this.#held.delete(session);
+    void held.agent.stop();
+  }
+
+  async #room(signal: AbortSignal): Promise<void> {
+    for (const [session, held] of this.#held) if (held.agent.dead) this.#held.delete(session);
+    if (this.#held.size + this.#starting < MAX_AGENTS) return;
+    const [idlest] = [...this.#held].filter(([, held]) => !held.busy).toSorted(([, a], [, b]) => a.last - b.last);
+    if (idlest !== undefined) {
+      this.#held.delete(idlest[0]);
+      void idlest[1].agent.stop();
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const go = (): void => {
+        signal.removeEventListener("abort", give);
+        resolve();
+      };
+      const give = (): void => {
+        this.#queue.splice(this.#queue.indexOf(go), 1);
+        reject(new OperatorError("stopped", "the turn was stopped while it waited"));
+      };
+      signal.addEventListener("abort", give, { once: true });
+      this.#queue.push(go);
+    });
+    await this.#room(signal);
+  }
+
+  async #endIdle(before: number): Promise<void> {
+    for (const [session, held] of this.#held) {
+      if (held.busy || held.last > before) continue;
+      this.#held.delete(session);
+      await held.agent.stop();
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    await Promise.all([...this.#held.values()].map((held) => held.agent.stop()));
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,207 @@
+import type { AuditLog } from "../../audit/log.ts";
+import type { Clock } from "../../audit/ports.ts";
+import type { Refusals } from "../../audit/refused.ts";
+import { ApprovalError } from "../broker/approval-error.ts";
+import { type ApprovalPorts, Approvals } from "../broker/approvals.ts";
+import { fitCard } from "../broker/card.ts";
+import type { Grants } from "../broker/grants.ts";
+import { decidedElsewhere, isLocal, mayDecide, type PendingApproval, viewOf } from "../broker/pending.ts";
+import { AdapterChannel, type Channel, type LocalChannel } from "../ipc/channel.ts";
+import { SessionId } from "../ipc/ids.ts";
+import type { ApprovalScope, ApprovalView } from "../ipc/operator.ts";
+import type { Channels } from "./channels.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { People } from "./people.ts";
+import type { ConversationRecord, Person, State } from "./state.ts";
+
+/** One message of a chat platform holds a card of this size; Telegram's limit of 4,096 is after its markup. */
+const CARD_CHARACTERS = 3000;
+/** A longer card goes before itself in so many messages; a still longer one is decided on the page or the terminal. */
+const MAX_PARTS = 8;
+
+/** An answer to a card, from wherever it came. */
+export interface Ask {
+  /** By its id (a button, a command), or by the code that a person typed. */
+  readonly approval?: string;
+  readonly code?: string;
+  readonly decision: "approve" | "deny";
+  readonly scope: ApprovalScope;
+  /** Digest of the card that was seen, where the answer does not itself belong to the card. */
+  readonly digest?: string;
+  readonly reason: string | null;
+  readonly person: Person;
+  readonly via: Channel;
+}
+
+export interface Verdict {
+  readonly state: "approved" | "denied" | "expired" | "gone" | "foreign" | "refused";
+  readonly sentence: string;
+}
+export type Decider = (ask: Ask) => Promise<Verdict>;
+
+export interface DeskParts {
+  readonly log: AuditLog;
+  readonly clock: Clock;
+  readonly grants: Grants;
+  readonly state: State;
+  readonly people: People;
+  readonly refusals: Refusals;
+  readonly channels: () => Channels;
+  readonly line: (role: string, line: string) => void;
+}
+
+/** Where cards go, and where their answers come from. The cards themselves, and who may answer them, are the broker's. */
+export class ApprovalDesk {
+  readonly approvals: Approvals;
+  readonly #parts: DeskParts;
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+    const ports: ApprovalPorts = {
+      show: async (pending, sentTo) => await this.#show(pending, sentTo),
+      closed: (pending, state, sentence) => this.#closed(pending, state, sentence),
+      foreignPress: (via, by) =>
+        void parts.refusals.refuse({ channel: via, reason: "foreign-press", source: by }).catch(() => undefined),
+    };
+    this.approvals = new Approvals(parts.log, parts.clock, parts.grants, ports);
+  }
+
+  get pending(): number {
+    return this.approvals.list().length;
+  }
+
+  list(via: LocalChannel): ApprovalView[] {
+    return this.approvals.list().map((pending) => viewOf(pending, via, "owner"));
+  }
+
+  show(approval: string, via: LocalChannel): ApprovalView {
+    const pending = this.approvals.get(approval);
+    if (pending === null)
+      throw new OperatorError(
+        "not-found",
+        "there is no such request, or it is over",
+        "wirken approvals list shows what waits",
+      );
+    return viewOf(pending, via, "owner");
+  }
+
+  async decide(ask: Ask): Promise<Verdict> {
+    const approval = ask.approval ?? this.approvals.byCode(ask.code ?? "")?.approval ?? ask.code ?? "";
+    try {
+      return await this.approvals.decide(approval, {
+        by: ask.person.principal,
+        role: ask.person.role,
+        via: ask.via,
+        decision: ask.decision,
+        scope: ask.scope,
+        card: ask.digest ?? null,
+        reason: ask.reason,
+      });
+    } catch (error) {
+      if (!(error instanceof ApprovalError)) throw error;
+      return {
+        state: error.code === "foreign" || error.code === "not-allowed" ? "foreign" : "refused",
+        sentence: error.message,
+      };
+    }
+  }
+
+  async #show(pending: PendingApproval, sentTo: (channel: Channel) => void): Promise<void> {
+    const channels = this.#parts.channels();
+    const { turn } = pending;
+    channels.local("web").emit(null, { event: "approval", approval: viewOf(pending, "web", "owner") });
+    if (turn.channel === "terminal")
+      channels
+        .local("terminal")
+        .emit(turn.agent, { event: "approval", approval: viewOf(pending, "terminal", "owner") });
+    if (isLocal(turn.channel)) return;
+    const asked = this.#parts.state.conversation(turn.conversation);
+    const here = asked?.talk === "direct" && mayDecide(turn.role) && decidedElsewhere(pending, turn.channel) === null;
+    const targets = here && asked !== null ? [asked] : this.#approversAt(pending);
+    let shown = 0;
+    for (const target of targets) {
+      const channel = AdapterChannel.parse(target.channel);
+      if (await this.#card(pending, target, channel, sentTo)) shown += 1;
+    }
+    if (!here && asked !== null) {
+      const where = shown === 0 ? "on the page or the terminal" : "by an approver";
+      await channels.tell(
+        asked,
+        SessionId.parse(turn.session),
+        `Waiting for an approver: this is decided ${where}.`,
+        pending.row,
+      );
+    }
+  }
+
+  /** The direct conversations of approvers where this may be decided: the newest of each person on each channel. */
+  #approversAt(pending: PendingApproval): ConversationRecord[] {
+    return this.#parts.people.approvers().flatMap((person) => {
+      const seen = new Set<string>();
+      return this.#parts.state.directOf(person.principal).filter((record) => {
+        const channel = AdapterChannel.safeParse(record.channel);
+        if (!channel.success || seen.has(record.channel) || decidedElsewhere(pending, channel.data) !== null)
+          return false;
+        seen.add(record.channel);
+        return true;
+      });
+    });
+  }
+
+  async #card(
+    pending: PendingApproval,
+    target: ConversationRecord,
+    channel: AdapterChannel,
+    sentTo: (channel: Channel) => void,
+  ): Promise<boolean> {
+    const channels = this.#parts.channels();
+    const fitted = fitCard(pending.card, CARD_CHARACTERS, MAX_PARTS);
+    if (fitted === null) {
+      await channels.tell(
+        target,
+        null,
+        `A request by agent ${pending.turn.agent} is too long to be shown here whole: decide it on the page, or with wirken approvals show.`,
+        pending.row,
+      );
+      return false;
+    }
+    sentTo(channel);
+    // Beside the sending: a platform that is slow must not keep the card from the page and the terminal.
+    void channels
+      .card(target, viewOf(pending, channel, "owner"), [...fitted.parts, fitted.card], pending.row)
+      .then((ids) => {
+        if (ids.length > 0) this.#parts.state.saveCard(pending.approval, target.channel, target.conversation, ids);
+      })
+      .catch((error: unknown) =>
+        this.#parts.line(
+          "approvals",
+          `a card could not be sent: ${error instanceof Error ? error.message : String(error)}`,
+        ),
+      );
+    return true;
+  }
+
+  #closed(pending: PendingApproval, state: "approved" | "denied" | "expired", sentence: string): void {
+    const channels = this.#parts.channels();
+    const event = { event: "approval.closed", approval: pending.approval, state, sentence } as const;
+    channels.local("web").emit(null, event);
+    channels.local("terminal").emit(null, event);
+    void this.#editCards(pending, sentence).catch((error: unknown) =>
+      this.#parts.line(
+        "approvals",
+        `a card could not be updated: ${error instanceof Error ? error.message : String(error)}`,
+      ),
+    );
+  }
+
+  /** A card says what became of it, and loses its buttons. */
+  async #editCards(pending: PendingApproval, sentence: string): Promise<void> {
+    const { state } = this.#parts;
+    const shown = pending.card.text.length <= CARD_CHARACTERS ? `\n\n${pending.card.text}` : "";
+    for (const card of state.cards(pending.approval)) {
+      const record = state.conversation(card.conversation);
+      if (record !== null) await this.#parts.channels().editCard(record, card.ids, `${sentence}${shown}`, pending.row);
+    }
+    state.forgetCard(pending.approval);
+  }
+}

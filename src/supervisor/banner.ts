@@ -1,0 +1,51 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { AnswerTo } from "../ipc/operator.ts";
+
+/** What `wirken start` says once it is ready: where the page is, what answers, what runs, and the exact next commands.
+ *  @param program the executable's real path. @param link a login link; null where there is no page. */
+export function banner(status: AnswerTo<"status">, link: string | null, program: string, milliseconds: number): string {
+  const command = onPath(program) ? "wirken" : quoted(program);
+  const channels = status.channels.filter((one) => one.enabled);
+  const lines = [
+    `wirken ${status.version}, ready in ${milliseconds} ms`,
+    "",
+    `  page      ${link ?? "not served"}`,
+    `            one use, two minutes; a fresh link: ${command} web`,
+    `  model     ${status.model.ref}${status.model.note === null ? "" : ` (${status.model.note})`}`,
+    ...(channels.length === 0
+      ? ["  channels  the page and the terminal; add one with vault add telegram, or vault add slack"]
+      : channels.map(
+          (one, index) =>
+            `  ${index === 0 ? "channels" : "        "}  ${one.channel}: ${one.state}${one.account === null ? "" : ` as ${one.account}`}${one.note === null ? "" : ` (${one.note})`}`,
+        )),
+    `  vault     ${status.vault.sentence}`,
+    `  sandbox   ${status.sandbox.works ? "works: commands run in bubblewrap, without network" : `does not work: ${status.sandbox.note ?? "unknown"}`}`,
+    ...(status.log.stopped === null ? [] : ["", `  ${status.log.stopped}`]),
+    "",
+    "next, in a second terminal:",
+    `  ${command} ask "list my files"`,
+    ...(status.model.ref === "offline/offline" ? [`  ${command} vault add anthropic`] : []),
+    ...(channels.length === 0 ? [`  ${command} vault add telegram`] : []),
+    `  ${command} audit verify`,
+    ...(onPath(program)
+      ? []
+      : [`to type just wirken: mkdir -p ~/.local/bin && ln -sf ${quoted(program)} ~/.local/bin/wirken`]),
+    "",
+    "Ctrl-C stops it, and so does closing this terminal",
+  ];
+  return lines.join("\n");
+}
+
+function onPath(program: string): boolean {
+  const places = (process.env["PATH"] ?? "").split(":");
+  return (
+    places.some((place) => place !== "" && join(place, "wirken") === program) ||
+    (existsSync(join(homedir(), ".local/bin/wirken")) && places.includes(join(homedir(), ".local/bin")))
+  );
+}
+
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
+}

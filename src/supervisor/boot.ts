@@ -1,0 +1,185 @@
+import { existsSync } from "node:fs";
+import { type AuditLog, BootLog, type CommittedRow, type LogEvents } from "../../audit/log.ts";
+import { systemClock } from "../../audit/ports.ts";
+import { VaultError } from "../../vault/error.ts";
+import { LockedVault, type NewestChange } from "../../vault/locked-vault.ts";
+import { fetchMaster, type Keepers, type NewProtector } from "../../vault/protector.ts";
+import { Secret } from "../../vault/secret.ts";
+import { Vault } from "../../vault/vault.ts";
+import type { Home } from "../config/home.ts";
+import { BUILD, VERSION } from "../ipc/build.ts";
+import type { OpenFinding } from "./findings.ts";
+import type { KeychainState } from "./vault-keeper.ts";
+
+/** The log and the vault, open and agreeing with each other. */
+export interface Booted {
+  readonly log: AuditLog;
+  readonly vault: Vault;
+  /** The `daemon.starting` row. */
+  readonly starting: number;
+  /** What is wrong with the record: nothing may run before the owner has looked. */
+  readonly findings: readonly OpenFinding[];
+}
+
+export interface BootParts {
+  readonly home: Home;
+  readonly keepers: Keepers;
+  readonly probe: () => Promise<KeychainState>;
+  /** A passphrase given in advance (file, environment, prompt at the start), or null. */
+  readonly passphrase: () => Promise<Secret | null>;
+  /** The vault cannot be opened now: resolves when it is worth trying again, with the passphrase when one was typed. */
+  readonly locked: (error: VaultError) => Promise<Secret | null>;
+  readonly readPin: (vaultId: string) => Promise<PinRead>;
+  readonly events: (vaultId: string) => LogEvents;
+}
+
+export type PinRead = { readonly state: "found"; readonly note: string } | { readonly state: "absent" | "unreachable" };
+
+/** Codes of a vault that is only locked: it is tried again, and never replaced by anything weaker. */
+const LOCKED = new Set([
+  "VAULT_PASSPHRASE_NEEDED",
+  "VAULT_WRONG_PASSPHRASE",
+  "VAULT_KEYCHAIN_LOCKED",
+  "VAULT_KEYCHAIN_UNREACHABLE",
+  "VAULT_KEYCHAIN_ABSENT",
+]);
+
+/** Opens log and vault in the one order that is safe (evidence.md §6): the log's tail first, which needs no key; then the master; then the
+ *  vault against the log's newest change; then the log key. The caller holds the writer's lock. */
+export async function boot(parts: BootParts): Promise<Booted> {
+  const { home } = parts;
+  const bootLog = BootLog.open(home.audit, systemClock);
+  try {
+    if (bootLog.genesis === null) return await firstStart(parts, bootLog);
+    return await laterStart(parts, bootLog);
+  } catch (error) {
+    bootLog.close();
+    throw error;
+  }
+}
+
+async function firstStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
+  const { home, keepers } = parts;
+  if (!existsSync(home.vault)) {
+    const passphrase = await parts.passphrase();
+    const protector: NewProtector =
+      passphrase !== null
+        ? { kind: "passphrase", passphrase }
+        : (await parts.probe()) === "works"
+          ? { kind: "keychain" }
+          : { kind: "none" };
+    try {
+      await Vault.create(home.vault, protector, keepers);
+      const vault = await open(parts, null, passphrase);
+      return await genesis(parts, bootLog, vault);
+    } finally {
+      passphrase?.[Symbol.dispose]();
+    }
+  }
+  // A crash fell between the vault's creation and the log's first row.
+  return await genesis(parts, bootLog, await open(parts, null, null));
+}
+
+async function genesis(parts: BootParts, bootLog: BootLog, vault: Vault): Promise<Booted> {
+  const log = await bootLog.create(
+    vault.signer(),
+    vault.sealer(),
+    { protector: vault.protector, anchors: vault.protector === "keychain" ? 1 : 0 },
+    parts.events(hexOf(vault.id)),
+  );
+  const { seq } = await log.append({ kind: "daemon.starting", version: VERSION, build: BUILD }, { cause: null });
+  return { log, vault, starting: seq, findings: [] };
+}
+
+async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
+  const { seq: starting } = await bootLog.append({ kind: "daemon.starting", version: VERSION, build: BUILD });
+  if (!existsSync(parts.home.vault)) {
+    throw new VaultError(
+      "VAULT_ABSENT",
+      `the log is there and its vault ${parts.home.vault} is not: restore both from one backup`,
+    );
+  }
+  const newest = newestChange(bootLog);
+  let vault: Vault;
+  try {
+    vault = await open(parts, newest, null);
+  } catch (error) {
+    if (error instanceof VaultError && error.code === "VAULT_ROLLED_BACK")
+      await bootLog.append({ kind: "vault.refused", reason: "rollback" }, starting);
+    throw error;
+  }
+  const findings = await findingsOf(parts, bootLog, vault);
+  const log = bootLog.unseal(vault.signer(epochOf(vault, bootLog)), vault.sealer(), parts.events(hexOf(vault.id)));
+  await settle(log, newest, vault);
+  await log.append(
+    { kind: "vault.opened", protector: vault.protector, generation: vault.generation },
+    { cause: starting },
+  );
+  return { log, vault, starting, findings };
+}
+
+/** Opens the vault, waiting for as long as it is locked. */
+async function open(parts: BootParts, newest: NewestChange | null, given: Secret | null): Promise<Vault> {
+  const locked = await LockedVault.open(parts.home.vault);
+  locked.settle(newest);
+  let passphrase: Secret | null = given ?? (await parts.passphrase());
+  for (;;) {
+    try {
+      const typed = passphrase;
+      passphrase = null;
+      using master = await fetchMaster(locked, parts.keepers, typed === null ? null : () => Promise.resolve(typed));
+      return locked.unlock(master, newest).vault;
+    } catch (error) {
+      if (!(error instanceof VaultError) || !LOCKED.has(error.code)) throw error;
+      passphrase = await parts.locked(error);
+    }
+  }
+}
+
+/** The newest change of the vault that the log knows, and how it ended. */
+function newestChange(bootLog: BootLog): NewestChange | null {
+  const [row] = bootLog.rows({ kind: "vault.changing", limit: 1 });
+  if (row?.action.kind !== "vault.changing") return null;
+  const outcome = outcomeOf(bootLog, row);
+  return { action: row.action, outcome };
+}
+
+function outcomeOf(bootLog: BootLog, row: CommittedRow): NewestChange["outcome"] {
+  for (const kind of ["vault.changed", "vault.change.abandoned"] as const) {
+    const [found] = bootLog.rows({ kind, limit: 1 });
+    if (found !== undefined && found.cause === row.seq) return kind;
+  }
+  return null;
+}
+
+/** A change whose outcome the log does not know: the vault tells on which side of it the crash fell. `interrupted` reports it as any other intent. */
+async function settle(log: AuditLog, newest: NewestChange | null, vault: Vault): Promise<void> {
+  if (newest === null || newest.outcome !== null) return;
+  const [row] = log.rows({ kind: "vault.changing", limit: 1 });
+  if (row === undefined) return;
+  const kind = vault.generation === newest.action.to ? "vault.changed" : "vault.change.abandoned";
+  await log.append({ kind }, { cause: row.seq });
+}
+
+/** During a rotation the vault holds two epochs; the log says which one its next checkpoint must be signed with. */
+function epochOf(vault: Vault, bootLog: BootLog): number {
+  const found = vault.logEpochs().find((epoch) => vault.signer(epoch).vkey === bootLog.vkey);
+  if (found === undefined)
+    throw new VaultError(
+      "VAULT_NOT_FOUND",
+      "the vault holds no key that this log was signed with: they do not belong together",
+    );
+  return found;
+}
+
+/** The pin is in the keychain: a log that is behind it, or another one, is a finding. */
+async function findingsOf(parts: BootParts, bootLog: BootLog, vault: Vault): Promise<OpenFinding[]> {
+  const pin = await parts.readPin(hexOf(vault.id));
+  if (pin.state !== "found") return [];
+  const wrong = bootLog.compare(pin.note);
+  return wrong === null ? [] : [{ code: `PIN_${wrong.code.toUpperCase()}`, seq: null, sentence: wrong.sentence }];
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

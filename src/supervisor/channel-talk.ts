@@ -1,0 +1,365 @@
+import type { AuditLog } from "../../audit/log.ts";
+import type { Recorded } from "../../audit/recorded.ts";
+import type { Refusals } from "../../audit/refused.ts";
+import { sendMessage, editMessage } from "../effect/message.ts";
+import { readAnswer } from "../broker/answer-text.ts";
+import type { FromAdapter } from "../ipc/adapter-frames.ts";
+import { ConversationId, mint, SessionId } from "../ipc/ids.ts";
+import type { ApprovalView } from "../ipc/operator.ts";
+import type { Address, AdapterLink, Delivery } from "../session/link.ts";
+import type { Decider } from "./approval-desk.ts";
+import type { By, People } from "./people.ts";
+import { type RunParts, SessionRun, type TurnEnding } from "./session-run.ts";
+import type { ConversationRecord, Person, State } from "./state.ts";
+
+type Inbound = Extract<FromAdapter, { type: "inbound" }>;
+type Pressed = Extract<FromAdapter, { type: "pressed" }>;
+
+export interface TalkParts {
+  readonly log: AuditLog;
+  readonly state: State;
+  readonly people: People;
+  readonly refusals: Refusals;
+  /** Which agent answers on this channel. */
+  readonly agent: () => string;
+  /** Makes the key that a new session's content is sealed under; recorded. */
+  readonly contentKey: (session: SessionId) => Promise<void>;
+  readonly decide: Decider;
+  readonly run: (agent: string, place: string) => RunParts;
+  /** What a stranger and a new person are told about the record. */
+  readonly notice: () => string;
+}
+
+/** A refusal of a paired person's text code or of a press, in words for them. */
+const FOREIGN_PRESS = "This is not yours to decide: only an approver or the owner can.";
+
+/** What is said on one channel instance: from a platform's bytes to recorded messages, and back out by the same link only. */
+export class ChannelTalk<L extends symbol> {
+  readonly #link: AdapterLink<L>;
+  readonly #parts: TalkParts;
+  readonly #runs = new Map<string, SessionRun<L>>();
+
+  constructor(link: AdapterLink<L>, parts: TalkParts) {
+    this.#link = link;
+    this.#parts = parts;
+  }
+
+  get channel(): string {
+    return this.#link.channel;
+  }
+
+  /** Takes in one message. When this resolves, it is on the log (or its refusal is), and the platform may be told so.
+   *  @returns true if it had been seen before. */
+  async receive(inbound: Inbound, text: Uint8Array): Promise<boolean> {
+    const { state } = this.#parts;
+    if (state.wasSeen(this.channel, inbound.dedupe)) return true;
+    const person = state.personOf(this.channel, inbound.sender);
+    if (person === null) {
+      await this.#stranger(inbound, Buffer.from(text).toString("utf8"));
+      return false;
+    }
+    await this.#fromPerson(person, inbound, text);
+    return false;
+  }
+
+  async #stranger(inbound: Inbound, text: string): Promise<void> {
+    const { people, refusals } = this.#parts;
+    const refuse = (): Promise<void> =>
+      refusals.refuse({ channel: this.channel, reason: "stranger", source: inbound.sender });
+    if (inbound.talk !== "direct") {
+      await refuse();
+      return;
+    }
+    const owner = await people.claim(this.channel, inbound.sender, inbound.senderName, text);
+    if (owner !== null) {
+      const address = await this.#address(inbound);
+      await this.#out(
+        address,
+        "pairing",
+        `You are linked as the owner, ${owner.name}. ${this.#parts.notice()} Say what you need.`,
+        null,
+      );
+      return;
+    }
+    const asked = await people.request(this.channel, inbound.sender, inbound.senderName);
+    if (asked === null) {
+      await refuse();
+      return;
+    }
+    const address = await this.#address(inbound);
+    const words =
+      `I do not know you yet. Ask my owner to run: wirken pair approve ${asked.pairing.code}\n` +
+      `The code is good for an hour. ${this.#parts.notice()} Nothing you wrote so far went any further.`;
+    await this.#out(address, "pairing", words, asked.seq);
+  }
+
+  async #fromPerson(person: Person, inbound: Inbound, text: Uint8Array): Promise<void> {
+    const { log } = this.#parts;
+    const words = Buffer.from(text).toString("utf8");
+    const address = await this.#address(inbound);
+    const agent = this.#parts.agent();
+    const run = await this.#runIn(address, agent);
+    const message = mint("message");
+    const row = await log.append(
+      {
+        kind: "message.received",
+        message,
+        session: run.session.id,
+        conversation: address.conversation,
+        channel: this.channel,
+        principal: person.principal,
+      },
+      { cause: null, seal: run.session.id, content: { text, platform: inbound.dedupe } },
+    );
+    const who: By = { by: person.principal, via: this.channel };
+    const typed = readAnswer(words);
+    if (typed !== null) {
+      const verdict = await this.#parts.decide({ ...typed, person, via: this.#link.channel });
+      if (verdict.state === "foreign")
+        await this.#parts.refusals.refuse({ channel: this.channel, reason: "foreign-press", source: inbound.sender });
+      await this.#answered(message, run, row.seq, verdict.sentence, who);
+      return;
+    }
+    const command = words.trim().toLowerCase();
+    if (command === "/stop") {
+      const stopped = await run.stop(who);
+      await this.#answered(message, run, row.seq, stopped ? "" : "Nothing is running here.", who);
+      return;
+    }
+    if (command === "/new") {
+      await this.#close(run);
+      await this.#answered(message, run, row.seq, "A new conversation begins.", who);
+      return;
+    }
+    if (command === "/help" || command === "/start" || /^\/start [0-9a-z]{8}$/.test(command)) {
+      await this.#answered(message, run, row.seq, HELP, who);
+      return;
+    }
+    run.enqueue({ message, seq: row.seq, principal: person.principal, text });
+  }
+
+  /** A message that was dealt with at once: a turn that begins and ends, so that a restart does not take it up again. */
+  async #answered(message: string, run: SessionRun<L>, cause: number, sentence: string, who: By): Promise<void> {
+    const { log } = this.#parts;
+    const force = this.#parts.run(this.#parts.agent(), run.session.address.at.place).inForce();
+    const turn = mint("turn");
+    const session = run.session.id;
+    const begun = await log.append(
+      {
+        kind: "turn.started",
+        turn,
+        session,
+        agent: force.agent,
+        principal: who.by,
+        message,
+        policy: force.policy,
+        settings: force.settings,
+      },
+      { cause, seal: session },
+    );
+    if (sentence !== "") await this.#out(run.session.address, "answer", sentence, begun.seq, session);
+    await log.append(
+      { kind: "turn.ended", turn, session, reason: "done", rounds: 0 },
+      { cause: begun.seq, seal: session },
+    );
+  }
+
+  /** A button was pressed. @returns what the presser is told. */
+  async press(pressed: Pressed): Promise<string> {
+    const { state, refusals } = this.#parts;
+    const person = state.personOf(this.channel, pressed.sender);
+    if (person === null) {
+      await refusals.refuse({ channel: this.channel, reason: "foreign-press", source: pressed.sender });
+      return FOREIGN_PRESS;
+    }
+    const verdict = await this.#parts.decide({
+      approval: pressed.card,
+      decision: pressed.decision === "deny" ? "deny" : "approve",
+      scope: pressed.decision === "approve-session" ? "session" : "once",
+      reason: null,
+      person,
+      via: this.#link.channel,
+    });
+    if (verdict.state === "foreign")
+      await refusals.refuse({ channel: this.channel, reason: "foreign-press", source: pressed.sender });
+    return verdict.sentence;
+  }
+
+  /** Says something as the owner on a channel of this machine (terminal, page). Resolves when the turn has ended. */
+  async say(
+    person: Person,
+    place: string,
+    text: Uint8Array,
+    fresh: boolean,
+  ): Promise<{ session: SessionId; end: TurnEnding }> {
+    const { log } = this.#parts;
+    const address = await this.#address({ place, thread: null, talk: "direct" });
+    const agent = place;
+    if (fresh) {
+      const open = this.#parts.state.openSession(address.conversation, agent);
+      if (open !== null) await this.#close(this.#runOf(open.session, address, agent));
+    }
+    const run = await this.#runIn(address, agent);
+    const message = mint("message");
+    const row = await log.append(
+      {
+        kind: "message.received",
+        message,
+        session: run.session.id,
+        conversation: address.conversation,
+        channel: this.channel,
+        principal: person.principal,
+      },
+      { cause: null, seal: run.session.id, content: { text } },
+    );
+    const ended = Promise.withResolvers<TurnEnding>();
+    run.enqueue({ message, seq: row.seq, principal: person.principal, text, ended: ended.resolve });
+    return { session: run.session.id, end: await ended.promise };
+  }
+
+  /** Takes a message of before a restart up again. */
+  resume(
+    record: ConversationRecord,
+    session: SessionId,
+    message: { message: string; seq: number; principal: string; text: Uint8Array },
+  ): void {
+    const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent();
+    this.#runOf(session, this.#at(record), agent).enqueue(message);
+  }
+
+  /** A sentence of ours into a conversation of this channel. */
+  async tell(
+    record: ConversationRecord,
+    session: SessionId | null,
+    sentence: string,
+    cause: number | null,
+  ): Promise<Delivery> {
+    return await this.#out(this.#at(record), "notice", sentence, cause, session);
+  }
+
+  /** Shows a card, whole: what does not fit in one message goes before it as parts. @returns the ids of the card's own message. */
+  async card(
+    record: ConversationRecord,
+    view: ApprovalView,
+    parts: readonly string[],
+    cause: number,
+  ): Promise<readonly string[]> {
+    const address = this.#at(record);
+    for (const part of parts.slice(0, -1)) await this.#out(address, "card", part, cause, view.session, "preformatted");
+    const recorded = await this.#record(address, "card", parts.at(-1) ?? view.card, cause, view.session);
+    const delivery = await sendMessage(recorded, this.#link, address, {
+      style: "preformatted",
+      card: { id: view.approval, code: view.code, mayRemember: view.scopes.some((one) => one.scope === "session") },
+      replyTo: null,
+    });
+    return delivery.ids;
+  }
+
+  async editCard(record: ConversationRecord, ids: readonly string[], text: string, cause: number): Promise<void> {
+    const address = this.#at(record);
+    const recorded = await this.#record(address, "edit", text, cause, null);
+    await editMessage(recorded, this.#link, address, ids);
+  }
+
+  async stop(session: SessionId, who: By): Promise<boolean> {
+    return (await this.#runs.get(session)?.stop(who)) ?? false;
+  }
+
+  async stopAll(who: By): Promise<void> {
+    await Promise.all([...this.#runs.values()].map((run) => run.stop(who)));
+  }
+
+  get running(): number {
+    return [...this.#runs.values()].filter((run) => run.running !== null).length;
+  }
+
+  async #close(run: SessionRun<L>): Promise<void> {
+    this.#runs.delete(run.session.id);
+    await this.#parts.log.append(
+      { kind: "session.closed", session: run.session.id, reason: "new" },
+      { cause: null, seal: run.session.id },
+    );
+  }
+
+  #at(record: ConversationRecord): Address<L> {
+    return this.#link.address(ConversationId.parse(record.conversation), {
+      place: record.place,
+      thread: record.thread,
+    });
+  }
+
+  async #address(where: { place: string; thread: string | null; talk: "direct" | "group" }): Promise<Address<L>> {
+    const { state, log } = this.#parts;
+    const known = state.conversationAt(this.channel, where.place, where.thread);
+    if (known !== null) return this.#at(known);
+    const conversation = mint("conversation");
+    await log.append(
+      { kind: "conversation.opened", conversation, channel: this.channel, talk: where.talk },
+      { cause: null, content: { place: `${where.place}\n${where.thread ?? ""}` } },
+    );
+    return this.#link.address(conversation, { place: where.place, thread: where.thread });
+  }
+
+  async #runIn(address: Address<L>, agent: string): Promise<SessionRun<L>> {
+    const { state, log } = this.#parts;
+    const open = state.openSession(address.conversation, agent);
+    if (open !== null) return this.#runOf(open.session, address, agent);
+    const session = mint("session");
+    await this.#parts.contentKey(session);
+    await log.append(
+      { kind: "session.opened", session, conversation: address.conversation, channel: this.channel, agent },
+      { cause: null, seal: session },
+    );
+    return this.#runOf(session, address, agent);
+  }
+
+  #runOf(session: string, address: Address<L>, agent: string): SessionRun<L> {
+    const known = this.#runs.get(session);
+    if (known !== undefined) return known;
+    const run = new SessionRun(
+      this.#link,
+      this.#link.session(SessionId.parse(session), address),
+      this.#parts.run(agent, address.at.place),
+    );
+    this.#runs.set(session, run);
+    return run;
+  }
+
+  async #out(
+    address: Address<L>,
+    purpose: "notice" | "pairing" | "answer" | "card",
+    text: string,
+    cause: number | null,
+    session: SessionId | null = null,
+    style: "plain" | "preformatted" = "plain",
+  ): Promise<Delivery> {
+    const recorded = await this.#record(address, purpose, text, cause, session);
+    return await sendMessage(recorded, this.#link, address, { style, card: null, replyTo: null });
+  }
+
+  async #record(
+    address: Address<L>,
+    purpose: "notice" | "pairing" | "answer" | "card" | "edit",
+    text: string,
+    cause: number | null,
+    session: SessionId | null,
+  ): Promise<Recorded<"message.sent">> {
+    return await this.#parts.log.record<"message.sent">(
+      {
+        kind: "message.sent",
+        message: mint("message"),
+        session,
+        conversation: address.conversation,
+        channel: this.channel,
+        purpose,
+      },
+      { cause, ...(session === null ? {} : { seal: session }), content: { text } },
+    );
+  }
+}
+
+const HELP = [
+  "Write what you need; I act with my tools and ask before anything that changes or reaches something.",
+  "/stop ends what I am doing, /new begins a new conversation.",
+  "approve CODE and deny CODE (with a reason, if you like) decide on a card.",
+].join("\n");

@@ -1,0 +1,397 @@
+import type { AuditLog } from "../../audit/log.ts";
+import { FromAdapter, type ToAdapter } from "../ipc/adapter-frames.ts";
+import { AdapterChannel, type LocalChannel, platformOf } from "../ipc/channel.ts";
+import { SessionId } from "../ipc/ids.ts";
+import type { NamedBytes } from "../ipc/named-bytes.ts";
+import type { AnswerTo, ApprovalView } from "../ipc/operator.ts";
+import type { ChannelConfig, Config } from "../config/schema.ts";
+import { withLink } from "../session/link.ts";
+import { AdapterCarrier } from "./adapter-carrier.ts";
+import { ChannelTalk, type TalkParts } from "./channel-talk.ts";
+import type { ConfigFile } from "./config-file.ts";
+import type { Checked } from "./credentials.ts";
+import { LocalCarrier } from "./local-carrier.ts";
+import type { Emit } from "./operator.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { By } from "./people.ts";
+import type { Kept, Processes, SecretOf } from "./processes.ts";
+import type { ConversationRecord, Person, State } from "./state.ts";
+import type { TurnEnding } from "./session-run.ts";
+
+const CHECK_MS = 30_000;
+
+export type ChannelView = AnswerTo<"channel.enable">;
+
+/** `ChannelTalk` without its link's type: what the rest of the supervisor may ask of any channel. */
+interface Talk {
+  receive: ChannelTalk<symbol>["receive"];
+  press: ChannelTalk<symbol>["press"];
+  say: ChannelTalk<symbol>["say"];
+  resume: ChannelTalk<symbol>["resume"];
+  tell: ChannelTalk<symbol>["tell"];
+  card: ChannelTalk<symbol>["card"];
+  editCard: ChannelTalk<symbol>["editCard"];
+  stop: ChannelTalk<symbol>["stop"];
+  stopAll: ChannelTalk<symbol>["stopAll"];
+  readonly running: number;
+}
+
+interface Adapter {
+  readonly talk: Talk;
+  readonly carrier: AdapterCarrier;
+  kept: Kept<ToAdapter> | null;
+  state: ChannelView["state"];
+  account: string | null;
+  note: string | null;
+  apiRoot: string | null;
+}
+
+export interface ChannelsParts {
+  readonly log: AuditLog;
+  readonly state: State;
+  readonly processes: Processes;
+  readonly config: ConfigFile;
+  readonly talk: (channel: string, agent: () => string) => TalkParts;
+  /** Where a channel's credentials are, or null when there are none. */
+  readonly secrets: (channel: AdapterChannel) => readonly SecretOf[] | null;
+}
+
+/** The channels: one adapter process for each that is enabled and has credentials, and the two that are this machine's own. */
+export class Channels {
+  readonly #parts: ChannelsParts;
+  readonly #adapters = new Map<AdapterChannel, Adapter>();
+  readonly #local: Readonly<Record<LocalChannel, { talk: Talk; carrier: LocalCarrier }>>;
+
+  constructor(parts: ChannelsParts) {
+    this.#parts = parts;
+    const local = (channel: LocalChannel): { talk: Talk; carrier: LocalCarrier } => {
+      const carrier = new LocalCarrier();
+      const talk = withLink<Talk>(
+        channel,
+        carrier,
+        (link) =>
+          new ChannelTalk(
+            link,
+            parts.talk(channel, () => "default"),
+          ),
+      );
+      return { talk, carrier };
+    };
+    this.#local = { terminal: local("terminal"), web: local("web") };
+  }
+
+  local(channel: LocalChannel): LocalCarrier {
+    return this.#local[channel].carrier;
+  }
+
+  #talkOf(channel: string): Talk | null {
+    if (channel === "terminal" || channel === "web") return this.#local[channel].talk;
+    const known = AdapterChannel.safeParse(channel);
+    return known.success ? (this.#adapters.get(known.data)?.talk ?? null) : null;
+  }
+
+  /** Starts what is enabled and has credentials; ends what is not. Called at the start and whenever the configuration or the vault changes. */
+  async align(cause: number | null): Promise<void> {
+    const { config } = this.#parts.config;
+    for (const [name, settings] of Object.entries(config.channels)) {
+      const channel = AdapterChannel.parse(name);
+      const adapter = this.#adapter(channel);
+      const apiRoot = settings.apiRoot ?? null;
+      if (adapter.kept !== null && (!settings.enabled || adapter.apiRoot !== apiRoot)) await this.#end(adapter);
+      if (settings.enabled && adapter.kept === null) this.#begin(channel, adapter, apiRoot, cause);
+      if (!settings.enabled) adapter.state = "disabled";
+    }
+    for (const [channel, adapter] of this.#adapters) {
+      if (configOf(config, channel) === null) {
+        await this.#end(adapter);
+        adapter.state = "disabled";
+      }
+    }
+  }
+
+  #adapter(channel: AdapterChannel): Adapter {
+    const known = this.#adapters.get(channel);
+    if (known !== undefined) return known;
+    const carrier = new AdapterCarrier();
+    const agent = (): string => configOf(this.#parts.config.config, channel)?.agent ?? "default";
+    const talk = withLink<Talk>(channel, carrier, (link) => new ChannelTalk(link, this.#parts.talk(channel, agent)));
+    const made: Adapter = { talk, carrier, kept: null, state: "disabled", account: null, note: null, apiRoot: null };
+    this.#adapters.set(channel, made);
+    return made;
+  }
+
+  #begin(channel: AdapterChannel, adapter: Adapter, apiRoot: string | null, cause: number | null): void {
+    const secrets = this.#parts.secrets(channel);
+    if (secrets === null) {
+      adapter.state = "no-credentials";
+      adapter.note = `run wirken vault add ${channel}`;
+      return;
+    }
+    adapter.state = "connecting";
+    adapter.note = null;
+    adapter.apiRoot = apiRoot;
+    // One channel's frames are taken in one after the other: what is acknowledged first was recorded first.
+    let order: Promise<void> = Promise.resolve();
+    const kept: Kept<ToAdapter> = this.#parts.processes.keep<FromAdapter, ToAdapter>({
+      role: "adapter",
+      args: [platformOf(channel)],
+      subject: channel,
+      accepts: FromAdapter,
+      stop: { type: "stop" },
+      secret: (name) => ({ type: "secret", name }),
+      cause,
+      secrets,
+      started: async (child) => {
+        adapter.carrier.attach((header, payload) => child.send(header, payload));
+        await child.send({ type: "start", check: false, cursor: this.#parts.state.cursor(channel), apiRoot });
+      },
+      hear: (header, payload) => {
+        if (header.type === "delivered" || header.type === "undelivered") {
+          if (!adapter.carrier.settle(header, payload)) kept.broke("an answer to nothing");
+          return;
+        }
+        order = order
+          .then(() => this.#heard(channel, adapter, kept, header, payload))
+          .catch(() => kept.broke("a message that could not be recorded"));
+      },
+      down: () => {
+        adapter.carrier.detach();
+        if (adapter.state === "connected") adapter.state = "reconnecting";
+      },
+      givenUp: (why) => {
+        adapter.state = "failed";
+        adapter.note = `${why}; fix it and run wirken channel enable ${channel}`;
+      },
+    });
+    adapter.kept = kept;
+  }
+
+  async #heard(
+    channel: AdapterChannel,
+    adapter: Adapter,
+    kept: Kept<ToAdapter>,
+    header: FromAdapter,
+    payload: Uint8Array,
+  ): Promise<void> {
+    switch (header.type) {
+      case "inbound": {
+        const again = await adapter.talk.receive(header, payload);
+        await kept.send({ type: "acknowledged", ref: header.ref, again });
+        return;
+      }
+      case "pressed": {
+        const sentence = await adapter.talk.press(header);
+        await kept.send({ type: "answer", ref: header.ref }, Buffer.from(sentence));
+        await kept.send({ type: "acknowledged", ref: header.ref, again: false });
+        return;
+      }
+      case "cursor":
+        this.#parts.state.saveCursor(channel, header.cursor);
+        return;
+      case "state":
+        adapter.account = header.account ?? adapter.account;
+        adapter.state = header.state;
+        if (header.state === "connected") {
+          adapter.note = null;
+          adapter.carrier.connected();
+        } else adapter.carrier.disconnected();
+        if (header.state === "refused") adapter.note = Buffer.from(payload).toString("utf8").slice(0, 500);
+        return;
+      case "ready":
+      case "checked":
+      case "delivered":
+      case "undelivered":
+        return;
+    }
+  }
+
+  async #end(adapter: Adapter): Promise<void> {
+    const { kept } = adapter;
+    adapter.kept = null;
+    adapter.carrier.disconnected();
+    await kept?.stop();
+    adapter.carrier.detach();
+  }
+
+  /** Asks a platform whether candidates are good, in a process of that platform that gets nothing else. */
+  async check(channel: AdapterChannel, candidate: readonly NamedBytes[], cause: number | null): Promise<Checked> {
+    const apiRoot = configOf(this.#parts.config.config, channel)?.apiRoot ?? null;
+    return await this.#parts.processes.check<FromAdapter, ToAdapter>({
+      role: "adapter",
+      args: [platformOf(channel)],
+      subject: channel,
+      accepts: FromAdapter,
+      stop: { type: "stop" },
+      secret: (name) => ({ type: "secret", name }),
+      candidate,
+      start: { type: "start", check: true, cursor: null, apiRoot },
+      timeoutMs: CHECK_MS,
+      cause,
+    });
+  }
+
+  list(): ChannelView[] {
+    for (const name of Object.keys(this.#parts.config.config.channels)) this.#adapter(AdapterChannel.parse(name));
+    return [...this.#adapters].map(([channel, adapter]) => this.#view(channel, adapter));
+  }
+
+  #view(channel: AdapterChannel, adapter: Adapter): ChannelView {
+    const enabled = configOf(this.#parts.config.config, channel)?.enabled ?? false;
+    return { channel, enabled, state: adapter.state, account: adapter.account, note: adapter.note };
+  }
+
+  async enable(channel: AdapterChannel, who: By): Promise<ChannelView> {
+    const adapter = this.#adapter(channel);
+    await this.#parts.log.append({ kind: "channel.enabled", channel, ...who }, { cause: null });
+    if (adapter.state === "failed" || adapter.state === "refused") await this.#end(adapter);
+    await this.#parts.config.set(["channels", channel, "enabled"], true);
+    await this.align(null);
+    return this.#view(channel, adapter);
+  }
+
+  async disable(channel: AdapterChannel, who: By): Promise<ChannelView> {
+    const adapter = this.#adapters.get(channel);
+    if (adapter === undefined)
+      throw new OperatorError(
+        "not-found",
+        `there is no channel ${channel}`,
+        "wirken channel list shows those there are",
+      );
+    await this.#end(adapter);
+    adapter.state = "disabled";
+    await this.#parts.config.set(["channels", channel, "enabled"], false);
+    await this.#parts.log.append({ kind: "channel.disabled", channel, ...who }, { cause: null });
+    return this.#view(channel, adapter);
+  }
+
+  /** Credentials changed: the adapter starts anew with them, or ends. */
+  async credentialsChanged(channel: AdapterChannel): Promise<void> {
+    await this.#end(this.#adapter(channel));
+    await this.align(null);
+  }
+
+  async say(
+    channel: LocalChannel,
+    agent: string,
+    text: Uint8Array,
+    fresh: boolean,
+    emit: Emit | null,
+    signal: AbortSignal,
+  ): Promise<{ session: SessionId; end: TurnEnding }> {
+    if (agent !== "default" && !Object.hasOwn(this.#parts.config.config.agents, agent)) {
+      throw new OperatorError("not-found", `there is no agent ${agent}`, "name it in config.json under agents");
+    }
+    const { talk, carrier } = this.#local[channel];
+    const quiet = emit === null ? () => undefined : carrier.listen(emit, agent);
+    const owner = this.#parts.talk(channel, () => agent).people.owner();
+    const stop = (): void => {
+      const session = this.localSession(channel);
+      if (session !== null) void talk.stop(session, { by: owner.principal, via: channel });
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      return await talk.say(owner, agent, text, fresh);
+    } finally {
+      signal.removeEventListener("abort", stop);
+      quiet();
+    }
+  }
+
+  /** Events of a local channel until the caller goes away. */
+  async watch(channel: LocalChannel, emit: Emit, signal: AbortSignal): Promise<void> {
+    const quiet = this.#local[channel].carrier.listen(emit, null);
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    quiet();
+  }
+
+  /** The session that the owner talks in on a local channel, or null. */
+  localSession(channel: LocalChannel): SessionId | null {
+    const conversation = this.#parts.state.conversationAt(channel, "default", null);
+    const open = conversation === null ? null : this.#parts.state.openSession(conversation.conversation, "default");
+    return open === null ? null : SessionId.parse(open.session);
+  }
+
+  async stopSession(session: SessionId | null, who: By): Promise<boolean> {
+    const record = session === null ? null : this.#parts.state.session(session);
+    if (record === null || session === null) return false;
+    return (await this.#talkOf(record.channel)?.stop(session, who)) ?? false;
+  }
+
+  /** Says to a newly paired person that they are. */
+  async welcome(person: Person, channel: string): Promise<void> {
+    const identity = this.#parts.state.identities(person.principal).find((one) => one.channel === channel);
+    const place = identity === undefined ? null : this.#parts.state.conversationAt(channel, identity.id, null);
+    if (place === null) return;
+    await this.#talkOf(channel)?.tell(
+      place,
+      null,
+      `You are paired as ${person.name} (${person.role}). Say what you need.`,
+      null,
+    );
+  }
+
+  /** Shows a card in a conversation of its channel. @returns the platform's ids of the card. */
+  async card(
+    record: ConversationRecord,
+    view: ApprovalView,
+    parts: readonly string[],
+    cause: number,
+  ): Promise<readonly string[]> {
+    return (await this.#talkOf(record.channel)?.card(record, view, parts, cause)) ?? [];
+  }
+  async editCard(record: ConversationRecord, ids: readonly string[], text: string, cause: number): Promise<void> {
+    await this.#talkOf(record.channel)?.editCard(record, ids, text, cause);
+  }
+  async tell(
+    record: ConversationRecord,
+    session: SessionId | null,
+    sentence: string,
+    cause: number | null,
+  ): Promise<void> {
+    await this.#talkOf(record.channel)?.tell(record, session, sentence, cause);
+  }
+
+  /** Takes up what was received and not answered before a crash, and says of what was cut short that it was. */
+  async recover(): Promise<void> {
+    const { log, state } = this.#parts;
+    for (const turn of state.openTurns()) {
+      const session = SessionId.parse(turn.session);
+      await log.append(
+        { kind: "turn.ended", turn: turn.turn, session, reason: "interrupted", rounds: 0 },
+        { cause: turn.seq, seal: session },
+      );
+      const record = state.session(turn.session);
+      const place = record === null ? null : state.conversation(record.conversation);
+      if (place !== null) {
+        const words =
+          "I was interrupted while I worked on your last message: whatever was under way is on the log as “effect unknown”, and nothing is repeated. Say it again if you still need it.";
+        void this.tell(place, session, words, turn.seq).catch(() => undefined);
+      }
+    }
+    for (const { message, session, principal, seq } of state.waiting()) {
+      const record = state.session(session);
+      const place = record === null ? null : state.conversation(record.conversation);
+      const text = log.row(seq)?.bytes("text") ?? null;
+      if (record === null || place === null || text === null) continue;
+      this.#talkOf(record.channel)?.resume(place, SessionId.parse(session), { message, seq, principal, text });
+    }
+  }
+
+  get running(): number {
+    const talks = [...this.#adapters.values(), ...Object.values(this.#local)].map((one) => one.talk);
+    return talks.reduce((sum, talk) => sum + talk.running, 0);
+  }
+
+  async close(who: By): Promise<void> {
+    const talks = [...this.#adapters.values(), ...Object.values(this.#local)].map((one) => one.talk);
+    await Promise.all(talks.map((talk) => talk.stopAll(who)));
+    await Promise.all([...this.#adapters.values()].map((adapter) => this.#end(adapter)));
+  }
+}
+
+function configOf(config: Config, channel: AdapterChannel): ChannelConfig | null {
+  return Object.entries(config.channels).find(([name]) => name === channel)?.[1] ?? null;
+}

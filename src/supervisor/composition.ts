@@ -1,0 +1,363 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../../audit/ports.ts";
+import { Refusals } from "../../audit/refused.ts";
+import type { VerifyOptions } from "../../audit/verify.ts";
+import type { Keepers } from "../../vault/protector.ts";
+import { FACTS } from "../broker/action.ts";
+import { Broker } from "../broker/broker.ts";
+import { Budget } from "../broker/budget.ts";
+import { Grants } from "../broker/grants.ts";
+import { MAX_DENIALS } from "../broker/policy.ts";
+import { toolDescriptions } from "../broker/tools/catalogue.ts";
+import { Effects } from "../effect/effects.ts";
+import type { Home } from "../config/home.ts";
+import { AdapterChannel } from "../ipc/channel.ts";
+import type { SessionId } from "../ipc/ids.ts";
+import type { AnswerTo } from "../ipc/operator.ts";
+import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
+import { Sandbox } from "../sandbox/sandbox.ts";
+import { AgentPool } from "./agent-pool.ts";
+import { ApprovalDesk } from "./approval-desk.ts";
+import type { Booted } from "./boot.ts";
+import { Channels } from "./channels.ts";
+import type { TalkParts } from "./channel-talk.ts";
+import { ConfigFile } from "./config-file.ts";
+import { type Checked, Credentials } from "./credentials.ts";
+import { Findings } from "./findings.ts";
+import { configOf, InForce } from "./in-force.ts";
+import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
+import { Models } from "./models.ts";
+import { Operator } from "./operator.ts";
+import { OperatorError } from "./operator-error.ts";
+import { People } from "./people.ts";
+import { Processes, type SecretOf } from "./processes.ts";
+import { RecordView } from "./record-view.ts";
+import type { AgentInForce, RunParts } from "./session-run.ts";
+import { State } from "./state.ts";
+import { statusOf } from "./status.ts";
+import { transcriptBefore } from "./transcript.ts";
+import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
+import { WebDoor } from "./web-door.ts";
+import { WebLogin } from "./web-login.ts";
+
+/** What platforms redeliver is days old at most. */
+const SEEN_DAYS = 30;
+const DAY_MS = 24 * 3_600_000;
+const SWEEP_MS = 60_000;
+
+export interface CompositionParts {
+  readonly home: Home;
+  readonly booted: Booted;
+  readonly keepers: Keepers;
+  readonly probe: () => Promise<KeychainState>;
+  readonly pin: () => Promise<NonNullable<VerifyOptions["pin"]>>;
+  /** The operating system's name for the account. */
+  readonly owner: string;
+  /** False for a command that runs without the daemon: no channel, no page. */
+  readonly serve: boolean;
+  readonly port: number | null;
+  readonly since: string;
+  readonly line: (role: string, line: string) => void;
+  readonly stop: () => void;
+}
+
+/** Everything that a daemon is made of, once log and vault are open: the one place where the parts meet. */
+export class Composition {
+  readonly operator: Operator;
+  readonly channels: Channels;
+  readonly models: Models;
+  readonly web: WebDoor | null;
+  readonly sandbox: Sandbox;
+  readonly config: ConfigFile;
+  readonly findings: Findings;
+  readonly inForce: InForce;
+  readonly status: () => Promise<AnswerTo<"status">>;
+  readonly #parts: CompositionParts;
+  readonly #state: State;
+  readonly #pool: AgentPool;
+  readonly #desk: ApprovalDesk;
+  readonly #people: People;
+  readonly #refusals: Refusals;
+  readonly #keeper: VaultKeeper;
+  readonly #sweep: NodeJS.Timeout;
+  #ollama: string | null = null;
+
+  /** Opens the projection, brings it up to the log, and puts the parts together. Nothing is started yet. */
+  static async open(parts: CompositionParts): Promise<Composition> {
+    const { booted, home } = parts;
+    const { log, starting } = booted;
+    const state = State.open(home.state);
+    log.follow(state.applied, (row) => state.apply(row));
+    const interrupted = await log.interrupted();
+    if (interrupted.length > 0)
+      parts.line(
+        "audit",
+        `${interrupted.length} actions were interrupted by a crash: their effect is unknown, and none is repeated`,
+      );
+    state.forgetSeen(new Date(Date.now() - SEEN_DAYS * DAY_MS).toISOString());
+    let composed: Composition | null = null;
+    const config = await ConfigFile.open(home.config, log, starting, async () => {
+      await composed?.configChanged();
+    });
+    const keeper = new VaultKeeper({ vault: booted.vault, keepers: parts.keepers, log, probe: parts.probe });
+    await keeper.finish(starting);
+    const people = new People(log, state, () => Date.now());
+    await people.ensureOwner(parts.owner);
+    const findings = await Findings.raise(log, booted.findings, starting, () => void composed?.serve());
+    composed = new Composition(parts, { state, config, keeper, people, findings });
+    return composed;
+  }
+
+  private constructor(
+    parts: CompositionParts,
+    made: { state: State; config: ConfigFile; keeper: VaultKeeper; people: People; findings: Findings },
+  ) {
+    const { booted, home } = parts;
+    const { log } = booted;
+    this.#parts = parts;
+    this.#state = made.state;
+    this.#people = made.people;
+    this.#keeper = made.keeper;
+    this.config = made.config;
+    this.findings = made.findings;
+    this.#refusals = new Refusals(log, systemClock);
+    const processes = new Processes({ log, vault: () => made.keeper.vault, line: parts.line });
+    this.sandbox = new Sandbox({ home: home.root, executable: process.execPath });
+    this.models = new Models({
+      processes,
+      config: () => made.config.config,
+      key: (provider) => this.#secretOf(`provider/${provider}`),
+    });
+    const effects = new Effects(this.sandbox, { home: home.root, executable: process.execPath }, this.models);
+    const clock = systemClock;
+    const grants = new Grants(log, clock);
+    const desk = new ApprovalDesk({
+      ...{ log, clock, grants, state: made.state, people: made.people, refusals: this.#refusals, line: parts.line },
+      channels: () => this.channels,
+    });
+    this.#desk = desk;
+    const dollarsOf = (agent: string): number => configOf(made.config.config, agent).budgetUsdPerDay;
+    const budget = new Budget(
+      log,
+      clock,
+      {
+        agentDollars: dollarsOf,
+        // One person's share is at most what the most generous agent may spend.
+        principalDollars: () =>
+          Math.max(...["default", ...Object.keys(made.config.config.agents)].map((agent) => dollarsOf(agent))),
+      },
+      (provider) => isLocalProvider(made.config.config, provider),
+    );
+    const broker = new Broker({ log, effects, approvals: desk.approvals, grants, budget, clock });
+    this.inForce = new InForce(log, toolDescriptions());
+    this.#pool = new AgentPool(processes, async (session, turnSeq) => this.#agentStart(session, turnSeq));
+    this.channels = new Channels({
+      log,
+      state: made.state,
+      processes,
+      config: made.config,
+      secrets: (channel) => {
+        const secret = this.#secretOf(`channel/${channel}`);
+        return secret === null ? null : [secret];
+      },
+      talk: (channel, agent): TalkParts => ({
+        log,
+        state: made.state,
+        people: made.people,
+        refusals: this.#refusals,
+        agent,
+        contentKey: async (session: SessionId) => await made.keeper.contentKey(session),
+        decide: async (ask) => await desk.decide(ask),
+        run: (name, place) => this.#runParts(channel, name, place, broker),
+        notice: () => this.#recordingNotice(),
+      }),
+    });
+    const login = new WebLogin(
+      log,
+      () => Date.now(),
+      (digest) => this.web?.sessionEnded(digest),
+    );
+    this.web = parts.serve
+      ? new WebDoor({
+          processes,
+          login,
+          port: parts.port ?? made.config.config.web.port,
+          answer: async (call, payload, caller, emit, signal) =>
+            await this.operator.answer(call, payload, caller, emit, signal),
+        })
+      : null;
+    const credentials = new Credentials({
+      log,
+      keeper: made.keeper,
+      people: made.people,
+      now: () => Date.now(),
+      check: async (scope, candidate): Promise<Checked> => {
+        const [kind, name = ""] = scope.split("/");
+        if (kind === "provider") return await this.models.check(name, candidate, null);
+        return await this.channels.check(AdapterChannel.parse(name), candidate, null);
+      },
+      channelAdded: async (channel, who) => {
+        const before = made.config.config.channels[channel];
+        if (before?.enabled !== true) {
+          await made.config.set(["channels", channel, "enabled"], true);
+          await log.append({ kind: "channel.enabled", channel, ...who }, { cause: null });
+        }
+        if (parts.serve) await this.channels.credentialsChanged(channel);
+        return [`${channel} is enabled`];
+      },
+      channelRemoved: async (channel) => await this.channels.credentialsChanged(channel),
+      providerAdded: async (provider) => await this.#providerAdded(provider),
+      providerRemoved: async (provider) => await this.models.end(provider),
+      knowsProvider: (provider) =>
+        Object.hasOwn(KNOWN_PROVIDERS, provider) || Object.hasOwn(made.config.config.providers, provider),
+    });
+    const record = new RecordView({
+      log,
+      state: made.state,
+      path: home.audit,
+      pin: parts.pin,
+      findings: made.findings,
+    });
+    this.operator = new Operator({
+      people: made.people,
+      channels: this.channels,
+      credentials,
+      approvals: desk,
+      vault: made.keeper,
+      record,
+      web: this.web,
+      stop: parts.stop,
+      status: async () => await this.status(),
+    });
+    this.status = async () => await statusOf({ ...parts, composition: this, keeper: made.keeper, processes, desk });
+    this.#sweep = setInterval(() => void this.#refusals.sweep().catch(() => undefined), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  /** Everything that runs: the page, the channels, and what a crash left waiting. Nothing starts while a finding is open. */
+  async serve(): Promise<void> {
+    const { booted, serve } = this.#parts;
+    const cause = booted.starting;
+    await this.configure(cause);
+    if (!serve || this.findings.stopped !== null) return;
+    await this.#desk.approvals.expireInterrupted();
+    await this.channels.align(cause);
+    await this.channels.recover();
+    this.config.follow();
+  }
+
+  /** Puts the policy and every agent's settings in force. */
+  async configure(cause: number | null): Promise<void> {
+    const { config } = this.config;
+    if (this.inForce.policy === "")
+      await this.inForce.loadPolicy({ version: 1, keys: FACTS, denialsThatEndATurn: MAX_DENIALS }, cause);
+    const enrolled = this.#keeper.vault
+      .credentials()
+      .filter((one) => one.scope.startsWith("provider/"))
+      .toSorted((a, b) => a.created.localeCompare(b.created))
+      .map((one) => one.scope.slice("provider/".length));
+    for (const agent of new Set(["default", ...Object.keys(config.agents)])) {
+      await this.inForce.configure(agent, config, chooseModel(configOf(config, agent), enrolled, this.#ollama), cause);
+    }
+  }
+
+  /** Looks for an Ollama on its default port, where nothing better is set up. */
+  async findOllama(): Promise<void> {
+    const current = this.inForce.of("default")?.choice;
+    if (current !== undefined && current.provider !== OFFLINE.provider) return;
+    this.#ollama = await this.models.findOllama(this.#parts.booted.starting);
+    if (this.#ollama !== null) await this.configure(this.#parts.booted.starting);
+  }
+
+  async configChanged(): Promise<void> {
+    await this.models.settingsChanged();
+    await this.configure(null);
+    if (this.#parts.serve && this.findings.stopped === null) await this.channels.align(null);
+  }
+
+  async #providerAdded(provider: string): Promise<string[]> {
+    await this.models.end(provider);
+    const { config } = this.config;
+    const chosen = config.agents["default"]?.model;
+    if (chosen !== undefined) {
+      await this.configure(null);
+      return [`agent default goes on with ${chosen}`];
+    }
+    const model = pickModel(provider, await this.models.offered(provider, null));
+    if (model === null) return [`say which model to use in config.json: agents.default.model, such as ${provider}/…`];
+    await this.config.set(["agents", "default", "model"], `${provider}/${model}`);
+    return [`agent default now uses ${provider}/${model}`];
+  }
+
+  #secretOf(scope: string): SecretOf | null {
+    const [newest] = this.#keeper.vault.credentials(scope);
+    return newest === undefined ? null : { scope, version: newest.version, names: newest.names };
+  }
+
+  #agentStart(session: string, turnSeq: number): Uint8Array {
+    const agent = this.#state.session(session)?.agent ?? "default";
+    const settings = this.inForce.of(agent);
+    if (settings === null) throw new OperatorError("not-found", `there is no agent ${agent}`);
+    const transcript = transcriptBefore(this.#parts.booted.log, this.#state, session, turnSeq);
+    return Buffer.from(JSON.stringify({ instructions: settings.instructions, tools: settings.tools, transcript }));
+  }
+
+  #runParts(channel: string, agent: string, place: string, broker: Broker): RunParts {
+    return {
+      log: this.#parts.booted.log,
+      state: this.#state,
+      broker,
+      pool: this.#pool,
+      workspace: () => this.#workspace(agent),
+      inForce: () => this.#agentInForce(agent),
+      tell: (event, payload) => {
+        if (channel === "terminal" || channel === "web") this.channels.local(channel).emit(place, event, payload);
+      },
+    };
+  }
+
+  #agentInForce(agent: string): AgentInForce {
+    const settings = this.inForce.of(agent);
+    if (settings === null) throw new OperatorError("not-found", `there is no agent ${agent}`);
+    const { choice, config, digest } = settings;
+    return {
+      agent,
+      provider: choice.provider,
+      model: choice.model,
+      rounds: config.rounds,
+      turnMs: config.turnMinutes * 60_000,
+      policy: this.inForce.policy,
+      settings: digest,
+      local: isLocalProvider(this.config.config, choice.provider),
+    };
+  }
+
+  #workspace(agent: string): string {
+    const path = join(this.#parts.home.workspaces, agent);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+    return path;
+  }
+
+  #recordingNotice(): string {
+    const retention = this.config.config.retentionNote ?? "until the owner erases them";
+    return `What you write here is recorded by ${this.#people.owner().name}, ${retention}.`;
+  }
+
+  get settings(): { people: People; state: State } {
+    return { people: this.#people, state: this.#state };
+  }
+
+  /** Ends turns and children, in that order; what waits stays on the log for the next start. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    this.config[Symbol.dispose]();
+    await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
+    await this.#pool.close();
+    await this.models.close();
+    await this.web?.close();
+    await this.#refusals.close();
+    this.#state.close();
+  }
+}

@@ -1,0 +1,192 @@
+import type { AuditLog } from "../../audit/log.ts";
+import { Secret } from "../../vault/secret.ts";
+import type { Credential } from "../../vault/vault.ts";
+import { AdapterChannel, PLATFORM_CREDENTIALS, platformOf } from "../ipc/channel.ts";
+import type { NamedBytes } from "../ipc/named-bytes.ts";
+import type { AnswerTo, CredentialView } from "../ipc/operator.ts";
+import type { z } from "zod";
+import { OperatorError } from "./operator-error.ts";
+import type { By, People } from "./people.ts";
+import type { VaultKeeper } from "./vault-keeper.ts";
+
+/** What a platform says of a candidate, asked by a child process of its own. */
+export interface Checked {
+  readonly result: "good" | "refused" | "unreachable";
+  readonly account: string | null;
+  readonly sentence: string | null;
+}
+
+export type CheckCandidate = (scope: string, candidate: readonly NamedBytes[]) => Promise<Checked>;
+
+export interface CredentialsParts {
+  readonly log: AuditLog;
+  readonly keeper: VaultKeeper;
+  readonly people: People;
+  readonly check: CheckCandidate;
+  readonly now: () => number;
+  /** A channel's credentials are there: enable it. @returns sentences. */
+  readonly channelAdded: (channel: AdapterChannel, who: By) => Promise<string[]>;
+  readonly channelRemoved: (channel: AdapterChannel) => Promise<void>;
+  /** A provider's key is there. @returns sentences: whose model it became, or nothing. */
+  readonly providerAdded: (provider: string) => Promise<string[]>;
+  readonly providerRemoved: (provider: string) => Promise<void>;
+  /** The provider's name is known, by us or by the configuration. */
+  readonly knowsProvider: (provider: string) => boolean;
+}
+
+/** Enrolling, listing and removing what opens the outside world. A value goes in, and never out but to the one child that needs it. */
+export class Credentials {
+  readonly #parts: CredentialsParts;
+
+  constructor(parts: CredentialsParts) {
+    this.#parts = parts;
+  }
+
+  list(): z.infer<typeof CredentialView>[] {
+    return this.#parts.keeper.vault.credentials().map((one: Credential) => ({
+      scope: one.scope,
+      names: [...one.names],
+      version: one.version,
+      created: one.created,
+      checked: one.checked !== null,
+      account: one.account,
+    }));
+  }
+
+  /** Checks a candidate with its platform, seals it, and puts it to use. The candidate's bytes are wiped whatever happens. */
+  async add(scope: string, candidate: readonly NamedBytes[], check: boolean, who: By): Promise<AnswerTo<"vault.add">> {
+    try {
+      return await this.#add(scope, candidate, check, who);
+    } finally {
+      for (const { bytes } of candidate) bytes.fill(0);
+    }
+  }
+
+  async #add(scope: string, candidate: readonly NamedBytes[], check: boolean, who: By): Promise<AnswerTo<"vault.add">> {
+    const { log, keeper, people, now } = this.#parts;
+    const what = this.#expect(scope, candidate);
+    const notes: string[] = [];
+    const protectedNow = await keeper.ensureProtected(who);
+    if (protectedNow !== null) notes.push(protectedNow);
+    const checked = check ? await this.#parts.check(scope, candidate) : null;
+    if (checked?.result === "refused") {
+      throw new OperatorError(
+        "bad-answer",
+        checked.sentence ?? `${scope} was refused by its platform`,
+        "nothing was saved",
+      );
+    }
+    if (checked?.result === "unreachable")
+      notes.push(
+        `${checked.sentence ?? "the platform could not be reached"}: saved unchecked, and checked at the next start`,
+      );
+    const good = checked?.result === "good";
+    const secrets = candidate.map(({ name, bytes }) => ({ name, secret: Secret.take(bytes) }));
+    const created = new Date(now()).toISOString();
+    try {
+      await keeper.vault.change(
+        {
+          change: "add",
+          scope,
+          secrets,
+          metadata: {
+            created,
+            checked: good ? created : null,
+            account: checked?.account ?? null,
+            hosts: [],
+            expires: null,
+            rotationDue: null,
+          },
+        },
+        keeper.recorder(null),
+      );
+    } finally {
+      for (const { secret } of secrets) secret[Symbol.dispose]();
+    }
+    const [saved] = keeper.vault.credentials(scope);
+    const account = checked?.account ?? null;
+    await log.append(
+      { kind: "credential.added", scope, version: saved?.version ?? 1, checked: good ? "yes" : "no", ...who },
+      { cause: null, ...(account === null ? {} : { content: { account } }) },
+    );
+    if (good) {
+      const confirmed = { change: "account", scope, checked: created, account } as const;
+      if ((saved?.version ?? 1) > 1) await keeper.vault.change(confirmed, keeper.recorder(null));
+    }
+    if (what.kind === "provider") {
+      notes.push(...(await this.#parts.providerAdded(what.provider)));
+      return { checked: good, account, notes, owner: null };
+    }
+    notes.push(...(await this.#parts.channelAdded(what.channel, who)));
+    const { code, until } = await people.invite(what.channel, who);
+    const bot = account === null ? null : /^@(\w{3,64})$/.exec(account)?.[1];
+    const link =
+      platformOf(what.channel) === "telegram" && bot !== null && bot !== undefined
+        ? `https://t.me/${bot}?start=${code}`
+        : null;
+    return { checked: good, account, notes, owner: { code, link, until } };
+  }
+
+  /** @throws {OperatorError} unless the scope is known and the candidate holds exactly what it needs. */
+  #expect(
+    scope: string,
+    candidate: readonly NamedBytes[],
+  ): { kind: "provider"; provider: string } | { kind: "channel"; channel: AdapterChannel } {
+    const [kind = "", name = ""] = scope.split("/");
+    const names = candidate.map((entry) => entry.name);
+    if (kind === "provider") {
+      if (!this.#parts.knowsProvider(name)) {
+        throw new OperatorError(
+          "usage",
+          `${name} is not a provider known here`,
+          "name it in config.json under providers first, with its baseUrl",
+        );
+      }
+      if (names.join() !== "api-key")
+        throw new OperatorError("usage", `provider/${name} needs one credential: api-key`);
+      return { kind: "provider", provider: name };
+    }
+    const channel = AdapterChannel.safeParse(name);
+    if (!channel.success)
+      throw new OperatorError(
+        "usage",
+        `${name} is not a channel known here`,
+        "channels are telegram and slack, or one of these with a name: slack:acme",
+      );
+    const needed = PLATFORM_CREDENTIALS[platformOf(channel.data)];
+    if (
+      names.toSorted().join() !==
+      needed
+        .map((entry) => entry.name)
+        .toSorted()
+        .join()
+    ) {
+      throw new OperatorError("usage", `${scope} needs ${needed.map((entry) => entry.name).join(" and ")}`);
+    }
+    for (const { name: called, looksLike, label } of needed) {
+      const bytes = candidate.find((entry) => entry.name === called)?.bytes;
+      if (bytes === undefined || !new RegExp(looksLike).test(Buffer.from(bytes).toString("latin1"))) {
+        throw new OperatorError("usage", `this is not a ${label}`, "nothing was saved");
+      }
+    }
+    return { kind: "channel", channel: channel.data };
+  }
+
+  async remove(scope: string, who: By): Promise<number> {
+    const { keeper, log } = this.#parts;
+    const [kind = "", name = ""] = scope.split("/");
+    const known = keeper.vault.credentials(scope);
+    if (known.length === 0)
+      throw new OperatorError(
+        "not-found",
+        `there is no credential at ${scope}`,
+        "run wirken vault list to see what there is",
+      );
+    // What reduces authority is done first: the child that holds it ends before the vault forgets it.
+    if (kind === "channel") await this.#parts.channelRemoved(AdapterChannel.parse(name));
+    else await this.#parts.providerRemoved(name);
+    await keeper.vault.change({ change: "remove", scope }, keeper.recorder(null));
+    await log.append({ kind: "credential.removed", scope, ...who }, { cause: null });
+    return known.length;
+  }
+}

@@ -1,0 +1,267 @@
+import { userInfo } from "node:os";
+import type { VaultError } from "../../vault/error.ts";
+import type { Keepers } from "../../vault/protector.ts";
+import { Secret } from "../../vault/secret.ts";
+import { controlSocketPath, ensureHome, type Home } from "../config/home.ts";
+import { BUILD, COMMIT, VERSION } from "../ipc/build.ts";
+import type { AnswerTo, OperatorCall, VaultStatus } from "../ipc/operator.ts";
+import { type Booted, boot } from "./boot.ts";
+import { Composition } from "./composition.ts";
+import { ControlSocket } from "./control.ts";
+import { executableDigest } from "./executable.ts";
+import { WriterLock } from "./lock.ts";
+import type { Caller, Emit } from "./operator.ts";
+import { OperatorError } from "./operator-error.ts";
+import { passphraseFrom } from "./passphrase-source.ts";
+import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
+
+/** A vault that could not be opened is tried again after this long. */
+const RETRY_MS = 30_000;
+
+export interface DaemonOptions {
+  readonly home: Home;
+  readonly environment: NodeJS.ProcessEnv;
+  /** False: one command in this process; no channel, no page, no control socket. */
+  readonly serve: boolean;
+  readonly port: number | null;
+  /** An operational line: never message text, never a secret. */
+  readonly line: (role: string, line: string) => void;
+  /** Told when the vault is locked and the daemon waits. */
+  readonly waiting?: (sentence: string) => void;
+}
+
+/** The daemon from its lock to its last row. While the vault is locked it answers what needs no key. */
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #lock: WriterLock;
+  readonly #since = new Date().toISOString();
+  readonly #keepers: Keepers;
+  readonly #keychain: HelperKeychain;
+  readonly #stopped = Promise.withResolvers<void>();
+  #control: ControlSocket | null = null;
+  #booted: Booted | null = null;
+  #composition: Composition | null = null;
+  #locked: { status: VaultStatus; unlock: (passphrase: Secret) => void; tried: Promise<void> } | null = null;
+  #attempt = Promise.withResolvers<void>();
+  #closing = false;
+
+  private constructor(options: DaemonOptions, lock: WriterLock) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#keychain = new HelperKeychain({
+      timeout: options.serve ? KEYCHAIN_MS.daemon : KEYCHAIN_MS.terminal,
+      log: (line) => options.line("keychain", line),
+    });
+    this.#keepers = { keychain: this.#keychain, provisional: options.home.provisionalKey };
+  }
+
+  /** Takes the lock and, when serving, answers on the control socket. Nothing is open yet: {@link Daemon.run} does that.
+   *  @throws {LockedError}, {HomeError}. */
+  static async open(options: DaemonOptions): Promise<Daemon> {
+    ensureHome(options.home);
+    const daemon = new Daemon(options, WriterLock.take(options.home));
+    if (options.serve) {
+      daemon.#lock.announce({ pid: process.pid, since: daemon.#since, web: null });
+      daemon.#control = await ControlSocket.open({
+        path: controlSocketPath(options.home, options.environment),
+        tokenFile: options.home.token,
+        build: BUILD,
+        answer: async (call, payload, emit, signal) =>
+          await daemon.answer(call, payload, { via: "terminal", browser: null }, emit, signal),
+      });
+    }
+    return daemon;
+  }
+
+  /** Opens log and vault, waits for as long as the vault is locked, and starts what is to run. Resolves when it is ready. */
+  async run(): Promise<void> {
+    const { home, serve, environment, line } = this.#options;
+    const given = passphraseFrom(environment);
+    let passphrase: Secret | null = given;
+    const booted = await boot({
+      home,
+      keepers: this.#keepers,
+      probe: async () => await this.#keychain.probe(),
+      passphrase: () => {
+        const once = passphrase;
+        passphrase = null;
+        return Promise.resolve(once);
+      },
+      locked: async (error) => await this.#waitUnlocked(error),
+      readPin: async (vaultId) => await this.#keychain.readPin(vaultId),
+      events: (vaultId) => ({
+        pin: async (note) => {
+          if (this.#booted?.vault.protector === "keychain") await this.#keychain.writePin(vaultId, note);
+        },
+        failed: (error) => line("audit", error.message),
+      }),
+    });
+    this.#booted = booted;
+    this.#attempt.resolve();
+    this.#locked = null;
+    const vaultId = Buffer.from(booted.vault.id).toString("hex");
+    const composition = await Composition.open({
+      home,
+      booted,
+      keepers: this.#keepers,
+      probe: async () => await this.#keychain.probe(),
+      pin: async () =>
+        booted.vault.protector === "keychain" ? await this.#keychain.readPin(vaultId) : { state: "absent" },
+      owner: userInfo().username,
+      serve,
+      port: this.#options.port,
+      since: this.#since,
+      line,
+      stop: () => this.stop(),
+    });
+    this.#composition = composition;
+    if (!serve) {
+      await composition.configure(booted.starting);
+      return;
+    }
+    const page = composition.web?.open(booted.starting);
+    const digest = executableDigest();
+    const sandbox = await composition.sandbox.probe();
+    await booted.log.append(
+      { kind: "sandbox.probed", state: sandbox.state },
+      { cause: booted.starting, ...(sandbox.state === "works" ? {} : { content: { detail: sandbox.sentence } }) },
+    );
+    await booted.log.append(
+      {
+        kind: "daemon.started",
+        version: VERSION,
+        commit: COMMIT,
+        executable: await digest,
+        system: `${process.platform}-${process.arch}/node-${process.versions.node}`,
+        confinement: process.platform === "linux" ? "permissions+seccomp" : "permissions",
+        vault: booted.vault.protector,
+      },
+      { cause: booted.starting },
+    );
+    await page;
+    await composition.serve();
+    await composition.findOllama();
+    await booted.log.checkpoint("start");
+    this.#lock.announce({ pid: process.pid, since: this.#since, web: composition.web?.origin ?? null });
+  }
+
+  /** What the owner asks: all of it once the vault is open, before that what needs no key. */
+  async answer(
+    call: OperatorCall,
+    payload: Uint8Array,
+    caller: Caller,
+    emit: Emit,
+    signal: AbortSignal,
+  ): Promise<object> {
+    if (this.#composition !== null) return await this.#composition.operator.answer(call, payload, caller, emit, signal);
+    if (call.call === "daemon.stop") {
+      this.stop();
+      return {};
+    }
+    const locked = this.#locked;
+    if (locked === null) throw new OperatorError("not-ready", "the daemon is still starting", "try again in a moment");
+    if (call.call === "vault.status") return locked.status;
+    if (call.call === "status") return this.#lockedStatus(locked.status);
+    if (call.call === "vault.unlock") {
+      this.#attempt = Promise.withResolvers<void>();
+      locked.unlock(Secret.take(payload));
+      await this.#attempt.promise;
+      return await this.#unlockedStatus();
+    }
+    throw new OperatorError("locked", locked.status.sentence, "run wirken vault unlock");
+  }
+
+  async #unlockedStatus(): Promise<VaultStatus> {
+    const { vault } = this.#booted ?? { vault: null };
+    if (vault === null)
+      throw new OperatorError(
+        "locked",
+        this.#locked?.status.sentence ?? "the vault is locked",
+        "try again: wirken vault unlock",
+      );
+    return { state: "open", protector: vault.protector, keychain: await this.#keychain.probe(), sentence: "open" };
+  }
+
+  #lockedStatus(vault: VaultStatus): AnswerTo<"status"> {
+    return {
+      version: VERSION,
+      build: BUILD,
+      pid: process.pid,
+      since: this.#since,
+      home: this.#options.home.root,
+      web: null,
+      vault,
+      model: { agent: "default", ref: "none", note: null },
+      channels: [],
+      sandbox: { works: false, note: "not tried while the vault is locked" },
+      log: { rows: 0, checkpoint: 0, stopped: vault.sentence },
+      processes: [],
+      pendingApprovals: 0,
+      notes: ["run wirken vault unlock: until then nothing can be recorded, so nothing runs"],
+    };
+  }
+
+  /** Waits for a passphrase, or for the time to try the keychain again. */
+  async #waitUnlocked(error: VaultError): Promise<Secret | null> {
+    const passphraseWanted = error.code === "VAULT_PASSPHRASE_NEEDED" || error.code === "VAULT_WRONG_PASSPHRASE";
+    const keychain = passphraseWanted
+      ? "absent"
+      : error.code === "VAULT_KEYCHAIN_LOCKED"
+        ? "locked"
+        : error.code === "VAULT_KEYCHAIN_ABSENT"
+          ? "absent"
+          : "unreachable";
+    const status: VaultStatus = {
+      state: keychain === "unreachable" ? "unreachable" : "locked",
+      protector: passphraseWanted ? "passphrase" : "keychain",
+      keychain,
+      sentence: error.message,
+    };
+    this.#options.waiting?.(error.message);
+    const unlocked = Promise.withResolvers<Secret | null>();
+    this.#locked = { status, unlock: unlocked.resolve, tried: this.#attempt.promise };
+    this.#attempt.resolve();
+    const timer = passphraseWanted ? null : setTimeout(() => unlocked.resolve(null), RETRY_MS);
+    const secret = await Promise.race([unlocked.promise, this.#stopped.promise.then(() => null)]);
+    if (timer !== null) clearTimeout(timer);
+    if (this.#closing) throw new OperatorError("stopped", "stopped while the vault was locked");
+    return secret;
+  }
+
+  get composition(): Composition {
+    if (this.#composition === null) throw new OperatorError("not-ready", "the daemon is still starting");
+    return this.#composition;
+  }
+
+  /** Resolves when somebody asked it to stop. */
+  get asked(): Promise<void> {
+    return this.#stopped.promise;
+  }
+  get closing(): boolean {
+    return this.#closing;
+  }
+  stop(): void {
+    this.#closing = true;
+    this.#stopped.resolve();
+  }
+
+  /** Ends everything in order and closes the log. */
+  async close(reason: "command" | "signal" | "failure"): Promise<void> {
+    this.stop();
+    try {
+      await this.#composition?.close();
+      const booted = this.#booted;
+      if (booted !== null) {
+        if (this.#options.serve)
+          await booted.log
+            .append({ kind: "daemon.stopped", reason }, { cause: booted.starting })
+            .catch(() => undefined);
+        await booted.log.close();
+        booted.vault.close();
+      }
+    } finally {
+      await this.#control?.[Symbol.asyncDispose]();
+      this.#lock[Symbol.dispose]();
+    }
+  }
+}

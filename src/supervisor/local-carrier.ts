@@ -1,0 +1,41 @@
+import type { OperatorEvent } from "../ipc/operator.ts";
+import type { Carrier, Delivery, LiveReply, Outgoing, Place } from "../session/link.ts";
+
+export type Listener = (event: OperatorEvent, payload?: Uint8Array) => void;
+
+/** Carries what is said on the terminal or on the page to whoever listens there; who comes later reads the transcript. */
+export class LocalCarrier implements Carrier {
+  readonly streams = true;
+  readonly #listeners = new Map<Listener, string | null>();
+
+  /** @param place only what is said there; null hears all of this channel. @returns the way to stop. */
+  listen(listener: Listener, place: string | null): () => void {
+    this.#listeners.set(listener, place);
+    return () => this.#listeners.delete(listener);
+  }
+
+  emit(place: string | null, event: OperatorEvent, payload?: Uint8Array): void {
+    for (const [listener, only] of this.#listeners) {
+      if (only === null || place === null || only === place) listener(event, payload);
+    }
+  }
+
+  send(to: Place, out: Outgoing): Promise<Delivery> {
+    this.emit(to.place, { event: "notice", about: "info" }, out.text);
+    return Promise.resolve({ state: "delivered", ids: [] });
+  }
+  edit(): Promise<Delivery> {
+    return Promise.resolve({ state: "delivered", ids: [] });
+  }
+  typing(): void {}
+
+  stream(to: Place): LiveReply {
+    return {
+      piece: (text) => this.emit(to.place, { event: "text" }, text),
+      end: () => {
+        this.emit(to.place, { event: "text.end" });
+        return { state: "delivered", ids: [] };
+      },
+    };
+  }
+}

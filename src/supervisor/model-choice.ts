@@ -1,0 +1,95 @@
+import type { AgentConfig, Config } from "../config/schema.ts";
+import { KNOWN_PROVIDERS, type ModelApi, splitModelRef } from "../ipc/provider.ts";
+
+/** A provider as it is spoken to. */
+export interface ProviderSettings {
+  readonly provider: string;
+  readonly api: ModelApi;
+  readonly baseUrl: string | null;
+  readonly needsKey: boolean;
+}
+
+/** @returns how to speak to a provider: the configuration's own entry goes before the known one; null for an unknown name. */
+export function providerSettings(config: Config, provider: string): ProviderSettings | null {
+  const known = isKnown(provider) ? KNOWN_PROVIDERS[provider] : null;
+  const own = Object.entries(config.providers).find(([name]) => name === provider)?.[1];
+  if (own !== undefined) return { provider, api: own.api, baseUrl: own.baseUrl, needsKey: known?.needsKey ?? false };
+  return known === null ? null : { provider, api: known.api, baseUrl: known.baseUrl, needsKey: known.needsKey };
+}
+
+function isKnown(provider: string): provider is keyof typeof KNOWN_PROVIDERS {
+  return Object.hasOwn(KNOWN_PROVIDERS, provider);
+}
+
+/** A model that an endpoint offers. */
+export interface OfferedModel {
+  readonly id: string;
+  readonly tools: boolean | null;
+  readonly modified: string | null;
+}
+
+/** What is tried first when the operator enrolled a provider and named no model: general models that call tools, newest family first. */
+const PREFERRED: Readonly<Record<string, readonly RegExp[]>> = {
+  anthropic: [/^claude-sonnet-\d/, /^claude-.*sonnet/, /^claude/],
+  openai: [/^gpt-5(\.\d+)?-mini$/, /^gpt-5(\.\d+)?$/, /^gpt-4\.1$/, /^gpt-4o$/, /^gpt/],
+  openrouter: [/^anthropic\/claude-sonnet/, /^openai\/gpt-5/, /^anthropic\//],
+};
+
+/** What a provider is asked for when it does not say what it has. */
+const FALLBACK: Readonly<Record<string, string>> = {
+  anthropic: "claude-sonnet-4-5",
+  openai: "gpt-5-mini",
+  openrouter: "anthropic/claude-sonnet-4.5",
+};
+
+/** Picks a model of one provider for an agent that needs tools. @returns null when nothing fits. */
+export function pickModel(provider: string, offered: readonly OfferedModel[]): string | null {
+  const able = offered.filter((one) => one.tools !== false);
+  for (const pattern of PREFERRED[provider] ?? []) {
+    const fits = able.filter((one) => pattern.test(one.id)).toSorted((a, b) => newestFirst(a, b));
+    if (fits[0] !== undefined) return fits[0].id;
+  }
+  const [best] = able.toSorted((a, b) => newestFirst(a, b));
+  return best?.id ?? FALLBACK[provider] ?? null;
+}
+
+function newestFirst(a: OfferedModel, b: OfferedModel): number {
+  return (b.modified ?? "").localeCompare(a.modified ?? "") || b.id.localeCompare(a.id, "en", { numeric: true });
+}
+
+/** Which model an agent talks to, and how that came about. */
+export interface ModelChoice {
+  readonly provider: string;
+  readonly model: string;
+  /** One sentence when there is something to say: why this one, or what to do for a better one. */
+  readonly note: string | null;
+}
+
+export const OFFLINE: ModelChoice = {
+  provider: "offline",
+  model: "offline",
+  note: "no model is set up: the built-in offline model answers; add one with: wirken vault add anthropic",
+};
+
+/** Chooses by configuration first, then the enrolled providers in the order of enrolment, then Ollama, else the built-in model.
+ *  @param ollama the model that Ollama offers, or null when it does not answer. */
+export function chooseModel(
+  agent: AgentConfig | undefined,
+  enrolled: readonly string[],
+  ollama: string | null,
+): ModelChoice {
+  if (agent?.model !== undefined) return { ...splitModelRef(agent.model), note: null };
+  const [first] = enrolled;
+  const fallback = first === undefined ? undefined : FALLBACK[first];
+  if (first !== undefined && fallback !== undefined) return { provider: first, model: fallback, note: null };
+  if (ollama !== null) return { provider: "ollama", model: ollama, note: "found Ollama on its default port" };
+  return OFFLINE;
+}
+
+/** Is this provider on this machine? Then its calls cost nothing. */
+export function isLocalProvider(config: Config, provider: string): boolean {
+  const settings = providerSettings(config, provider);
+  if (settings === null) return false;
+  if (settings.baseUrl === null) return settings.api === "offline";
+  return ["127.0.0.1", "localhost", "[::1]"].includes(new URL(settings.baseUrl).hostname);
+}

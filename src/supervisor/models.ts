@@ -1,0 +1,264 @@
+import { FromModel, type ToModel } from "../ipc/model-frames.ts";
+import type { Config } from "../config/schema.ts";
+import { z } from "zod";
+import type { NamedBytes } from "../ipc/named-bytes.ts";
+import type { ModelAnswer, ModelPort, ModelRequest } from "../effect/model.ts";
+import type { Checked } from "./credentials.ts";
+import { type OfferedModel, type ProviderSettings, pickModel, providerSettings } from "./model-choice.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { Kept, Processes, SecretOf } from "./processes.ts";
+
+/** A model process that is not up within this time counts as dead. */
+const UP_MS = 60_000;
+/** Asking an endpoint what it offers; a local one answers in milliseconds. */
+const LISTING_MS = 10_000;
+const CHECK_MS = 30_000;
+
+const Offered = z.array(
+  z.strictObject({ id: z.string(), tools: z.boolean().nullable(), modified: z.string().nullable() }),
+);
+
+type Failure = Extract<FromModel, { type: "failed" }>;
+
+interface Waiting {
+  delta(text: Uint8Array): void;
+  settle(result: ModelAnswer): void;
+  streamed: boolean;
+}
+
+/** One provider's process: started when it is first needed, kept while it is used. */
+class ProviderProcess {
+  readonly settings: ProviderSettings;
+  readonly kept: Kept<ToModel>;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #listings = new Map<number, (models: OfferedModel[]) => void>();
+  #ref = 0;
+
+  constructor(processes: Processes, settings: ProviderSettings, secrets: readonly SecretOf[], cause: number | null) {
+    this.settings = settings;
+    this.kept = processes.keep<FromModel, ToModel>({
+      role: "model",
+      args: [],
+      subject: settings.provider,
+      accepts: FromModel,
+      stop: { type: "stop" },
+      secret: (name) => ({ type: "secret", name }),
+      cause,
+      secrets,
+      started: (child) =>
+        child.send({
+          type: "start",
+          check: false,
+          provider: settings.provider,
+          api: settings.api,
+          baseUrl: settings.baseUrl,
+        }),
+      hear: (header, payload) => this.#hear(header, payload),
+      down: () => this.#down(),
+    });
+  }
+
+  #hear(header: FromModel, payload: Uint8Array): void {
+    switch (header.type) {
+      case "delta": {
+        const waiting = this.#waiting.get(header.ref);
+        if (waiting === undefined) return;
+        waiting.streamed = true;
+        waiting.delta(payload);
+        return;
+      }
+      case "completed":
+        this.#settle(header.ref, {
+          state: "completed",
+          model: header.model,
+          inputTokens: header.inputTokens,
+          outputTokens: header.outputTokens,
+          stop: header.stop,
+          answer: payload,
+        });
+        return;
+      case "failed":
+        this.#settle(header.ref, failed(header, Buffer.from(payload).toString("utf8")));
+        return;
+      case "models": {
+        const parsed = header.failure === null ? Offered.safeParse(jsonOf(payload)) : null;
+        this.#listings.get(header.ref)?.(parsed?.success === true ? parsed.data : []);
+        this.#listings.delete(header.ref);
+        return;
+      }
+      case "ready":
+      case "checked":
+        return;
+    }
+  }
+
+  #settle(ref: number, result: ModelAnswer): void {
+    this.#waiting.get(ref)?.settle(result);
+    this.#waiting.delete(ref);
+  }
+
+  #down(): void {
+    for (const [ref, waiting] of this.#waiting) {
+      this.#waiting.delete(ref);
+      waiting.settle({
+        state: "failed",
+        code: "died",
+        sentence: `the process that talks to ${this.settings.provider} ended unexpectedly`,
+        streamed: waiting.streamed,
+      });
+    }
+    for (const settle of this.#listings.values()) settle([]);
+    this.#listings.clear();
+  }
+
+  async complete(asked: ModelRequest, onDelta: (text: Uint8Array) => void, signal: AbortSignal): Promise<ModelAnswer> {
+    const { model, request, maxOutputTokens, timeoutMs } = asked;
+    this.#ref += 1;
+    const ref = this.#ref;
+    try {
+      await this.kept.whenReady(UP_MS);
+    } catch {
+      const sentence = `the process that talks to ${this.settings.provider} does not start`;
+      return { state: "failed", code: "died", sentence, streamed: false };
+    }
+    return await new Promise<ModelAnswer>((resolve) => {
+      const cancel = (): void => void this.kept.send({ type: "cancel", ref }).catch(() => undefined);
+      signal.addEventListener("abort", cancel, { once: true });
+      this.#waiting.set(ref, {
+        delta: onDelta,
+        streamed: false,
+        settle: (result) => {
+          signal.removeEventListener("abort", cancel);
+          resolve(result);
+        },
+      });
+      this.kept
+        .send({ type: "complete", ref, model, maxOutputTokens, timeoutMs }, request)
+        .catch(() =>
+          this.#settle(ref, { state: "failed", code: "died", sentence: "the model process ended", streamed: false }),
+        );
+    });
+  }
+
+  async models(): Promise<OfferedModel[]> {
+    this.#ref += 1;
+    const ref = this.#ref;
+    await this.kept.whenReady(LISTING_MS);
+    return await new Promise<OfferedModel[]>((resolve) => {
+      const timer = setTimeout(() => {
+        this.#listings.delete(ref);
+        resolve([]);
+      }, LISTING_MS);
+      this.#listings.set(ref, (models) => {
+        clearTimeout(timer);
+        resolve(models);
+      });
+      this.kept.send({ type: "models", ref }).catch(() => this.#listings.get(ref)?.([]));
+    });
+  }
+}
+
+function failed(header: Failure, sentence: string): ModelAnswer {
+  return { state: "failed", code: header.code, sentence, streamed: header.streamed };
+}
+
+function jsonOf(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload).toString("utf8"));
+  } catch {
+    return null;
+  }
+}
+
+/** The model processes, one per provider in use. The supervisor hashes and forwards what passes, and parses none of it. */
+export class Models implements ModelPort {
+  readonly #processes: Processes;
+  readonly #config: () => Config;
+  /** Where a provider's key is, if it was enrolled. */
+  readonly #key: (provider: string) => SecretOf | null;
+  readonly #running = new Map<string, ProviderProcess>();
+
+  constructor(parts: { processes: Processes; config: () => Config; key: (provider: string) => SecretOf | null }) {
+    this.#processes = parts.processes;
+    this.#config = parts.config;
+    this.#key = parts.key;
+  }
+
+  /** One completion. It never throws for what a provider or its process does. */
+  async complete(
+    request: ModelRequest,
+    onDelta: (text: Uint8Array) => void,
+    signal: AbortSignal,
+  ): Promise<ModelAnswer> {
+    const { provider } = request;
+    const running = this.#of(provider, null);
+    if (running !== null) return await running.complete(request, onDelta, signal);
+    const sentence = `there is no key for ${provider}: run wirken vault add ${provider}`;
+    return { state: "failed", code: "key-refused", sentence, streamed: false };
+  }
+
+  #of(provider: string, cause: number | null): ProviderProcess | null {
+    const known = this.#running.get(provider);
+    if (known !== undefined) return known;
+    const settings = providerSettings(this.#config(), provider);
+    if (settings === null) return null;
+    const key = this.#key(provider);
+    if (settings.needsKey && key === null) return null;
+    const started = new ProviderProcess(this.#processes, settings, key === null ? [] : [key], cause);
+    this.#running.set(provider, started);
+    return started;
+  }
+
+  /** What a provider offers; empty when it does not answer. */
+  async offered(provider: string, cause: number | null): Promise<OfferedModel[]> {
+    const running = this.#of(provider, cause);
+    if (running === null) return [];
+    return await running.models().catch(() => []);
+  }
+
+  /** The model of an Ollama on its default port that can call tools and was used last; null when none answers. */
+  async findOllama(cause: number): Promise<string | null> {
+    const offered = await this.offered("ollama", cause);
+    const picked = offered.length === 0 ? null : pickModel("ollama", offered);
+    if (picked === null) await this.end("ollama");
+    return picked;
+  }
+
+  /** Asks a provider whether a candidate key is good, in a process that gets nothing else. */
+  async check(provider: string, candidate: readonly NamedBytes[], cause: number | null): Promise<Checked> {
+    const settings = providerSettings(this.#config(), provider);
+    if (settings === null) throw new OperatorError("usage", `${provider} is not a provider known here`);
+    return await this.#processes.check<FromModel, ToModel>({
+      role: "model",
+      args: [],
+      subject: provider,
+      accepts: FromModel,
+      stop: { type: "stop" },
+      secret: (name) => ({ type: "secret", name }),
+      candidate,
+      start: { type: "start", check: true, provider: settings.provider, api: settings.api, baseUrl: settings.baseUrl },
+      timeoutMs: CHECK_MS,
+      cause,
+    });
+  }
+
+  /** Ends a provider's process: its key or its settings changed, or nobody uses it. The next call starts a new one. */
+  async end(provider: string): Promise<void> {
+    const running = this.#running.get(provider);
+    this.#running.delete(provider);
+    await running?.kept.stop();
+  }
+
+  /** Ends what the configuration changed. */
+  async settingsChanged(): Promise<void> {
+    for (const [provider, running] of this.#running) {
+      const now = providerSettings(this.#config(), provider);
+      if (now === null || now.baseUrl !== running.settings.baseUrl || now.api !== running.settings.api)
+        await this.end(provider);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((provider) => this.end(provider)));
+  }
+}

@@ -1,0 +1,44 @@
+import type { Home } from "../config/home.ts";
+import type { OperatorCall, OperatorEvent } from "../ipc/operator.ts";
+import { Daemon } from "./daemon.ts";
+
+/** The supervisor's composition root inside a command, while no daemon runs: it holds the writer's lock and starts no channel. */
+export interface Offline {
+  call(
+    call: OperatorCall,
+    payload: Uint8Array,
+    onEvent: (event: OperatorEvent, payload?: Uint8Array) => void,
+  ): Promise<object>;
+  close(): Promise<void>;
+}
+
+/** Opens log and vault in this process. A locked vault leaves it answering what needs no key, until `vault.unlock`.
+ *  @throws {LockedError} when a daemon or another command holds the data directory. */
+export async function openOffline(home: Home): Promise<Offline> {
+  const locked = Promise.withResolvers<void>();
+  const daemon = await Daemon.open({
+    home,
+    environment: process.env,
+    serve: false,
+    port: null,
+    line: () => undefined,
+    waiting: () => locked.resolve(),
+  });
+  const running = daemon.run();
+  running.catch(() => undefined);
+  try {
+    await Promise.race([running, locked.promise]);
+  } catch (error) {
+    await daemon.close("failure");
+    throw error;
+  }
+  return {
+    call: async (call, payload, onEvent) =>
+      await daemon.answer(call, payload, { via: "terminal", browser: null }, onEvent, new AbortController().signal),
+    close: async () => {
+      daemon.stop();
+      await running.catch(() => undefined);
+      await daemon.close("command");
+    },
+  };
+}

@@ -1,0 +1,173 @@
+import { decodeNamedBytes } from "../ipc/named-bytes.ts";
+import type { AnswerTo, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
+import type { LocalChannel } from "../ipc/channel.ts";
+import type { ApprovalDesk } from "./approval-desk.ts";
+import type { Channels } from "./channels.ts";
+import type { Credentials } from "./credentials.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { By, People } from "./people.ts";
+import type { RecordView } from "./record-view.ts";
+import type { VaultKeeper } from "./vault-keeper.ts";
+import type { WebDoor } from "./web-door.ts";
+
+/** By which of their ways the owner calls; on the page, from which browser. */
+export interface Caller {
+  readonly via: LocalChannel;
+  /** SHA-256 of the browser's session secret, hex. */
+  readonly browser: string | null;
+}
+
+export type Emit = (event: OperatorEvent, payload?: Uint8Array) => void;
+
+/** Text of one message, UTF-8. */
+const MAX_SAY_BYTES = 262_144;
+
+export interface OperatorParts {
+  readonly people: People;
+  readonly channels: Channels;
+  readonly credentials: Credentials;
+  readonly approvals: ApprovalDesk;
+  readonly vault: VaultKeeper;
+  readonly record: RecordView;
+  /** Null where no page is served: a command that runs without the daemon. */
+  readonly web: WebDoor | null;
+  readonly status: () => Promise<AnswerTo<"status">>;
+  readonly stop: () => void;
+}
+
+type Answers = { [C in OperatorCall["call"]]: AnswerTo<C> }[OperatorCall["call"]];
+
+/** Does what the owner asks, whichever way they ask it. */
+export class Operator {
+  readonly #parts: OperatorParts;
+
+  constructor(parts: OperatorParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {OperatorError} with a sentence for the caller. */
+  async answer(
+    call: OperatorCall,
+    payload: Uint8Array,
+    caller: Caller,
+    emit: Emit,
+    signal: AbortSignal,
+  ): Promise<Answers> {
+    const { people, channels, credentials, approvals, vault, record } = this.#parts;
+    const who: By = { by: people.owner().principal, via: caller.via };
+    switch (call.call) {
+      case "status":
+        return await this.#parts.status();
+      case "daemon.stop":
+        this.#parts.stop();
+        return {};
+      case "say": {
+        if (payload.length === 0)
+          throw new OperatorError("usage", "there is nothing to say", 'write it behind the command: wirken ask "…"');
+        if (payload.length > MAX_SAY_BYTES)
+          throw new OperatorError(
+            "usage",
+            `a message has at most ${MAX_SAY_BYTES} bytes; this one has ${payload.length}`,
+          );
+        return await channels.say(
+          caller.via,
+          call.agent,
+          payload,
+          call.fresh,
+          caller.via === "terminal" ? emit : null,
+          signal,
+        );
+      }
+      case "transcript":
+        return record.transcript(caller.via, call.agent);
+      case "session.stop":
+        return { stopped: await channels.stopSession(call.session ?? channels.localSession(caller.via), who) };
+      case "watch":
+        await channels.watch(caller.via, emit, signal);
+        return {};
+      case "approvals.list":
+        return { approvals: approvals.list(caller.via) };
+      case "approvals.show":
+        return approvals.show(call.approval, caller.via);
+      case "approvals.decide": {
+        const verdict = await approvals.decide({
+          approval: call.approval,
+          decision: call.decision,
+          scope: call.scope,
+          digest: call.card,
+          reason: call.reason,
+          person: people.owner(),
+          via: caller.via,
+        });
+        if (verdict.state === "foreign" || verdict.state === "refused")
+          throw new OperatorError("refused", verdict.sentence);
+        return { state: verdict.state };
+      }
+      case "vault.add":
+        return await credentials.add(call.scope, decodeNamedBytes(payload), call.check, who);
+      case "vault.list":
+        return { status: await vault.status(), credentials: credentials.list() };
+      case "vault.remove":
+        return { removed: await credentials.remove(call.scope, who) };
+      case "vault.status":
+        return await vault.status();
+      case "vault.protect":
+        return await vault.protect(call.protector, payload, who);
+      case "vault.unlock":
+        return await vault.unlock(payload);
+      case "channel.list":
+        return { channels: channels.list() };
+      case "channel.enable":
+        return await channels.enable(call.channel, who);
+      case "channel.disable":
+        return await channels.disable(call.channel, who);
+      case "pair.list":
+        return {
+          people: people.list(),
+          pending: people.pending(),
+        };
+      case "pair.approve": {
+        if (caller.via === "web" && call.role === "owner") {
+          throw new OperatorError(
+            "refused",
+            "an owner is made on the terminal only",
+            `run: wirken pair approve ${call.code} --role owner`,
+          );
+        }
+        const { person, channel } = await people.approve(call.code, call.role, call.as, who);
+        void channels.welcome(person, channel);
+        return { principal: person.principal, name: person.name, role: person.role, channel };
+      }
+      case "pair.revoke": {
+        const person = await people.revoke(call.principal, who);
+        return { principal: person.principal, name: person.name };
+      }
+      case "web.link":
+        return await this.#web().link(caller.via);
+      case "web.sessions":
+        return { sessions: this.#web().sessions(caller.browser) };
+      case "web.sessions.end":
+        return { ended: await this.#web().end(call.session) };
+      case "audit.rows":
+        return record.rows(call.filter);
+      case "audit.explain":
+        return record.explain(call.seq);
+      case "audit.verify":
+        return await record.verify();
+      case "audit.checkpoint":
+        return await record.checkpoint();
+      case "audit.acknowledge":
+        return { acknowledged: await record.acknowledge(call.reason, who) };
+    }
+  }
+
+  #web(): WebDoor {
+    if (this.#parts.web === null)
+      throw new OperatorError(
+        "not-ready",
+        "the daemon is not running, so there is no page",
+        "start it with: wirken start",
+      );
+    return this.#parts.web;
+  }
+}

@@ -1,0 +1,179 @@
+import { randomInt } from "node:crypto";
+import type { AuditLog } from "../../audit/log.ts";
+import type { z } from "zod";
+import { mint, PairingId, PrincipalId } from "../ipc/ids.ts";
+import type { PairView, Role } from "../ipc/operator.ts";
+import { OperatorError } from "./operator-error.ts";
+import { PAIRING_MINUTES, type Pairing, type Person, type State } from "./state.ts";
+
+/** Strangers who wait at once; the next one gets silence. */
+const MAX_PENDING = 20;
+/** A stranger gets one code a day. */
+const ONCE_MS = 24 * 3_600_000;
+/** The link or code printed after enrolling a bot. */
+const INVITATION_MINUTES = 10;
+const CODE_LENGTH = 8;
+/** Crockford's base 32: what is read aloud is not misheard. */
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** By whom something was decided, and by which of their ways. */
+export interface By {
+  readonly by: string;
+  readonly via: string;
+}
+
+/** Who the principals are, and how a stranger becomes one. */
+export class People {
+  readonly #log: AuditLog;
+  readonly #state: State;
+  readonly #now: () => number;
+
+  constructor(log: AuditLog, state: State, now: () => number) {
+    this.#log = log;
+    this.#state = state;
+    this.#now = now;
+  }
+
+  /** Whoever holds the operating-system account. Made at the first start. @param name as the system calls them. */
+  async ensureOwner(name: string): Promise<Person> {
+    const found = this.#state.people().find((person) => person.role === "owner");
+    if (found !== undefined) return found;
+    const principal = mint("principal");
+    await this.#log.append(
+      { kind: "person.added", principal, role: "owner", by: principal, via: "terminal" },
+      { cause: null, content: { name } },
+    );
+    return this.owner();
+  }
+
+  owner(): Person {
+    const owner = this.#state.people().find((person) => person.role === "owner");
+    if (owner === undefined) throw new OperatorError("bug", "there is no owner yet");
+    return owner;
+  }
+
+  /** Those whose press decides on tiers 2 and 3. */
+  approvers(): Person[] {
+    return this.#state.people().filter((person) => person.role !== "user");
+  }
+
+  list(): z.infer<typeof PairView>["people"] {
+    return this.#state.people().map((person) => ({ ...person, identities: this.#state.identities(person.principal) }));
+  }
+  /** Who waits for an approval. */
+  pending(): z.infer<typeof PairView>["pending"] {
+    return this.#state
+      .pairings(iso(this.#now()))
+      .flatMap(({ pairing, code, channel, sender, name, expires }) =>
+        sender === null ? [] : [{ pairing: PairingId.parse(pairing), code, channel, id: sender, name, expires }],
+      );
+  }
+
+  /** A stranger wrote in direct talk. @returns their new code; null when they had one today or too many wait: then there is silence. */
+  async request(channel: string, sender: string, name: string): Promise<{ pairing: Pairing; seq: number } | null> {
+    const now = this.#now();
+    const earlier = this.#state.pairingOf(channel, sender);
+    if (earlier !== null && now - Date.parse(earlier.at) < ONCE_MS) return null;
+    if (this.#state.pairings(iso(now)).filter((one) => one.kind === "request").length >= MAX_PENDING) return null;
+    const pairing = mint("pairing");
+    const code = newCode();
+    const row = await this.#log.append(
+      { kind: "pair.requested", pairing, channel },
+      { cause: null, content: { code, sender, name } },
+    );
+    const made = this.#state.pairingByCode(code, iso(now));
+    return made === null ? null : { pairing: made, seq: row.seq };
+  }
+
+  /** A code whose first sender is linked to whoever asked for it. */
+  async invite(channel: string, who: By): Promise<{ code: string; until: string }> {
+    const until = iso(this.#now() + INVITATION_MINUTES * 60_000);
+    const code = newCode();
+    await this.#log.append(
+      { kind: "pair.invited", pairing: mint("pairing"), channel, until, ...who },
+      { cause: null, content: { code } },
+    );
+    return { code, until };
+  }
+
+  /** The first sender of an invitation's code becomes one more identity of the owner. @returns null when the text is no such code. */
+  async claim(channel: string, sender: string, name: string, text: string): Promise<Person | null> {
+    const code = invitationCode(text);
+    if (code === null) return null;
+    const pairing = this.#state.pairingByCode(code, iso(this.#now()));
+    if (pairing === null || pairing.kind !== "invitation" || pairing.channel !== channel) return null;
+    const owner = this.owner();
+    await this.#log.append(
+      {
+        kind: "pair.approved",
+        pairing: pairing.pairing,
+        principal: owner.principal,
+        role: owner.role,
+        by: owner.principal,
+        via: channel,
+      },
+      { cause: pairing.seq },
+    );
+    await this.#log.append(
+      { kind: "identity.linked", principal: owner.principal, channel },
+      { cause: pairing.seq, content: { sender, name } },
+    );
+    return owner;
+  }
+
+  /** @param as what to call them; their own name on the channel when null. */
+  async approve(code: string, role: Role, as: string | null, who: By): Promise<{ person: Person; channel: string }> {
+    const pairing = this.#state.pairingByCode(code, iso(this.#now()));
+    if (pairing === null || pairing.sender === null) {
+      throw new OperatorError(
+        "not-found",
+        `no one waits with the code ${code}`,
+        `a code is good for ${PAIRING_MINUTES} minutes; run wirken pair list to see who waits`,
+      );
+    }
+    const principal = mint("principal");
+    const name = as ?? pairing.name;
+    const row = await this.#log.append(
+      { kind: "pair.approved", pairing: pairing.pairing, principal, role, ...who },
+      { cause: pairing.seq },
+    );
+    await this.#log.append({ kind: "person.added", principal, role, ...who }, { cause: row.seq, content: { name } });
+    await this.#log.append(
+      { kind: "identity.linked", principal, channel: pairing.channel },
+      { cause: row.seq, content: { sender: pairing.sender, name: pairing.name } },
+    );
+    return { person: { principal, role, name }, channel: pairing.channel };
+  }
+
+  async revoke(principal: string, who: By): Promise<Person> {
+    const person = this.#state.person(principal);
+    if (person === null)
+      throw new OperatorError("not-found", `nobody has the id ${principal}`, "run wirken pair list to see the people");
+    if (person.principal === this.owner().principal) {
+      throw new OperatorError(
+        "refused",
+        "the owner cannot be revoked",
+        "unlink a channel with wirken vault remove channel/<name> instead",
+      );
+    }
+    await this.#log.append(
+      { kind: "person.revoked", principal: PrincipalId.parse(principal), ...who },
+      { cause: null },
+    );
+    return person;
+  }
+}
+
+/** `/start CODE` (Telegram's link), or the bare code. */
+function invitationCode(text: string): string | null {
+  const match = /^\s*(?:\/start\s+)?([0-9A-HJKMNP-TV-Z]{8})\s*$/.exec(text.toUpperCase().replace("/START", "/start"));
+  return match?.[1] ?? null;
+}
+
+function newCode(): string {
+  return Array.from({ length: CODE_LENGTH }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join("");
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}

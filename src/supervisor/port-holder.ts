@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** State 0A of /proc/net/tcp: listening. */
+const LISTENING = "0A";
+/** 127.0.0.1 and 0.0.0.0 as the kernel writes them (little-endian hex). */
+const LOOPBACK = ["0100007F", "00000000"];
+
+/** Who listens on a port of 127.0.0.1, for people: `node (process 4711)`; null when the system does not tell. */
+export function portHolder(port: number): string | null {
+  if (process.platform !== "linux") return null;
+  try {
+    const wanted = port.toString(16).toUpperCase().padStart(4, "0");
+    for (const line of readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1)) {
+      const fields = line.trim().split(/\s+/);
+      const [address = "", at = ""] = (fields[1] ?? "").split(":");
+      if (fields[3] !== LISTENING || at !== wanted || !LOOPBACK.includes(address)) continue;
+      return ownerOf(fields[9] ?? "");
+    }
+  } catch {
+    return null;
+  }
+  return null;
+}
+
+function ownerOf(inode: string): string | null {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const held = readdirSync(`/proc/${pid}/fd`).some(
+        (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`,
+      );
+      if (held) return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (process ${pid})`;
+    } catch {
+      // Another user's process, or one that ended meanwhile.
+    }
+  }
+  return null;
+}

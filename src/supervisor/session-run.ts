@@ -1,0 +1,410 @@
+import type { AuditLog } from "../../audit/log.ts";
+import type { Recorded } from "../../audit/recorded.ts";
+import type { Broker } from "../broker/broker.ts";
+import { newCounters, type TurnContext } from "../broker/turn.ts";
+import { type RecordedReply, sendMessage, streamMessage } from "../effect/message.ts";
+import type { FromAgent } from "../ipc/agent-frames.ts";
+import { mint, type TurnId } from "../ipc/ids.ts";
+import type { OperatorEvent } from "../ipc/operator.ts";
+import type { AdapterLink, Session } from "../session/link.ts";
+import type { AgentPool, AgentProcess } from "./agent-pool.ts";
+import type { By } from "./people.ts";
+import type { State } from "./state.ts";
+
+/** After `/stop` the agent has this long to end its turn itself; then its process is ended. */
+const STOP_GRACE_MS = 500;
+/** A completion may take this long in all, and be this long. */
+const COMPLETION_MS = 10 * 60_000;
+const MAX_OUTPUT_TOKENS = 16_384;
+/** Rows that a completion's row names as what its request was made of. */
+const MAX_SOURCES = 2_000;
+/** A reply that leaves whole is at most this long; the rest of the turn goes on without it. */
+const MAX_REPLY_BYTES = 1_048_576;
+
+export type TurnEnding = "done" | "stopped" | "rounds" | "time" | "budget" | "failed" | "died" | "denied";
+
+/** A recorded message that an agent is to answer. */
+export interface Waiting {
+  readonly message: string;
+  readonly seq: number;
+  readonly principal: string;
+  readonly text: Uint8Array;
+  readonly ended?: (ending: TurnEnding) => void;
+}
+
+/** What is in force for the agent that answers. */
+export interface AgentInForce {
+  readonly agent: string;
+  readonly provider: string;
+  readonly model: string;
+  /** On this machine: its calls cost nothing. */
+  readonly local: boolean;
+  readonly rounds: number;
+  readonly turnMs: number;
+  readonly policy: string;
+  readonly settings: string;
+}
+
+export interface RunParts {
+  readonly log: AuditLog;
+  readonly state: State;
+  readonly broker: Broker;
+  readonly pool: AgentPool;
+  readonly inForce: () => AgentInForce;
+  /** The agent's workspace, made if it is not there. */
+  readonly workspace: () => string;
+  /** Told to whoever watches this conversation live; nothing is kept of it. */
+  readonly tell: (event: OperatorEvent, payload?: Uint8Array) => void;
+}
+
+interface Turn {
+  readonly id: TurnId;
+  readonly seq: number;
+  readonly context: TurnContext;
+  readonly force: AgentInForce;
+  /** Completions asked for. */
+  rounds: number;
+  readonly stop: AbortController;
+  /** Replies and notices leave in the order they were made. */
+  outbox: Promise<void>;
+  readonly replies: Map<number, Reply>;
+  readonly work: Set<Promise<void>>;
+  ending: TurnEnding | null;
+  readonly finished: PromiseWithResolvers<TurnEnding>;
+}
+
+interface Reply {
+  readonly pieces: Uint8Array[];
+  bytes: number;
+  /** Where text is shown while it comes: open once its intent is on the log. */
+  live: RecordedReply | null;
+  readonly streams: boolean;
+}
+
+/** One session: the messages that wait in it, the turn that runs, and the agent process that runs it. */
+export class SessionRun<L extends symbol> {
+  readonly session: Session<L>;
+  readonly #link: AdapterLink<L>;
+  readonly #parts: RunParts;
+  readonly #queue: Waiting[] = [];
+  #turn: Turn | null = null;
+  #busy = false;
+
+  constructor(link: AdapterLink<L>, session: Session<L>, parts: RunParts) {
+    this.#link = link;
+    this.session = session;
+    this.#parts = parts;
+  }
+
+  get running(): TurnId | null {
+    return this.#turn?.id ?? null;
+  }
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  enqueue(message: Waiting): void {
+    this.#queue.push(message);
+    void this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        let ending: TurnEnding = "failed";
+        try {
+          ending = await this.#run(next);
+        } catch (error) {
+          await this.#notice(sentenceOf(error), next.seq).catch(() => undefined);
+        }
+        next.ended?.(ending);
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #run(message: Waiting): Promise<TurnEnding> {
+    const { log, pool } = this.#parts;
+    const force = this.#parts.inForce();
+    const person = this.#parts.state.person(message.principal);
+    if (person === null) return "denied"; // revoked while the message waited
+    const id = mint("turn");
+    const begun = await log.append(
+      {
+        kind: "turn.started",
+        turn: id,
+        session: this.session.id,
+        agent: force.agent,
+        principal: message.principal,
+        message: message.message,
+        policy: force.policy,
+        settings: force.settings,
+      },
+      { cause: message.seq, seal: this.session.id },
+    );
+    const stop = new AbortController();
+    const turn: Turn = {
+      id,
+      seq: begun.seq,
+      stop,
+      rounds: 0,
+      context: {
+        turn: id,
+        session: this.session.id,
+        conversation: this.session.address.conversation,
+        channel: this.#link.channel,
+        agent: force.agent,
+        principal: person.principal,
+        role: person.role,
+        requester: person.name,
+        workspace: this.#parts.workspace(),
+        // What a conversation holds is not tracked yet: until it is, everything counts as both.
+        labels: { untrusted: true, private: true },
+        policy: force.policy,
+        settings: force.settings,
+        cause: begun.seq,
+        signal: stop.signal,
+        counters: newCounters(),
+      },
+      force,
+      outbox: Promise.resolve(),
+      replies: new Map(),
+      work: new Set(),
+      ending: null,
+      finished: Promise.withResolvers(),
+    };
+    this.#turn = turn;
+    this.#parts.tell({ event: "turn", session: this.session.id, conversation: this.session.address.conversation });
+    this.#link.typing(this.session.address);
+    const limit = setTimeout(() => this.#end(turn, "time"), force.turnMs);
+    let agent: AgentProcess | null = null;
+    try {
+      agent = await pool.acquire(this.session.id, {
+        turnSeq: begun.seq,
+        cause: begun.seq,
+        rounds: force.rounds,
+        signal: stop.signal,
+      });
+      agent.listen({
+        frame: (header, payload) => this.#heard(turn, agent, header, payload),
+        died: () => this.#end(turn, "died"),
+      });
+      if (turn.ending === null) await agent.send({ type: "turn" }, message.text);
+      const ending = await turn.finished.promise;
+      return await this.#close(turn, agent, ending);
+    } catch (error) {
+      return await this.#close(turn, agent, turn.ending ?? "failed", sentenceOf(error));
+    } finally {
+      clearTimeout(limit);
+      this.#turn = null;
+    }
+  }
+
+  #heard(turn: Turn, agent: AgentProcess | null, header: FromAgent, payload: Uint8Array): void {
+    if (agent === null || this.#turn !== turn) return;
+    switch (header.type) {
+      case "ready":
+        agent.broke("a second ready");
+        return;
+      case "complete":
+        this.#work(turn, this.#complete(turn, agent, header.ref, payload));
+        return;
+      case "tool":
+        this.#work(turn, this.#tool(turn, agent, header, payload));
+        return;
+      case "reply":
+        if (turn.replies.has(header.ref)) agent.broke("a reply that is open already");
+        else this.#openReply(turn, header.ref);
+        return;
+      case "reply.text":
+      case "reply.end": {
+        const reply = turn.replies.get(header.ref);
+        if (reply === undefined) agent.broke("text of a reply that is not open");
+        else if (header.type === "reply.text") this.#piece(turn, reply, payload);
+        else this.#closeReply(turn, header.ref, reply);
+        return;
+      }
+      case "turn.end":
+        if (header.reason === "failed" && payload.length > 0) this.#say(turn, Buffer.from(payload).toString("utf8"));
+        this.#end(turn, header.reason);
+        return;
+    }
+  }
+
+  #work(turn: Turn, work: Promise<void>): void {
+    const settled = work.catch((error: unknown) => {
+      this.#say(turn, sentenceOf(error));
+      this.#end(turn, "failed");
+    });
+    turn.work.add(settled);
+    void settled.finally(() => turn.work.delete(settled));
+  }
+
+  async #complete(turn: Turn, agent: AgentProcess, ref: number, request: Uint8Array): Promise<void> {
+    turn.rounds += 1;
+    const { provider, model, local } = turn.force;
+    const sources = JSON.stringify(this.#parts.state.said(this.session.id, MAX_SOURCES).map(({ seq }) => seq));
+    const result = await this.#parts.broker.complete(
+      turn.context,
+      { ref, request, sources },
+      { provider, model, local, maxOutputTokens: MAX_OUTPUT_TOKENS, timeoutMs: COMPLETION_MS },
+      (delta) => void agent.send({ type: "delta", ref }, delta),
+      turn.stop.signal,
+    );
+    if (result.state === "completed") {
+      await agent.send({ type: "completed", ref, stop: result.stop }, result.answer);
+      return;
+    }
+    await agent.send({ type: "failed", ref, code: result.code }, Buffer.from(result.sentence));
+    if (result.endTurn !== null) this.#end(turn, result.endTurn.reason);
+  }
+
+  async #tool(
+    turn: Turn,
+    agent: AgentProcess,
+    ask: Extract<FromAgent, { type: "tool" }>,
+    args: Uint8Array,
+  ): Promise<void> {
+    this.#parts.tell({ event: "notice", about: "tool" }, Buffer.from(`${ask.name} ${shown(args)}`));
+    this.#link.typing(this.session.address);
+    const { group, name, call } = ask;
+    const result = await this.#parts.broker.tool(turn.context, { group, name, call, arguments: args });
+    if (result.outcome === "refused" || result.outcome === "denied") {
+      this.#parts.tell({ event: "notice", about: "refusal" }, Buffer.from(result.text));
+    }
+    await agent.send({ type: "result", ref: ask.ref, outcome: result.outcome }, Buffer.from(result.text));
+    if (result.endTurn === null) return;
+    if (result.endTurn.reason !== "stopped") this.#say(turn, `I stopped: ${result.endTurn.sentence}.`);
+    this.#end(turn, result.endTurn.reason);
+  }
+
+  #openReply(turn: Turn, ref: number): void {
+    const reply: Reply = { pieces: [], bytes: 0, live: null, streams: this.#link.streams };
+    turn.replies.set(ref, reply);
+    if (!reply.streams) return;
+    this.#then(turn, async () => {
+      reply.live = streamMessage(await this.#record(turn.seq, "reply"), this.#link, this.session.address);
+    });
+  }
+
+  #piece(turn: Turn, reply: Reply, text: Uint8Array): void {
+    if (reply.bytes + text.length > MAX_REPLY_BYTES) return;
+    reply.bytes += text.length;
+    if (reply.streams) this.#then(turn, () => Promise.resolve(reply.live?.piece(text)));
+    else reply.pieces.push(text);
+  }
+
+  #closeReply(turn: Turn, ref: number, reply: Reply): void {
+    turn.replies.delete(ref);
+    const text = Buffer.concat(reply.pieces);
+    this.#then(turn, async () => {
+      if (!reply.streams) {
+        const recorded = await this.#record(turn.seq, "reply", text);
+        await sendMessage(recorded, this.#link, this.session.address, { style: "markdown", card: null, replyTo: null });
+        return;
+      }
+      await reply.live?.end();
+    });
+  }
+
+  /** A line of ours in the conversation: why a turn ended, what a limit was. */
+  #say(turn: Turn, text: string): void {
+    this.#then(turn, () => this.#notice(text, turn.seq));
+  }
+
+  async #notice(text: string, cause: number): Promise<void> {
+    const recorded = await this.#record(cause, "notice", Buffer.from(text));
+    await sendMessage(recorded, this.#link, this.session.address, { style: "plain", card: null, replyTo: null });
+  }
+
+  async #record(cause: number, purpose: "reply" | "notice", text?: Uint8Array): Promise<Recorded<"message.sent">> {
+    return await this.#parts.log.record<"message.sent">(
+      {
+        kind: "message.sent",
+        message: mint("message"),
+        session: this.session.id,
+        conversation: this.session.address.conversation,
+        channel: this.#link.channel,
+        purpose,
+      },
+      { cause, seal: this.session.id, ...(text === undefined ? {} : { content: { text } }) },
+    );
+  }
+
+  #then(turn: Turn, step: () => Promise<void>): void {
+    turn.outbox = turn.outbox.then(step).catch(() => {
+      // A reply that cannot be recorded does not leave; the turn ends for the same reason elsewhere.
+      this.#end(turn, "failed");
+    });
+  }
+
+  #end(turn: Turn, ending: TurnEnding): void {
+    if (turn.ending !== null) return;
+    turn.ending = ending;
+    if (ending !== "done") turn.stop.abort();
+    turn.finished.resolve(ending);
+  }
+
+  async #close(turn: Turn, agent: AgentProcess | null, ending: TurnEnding, why?: string): Promise<TurnEnding> {
+    turn.stop.abort();
+    if (agent !== null && ending !== "done" && ending !== "rounds" && ending !== "failed" && ending !== "died")
+      await agent.stopTurn(STOP_GRACE_MS);
+    await Promise.all(turn.work);
+    for (const [ref, reply] of turn.replies) this.#closeReply(turn, ref, reply);
+    const sentence = why ?? ENDINGS[ending];
+    if (sentence !== null) this.#say(turn, sentence);
+    await turn.outbox;
+    await this.#parts.log.append(
+      { kind: "turn.ended", turn: turn.id, session: this.session.id, reason: ending, rounds: turn.rounds },
+      { cause: turn.seq, seal: this.session.id },
+    );
+    this.#parts.tell({ event: "turn.end", end: ending });
+    if (agent !== null) this.#parts.pool.release(this.session.id, ending === "died" || ending === "failed");
+    return ending;
+  }
+
+  /** Ends the running turn: what reduces authority is done first and recorded when it can be.
+   *  @returns false when nothing runs. */
+  async stop(who: By): Promise<boolean> {
+    const turn = this.#turn;
+    if (turn === null || turn.ending !== null) return false;
+    this.#end(turn, "stopped");
+    await this.#parts.log
+      .append(
+        { kind: "turn.stopped", turn: turn.id, session: this.session.id, ...who },
+        { cause: turn.seq, seal: this.session.id },
+      )
+      .catch(() => undefined);
+    return true;
+  }
+}
+
+/** What the person is told, where the agent itself says nothing. */
+const ENDINGS: Readonly<Record<TurnEnding, string | null>> = {
+  done: null,
+  rounds: null,
+  failed: null,
+  stopped: "Stopped.",
+  time: "I stopped: this turn took longer than it may.",
+  budget: "I stopped: today's budget is used up.",
+  died: "I was interrupted: my process ended unexpectedly. Whatever was under way is on the log, and nothing is repeated.",
+  denied: null,
+};
+
+function sentenceOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  if (code.startsWith("AUDIT_"))
+    return "I stopped: this action cannot be recorded, and nothing runs that cannot be. The daemon's status says what to do.";
+  return "I stopped: something went wrong inside wirken. The daemon's own lines say what.";
+}
+
+/** A tool's arguments in one short line for whoever watches; the whole is on the log. */
+function shown(args: Uint8Array): string {
+  const text = Buffer.from(args)
+    .toString("utf8")
+    .replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, " ");
+  return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
+}

@@ -1,0 +1,55 @@
+import type { Home } from "../config/home.ts";
+import { BUILD, VERSION } from "../ipc/build.ts";
+import type { AnswerTo } from "../ipc/operator.ts";
+import type { ApprovalDesk } from "./approval-desk.ts";
+import type { Booted } from "./boot.ts";
+import type { Composition } from "./composition.ts";
+import type { Processes } from "./processes.ts";
+import type { VaultKeeper } from "./vault-keeper.ts";
+
+export interface StatusParts {
+  readonly home: Home;
+  readonly booted: Booted;
+  readonly since: string;
+  readonly composition: Composition;
+  readonly keeper: VaultKeeper;
+  readonly processes: Processes;
+  readonly desk: ApprovalDesk;
+}
+
+/** How the daemon is, with a sentence for everything that wants doing. */
+export async function statusOf(parts: StatusParts): Promise<AnswerTo<"status">> {
+  const { booted, composition, keeper } = parts;
+  const { log } = booted;
+  const choice = composition.inForce.of("default")?.choice ?? null;
+  const sandbox = composition.sandbox.state;
+  const vault = await keeper.status();
+  const stopped = log.stopped?.message ?? composition.findings.stopped;
+  const notes: string[] = [];
+  if (composition.config.problem !== null)
+    notes.push(`${composition.config.problem}; the settings of before are still in force`);
+  if (vault.protector === "none") notes.push(vault.sentence);
+  return {
+    version: VERSION,
+    build: BUILD,
+    pid: process.pid,
+    since: parts.since,
+    home: parts.home.root,
+    web: composition.web?.origin ?? null,
+    vault,
+    model: {
+      agent: "default",
+      ref: choice === null ? "none" : `${choice.provider}/${choice.model}`,
+      note: choice?.note ?? null,
+    },
+    channels: composition.channels.list(),
+    sandbox: {
+      works: sandbox.state === "works",
+      note: sandbox.state === "works" ? null : `${sandbox.sentence}${sandbox.hint === "" ? "" : `: ${sandbox.hint}`}`,
+    },
+    log: { rows: log.size, checkpoint: log.lastCheckpoint?.size ?? 0, stopped },
+    processes: parts.processes.list(),
+    pendingApprovals: parts.desk.pending,
+    notes,
+  };
+}

@@ -1,0 +1,102 @@
+import type { AuditLog } from "../../audit/log.ts";
+import { Answer, type ChatMessage, type ToolCall } from "../ipc/completion.ts";
+import type { AnswerTo } from "../ipc/operator.ts";
+import type { State } from "./state.ts";
+
+/** Rows that a transcript is rebuilt from at the most; what is older stays on the log. */
+const MAX_ROWS = 2_000;
+const ERASED = "[erased]";
+const NO_RESULT = "[no result: it was interrupted, and its effect is unknown]";
+
+/** What was said in a session before a row, as a model is shown it: calls stay together with their results, and what was erased says so. */
+export function transcriptBefore(log: AuditLog, state: State, session: string, before: number): ChatMessage[] {
+  const messages: ChatMessage[] = [];
+  let open: ToolCall[] = [];
+  const closeOpen = (): void => {
+    for (const call of open) messages.push({ role: "tool", call: call.id, name: call.name, text: NO_RESULT });
+    open = [];
+  };
+  for (const { seq, what } of state.said(session, MAX_ROWS)) {
+    if (seq >= before) break;
+    const row = log.row(seq);
+    if (row === null) continue;
+    switch (what) {
+      case "message": {
+        closeOpen();
+        const received = row.cause === null ? null : log.row(row.cause);
+        messages.push({ role: "user", text: received?.content("text") ?? ERASED });
+        break;
+      }
+      case "answer": {
+        closeOpen();
+        const answer = answerOf(row.content("answer"));
+        messages.push({ role: "assistant", text: answer.text, calls: answer.calls });
+        open = [...answer.calls];
+        break;
+      }
+      case "result":
+      case "refusal": {
+        const intent = what === "refusal" ? row : row.cause === null ? null : log.row(row.cause);
+        const tool =
+          intent?.action.kind === "tool.called" || intent?.action.kind === "tool.refused" ? intent.action.tool : null;
+        const at = Math.max(
+          0,
+          open.findIndex((call) => call.name === tool),
+        );
+        const [call] = open.splice(at, 1);
+        if (call === undefined) break;
+        messages.push({
+          role: "tool",
+          call: call.id,
+          name: call.name,
+          text: row.content(what === "result" ? "result" : "why") ?? ERASED,
+        });
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  closeOpen();
+  return messages;
+}
+
+function answerOf(json: string | null): Answer {
+  if (json === null) return { text: ERASED, calls: [] };
+  const parsed = Answer.safeParse(JSON.parse(json));
+  return parsed.success ? parsed.data : { text: ERASED, calls: [] };
+}
+
+/** The same as a person reads it on the page. */
+export function transcriptForPeople(log: AuditLog, state: State, session: string): AnswerTo<"transcript">["entries"] {
+  const entries: AnswerTo<"transcript">["entries"] = [];
+  for (const { seq, what } of state.said(session, MAX_ROWS)) {
+    const row = log.row(seq);
+    if (row === null) continue;
+    switch (what) {
+      case "message": {
+        const received = row.cause === null ? null : log.row(row.cause);
+        entries.push({ who: "person", at: received?.at ?? row.at, text: received?.content("text") ?? ERASED });
+        break;
+      }
+      case "answer": {
+        const { text } = answerOf(row.content("answer"));
+        if (text !== "") entries.push({ who: "agent", at: row.at, text });
+        break;
+      }
+      case "call":
+        if (row.action.kind === "tool.called")
+          entries.push({ who: "tool", at: row.at, text: `${row.action.tool} (row ${seq})` });
+        break;
+      case "refusal":
+        entries.push({ who: "notice", at: row.at, text: row.content("why") ?? ERASED });
+        break;
+      case "notice":
+        entries.push({ who: "notice", at: row.at, text: row.content("text") ?? ERASED });
+        break;
+      default:
+        break;
+    }
+  }
+  return entries;
+}

@@ -1,0 +1,130 @@
+import type { AuditLog } from "../../audit/log.ts";
+import { VaultError } from "../../vault/error.ts";
+import { deleteOldMasters, type Keepers, moveTo } from "../../vault/protector.ts";
+import { Secret } from "../../vault/secret.ts";
+import type { RecordChange, Vault } from "../../vault/vault.ts";
+import type { VaultStatus } from "../ipc/operator.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { By } from "./people.ts";
+
+export type KeychainState = VaultStatus["keychain"];
+
+/** A passphrase that guards keys has at least this many bytes. */
+const MIN_PASSPHRASE_BYTES = 12;
+
+/** The open vault, and what may be done to it as a whole. Every change is on the log before the vault commits it. */
+export class VaultKeeper {
+  readonly #vault: Vault;
+  readonly #keepers: Keepers;
+  readonly #log: AuditLog;
+  readonly #probe: () => Promise<KeychainState>;
+
+  constructor(parts: { vault: Vault; keepers: Keepers; log: AuditLog; probe: () => Promise<KeychainState> }) {
+    this.#vault = parts.vault;
+    this.#keepers = parts.keepers;
+    this.#log = parts.log;
+    this.#probe = parts.probe;
+  }
+
+  get vault(): Vault {
+    return this.#vault;
+  }
+
+  /** Records a change of the vault under `cause`. */
+  recorder(cause: number | null): RecordChange {
+    return async (row) => await this.#log.record(row, { cause });
+  }
+
+  /** Makes the key under which a session's content is sealed, unless it has one. */
+  async contentKey(session: string): Promise<void> {
+    if (this.#vault.hasContentKey(session)) return;
+    await this.#vault.change({ change: "content-key", session }, this.recorder(null));
+  }
+
+  async status(): Promise<VaultStatus> {
+    const keychain = await this.#probe();
+    return { state: "open", protector: this.#vault.protector, keychain, sentence: SENTENCES[this.#vault.protector] };
+  }
+
+  /** Makes sure that credentials may be kept: a provisional vault moves behind the keychain, where there is one that works.
+   *  @returns what was done, in words, or null. @throws {OperatorError} when a protector has to be chosen first. */
+  async ensureProtected(who: By): Promise<string | null> {
+    if (this.#vault.protector !== "none") return null;
+    const keychain = await this.#probe();
+    if (keychain === "works") {
+      await this.#move({ kind: "keychain" }, who);
+      return "the vault is now protected by the keychain of the operating system";
+    }
+    const why = {
+      locked: "the keychain is locked",
+      absent: "there is no keychain here",
+      unreachable: "the keychain does not answer",
+    }[keychain];
+    throw new OperatorError(
+      "not-ready",
+      `a credential needs a vault that is protected, and ${why}`,
+      "choose a passphrase: wirken vault protect passphrase",
+    );
+  }
+
+  /** @param passphrase its bytes where the protector is one; wiped. */
+  async protect(protector: "keychain" | "passphrase", passphrase: Uint8Array, who: By): Promise<VaultStatus> {
+    if (protector === "keychain") {
+      const keychain = await this.#probe();
+      if (keychain !== "works") {
+        throw new OperatorError(
+          "not-ready",
+          `the keychain cannot be used: it is ${keychain}`,
+          "unlock or install it, or choose a passphrase: wirken vault protect passphrase",
+        );
+      }
+      await this.#move({ kind: "keychain" }, who);
+      return await this.status();
+    }
+    if (passphrase.length < MIN_PASSPHRASE_BYTES) {
+      throw new OperatorError(
+        "usage",
+        `a passphrase has at least ${MIN_PASSPHRASE_BYTES} characters`,
+        "a few unrelated words are good",
+      );
+    }
+    using secret = Secret.take(passphrase);
+    await this.#move({ kind: "passphrase", passphrase: secret }, who);
+    return await this.status();
+  }
+
+  /** Everything is wrapped under a new master, and a new log key begins: what was readable before signs nothing more. */
+  async #move(protector: { kind: "keychain" } | { kind: "passphrase"; passphrase: Secret }, who: By): Promise<void> {
+    try {
+      await moveTo(this.#vault, protector, this.#keepers, this.recorder(null));
+      await this.#vault.change({ change: "log-key", step: "add" }, this.recorder(null));
+    } catch (error) {
+      if (error instanceof VaultError) throw new OperatorError("not-ready", error.message, null, { cause: error });
+      throw error;
+    }
+    await this.finish(null);
+    await this.#log.append({ kind: "vault.protected", protector: protector.kind, ...who }, { cause: null });
+  }
+
+  /** Ends what a move to another master began, here or before a crash: the log goes on under the newest key, and what is no longer used is destroyed. */
+  async finish(cause: number | null): Promise<void> {
+    if (this.#vault.logEpochs().length > 1) {
+      const newest = this.#vault.signer();
+      if (newest.vkey !== this.#log.vkey) await this.#log.rotate(newest, { protector: this.#vault.protector, cause });
+      await this.#vault.change({ change: "log-key", step: "forget" }, this.recorder(cause));
+    }
+    await deleteOldMasters(this.#vault, this.#keepers);
+  }
+
+  /** The vault of a running daemon is open already; while it waits for its passphrase, `Boot` answers this. */
+  async unlock(passphrase: Uint8Array): Promise<VaultStatus> {
+    passphrase.fill(0);
+    return await this.status();
+  }
+}
+
+const SENTENCES: Readonly<Record<"none" | "keychain" | "passphrase", string>> = {
+  none: "provisional: whoever reads this user's files can forge this log, and no credential can be enrolled",
+  keychain: "open, protected by the keychain of the operating system",
+  passphrase: "open, protected by a passphrase",
+};
