@@ -4,7 +4,7 @@ import { BUILD } from "../src/ipc/build.ts";
 import { PROTOCOL } from "../src/ipc/frame-common.ts";
 import { ownPipe, type PipeEvents } from "../src/ipc/pipe.ts";
 import { SendFailure } from "./failure.ts";
-import { type Draft, Outbox, type Outcome } from "./outbox.ts";
+import { CLOCK, type Draft, Outbox, type Outcome } from "./outbox.ts";
 
 /** The adapter's half of what it and the supervisor say to each other, the same for every platform. */
 
@@ -82,7 +82,7 @@ export class Adapter {
   readonly #pipe: PipePort;
   readonly #exit: (status: number) => void;
   readonly #secrets = new Map<string, string>();
-  readonly #outbox = new Outbox();
+  readonly #outbox = new Outbox(CLOCK);
   readonly #acknowledged = new Map<number, () => void>();
   readonly #answers = new Map<number, (sentence: string) => void>();
   readonly #turns = new Map<string, Promise<void>>();

@@ -23,16 +23,34 @@ const RECONNECT_MS = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
 /** What a platform that says "too fast" without saying how much is given. */
 const DEFAULT_WAIT_MS = 3_000;
 
+/** Time as the outbox needs it: milliseconds of no particular beginning, and waits that a signal ends early. */
+export interface Clock {
+  now(): number;
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export const CLOCK: Clock = {
+  now: () => performance.now(),
+  wait: async (ms, signal) => {
+    await delay(ms, undefined, { signal }).catch(() => undefined);
+  },
+};
+
 /** Messages out: in order within a place, side by side between places. A message is only ever sent again where the platform did not take
  *  it; where nobody can tell, it is reported so. */
 export class Outbox {
   /** The end of the line at each place. */
   readonly #lines = new Map<string, Promise<unknown>>();
   readonly #closing = new AbortController();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** @param place messages of one place go out in the order of the calls. */
   async deliver(place: string, drafts: readonly Draft[]): Promise<Outcome> {
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = this.#clock.now() + PATIENCE_MS;
     const before = this.#lines.get(place) ?? Promise.resolve();
     const mine = before.then(async () => await this.#send(drafts, deadline));
     this.#lines.set(place, mine);
@@ -70,7 +88,7 @@ export class Outbox {
     for (;;) {
       if (this.#closing.signal.aborted)
         throw new SendFailure("unreachable", "the channel was stopped before it was sent");
-      if (performance.now() > deadline) throw new SendFailure("rate-limited", "its turn did not come within 4 minutes");
+      if (this.#clock.now() > deadline) throw new SendFailure("rate-limited", "its turn did not come within 4 minutes");
       try {
         return await draft.post(formatted);
       } catch (error) {
@@ -90,8 +108,8 @@ export class Outbox {
   /** @throws `error` where the wait would outlast the patience, or the channel is stopped. */
   async #wait(ms: number, deadline: number, error: SendFailure): Promise<void> {
     const { signal } = this.#closing;
-    if (signal.aborted || performance.now() + ms > deadline) throw error;
-    await delay(ms, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted || this.#clock.now() + ms > deadline) throw error;
+    await this.#clock.wait(ms, signal);
     if (signal.aborted) throw error;
   }
 }

@@ -346,6 +346,16 @@ test("when the server is away and comes back, what is waiting goes out and what 
   await talk.next("state", (frame) => frame.state === "connected");
 });
 
+test("a server that does not hold polls back is not asked without end", async () => {
+  await using server = await TelegramServer.start();
+  server.holds = false;
+  await using talk = await connected(server);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const polls = server.calls.filter((call) => call.method === "getUpdates").length;
+  expect(polls).toBeLessThanOrEqual(6);
+  expect(talk.said.some((frame) => frame.type === "state" && frame.state !== "connected")).toBe(false);
+});
+
 test("stop ends a long poll at once and gives back what waits to be sent", async () => {
   await using server = await TelegramServer.start();
   const talk = await connected(server);

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { bundleRole } from "../../scripts/build/bundle.ts";
 import { Adapter, type Platform } from "../../adapters/contract.ts";
 import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import { FromAdapter, type ToAdapter } from "../../src/ipc/adapter-frames.ts";
@@ -18,6 +21,18 @@ type Send = Omit<Extract<ToAdapter, { type: "send" }>, "type" | "ref">;
 const ROOT = join(import.meta.dirname, "../..");
 /** A loaded machine with two cores included. */
 const PATIENCE_MS = 15_000;
+
+type AdapterChild = Child<FromAdapter, ToAdapter>;
+
+/** An adapter's program as it goes into the executable: after it is confined it can read no more files, so it must be one. */
+export async function programOf(platform: "telegram" | "slack"): Promise<{ readonly code: string } & Disposable> {
+  const stamp = { version: "test", commit: "test", build: "test" };
+  const assets = await bundleRole(ROOT, stamp, platform, `adapters/${platform}/main.ts`);
+  const folder = mkdtempSync(join(tmpdir(), "wirken-adapter-"));
+  const code = join(folder, `${platform}.cjs`);
+  for (const bytes of assets.values()) writeFileSync(code, bytes);
+  return { code, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+}
 
 /** The supervisor's side of the contract with an adapter, for tests: it acknowledges nothing by itself. */
 export class AdapterTalk implements AsyncDisposable {
@@ -55,8 +70,8 @@ export class AdapterTalk implements AsyncDisposable {
     return talk;
   }
 
-  /** The adapter as it ships, but for the bundle: a confined process with a pipe. */
-  static process(platform: "telegram" | "slack"): AdapterTalk & { readonly child: Child<FromAdapter, ToAdapter> } {
+  /** A process of its own, confined and with a pipe. @param code its program, as {@link programOf} made it. */
+  static process(platform: "telegram" | "slack", code: string): AdapterTalk & { readonly child: AdapterChild } {
     const talk = new AdapterTalk();
     const child = spawnChild<FromAdapter, ToAdapter>({
       role: "adapter",
@@ -68,7 +83,7 @@ export class AdapterTalk implements AsyncDisposable {
       },
       log: (line) => talk.printed.push(line),
       stop: { type: "stop" },
-      image: { command: process.execPath, args: [...NODE_FLAGS, join(ROOT, "adapters", platform, "main.ts")] },
+      image: { command: process.execPath, args: [...NODE_FLAGS, code] },
     });
     talk.#tell = (frame, payload) => void child.send(frame, payload).catch(() => undefined);
     talk.#end = async () => {

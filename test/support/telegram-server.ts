@@ -104,6 +104,8 @@ export class TelegramServer implements AsyncDisposable {
   readonly mishaps: Mishap[] = [];
   readonly moved = new Map<number, number>();
   webhook = "";
+  /** Whether an empty answer to a poll is held back, as it should be. */
+  holds = true;
   readonly #server: Server;
   readonly #updates: { readonly update_id: number; readonly [kind: string]: unknown }[] = [];
   #update = 1_000;
@@ -277,7 +279,7 @@ export class TelegramServer implements AsyncDisposable {
       ),
     );
     if (offset !== undefined) while ((this.#updates[0]?.update_id ?? offset) < offset) this.#updates.shift();
-    if (this.#updates.length === 0 && timeout > 0) {
+    if (this.#updates.length === 0 && timeout > 0 && this.holds) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const poll = { end: reject, wake: resolve };
       this.#poll = poll;

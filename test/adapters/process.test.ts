@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { AdapterTalk, programOf } from "../support/adapter-talk.ts";
+import { SlackServer } from "../support/slack-server/slack-server.ts";
+import { TelegramServer } from "../support/telegram-server.ts";
+
+/** The adapters as processes of their own, confined, with a pipe as their only way to anybody but their platform. */
+
+const made: (Awaited<ReturnType<typeof programOf>> & { readonly platform: string })[] = [];
+beforeAll(async () => {
+  for (const platform of ["telegram", "slack"] as const) made.push({ platform, ...(await programOf(platform)) });
+});
+afterAll(() => {
+  for (const program of made) program[Symbol.dispose]();
+});
+
+function started(platform: "telegram" | "slack"): ReturnType<typeof AdapterTalk.process> {
+  return AdapterTalk.process(platform, made.find((program) => program.platform === platform)?.code ?? "");
+}
+
+test("telegram: a message that the adapter died with comes again, and one that is on the log does not", async () => {
+  await using server = await TelegramServer.start();
+  const secrets = { "bot-token": server.token };
+  let cursor: string;
+  {
+    await using talk = started("telegram");
+    expect(await talk.next("ready")).toMatchObject({ protocol: 1 });
+    talk.start(secrets, { apiRoot: server.apiRoot });
+    server.direct("first");
+    talk.acknowledge(await talk.next("inbound"));
+    ({ cursor } = await talk.next("cursor"));
+    server.direct("second");
+    await talk.next("inbound");
+    process.kill(talk.child.pid ?? 0, "SIGKILL");
+    expect(await talk.exited).toMatchObject({ signal: "SIGKILL" });
+    expect(talk.printed).toEqual([]);
+  }
+  await using talk = started("telegram");
+  talk.start(secrets, { apiRoot: server.apiRoot, cursor });
+  const again = await talk.next("inbound");
+  expect(again.text).toBe("second");
+  talk.acknowledge(again, true);
+  await expect.poll(() => server.pending).toBe(0);
+  expect(talk.said.filter((frame) => frame.type === "inbound")).toHaveLength(1);
+});
+
+test("telegram: without a cursor, all that is not confirmed comes again", async () => {
+  await using server = await TelegramServer.start();
+  server.direct("first");
+  server.direct("second");
+  await using talk = started("telegram");
+  talk.start({ "bot-token": server.token }, { apiRoot: server.apiRoot });
+  talk.acknowledge(await talk.next("inbound", (frame) => frame.text === "first"));
+  expect((await talk.next("inbound")).text).toBe("second");
+});
+
+test("slack: a message that the adapter died with comes again, and one that is on the log does not", async () => {
+  await using server = await SlackServer.start();
+  {
+    await using talk = started("slack");
+    expect(await talk.next("ready")).toMatchObject({ protocol: 1 });
+    talk.start(server.tokens, { apiRoot: server.apiRoot });
+    await talk.next("state", (frame) => frame.state === "connected");
+    server.direct("first");
+    talk.acknowledge(await talk.next("inbound"));
+    await expect.poll(() => server.pending).toBe(0);
+    server.direct("second");
+    await talk.next("inbound");
+    process.kill(talk.child.pid ?? 0, "SIGKILL");
+    expect(await talk.exited).toMatchObject({ signal: "SIGKILL" });
+    expect(talk.printed).toEqual([]);
+  }
+  await using talk = started("slack");
+  talk.start(server.tokens, { apiRoot: server.apiRoot });
+  const again = await talk.next("inbound");
+  expect(again.text).toBe("second");
+  talk.acknowledge(again, true);
+  await expect.poll(() => server.pending).toBe(0);
+  expect(talk.said.filter((frame) => frame.type === "inbound")).toHaveLength(1);
+});
+
+test.for(["telegram", "slack"] as const)(
+  "%s: an answer goes out, and stop ends the process with what was said",
+  async (platform) => {
+    await using telegram = await TelegramServer.start();
+    await using slack = await SlackServer.start();
+    await using talk = started(platform);
+    if (platform === "telegram") talk.start({ "bot-token": telegram.token }, { apiRoot: telegram.apiRoot });
+    else talk.start(slack.tokens, { apiRoot: slack.apiRoot });
+    await talk.next("state", (frame) => frame.state === "connected");
+    expect(await talk.send(platform === "telegram" ? "42" : "D0ADA", "**hello**")).toMatchObject({ type: "delivered" });
+    const began = performance.now();
+    const sending = talk.send(platform === "telegram" ? "42" : "D0ADA", "goodbye");
+    expect(await talk.child.stop()).toMatchObject({ status: 0, signal: null });
+    expect(performance.now() - began).toBeLessThan(5_000);
+    // Sent, or said not to be: never silence.
+    expect(["delivered", "undelivered"]).toContain((await sending).type);
+    expect(talk.printed).toEqual([]);
+  },
+);
+
+test.for(["telegram", "slack"] as const)("%s: a check of credentials answers and ends", async (platform) => {
+  await using telegram = await TelegramServer.start();
+  await using slack = await SlackServer.start();
+  await using talk = started(platform);
+  if (platform === "telegram") talk.start({ "bot-token": telegram.token }, { check: true, apiRoot: telegram.apiRoot });
+  else talk.start(slack.tokens, { check: true, apiRoot: slack.apiRoot });
+  const account = platform === "telegram" ? "@wirken_bot" : "@wirken in workspace Acme";
+  expect(await talk.next("checked")).toMatchObject({ failure: null, account });
+  expect(await talk.exited).toMatchObject({ status: 0 });
+});
+
+test.for(["telegram", "slack"] as const)("%s: when the supervisor is gone, so is the adapter", async (platform) => {
+  await using talk = started(platform);
+  await talk.next("ready");
+  talk.child.pipe.close();
+  expect(await talk.exited).toMatchObject({ status: 0 });
+});
