@@ -1,6 +1,7 @@
 import { fstatSync } from "node:fs";
 import { isSea } from "node:sea";
 import { requireCode } from "./executable/asset.ts";
+import { restoreDurability } from "./executable/durable-files.ts";
 
 /** Every program inside the executable, by the name of its asset, and the file it is built from. */
 export const ENTRIES = {
@@ -45,6 +46,7 @@ function start(words: readonly string[]): void {
   const role = first === "adapter" ? `${first} ${second}` : first;
   const entry = ROLES.get(role);
   if (entry === undefined || (role === "web" && !hasPipe())) {
+    restoreDurability(); // commands and the supervisor write files; no other process does
     requireCode("cli"); // `wirken web`, typed by a person, is the command
   } else if (hasPipe()) {
     requireCode(entry);
