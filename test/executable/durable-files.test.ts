@@ -26,7 +26,10 @@ test("a file, its folder and its mode reach the disk again", () => {
   const { status, out } = underPermissions(`restoreDurability();
     const file = fs.openSync(${JSON.stringify(path)}, "w", 0o600);
     fs.writeSync(file, "x"); fs.fsyncSync(file); fs.fdatasyncSync(file); fs.fchmodSync(file, 0o640);
+    fs.fchownSync(file, process.getuid(), process.getgid());
     fs.fsyncSync(fs.openSync(${JSON.stringify(folder)}, "r"));
+    const handle = await fs.promises.open(${JSON.stringify(path)}, "r+");
+    await handle.sync(); await handle.datasync(); await handle.close();
     fs.writeFileSync(${JSON.stringify(path)}, "y", { flush: true });`);
   expect(out).toBe("");
   expect(status).toBe(0);
