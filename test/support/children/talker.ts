@@ -52,8 +52,8 @@ const DOES: Readonly<Record<string, () => unknown>> = {
   },
   "say-first": () => echo({ type: "say", ref: 1 }),
   "say-behind-ready": async () => {
-    await raw(bytesOf(ready), bytesOf({ type: "say", ref: 7 }));
-    stay();
+    const socket = await raw(bytesOf(ready), bytesOf({ type: "say", ref: 7 }));
+    socket.once("data", () => process.exit(0));
   },
   "other-protocol": async () => {
     await raw(bytesOf({ ...ready, protocol: 2 }));
