@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
 import type Database from "better-sqlite3";
 import { Appender } from "./appender.ts";
+import { beside } from "./beside.ts";
 import { openForWriting } from "./database.ts";
 import type { AuditError } from "./error.ts";
 import { type Epoch, findHead, type Genesis, type LogHead, rootAt } from "./head.ts";
@@ -31,12 +31,6 @@ export interface Contradiction {
 interface Follower {
   last: number;
   readonly take: (row: CommittedRow) => void;
-}
-
-/** The files that lie beside a log. */
-export function beside(path: string): { checkpoint: string; reserve: string } {
-  const stem = join(dirname(path), basename(path, ".db"));
-  return { checkpoint: `${stem}.checkpoint`, reserve: `${stem}.reserve` };
 }
 
 /** One open log file: what both of its stages, without keys and with them, have in common. */

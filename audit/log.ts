@@ -126,6 +126,8 @@ export class BootLog {
     this.#core.genesis = { ...genesis, at: first.at };
     this.#core.epoch = { number: 1, vkey: signer.vkey, protector: given.protector };
     this.#handedOver = true;
+    // The file is there before a second checkpoint can be: its absence then means something.
+    await this.#core.publisher?.filed();
     return new OpenAuditLog(this.#core);
   }
 

@@ -1,40 +1,92 @@
+import { openCopy, openLive, unreadable } from "./evidence.ts";
+import { Findings } from "./findings.ts";
 import type { Sealer } from "./ports.ts";
+import type { Verdict } from "./verdict.ts";
+import { Verification } from "./verification.ts";
 
-export interface Finding {
-  readonly code: string;
-  readonly seq: number | null;
-  readonly sentence: string;
-}
+export {
+  type AnchorVerdict,
+  type Finding,
+  type FindingCode,
+  sentences,
+  type Verdict,
+  type WarningCode,
+} from "./verdict.ts";
+
 export interface Progress {
   readonly rows: number;
-  readonly of: number;
+  /** Null while the log is copied. */
+  readonly of: number | null;
 }
+
+/** What the caller knows of the pin. `absent`: asked, and there is none. */
+export type Pin = { readonly state: "found"; readonly note: string } | { readonly state: "absent" | "unreachable" };
+
 export interface VerifyOptions {
-  /** The log in use: read in short transactions, in place. Any other is copied first. */
+  /** The log in use: read in place, in short transactions, up to the size it has at the start. Any other is copied first, and the copy read. */
   readonly live?: boolean;
-  /** The key that the auditor was given. */
+  /** The key that the reader was given (of any of the log's epochs). Without it authenticity is not checked. */
   readonly vkey?: string;
-  /** The checkpoint kept in the keychain; `unreachable` when it could not be asked. */
-  readonly pin?: { readonly state: "found"; readonly note: string } | { readonly state: "absent" | "unreachable" };
+  /** What the keychain holds; left out where it was not asked. */
+  readonly pin?: Pin;
   /** Checkpoints kept by somebody whom this log's writer does not reach. */
   readonly anchors?: readonly { readonly name: string; readonly note: string }[];
   /** Opens content, so that its commitments are checked too. */
   readonly sealer?: Sealer;
+  /** Checks every row's form and, of a large log in use, every page too. */
   readonly deep?: boolean;
-  /** Milliseconds since 1970. */
+  /** The verifier's clock, in milliseconds since 1970. */
   readonly now?: number;
+  /** Where the private copy is made; the system's folder for temporary files when left out. */
+  readonly scratch?: string;
 }
-export interface Verdict {
-  readonly state: "good" | "broken" | "unchecked";
-  readonly origin: string | null;
-  readonly size: number;
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly Finding[];
-}
-export declare function verify(
+
+/** Verifies a log, letting others run between pages.
+ *  @throws {AuditError} AUDIT_UNREADABLE if there is no file, it may not be read, or it is written to while it is copied. Everything else is a verdict. */
+export async function verify(
   path: string,
-  options?: VerifyOptions,
-  progress?: (progress: Progress) => void,
-): Promise<Verdict>;
-export declare function verifySync(path: string, options?: VerifyOptions): Verdict;
-export declare function sentences(verdict: Verdict): string[];
+  options: VerifyOptions = {},
+  progress: (progress: Progress) => void = () => undefined,
+): Promise<Verdict> {
+  const steps = verifySteps(path, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    progress(step.value);
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
+
+/** The same, all at once. */
+export function verifySync(path: string, options: VerifyOptions = {}): Verdict {
+  const steps = verifySteps(path, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, a page a step. Whoever stops early calls `return()`, so that files are closed and the copy is deleted. */
+export function* verifySteps(path: string, options: VerifyOptions = {}): Generator<Progress, Verdict> {
+  const findings = new Findings();
+  const evidence = options.live === true ? openLive(path) : yield* openCopy(path, options.scratch);
+  if ("code" in evidence) {
+    findings.add(evidence.code, evidence.seq, evidence.sentence);
+    return new Verification(null, findings, path, options).verdict();
+  }
+  try {
+    const verification = new Verification(evidence, findings, path, options);
+    try {
+      yield* verification.run();
+    } catch (error) {
+      const finding = unreadable(error);
+      if (finding === null) throw error;
+      findings.add(finding.code, finding.seq, finding.sentence);
+    }
+    return verification.verdict();
+  } finally {
+    evidence.close();
+  }
+}

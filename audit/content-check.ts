@@ -1,0 +1,105 @@
+import type Database from "better-sqlite3";
+import { openPart, PARTS_A_ROW } from "./content.ts";
+import { readBody } from "./entry.ts";
+import type { Findings } from "./findings.ts";
+import { isKind, partsOf } from "./kinds.ts";
+import type { Sealer } from "./ports.ts";
+
+/** Checks that every sealed part belongs to a row, and, where the vault is unlocked, that it is what the row committed to. */
+export class ContentCheck {
+  readonly #findings: Findings;
+  readonly #database: Database.Database;
+  readonly #sealer: Sealer | null;
+  readonly #origin: () => string | null;
+  /** The parts stored for the page at hand, until a row claims them. */
+  readonly #stored = new Set<number>();
+  #checked = 0;
+  #missing = 0;
+  #firstMissing: number | null = null;
+
+  constructor(database: Database.Database, findings: Findings, sealer: Sealer | null, origin: () => string | null) {
+    this.#database = database;
+    this.#findings = findings;
+    this.#sealer = sealer;
+    this.#origin = origin;
+  }
+
+  get checked(): number {
+    return this.#checked;
+  }
+  get missing(): number {
+    return this.#missing;
+  }
+
+  /** @param ids `[id, type]` of the parts of rows that are looked at next. */
+  page(ids: readonly unknown[]): void {
+    for (const row of ids) {
+      const [id, type]: unknown[] = Array.isArray(row) ? row : [];
+      if (typeof id !== "number") continue;
+      this.#stored.add(id);
+      if (type !== "blob")
+        this.#findings.add(
+          "content-changed",
+          seqOf(id),
+          `the content of row ${seqOf(id)} is of another type than it may be`,
+        );
+    }
+  }
+
+  row(seq: number, kind: string, line: string): void {
+    if (!line.includes('"content":{')) return;
+    const commitments = Object.entries(readBody(line)?.content ?? {});
+    for (const [part, commitment] of commitments) {
+      const index = isKind(kind) ? partsOf(kind).indexOf(part) : -1;
+      if (index < 0) continue;
+      const id = seq * PARTS_A_ROW + index;
+      if (this.#stored.delete(id)) this.#open(id, seq, part, commitment);
+      else {
+        this.#missing += 1;
+        this.#firstMissing ??= seq;
+      }
+    }
+    // A kind that a newer build knows has parts whose numbers this one does not.
+    if (!isKind(kind)) for (const id of this.#stored) if (seqOf(id) === seq) this.#stored.delete(id);
+  }
+
+  #open(id: number, seq: number, part: string, commitment: string): void {
+    const origin = this.#origin();
+    if (this.#sealer === null || origin === null) return;
+    const sealed: unknown = this.#database.prepare("SELECT sealed FROM content WHERE id = ?").pluck().get(id);
+    if (!(sealed instanceof Uint8Array)) return;
+    const { state } = openPart(this.#sealer, sealed, { origin, seq, part }, commitment);
+    if (state === "open") this.#checked += 1;
+    else if (state === "changed")
+      this.#findings.add(
+        "content-changed",
+        seq,
+        `the ${part} of row ${seq} was changed: it is not what the row committed to`,
+      );
+  }
+
+  /** After the rows of a page: what no row claimed. */
+  endPage(): void {
+    for (const id of this.#stored)
+      this.#findings.add(
+        "content-stray",
+        seqOf(id),
+        `there is content that claims to be of row ${seqOf(id)}, which has none such`,
+      );
+    this.#stored.clear();
+  }
+
+  /** Says what only the end of the log shows. */
+  end(): void {
+    if (this.#missing > 0)
+      this.#findings.warn(
+        "content-missing",
+        this.#firstMissing,
+        `${this.#missing} parts that rows committed to are not there, the first of row ${this.#firstMissing ?? 0}: they were erased, left out on a full disk, or deleted`,
+      );
+  }
+}
+
+function seqOf(id: number): number {
+  return Math.floor(id / PARTS_A_ROW);
+}

@@ -1,0 +1,224 @@
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  realpathSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import Database from "better-sqlite3";
+import { isSqlite, sentenceOf, wrongSchema } from "./database.ts";
+import { AuditError } from "./error.ts";
+import type { Finding } from "./verdict.ts";
+
+const CHUNK = 4 * 1024 * 1024;
+const MAX_NOTE = 64 * 1024;
+const PAGE_SIZE = 4096;
+
+/** A log opened for verification: nothing in it is trusted, and nothing beside it is written. */
+export interface Evidence {
+  readonly database: Database.Database;
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[];
+  close(): void;
+}
+
+/** Opens the log in use, in place and read-only.
+ *  @returns a finding where the file cannot even be read as a log. @throws {AuditError} AUDIT_UNREADABLE if there is no file, or it may not be read. */
+export function openLive(path: string): Evidence | Finding {
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    const link = linkAt(file);
+    if (link !== null) return link;
+  }
+  return opened(path, path, [], { readonly: true, fileMustExist: true }, () => undefined);
+}
+
+/** Said while a log is copied, so that others can run. */
+export interface Copying {
+  readonly rows: 0;
+  readonly of: null;
+}
+const COPYING: Copying = { rows: 0, of: null };
+
+/** Copies a log and its write-ahead log to a private folder and opens the copy: reading in place would write beside the evidence.
+ *  Yields between pieces. Results as {@link openLive}. */
+export function* openCopy(path: string, scratch: string = tmpdir()): Generator<Copying, Evidence | Finding> {
+  const folder = mkdtempSync(join(scratch, "wirken-verify-"));
+  const copy = join(folder, "audit.db");
+  const gone = (): void => rmSync(folder, { recursive: true, force: true });
+  let evidence: Evidence | Finding | null = null;
+  try {
+    const files: { name: string; bytes: number; sha256: string }[] = [];
+    for (const end of ["", "-wal"]) {
+      const file = yield* copyFile(`${path}${end}`, `${copy}${end}`);
+      if (file === null && end === "") throw new AuditError("AUDIT_UNREADABLE", `there is no ${path}`);
+      if (file !== null && "code" in file) return file;
+      if (file !== null) files.push(file);
+    }
+    evidence = opened(copy, path, files, { fileMustExist: true }, gone);
+    return evidence;
+  } finally {
+    // Whoever stops early, and whatever went wrong: the copy does not stay.
+    if (evidence === null || "code" in evidence) gone();
+  }
+}
+
+/** Does the path lead through a symbolic link? @returns where to, or null. */
+export function leadsTo(path: string): string | null {
+  const given = resolve(path);
+  const real = realpathSync(given);
+  return real === given ? null : real;
+}
+
+function linkAt(path: string): Finding | null {
+  try {
+    return lstatSync(path).isSymbolicLink() ? linked(path) : null;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return null;
+    throw new AuditError("AUDIT_UNREADABLE", `${path} cannot be read: ${sentenceOf(error)}`, { cause: error });
+  }
+}
+
+function linked(path: string): Finding {
+  return {
+    code: "link",
+    seq: null,
+    sentence: `${basename(path)} is a symbolic link: what it leads to can be changed while it is read`,
+  };
+}
+
+/** @returns null if there is none. */
+function* copyFile(
+  from: string,
+  to: string,
+): Generator<Copying, { name: string; bytes: number; sha256: string } | Finding | null> {
+  let source: number;
+  try {
+    source = openSync(from, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return null;
+    if (codeOf(error) === "ELOOP") return linked(from);
+    throw new AuditError("AUDIT_UNREADABLE", `${from} cannot be read: ${sentenceOf(error)}`, { cause: error });
+  }
+  try {
+    const before = fstatSync(source, { bigint: true });
+    if (!before.isFile()) return { code: "not-a-database", seq: null, sentence: `${basename(from)} is not a file` };
+    const target = openSync(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    const digest = createHash("sha256");
+    let bytes = 0;
+    try {
+      const chunk = Buffer.allocUnsafe(CHUNK);
+      for (let got = readSync(source, chunk); got > 0; got = readSync(source, chunk)) {
+        const piece = chunk.subarray(0, got);
+        digest.update(piece);
+        for (let done = 0; done < got; ) done += writeSync(target, piece, done);
+        bytes += got;
+        yield COPYING;
+      }
+    } finally {
+      closeSync(target);
+    }
+    const after = fstatSync(source, { bigint: true });
+    if (after.size !== before.size || after.mtimeNs !== before.mtimeNs)
+      throw new AuditError(
+        "AUDIT_UNREADABLE",
+        `${from} was written to while it was copied: it is in use, so verify it where its daemon runs, or stop that first`,
+      );
+    return { name: basename(from), bytes, sha256: digest.digest("hex") };
+  } finally {
+    closeSync(source);
+  }
+}
+
+function opened(
+  file: string,
+  path: string,
+  files: Evidence["files"],
+  options: Database.Options,
+  gone: () => void,
+): Evidence | Finding {
+  let database: Database.Database | null = null;
+  const close = (): void => {
+    database?.close();
+    gone();
+  };
+  try {
+    database = new Database(file, { ...options, timeout: 2_000 });
+    // better-sqlite3 opens every database in defensive mode.
+    database.pragma("trusted_schema = OFF");
+    database.pragma("cell_size_check = ON");
+    database.pragma("mmap_size = 0");
+    database.pragma("query_only = ON");
+    const wrong = wrongSchema(database) ?? wrongPages(database);
+    if (wrong === null) return { database, files, close };
+    close();
+    return { code: "schema", seq: null, sentence: wrong };
+  } catch (error) {
+    close();
+    const finding = unreadable(error);
+    if (finding !== null) return finding;
+    throw new AuditError("AUDIT_UNREADABLE", `${path} cannot be opened: ${sentenceOf(error)}`, { cause: error });
+  }
+}
+
+function wrongPages(database: Database.Database): string | null {
+  const size = database.pragma("page_size", { simple: true });
+  return size === PAGE_SIZE
+    ? null
+    : `the file has pages of ${String(size)} bytes, and every audit log has pages of ${PAGE_SIZE}`;
+}
+
+/** What SQLite's error says of the file; null if it says nothing of it. */
+export function unreadable(error: unknown): Finding | null {
+  if (isSqlite(error, "SQLITE_NOTADB"))
+    return {
+      code: "not-a-database",
+      seq: null,
+      sentence: "the file is not a database, or its first page was overwritten",
+    };
+  if (
+    isSqlite(
+      error,
+      "SQLITE_CORRUPT",
+      "SQLITE_IOERR_SHORT_READ",
+      "SQLITE_FORMAT",
+      "SQLITE_ERROR",
+      "SQLITE_CANTOPEN",
+      "SQLITE_MISMATCH",
+    )
+  )
+    return {
+      code: "pages",
+      seq: null,
+      sentence: `a page of the file is damaged or missing (SQLite says: ${sentenceOf(error)})`,
+    };
+  return null;
+}
+
+/** Reads the note beside a database. @returns null if there is none. */
+export function readNote(path: string): string | Finding | null {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    return codeOf(error) === "ELOOP" ? linked(path) : null;
+  }
+  try {
+    const bytes = Buffer.alloc(MAX_NOTE);
+    return bytes.subarray(0, readSync(file, bytes)).toString("utf8");
+  } catch {
+    return null;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : null;
+}

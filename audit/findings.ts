@@ -1,0 +1,34 @@
+import type { Finding, FindingCode, WarningCode } from "./verdict.ts";
+
+/** A file may be wrong in every row: so many findings are kept, the rest is counted. */
+const KEPT = 100;
+
+/** What a verification has found so far. */
+export class Findings {
+  readonly #findings: Finding[] = [];
+  readonly #warnings: Finding<WarningCode>[] = [];
+  #more = 0;
+
+  add(code: FindingCode, seq: number | null, sentence: string): void {
+    if (this.#findings.length < KEPT) this.#findings.push({ code, seq, sentence });
+    else this.#more += 1;
+  }
+
+  warn(code: WarningCode, seq: number | null, sentence: string): void {
+    this.#warnings.push({ code, seq, sentence });
+  }
+
+  get any(): boolean {
+    return this.#findings.length > 0;
+  }
+
+  /** By row, those about the whole file first. */
+  get findings(): Finding[] {
+    return this.#findings.toSorted((a, b) => (a.seq ?? -1) - (b.seq ?? -1));
+  }
+
+  get warnings(): Finding<WarningCode>[] {
+    if (this.#more === 0) return [...this.#warnings];
+    return [...this.#warnings, { code: "more", seq: null, sentence: `${this.#more} more findings are not listed` }];
+  }
+}

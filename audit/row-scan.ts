@@ -1,0 +1,219 @@
+import type Database from "better-sqlite3";
+import type { ContentCheck } from "./content-check.ts";
+import { entryHash, entryHashOfBytes, NO_PREVIOUS, readHead } from "./entry.ts";
+import type { Findings } from "./findings.ts";
+import { Frontier } from "./merkle.ts";
+import type { NoteCheck } from "./note-check.ts";
+import type { RowMeaning } from "./row-meaning.ts";
+
+const HASH = /^[0-9a-f]{64}$/;
+/** What a decoder puts where bytes are no UTF-8, and also a character of its own: two bodies may read the same. */
+const REPLACEMENT = "\ufffd";
+
+interface Stored {
+  readonly note: unknown;
+  readonly frontier: unknown;
+}
+
+/** A row whose hash does not follow from it and the row before, until the next checkpoint tells which of the two was changed. */
+interface Suspect {
+  readonly seq: number;
+  /** The tree before it, and the hash that its bytes have. */
+  readonly before: Frontier;
+  readonly computed: string;
+}
+
+/** Recomputes the chain and the tree, row by row, and compares them with what was signed. */
+export class RowScan {
+  readonly #database: Database.Database;
+  readonly #findings: Findings;
+  readonly #notes: NoteCheck;
+  readonly #meaning: RowMeaning;
+  readonly #content: ContentCheck;
+  #size = 0;
+  /** Null where the row before is missing or unreadable. */
+  #previous: string | null = NO_PREVIOUS;
+  #tree = new Frontier();
+  /** False after rows went missing, until a signed tree takes over. */
+  #whole = true;
+  /** Rows below were signed for by a good checkpoint. */
+  #signed = 0;
+  #signedAt: string | null = null;
+  #suspects: Suspect[] = [];
+  readonly #wanted: number[];
+  readonly #roots = new Map<number, { root: string; at: string | null }>();
+
+  /** @param wanted sizes of checkpoints kept elsewhere, whose roots are to be remembered. */
+  constructor(
+    database: Database.Database,
+    checks: { findings: Findings; notes: NoteCheck; meaning: RowMeaning; content: ContentCheck },
+    wanted: readonly number[],
+  ) {
+    this.#database = database;
+    this.#findings = checks.findings;
+    this.#notes = checks.notes;
+    this.#meaning = checks.meaning;
+    this.#content = checks.content;
+    this.#wanted = [...new Set(wanted)].toSorted((a, b) => b - a);
+  }
+
+  /** Rows so far, missing ones included. */
+  get size(): number {
+    return this.#size;
+  }
+  get signed(): number {
+    return this.#signed;
+  }
+  /** The time of the last row that a good checkpoint covers. */
+  get signedAt(): string | null {
+    return this.#signedAt;
+  }
+  get root(): string {
+    return this.#tree.root();
+  }
+  rootAt(size: number): { root: string; at: string | null } | null {
+    return this.#roots.get(size) ?? null;
+  }
+
+  /** @param rows `[seq, body, hash]` as the database has them, in its order. @param stored the checkpoints among them, by size. */
+  page(rows: readonly unknown[], stored: ReadonlyMap<number, Stored>): void {
+    for (const row of rows) {
+      if (!Array.isArray(row)) continue;
+      const [seq, body, hash]: unknown[] = row;
+      if (typeof seq !== "number" || !this.#place(seq)) continue;
+      if (typeof body !== "string" || typeof hash !== "string")
+        this.#skip(seq, "row-type", `row ${seq} holds bytes where every row holds text`);
+      else if (body === "") this.#skip(seq, "row-emptied", `row ${seq} was emptied`);
+      else this.#row(seq, body, hash, stored.get(seq + 1) ?? null);
+      this.#size = seq + 1;
+      while (this.#size === this.#wanted.at(-1)) {
+        this.#wanted.pop();
+        this.#roots.set(this.#size, { root: this.#tree.root(), at: this.#meaning.until });
+      }
+    }
+  }
+
+  /** Is this the next row? Says which are missing, or that this one is none. */
+  #place(seq: number): boolean {
+    if (seq === this.#size) return true;
+    if (seq < this.#size || !Number.isSafeInteger(seq)) {
+      this.#findings.add("row-stray", null, `there is a row numbered ${seq}, which no log has`);
+      return false;
+    }
+    const last = seq - 1;
+    const sentence = last === this.#size ? `row ${last} is missing` : `rows ${this.#size} to ${last} are missing`;
+    this.#findings.add("row-missing", this.#size, sentence);
+    [this.#size, this.#previous, this.#whole] = [seq, null, false];
+    return true;
+  }
+
+  #skip(seq: number, code: "row-type" | "row-emptied", sentence: string): void {
+    this.#findings.add(code, seq, sentence);
+    [this.#previous, this.#whole] = [null, false];
+  }
+
+  #row(seq: number, body: string, hash: string, stored: Stored | null): void {
+    const head = readHead(body);
+    const previous = this.#previous;
+    const computed = previous === null ? hash : this.#hashOf(previous, body, seq);
+    let leaf = hash;
+    if (computed !== hash || (previous === null && !HASH.test(hash))) leaf = this.#mismatch(seq, hash, computed);
+    else if (head === null) this.#findings.add("row-changed", seq, `row ${seq} does not begin as a row does`);
+    else if (head.seq !== seq)
+      this.#findings.add("row-moved", seq, `row ${seq} says that it is row ${head.seq}: rows were moved`);
+    else if (this.#meaning.row(head, body)) this.#content.row(seq, head.kind, body);
+    if (seq === 0) this.#notes.open(body);
+    this.#tree.append(leaf);
+    this.#previous = leaf;
+    if (head !== null && (head.kind === "log.checkpointed" || head.kind === "key.rotated"))
+      this.#checkpoint(seq, head.kind, body, stored);
+    else if (stored !== null)
+      this.#findings.add(
+        "checkpoint-stray",
+        seq,
+        `there is a checkpoint of ${seq + 1} rows, and row ${seq} calls for none`,
+      );
+  }
+
+  #hashOf(previous: string, body: string, seq: number): string {
+    if (!body.includes(REPLACEMENT)) return entryHash(previous, body);
+    const bytes: unknown = this.#database
+      .prepare("SELECT CAST(body AS BLOB) FROM entry WHERE seq = ?")
+      .pluck()
+      .get(seq);
+    return bytes instanceof Uint8Array ? entryHashOfBytes(previous, bytes) : "";
+  }
+
+  /** Which is wrong, the row or its hash? If the next row follows from what this one's bytes hash to, then the stored hash is.
+   *  @returns the leaf to go on with. */
+  #mismatch(seq: number, hash: string, computed: string): string {
+    const stored = HASH.test(hash);
+    if (!stored || this.#follows(seq + 1, computed)) {
+      this.#findings.add("row-changed", seq, `row ${seq} was changed: its hash is not that of its bytes`);
+      return computed;
+    }
+    this.#suspects.push({ seq, before: this.#tree.clone(), computed });
+    return hash;
+  }
+
+  #follows(seq: number, previous: string): boolean {
+    const next: unknown = this.#database.prepare("SELECT body, hash FROM entry WHERE seq = ?").raw().get(seq);
+    const [body, hash]: unknown[] = Array.isArray(next) ? next : [];
+    return typeof body === "string" && body !== "" && entryHash(previous, body) === hash;
+  }
+
+  #checkpoint(seq: number, kind: string, body: string, stored: Stored | null): void {
+    const size = seq + 1;
+    if (typeof stored?.note !== "string" || typeof stored.frontier !== "string") {
+      this.#findings.add("checkpoint-missing", seq, `the checkpoint of ${size} rows is missing`);
+      return;
+    }
+    const signed = this.#notes.stored(size, kind, body, stored.note, stored.frontier);
+    if (signed === null) return;
+    const last = this.#suspects.at(-1);
+    if (this.#whole && this.#tree.root() !== signed.root && last?.seq === seq) {
+      const other = last.before.clone();
+      other.append(last.computed);
+      if (other.root() === signed.root) [this.#tree, this.#previous] = [other, last.computed];
+    }
+    const good = this.#tree.root() === signed.root;
+    if (this.#whole) this.#judge(good, size);
+    else this.#settleSuspects();
+    if (!good && signed.frontier !== null) [this.#tree, this.#whole] = [signed.frontier, true];
+    [this.#signed, this.#signedAt] = [size, this.#meaning.until];
+  }
+
+  /** @param good whether the tree of the stored hashes is the one that was signed. */
+  #judge(good: boolean, size: number): void {
+    const [only, another] = this.#suspects;
+    if (!good && only !== undefined && another === undefined && only.seq > this.#signed) {
+      // One row that does not follow, and hashes that were not signed: the row before it was replaced together with its hash.
+      this.#findings.add("row-changed", only.seq - 1, `row ${only.seq - 1} was changed, and its hash with it`);
+      this.#suspects = [];
+    } else if (!good && only === undefined) {
+      this.#findings.add(
+        "rows-unsigned",
+        this.#signed,
+        `rows ${this.#signed} to ${size - 1} are not those that the checkpoint of ${size} rows was signed for: at least one of them was changed, and all hashes after it`,
+      );
+    }
+    this.#settleSuspects();
+  }
+
+  #settleSuspects(): void {
+    for (const { seq } of this.#suspects) this.#findings.add("row-changed", seq, `row ${seq} was changed`);
+    this.#suspects = [];
+  }
+
+  /** Says what only the end of the log shows. */
+  end(): void {
+    this.#settleSuspects();
+    const rows = this.#size - this.#signed;
+    if (rows > 0)
+      this.#findings.warn(
+        "unsigned-rows",
+        this.#signed,
+        `${rows === 1 ? "the last row is" : `the last ${rows} rows are`} covered by no checkpoint yet: whoever can write the file could have added, changed or cut rows there`,
+      );
+  }
+}

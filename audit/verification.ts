@@ -1,0 +1,326 @@
+import type Database from "better-sqlite3";
+import { beside } from "./beside.ts";
+import { ContentCheck } from "./content-check.ts";
+import { PARTS_A_ROW } from "./content.ts";
+import { type Evidence, leadsTo, readNote } from "./evidence.ts";
+import type { Findings } from "./findings.ts";
+import { EMPTY_ROOT } from "./merkle.ts";
+import { NoteCheck } from "./note-check.ts";
+import { parseCheckpoint } from "./note.ts";
+import { RowMeaning } from "./row-meaning.ts";
+import { RowScan } from "./row-scan.ts";
+import type { AnchorVerdict, FindingCode, Verdict } from "./verdict.ts";
+import type { Progress, VerifyOptions } from "./verify.ts";
+
+/** Rows read at once: more cost memory, fewer time. */
+const PAGE = 1_000;
+/** A log in use is not checked page by page beyond this size, in bytes: that cannot be done in pieces. */
+const LARGE = 64 * 1024 * 1024;
+/** The smallest number a row can have in SQLite: a row below 0 is to be seen too. */
+const LEAST = -9_223_372_036_854_775_808n;
+/** Findings that say whose log it is, not whether it is whole. */
+const OF_AUTHENTICITY: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  "checkpoint-forged",
+  "wrong-key",
+  "rotation",
+  "genesis",
+]);
+const OF_ANCHORS: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  "anchor-foreign",
+  "anchor-missing",
+  "rolled-back",
+  "forked",
+  "wrong-key",
+]);
+
+interface Kept {
+  readonly by: AnchorVerdict["by"];
+  readonly name: string;
+  readonly note: string;
+}
+
+/** One verification, from the opened evidence to the verdict. */
+export class Verification {
+  readonly #evidence: Evidence | null;
+  readonly #findings: Findings;
+  readonly #options: VerifyOptions;
+  readonly #notes: NoteCheck;
+  readonly #meaning: RowMeaning;
+  readonly #kept: readonly Kept[];
+  #content: ContentCheck | null = null;
+  #scan: RowScan | null = null;
+  #pages: Verdict["pages"] = "not-checked";
+  #anchors: AnchorVerdict[] = [];
+  #fileMissing = false;
+
+  constructor(evidence: Evidence | null, findings: Findings, path: string, options: VerifyOptions) {
+    this.#evidence = evidence;
+    this.#findings = findings;
+    this.#options = options;
+    this.#notes = new NoteCheck(findings);
+    this.#meaning = new RowMeaning(findings, { deep: options.deep === true, now: options.now ?? Date.now() });
+    this.#kept = evidence === null ? [] : this.#keptElsewhere(path);
+    const real = evidence === null ? null : leadsTo(path);
+    if (real !== null) findings.warn("path", null, `the path leads through a symbolic link: what was read is ${real}`);
+  }
+
+  #keptElsewhere(path: string): Kept[] {
+    const { pin, anchors = [] } = this.#options;
+    const file = readNote(beside(path).checkpoint);
+    this.#fileMissing = file === null;
+    if (file !== null && typeof file !== "string") this.#findings.add(file.code, file.seq, file.sentence);
+    if (pin?.state === "unreachable")
+      this.#findings.warn("pin", null, "the keychain could not be reached, so the pin was not compared");
+    return [
+      ...(typeof file === "string" ? [{ by: "file" as const, name: "audit.checkpoint", note: file }] : []),
+      ...(pin?.state === "found" ? [{ by: "pin" as const, name: "keychain", note: pin.note }] : []),
+      ...anchors.map(({ name, note }) => ({ by: "outside" as const, name, note })),
+    ];
+  }
+
+  *run(): Generator<Progress, void> {
+    if (this.#evidence === null) return;
+    const { database } = this.#evidence;
+    this.#checkPages(database);
+    const content = new ContentCheck(
+      database,
+      this.#findings,
+      this.#options.sealer ?? null,
+      () => this.#notes.genesis?.origin ?? null,
+    );
+    this.#content = content;
+    const scan = new RowScan(
+      database,
+      { findings: this.#findings, notes: this.#notes, meaning: this.#meaning, content },
+      this.#kept.flatMap(({ note }) => sizeOf(note) ?? []),
+    );
+    this.#scan = scan;
+    const last = this.#bounds(database);
+    const rows = database
+      .prepare<[bigint | number, number]>(
+        `SELECT seq, body, hash FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ${PAGE}`,
+      )
+      .raw();
+    const checkpoints = database
+      .prepare<[number, number]>(
+        "SELECT size, note, frontier FROM checkpoint NOT INDEXED WHERE size > ? AND size <= ? ORDER BY size",
+      )
+      .raw();
+    const parts = database
+      .prepare<[number, number]>("SELECT id, typeof(sealed) FROM content NOT INDEXED WHERE id >= ? AND id < ?")
+      .raw();
+    let from: bigint | number = LEAST;
+    for (let page: unknown[] = rows.all(from, last); page.length > 0; page = rows.all(from, last)) {
+      const newest = firstOf(page.at(-1));
+      const oldest = Math.max(0, firstOf(page[0]));
+      content.page(parts.all(oldest * PARTS_A_ROW, (newest + 1) * PARTS_A_ROW));
+      scan.page(page, bySize(checkpoints.all(oldest, newest + 1)));
+      content.endPage();
+      if (!Number.isSafeInteger(newest) && newest > 0) break;
+      from = newest + 1;
+      yield { rows: scan.size, of: last + 1 };
+    }
+    scan.end();
+    content.end();
+    this.#meaning.end();
+    this.#compareKept(scan);
+    this.#promises(database);
+  }
+
+  #checkPages(database: Database.Database): void {
+    const bytes =
+      Number(database.pragma("page_count", { simple: true })) * Number(database.pragma("page_size", { simple: true }));
+    if (this.#options.live === true && bytes > LARGE && this.#options.deep !== true) return;
+    const said: unknown = database.pragma("integrity_check(1)", { simple: true });
+    this.#pages = "checked";
+    if (said !== "ok")
+      this.#findings.add("pages", null, `the file is not as SQLite would have written it (it says: ${String(said)})`);
+  }
+
+  /** Fixes how far is read, and finds what lies outside of it. @returns the last row. */
+  #bounds(database: Database.Database): number {
+    const one = (sql: string, ...values: number[]): number => {
+      const found: unknown = database
+        .prepare<number[]>(sql)
+        .pluck()
+        .get(...values);
+      return typeof found === "number" ? found : -1;
+    };
+    return database.transaction(() => {
+      const last = one("SELECT max(seq) FROM entry NOT INDEXED");
+      const ahead = one("SELECT max(size) FROM checkpoint NOT INDEXED WHERE size > ?", last + 1);
+      if (ahead >= 0)
+        this.#findings.add(
+          "log-cut",
+          last + 1,
+          `a checkpoint covers ${ahead} rows, and the log has ${last + 1}: rows were cut off`,
+        );
+      const stray = one("SELECT count(*) FROM checkpoint NOT INDEXED WHERE size < 1");
+      if (stray > 0) this.#findings.add("checkpoint-stray", null, "there is a checkpoint of no rows, which no log has");
+      const lost = one("SELECT id FROM content NOT INDEXED WHERE id < 0 OR id >= ? LIMIT 1", (last + 1) * PARTS_A_ROW);
+      const negative = one("SELECT count(*) FROM content NOT INDEXED WHERE id < 0");
+      if (lost >= 0 || negative > 0)
+        this.#findings.add("content-stray", null, "there is content that belongs to no row");
+      if (last < 0)
+        this.#findings.add("genesis", null, "the log has no row: every log has one from its first moment on");
+      return last;
+    })();
+  }
+
+  #compareKept(scan: RowScan): void {
+    this.#anchors = this.#kept.map(({ by, name, note }): AnchorVerdict => {
+      const where =
+        by === "file"
+          ? "the checkpoint file beside it"
+          : by === "pin"
+            ? "the pin in the keychain"
+            : `the anchor ${name}`;
+      const checkpoint = this.#notes.elsewhere(note);
+      if (typeof checkpoint === "string") {
+        const why =
+          checkpoint === "malformed"
+            ? "is no checkpoint: it was damaged or overwritten"
+            : checkpoint === "foreign"
+              ? "is a checkpoint of another log"
+              : "is not signed by a key of this log: one of them was replaced, or the log was put back to before its key was changed";
+        this.#findings.add("anchor-foreign", null, `${where} ${why}`);
+        return { by, name, size: 0, time: null, good: false };
+      }
+      const { size } = checkpoint;
+      const known = scan.rootAt(size);
+      const verdict = { by, name, size, time: known?.at ?? null };
+      if (size > scan.size) {
+        this.#findings.add(
+          "rolled-back",
+          scan.size,
+          `the log has ${scan.size} rows, and ${where} covers ${size}: rows were cut off, or an older copy was put back`,
+        );
+        return { ...verdict, good: false };
+      }
+      if (known?.root === checkpoint.root) return { ...verdict, good: true };
+      this.#findings.add(
+        "forked",
+        null,
+        `the first ${size} rows are not those that ${where} was signed for: this is another history`,
+      );
+      return { ...verdict, good: false };
+    });
+  }
+
+  /** Absence fails: what the log's own policy promises is looked for. */
+  #promises(database: Database.Database): void {
+    const { genesis } = this.#notes;
+    const protector = this.#notes.epochs.at(-1)?.protector;
+    if (this.#options.pin?.state === "absent") {
+      const sentence = "the keychain holds no pin of this log";
+      if (protector === "keychain")
+        this.#findings.add(
+          "anchor-missing",
+          null,
+          `${sentence}, and its key is kept there: the pin was deleted, or this is another keychain`,
+        );
+      else this.#findings.warn("pin", null, sentence);
+    }
+    if (this.#fileMissing) {
+      const sentence =
+        "there is no checkpoint file beside the database, so nothing beside it says how long the log was";
+      // It is there before a second checkpoint is made; a copy may have been made without it.
+      if (this.#options.live === true && this.#notes.checked > 1) this.#findings.add("anchor-missing", null, sentence);
+      else this.#findings.warn("checkpoint-file", null, sentence);
+    }
+    const stored: unknown = database.prepare("SELECT count(*) FROM anchor NOT INDEXED").pluck().get();
+    const promised = genesis?.anchors ?? 0;
+    if (typeof stored === "number" && stored > 0)
+      this.#findings.warn("anchor-unchecked", null, `${stored} anchors are stored that this build cannot check`);
+    else if (promised > (this.#options.anchors ?? []).length)
+      this.#findings.add("anchor-missing", null, `the log promises ${promised} anchors, and has none`);
+    if (this.#options.vkey !== undefined && !this.#knows(this.#options.vkey))
+      this.#findings.add(
+        "wrong-key",
+        null,
+        "this log is not signed with the key that was given: it is another log, or everything was signed anew",
+      );
+  }
+
+  #knows(vkey: string): boolean {
+    return this.#notes.epochs.some(({ key }) => key.vkey === vkey);
+  }
+
+  verdict(): Verdict {
+    const { vkey, deep } = this.#options;
+    const { findings } = this.#findings;
+    const scan = this.#scan;
+    const broken = findings.length > 0;
+    const current = this.#notes.epochs.at(-1);
+    const outside = this.#anchors.filter(({ by, good }) => by === "outside" && good);
+    const completeness = this.#completeness();
+    return {
+      state: broken ? "broken" : vkey === undefined ? "unchecked" : "good",
+      origin: this.#notes.genesis?.origin ?? null,
+      size: scan?.size ?? 0,
+      root: scan?.root ?? EMPTY_ROOT,
+      from: this.#meaning.from,
+      until: this.#meaning.until,
+      integrity: findings.every(({ code }) => OF_ANCHORS.has(code)) ? "good" : "broken",
+      authenticity:
+        vkey === undefined ? "not-checked" : findings.some(({ code }) => OF_AUTHENTICITY.has(code)) ? "broken" : "good",
+      vkey: current?.key.vkey ?? null,
+      epochs: this.#notes.epochs.length,
+      protector: current?.protector ?? null,
+      provisional: current?.protector === "none",
+      selfAttested: outside.length === 0,
+      completeness,
+      newer: (scan?.size ?? 0) - completeness.size,
+      checkpoints: this.#notes.checked,
+      anchors: this.#anchors,
+      pauses: this.#meaning.pauses,
+      starts: this.#meaning.starts,
+      open: this.#meaning.open,
+      content: {
+        checked: this.#content?.checked ?? 0,
+        missing: this.#content?.missing ?? 0,
+        opened: this.#options.sealer !== undefined,
+      },
+      deep: deep === true,
+      pages: this.#pages,
+      files: this.#evidence?.files ?? [],
+      findings,
+      warnings: this.#findings.warnings,
+    };
+  }
+
+  /** Up to where something that is signed says that nothing is missing: an outside anchor first, then the pin, then what lies with the log itself. */
+  #completeness(): Verdict["completeness"] {
+    for (const by of ["outside", "pin", "file"] as const) {
+      const good = this.#anchors.filter((anchor) => anchor.by === by && anchor.good && anchor.size > 0);
+      const best = good.toSorted((a, b) => b.size - a.size)[0];
+      if (best !== undefined) return { size: best.size, time: best.time, by };
+    }
+    const signed = this.#scan?.signed ?? 0;
+    return signed > 0
+      ? { size: signed, time: this.#scan?.signedAt ?? null, by: "checkpoint" }
+      : { size: 0, time: null, by: null };
+  }
+}
+
+function sizeOf(note: string): number | null {
+  try {
+    return parseCheckpoint(note).size;
+  } catch {
+    return null;
+  }
+}
+
+function firstOf(row: unknown): number {
+  const [first]: unknown[] = Array.isArray(row) ? row : [];
+  return typeof first === "number" ? first : Number(first);
+}
+
+function bySize(rows: readonly unknown[]): Map<number, { note: unknown; frontier: unknown }> {
+  return new Map(
+    rows.map((row) => {
+      const [size, note, frontier]: unknown[] = Array.isArray(row) ? row : [];
+      return [Number(size), { note, frontier }];
+    }),
+  );
+}
