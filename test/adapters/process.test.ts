@@ -30,6 +30,8 @@ test("telegram: a message that the adapter died with comes again, and one that i
     ({ cursor } = await talk.next("cursor"));
     server.direct("second");
     await talk.next("inbound");
+    // Long enough for a poll or an acknowledgement that should not be.
+    await new Promise((resolve) => setTimeout(resolve, 500));
     process.kill(talk.child.pid ?? 0, "SIGKILL");
     expect(await talk.exited).toMatchObject({ signal: "SIGKILL" });
     expect(talk.printed).toEqual([]);
@@ -65,6 +67,8 @@ test("slack: a message that the adapter died with comes again, and one that is o
     await expect.poll(() => server.pending).toBe(0);
     server.direct("second");
     await talk.next("inbound");
+    // Long enough for a poll or an acknowledgement that should not be.
+    await new Promise((resolve) => setTimeout(resolve, 500));
     process.kill(talk.child.pid ?? 0, "SIGKILL");
     expect(await talk.exited).toMatchObject({ signal: "SIGKILL" });
     expect(talk.printed).toEqual([]);
