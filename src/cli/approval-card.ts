@@ -15,7 +15,7 @@ export function approvalText(view: ApprovalView, now: number): string {
   const foot = view.decidable
     ? ["it can be approved:", ...scopes]
     : [`it cannot be decided here${view.elsewhere === null ? "" : `: ${printable(view.elsewhere)}`}`];
-  return [...head, "", printableLines(view.card), "", ...foot, `card ${view.digest}`].join("\n");
+  return [...head, "", printableLines(view.card.replace(/\n$/, "")), "", ...foot, `card ${view.digest}`].join("\n");
 }
 
 /** What a typed answer to a card means, or null if it means nothing here.

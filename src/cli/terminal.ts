@@ -78,10 +78,11 @@ async function askHidden(question: string): Promise<Uint8Array> {
     }
     chunk.fill(0);
   };
-  stderr.write(question);
+  // First: whoever types at once, or pastes, must not be faster than the end of the echo.
   stdin.setRawMode(true);
   stdin.on("data", typed);
   stdin.resume();
+  stderr.write(question);
   try {
     return await promise;
   } finally {

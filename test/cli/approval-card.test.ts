@@ -31,7 +31,7 @@ const now = Date.parse("2026-11-23T22:32:00.000Z");
 test("a card is shown whole, with its digest, its end and what each scope covers", () => {
   const view = aView();
   const text = approvalText(view, now);
-  expect(text).toContain(card);
+  expect(text).toContain(card.trimEnd());
   expect(text).toContain(view.digest);
   expect(text).toContain("expires in 14 min");
   expect(text).toContain("once     this command, now");

@@ -53,17 +53,22 @@ async function verdictOf(
     );
   }
   const { sentences, verify } = await import("../../../audit/verify.ts");
-  const { terminal } = context;
-  const verdict = await verify(
-    path,
-    { live: file === undefined, ...(vkey === undefined ? {} : { vkey }) },
-    ({ rows, of }) => {
-      if (terminal.interactive)
-        process.stderr.write(`\rchecking row ${rows} of ${of}\u001b[K${rows >= of ? "\r\u001b[K" : ""}`);
-    },
-  );
+  const options = { live: file === undefined, ...(vkey === undefined ? {} : { vkey }) };
+  const verdict = await verify(path, options, shown(context)).catch((error: unknown) => {
+    if (!(error instanceof Error && "code" in error && error.code === "AUDIT_UNREADABLE")) throw error;
+    throw new CommandError(EXIT.notReady, error.message, "nothing was checked", { cause: error });
+  });
   const { state } = verdict;
   return { state, sentences: sentences(verdict), verdict: { ...verdict } };
+}
+
+/** How far it is, where somebody watches. */
+function shown({ terminal }: Context): (progress: { readonly rows: number; readonly of: number | null }) => void {
+  if (!terminal.interactive) return () => undefined;
+  return ({ rows, of }) => {
+    const line = of === null ? "copying the log" : rows < of ? `checking row ${rows} of ${of}` : "";
+    process.stderr.write(`\r\u001b[K${line}`);
+  };
 }
 
 function statusOf(state: AnswerTo<"audit.verify">["state"]): ExitStatus {

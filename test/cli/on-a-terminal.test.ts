@@ -1,0 +1,116 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+/** What a person does at a keyboard: `script` gives the executable a terminal of its own. */
+
+const executable = join(import.meta.dirname, "../../dist/wirken");
+const folder = mkdtempSync(join(tmpdir(), "wirken-terminal-"));
+const home = join(folder, "data");
+const environment = { PATH: process.env["PATH"], HOME: folder, WIRKEN_HOME: home, TERM: "xterm", TZ: "UTC" };
+const notes = join(home, "workspaces/default/notes.txt");
+
+/** Types each text when what stands before it has been shown. @returns the screen's text and the status. */
+async function typing(
+  words: readonly string[],
+  script: readonly (readonly [shown: string, typed: string])[],
+): Promise<{ screen: string; status: number | null }> {
+  const command = [executable, ...words].map((word) => `'${word}'`).join(" ");
+  const child = spawn("script", ["-qefc", command, "/dev/null"], {
+    env: environment,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const left = [...script];
+  let screen = "";
+  let seen = 0;
+  child.stdout.on("data", (chunk: Buffer) => {
+    screen = stripVTControlCharacters(screen + chunk.toString());
+    const [next] = left;
+    if (next === undefined || !screen.slice(seen).includes(next[0])) return;
+    left.shift();
+    seen = screen.length;
+    child.stdin.write(next[1]);
+  });
+  const late = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  await once(child, "close");
+  clearTimeout(late);
+  expect(left, `still to be typed; the screen says:\n${screen}`).toEqual([]);
+  return { screen: screen.replaceAll("\r", ""), status: child.exitCode };
+}
+
+const daemon = {
+  process: spawn(executable, ["start", "--port", "0"], { env: environment, stdio: ["ignore", "pipe", "ignore"] }),
+};
+
+beforeAll(async () => {
+  for await (const chunk of daemon.process.stdout) if (String(chunk).includes("ready in")) break;
+});
+
+afterAll(async () => {
+  daemon.process.kill("SIGTERM");
+  if (daemon.process.exitCode === null) await once(daemon.process, "exit");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("a secret is typed without being shown", async () => {
+  const { screen, status } = await typing(
+    ["vault", "add", "anthropic", "--no-check"],
+    [
+      ["(not shown): ", "xoxb-pasted-by-mistake\r"],
+      ["try again", "\u0003"],
+    ],
+  );
+  expect(screen).toContain("this is a Slack bot token (xoxb-…), not: Anthropic API key (sk-ant-…)");
+  expect(screen).not.toContain("pasted-by-mistake");
+  expect(status).toBe(2);
+});
+
+test("an action is shown whole, and runs when it is approved on the keyboard", async () => {
+  const { screen, status } = await typing(["ask", "write notes.txt: hello"], [["[d]eny? ", "once\r"]]);
+  expect(screen).toContain("the whole file as it will be");
+  expect(screen).toContain("created notes.txt");
+  expect(readFileSync(notes, "utf8")).toBe("hello\n");
+  expect(status).toBe(0);
+});
+
+test("what is denied does not run, and the agent is told", async () => {
+  await typing(["ask", "edit notes.txt: hello => goodbye"], [["[d]eny? ", "d\r"]]);
+  expect(readFileSync(notes, "utf8")).toBe("hello\n");
+});
+
+test("an answer that means nothing is asked for again", async () => {
+  const { status } = await typing(
+    ["ask", "edit notes.txt: hello => goodbye"],
+    [
+      ["[d]eny? ", "what\r"],
+      ["[d]eny? ", "o\r"],
+    ],
+  );
+  expect(readFileSync(notes, "utf8")).toBe("goodbye\n");
+  expect(status).toBe(0);
+});
+
+test("Ctrl-C on the question ends the turn, and nothing runs", async () => {
+  const { screen, status } = await typing(["ask", "write other.txt: hello"], [["[d]eny? ", "\u0003"]]);
+  expect(screen).toContain("Stopped");
+  expect(existsSync(join(home, "workspaces/default/other.txt"))).toBe(false);
+  expect(status).toBe(1);
+});
+
+test("the terminal echoes again after a hidden prompt and after Ctrl-C", async () => {
+  const child = spawn("script", ["-qefc", `sh -c "'${executable}' vault add anthropic; stty -a"`, "/dev/null"], {
+    env: environment,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let screen = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    screen += chunk.toString();
+    if (screen.includes("(not shown): ") && !screen.includes("interrupted")) child.stdin.write("\u0003");
+  });
+  await once(child, "close");
+  expect(screen).toMatch(/[^-]echo\b/);
+});
