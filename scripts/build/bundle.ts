@@ -36,7 +36,7 @@ function options(root: string, stamp: Stamp): BuildOptions {
       WIRKEN_BUILD: JSON.stringify(stamp.build),
       "process.env.NODE_ENV": '"production"',
     },
-    plugins: [addons(root), optionalPackages],
+    plugins: [addons(root), optionalPackages, oneLanguage],
   };
 }
 
@@ -79,6 +79,17 @@ const optionalPackages: Plugin = {
     build.onResolve({ filter: new RegExp(`^(${OPTIONAL.join("|")})$`) }, ({ path }) => ({ path, namespace: "absent" }));
     build.onLoad({ filter: /./, namespace: "absent" }, ({ path }) => ({
       contents: `throw Object.assign(new Error("${path} is not part of the executable"), { code: "MODULE_NOT_FOUND" });`,
+    }));
+  },
+};
+
+/** zod brings its sentences in fifty languages, which every process would hold in memory; ours are English. */
+const oneLanguage: Plugin = {
+  name: "one-language",
+  setup(build) {
+    build.onLoad({ filter: /node_modules\/zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: 'export { default as en } from "./en.js";',
+      resolveDir: join(import.meta.dirname, "../../node_modules/zod/v4/locales"),
     }));
   },
 };
