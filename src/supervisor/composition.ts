@@ -50,7 +50,8 @@ export interface CompositionParts {
   readonly home: Home;
   readonly booted: Booted;
   readonly keepers: Keepers;
-  readonly probe: () => Promise<KeychainState>;
+  /** @param maxAgeMs how old an answer may be. */
+  readonly probe: (maxAgeMs: number) => Promise<KeychainState>;
   readonly pin: () => Promise<NonNullable<VerifyOptions["pin"]>>;
   /** The operating system's name for the account. */
   readonly owner: string;
@@ -239,7 +240,6 @@ export class Composition {
   async serve(): Promise<void> {
     const { booted, serve } = this.#parts;
     const cause = booted.starting;
-    await this.configure(cause);
     if (!serve || this.findings.stopped !== null) return;
     await this.#desk.approvals.expireInterrupted();
     await this.channels.align(cause);
@@ -358,6 +358,10 @@ export class Composition {
     await this.models.close();
     await this.web?.close();
     await this.#refusals.close();
+  }
+
+  /** After the log: its last rows are taken in too. */
+  closeState(): void {
     this.#state.close();
   }
 }

@@ -14,6 +14,7 @@ import type { Caller, Emit } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
+import type { KeychainState } from "./vault-keeper.ts";
 
 /** A vault that could not be opened is tried again after this long. */
 const RETRY_MS = 30_000;
@@ -38,6 +39,7 @@ export class Daemon {
   readonly #keepers: Keepers;
   readonly #keychain: HelperKeychain;
   readonly #stopped = Promise.withResolvers<void>();
+  #probed: { readonly at: number; readonly state: KeychainState } | null = null;
   #control: ControlSocket | null = null;
   #booted: Booted | null = null;
   #composition: Composition | null = null;
@@ -81,7 +83,7 @@ export class Daemon {
     const booted = await boot({
       home,
       keepers: this.#keepers,
-      probe: async () => await this.#keychain.probe(),
+      probe: async () => await this.#probe(0),
       passphrase: () => {
         const once = passphrase;
         passphrase = null;
@@ -104,7 +106,7 @@ export class Daemon {
       home,
       booted,
       keepers: this.#keepers,
-      probe: async () => await this.#keychain.probe(),
+      probe: async (maxAgeMs) => await this.#probe(maxAgeMs),
       pin: async () =>
         booted.vault.protector === "keychain" ? await this.#keychain.readPin(vaultId) : { state: "absent" },
       owner: userInfo().username,
@@ -119,9 +121,13 @@ export class Daemon {
       await composition.configure(booted.starting);
       return;
     }
+    await composition.configure(booted.starting);
+    // Side by side: each of these waits for another process, or for the disk.
     const page = composition.web?.open(booted.starting);
+    const ollama = composition.findings.stopped === null ? composition.findOllama() : null;
+    const probe = composition.sandbox.probe();
     const digest = executableDigest();
-    const sandbox = await composition.sandbox.probe();
+    const sandbox = await probe;
     await booted.log.append(
       { kind: "sandbox.probed", state: sandbox.state },
       { cause: booted.starting, ...(sandbox.state === "works" ? {} : { content: { detail: sandbox.sentence } }) },
@@ -138,9 +144,8 @@ export class Daemon {
       },
       { cause: booted.starting },
     );
-    await page;
+    await Promise.all([page, ollama]);
     await composition.serve();
-    await composition.findOllama();
     await booted.log.checkpoint("start");
     this.#lock.announce({ pid: process.pid, since: this.#since, web: composition.web?.origin ?? null });
   }
@@ -169,6 +174,15 @@ export class Daemon {
       return await this.#unlockedStatus();
     }
     throw new OperatorError("locked", locked.status.sentence, "run wirken vault unlock");
+  }
+
+  /** A question to the keychain is a process of its own. @param maxAgeMs an answer so old is as good as a new one. */
+  async #probe(maxAgeMs: number): Promise<KeychainState> {
+    const known = this.#probed;
+    if (known !== null && Date.now() - known.at < maxAgeMs) return known.state;
+    const state = await this.#keychain.probe();
+    this.#probed = { at: Date.now(), state };
+    return state;
   }
 
   async #unlockedStatus(): Promise<VaultStatus> {
@@ -257,6 +271,7 @@ export class Daemon {
             .append({ kind: "daemon.stopped", reason }, { cause: booted.starting })
             .catch(() => undefined);
         await booted.log.close();
+        this.#composition?.closeState();
         booted.vault.close();
       }
     } finally {

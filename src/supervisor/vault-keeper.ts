@@ -9,6 +9,8 @@ import type { By } from "./people.ts";
 
 export type KeychainState = VaultStatus["keychain"];
 
+/** For a status, what the keychain said a minute ago is good enough. */
+const STATUS_AGE_MS = 60_000;
 /** A passphrase that guards keys has at least this many bytes. */
 const MIN_PASSPHRASE_BYTES = 12;
 
@@ -17,9 +19,14 @@ export class VaultKeeper {
   readonly #vault: Vault;
   readonly #keepers: Keepers;
   readonly #log: AuditLog;
-  readonly #probe: () => Promise<KeychainState>;
+  readonly #probe: (maxAgeMs: number) => Promise<KeychainState>;
 
-  constructor(parts: { vault: Vault; keepers: Keepers; log: AuditLog; probe: () => Promise<KeychainState> }) {
+  constructor(parts: {
+    vault: Vault;
+    keepers: Keepers;
+    log: AuditLog;
+    probe: (maxAgeMs: number) => Promise<KeychainState>;
+  }) {
     this.#vault = parts.vault;
     this.#keepers = parts.keepers;
     this.#log = parts.log;
@@ -42,7 +49,7 @@ export class VaultKeeper {
   }
 
   async status(): Promise<VaultStatus> {
-    const keychain = await this.#probe();
+    const keychain = await this.#probe(STATUS_AGE_MS);
     return { state: "open", protector: this.#vault.protector, keychain, sentence: SENTENCES[this.#vault.protector] };
   }
 
@@ -50,7 +57,7 @@ export class VaultKeeper {
    *  @returns what was done, in words, or null. @throws {OperatorError} when a protector has to be chosen first. */
   async ensureProtected(who: By): Promise<string | null> {
     if (this.#vault.protector !== "none") return null;
-    const keychain = await this.#probe();
+    const keychain = await this.#probe(0);
     if (keychain === "works") {
       await this.#move({ kind: "keychain" }, who);
       return "the vault is now protected by the keychain of the operating system";
@@ -70,7 +77,7 @@ export class VaultKeeper {
   /** @param passphrase its bytes where the protector is one; wiped. */
   async protect(protector: "keychain" | "passphrase", passphrase: Uint8Array, who: By): Promise<VaultStatus> {
     if (protector === "keychain") {
-      const keychain = await this.#probe();
+      const keychain = await this.#probe(0);
       if (keychain !== "works") {
         throw new OperatorError(
           "not-ready",
