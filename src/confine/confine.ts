@@ -3,7 +3,6 @@ import { ConfineError } from "./error.ts";
 import { NEEDS, type Role, SCOPES, type Scope } from "./role.ts";
 import { buildWalls, type Wall } from "./walls.ts";
 
-export { ConfineError } from "./error.ts";
 export type { Role } from "./role.ts";
 
 /** What holds a process, for the status and the record. */

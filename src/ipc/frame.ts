@@ -110,8 +110,11 @@ export class FrameDecoder {
     for (;;) {
       switch (this.#stage) {
         case "prefix":
-          if (!this.#fill(this.#prefix, PREFIX_BYTES)) return null;
-          this.#readPrefix();
+          if (this.#have === 0 && this.#chunk.length - this.#at >= PREFIX_BYTES) {
+            this.#readPrefix(this.#chunk, this.#at);
+            this.#advance(PREFIX_BYTES);
+          } else if (this.#fill(this.#prefix, PREFIX_BYTES)) this.#readPrefix(this.#prefix, 0);
+          else return null;
           break;
         case "header": {
           const bytes = this.#view(this.#headerBytes);
@@ -134,9 +137,9 @@ export class FrameDecoder {
     }
   }
 
-  #readPrefix(): void {
-    const length = this.#prefix.readUInt32BE(0);
-    const headerBytes = this.#prefix.readUInt32BE(4);
+  #readPrefix(bytes: Buffer, at: number): void {
+    const length = bytes.readUInt32BE(at);
+    const headerBytes = bytes.readUInt32BE(at + 4);
     if (headerBytes > MAX_HEADER_BYTES)
       throw new FrameError(
         "oversized",
@@ -242,6 +245,6 @@ function countMembers(value: unknown): number {
     for (const item of value) members += countMembers(item);
     return members;
   }
-  for (const [key, item] of Object.entries(value)) members += 1 + countMembers(key) + countMembers(item);
+  for (const key of Object.keys(value)) members += 1 + countMembers(key) + countMembers(Reflect.get(value, key));
   return members;
 }

@@ -13,8 +13,6 @@ import {
   StreamFrame,
 } from "./stream.ts";
 
-export { PipeError } from "./outbox.ts";
-
 /** Why a pipe is over. `closed`: by either side, or by the other's death; the others: by what the other side sent. */
 export type PipeEnd = {
   reason: "closed" | "malformed" | "oversized" | "deep" | "flood" | "protocol";

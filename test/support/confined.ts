@@ -1,19 +1,28 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import type { Role } from "../../src/confine/role.ts";
 
-const CHILDREN = join(import.meta.dirname, "children");
+/** The programs of test/support/children. */
+const CHILDREN = {
+  idle: new URL("./children/idle.ts", import.meta.url),
+  orphan: new URL("./children/orphan.ts", import.meta.url),
+  parent: new URL("./children/parent.ts", import.meta.url),
+  probe: new URL("./children/probe.ts", import.meta.url),
+  spin: new URL("./children/spin.ts", import.meta.url),
+  "system-calls": new URL("./children/system-calls.ts", import.meta.url),
+  talker: new URL("./children/talker.ts", import.meta.url),
+};
 const Answers = z.record(z.string(), z.string());
 
 /** How a child is held: not at all, by the operating system's walls only, or as in the product. */
 export type How = "bare" | "walls" | "confined";
 
 /** A program of test/support/children, started as the product starts its own. */
-export function childImage(name: string): { command: string; args: string[] } {
-  return { command: process.execPath, args: [...NODE_FLAGS, join(CHILDREN, `${name}.ts`)] };
+export function childImage(name: keyof typeof CHILDREN): { command: string; args: string[] } {
+  return { command: process.execPath, args: [...NODE_FLAGS, fileURLToPath(CHILDREN[name])] };
 }
 
 /** Runs probes (children/probe.ts) in a child. @returns for each "done", or the code of its error. */

@@ -1,7 +1,8 @@
 /** Starts itself again and ends; the second one waits until its parent is gone, then tries to confine itself. */
 import { spawn } from "node:child_process";
 import { writeSync } from "node:fs";
-import { confine, ConfineError } from "../../../src/confine/confine.ts";
+import { confine } from "../../../src/confine/confine.ts";
+import { ConfineError } from "../../../src/confine/error.ts";
 import { childImage } from "../confined.ts";
 
 if (process.argv[2] === undefined) {
