@@ -1,4 +1,4 @@
-import { Socket } from "node:net";
+import { type Server, Socket } from "node:net";
 import { confine, dropNetwork } from "../confine/confine.ts";
 import { BUILD } from "../ipc/build.ts";
 import { PROTOCOL } from "../ipc/frame-common.ts";
@@ -12,7 +12,12 @@ confine("ingress");
 
 /** The socketpair whose other end is web's. */
 const LANE_FD = 4;
+/** After `stop`, what web still says goes out, until web is gone or for this long. */
+const DRAIN_MS = 1000;
+/** What was handed to the sockets leaves before this process does. */
+const FLUSH_MS = 20;
 
+let server: Server | null = null;
 let state: "waiting" | "opening" | "listening" = "waiting";
 
 const lane = new Lane(new Socket({ fd: LANE_FD, readable: true, writable: true }), {
@@ -27,7 +32,9 @@ const supervisor = ownPipe<ToIngress, FromIngress>(ToIngress, {
         else leave("the supervisor's pipe", { reason: "protocol", detail: "started twice" });
         return;
       case "stop":
-        process.exit(0);
+        server?.close();
+        setTimeout(() => process.exit(0), DRAIN_MS);
+        return;
     }
   },
   end: (end) => leave("the supervisor's pipe", end),
@@ -44,11 +51,15 @@ async function start(port: number): Promise<void> {
   // From here on this process accepts connections and can open none.
   dropNetwork();
   state = "listening";
+  server = outcome.server;
   void supervisor.send({ type: "listening", port: outcome.port });
 }
 
 function leave(what: string, end: PipeEnd): void {
-  if (end.reason === "closed") process.exit(0);
+  if (end.reason === "closed") {
+    setTimeout(() => process.exit(0), FLUSH_MS);
+    return;
+  }
   process.stderr.write(`ingress: ${what} ended: ${end.reason}: ${end.detail}\n`);
   process.exit(1);
 }

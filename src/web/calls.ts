@@ -35,7 +35,8 @@ export type Outcome =
   | { state: "unauthenticated" };
 export type LoginOutcome =
   | { state: "done"; secret: string; seconds: number }
-  | { state: "bad-token" | "locked" | "busy"; seconds: number };
+  | { state: "bad-token" | "locked"; seconds: number }
+  | { state: "refused"; failure: OperatorFailure };
 
 interface Waiting {
   event?(event: OperatorEvent, payload: Uint8Array): void;
@@ -63,7 +64,12 @@ export class Calls {
 
   login(token: string): Promise<LoginOutcome> {
     return new Promise((resolve) => {
-      const ref = this.#wait({ login: resolve, done: () => resolve({ state: "busy", seconds: 0 }) });
+      const ref = this.#wait({
+        login: resolve,
+        done(outcome) {
+          if (outcome.state === "refused") resolve(outcome);
+        },
+      });
       if (ref !== null) this.#send({ type: "login", ref }, Buffer.from(token));
     });
   }

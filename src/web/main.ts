@@ -16,7 +16,7 @@ confine("web");
 /** The socketpair whose other end is ingress's. */
 const LANE_FD = 4;
 /** After `stop`, streams have this long to hear of it. */
-const DRAIN_MS = 300;
+const DRAIN_MS = 100;
 
 let streams: EventStreams | null = null;
 

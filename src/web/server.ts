@@ -118,8 +118,8 @@ async function login(site: Site, request: IncomingMessage, response: ServerRespo
       });
       return;
     }
-    case "busy":
-      sendFailure(response, { code: "not-ready", sentence: "The page is busy.", hint: "try again in a moment" });
+    case "refused":
+      sendFailure(response, outcome.failure);
   }
 }
 

@@ -1,0 +1,258 @@
+import { createHash } from "node:crypto";
+import { mint, type SessionId } from "../../src/ipc/ids.ts";
+import type { AnswerTo, ApprovalView, OperatorCall, RowView } from "../../src/ipc/operator.ts";
+import { Refusal } from "./web-supervisor.ts";
+
+const NOW = Date.now();
+const ago = (minutes: number) => new Date(NOW - minutes * 60_000).toISOString();
+
+export const CARD = [
+  "run a command in the workspace of agent default",
+  "  argv[0]: rm",
+  "  argv[1]: -rf",
+  "  argv[2]: build/output and a\\u{202e}name with a direction mark",
+  "may write: the workspace",
+  "network: none",
+].join("\n");
+
+export function approvalOf(card: string, more: Partial<ApprovalView> = {}): ApprovalView {
+  return {
+    approval: mint("approval"),
+    code: "7Q4M2KXA",
+    at: ago(0),
+    expires: new Date(Date.now() + 600_000).toISOString(),
+    session: mint("session"),
+    agent: "default",
+    requester: "the owner",
+    channel: "web",
+    key: "exec:rw",
+    tier: 2,
+    card,
+    digest: createHash("sha256").update(card).digest("hex"),
+    scopes: [
+      { scope: "once", means: "this command, now" },
+      { scope: "session", means: "commands that write in the workspace, until this conversation ends" },
+      { scope: "always", means: "commands that write in the workspace, asked for here by you" },
+    ],
+    decidable: true,
+    elsewhere: null,
+    ...more,
+  };
+}
+
+function rows(size: number): RowView[] {
+  const kinds: [string, Record<string, unknown>, Record<string, string | null>][] = [
+    ["message.received", { channel: "web", session: mint("session") }, { text: "list my files" }],
+    ["model.called", { provider: "ollama", model: "qwen3:8b" }, { request: '{"messages":[…]}' }],
+    ["model.answered", { model: "qwen3:8b", input: 812, output: 64 }, {}],
+    ["tool.called", { tool: "list_files", key: "file.read:workspace" }, { arguments: '{"path":"."}' }],
+    ["tool.finished", { state: "done" }, { output: "README.md\nnotes/\nplan.txt" }],
+    ["message.sent", { channel: "web" }, { text: null }],
+  ];
+  return Array.from({ length: size }, (_, seq) => {
+    const [kind, fields, content] = kinds[seq % kinds.length] ?? ["daemon.started", {}, {}];
+    return { seq, at: ago((size - seq) * 0.7), kind, cause: seq === 0 ? null : seq - 1, fields, content };
+  });
+}
+
+/** A daemon's answers as they might be, with state that a test can change. */
+export class PageScript {
+  entries: AnswerTo<"transcript">["entries"] = [];
+  approvals: ApprovalView[] = [];
+  rows: RowView[] = rows(130);
+  verdict: AnswerTo<"audit.verify"> = {
+    state: "good",
+    sentences: [
+      "130 rows are unchanged since they were written: every hash, the chain and the tree agree.",
+      "The newest of 3 checkpoints, at row 120, is signed by this log's key.",
+      "10 rows are newer than the newest checkpoint.",
+    ],
+    verdict: {},
+  };
+  pending: AnswerTo<"pair.list">["pending"] = [
+    {
+      pairing: mint("pairing"),
+      code: "4KD7Q2ZM",
+      channel: "telegram",
+      id: "987654321",
+      name: "Sam",
+      expires: new Date(NOW + 3_000_000).toISOString(),
+    },
+  ];
+  decided: Extract<OperatorCall, { call: "approvals.decide" }>[] = [];
+  sessions: AnswerTo<"web.sessions">["sessions"] = [
+    {
+      session: mint("web"),
+      since: ago(90),
+      last: ago(0),
+      until: new Date(NOW + 40_000_000).toISOString(),
+      current: true,
+    },
+    {
+      session: mint("web"),
+      since: ago(3000),
+      last: ago(400),
+      until: new Date(NOW + 20_000_000).toISOString(),
+      current: false,
+    },
+  ];
+  /** Told of what is said; what it emits is up to the test. */
+  said: (text: string, session: SessionId) => void | Promise<void> = () => undefined;
+  readonly session = mint("session");
+
+  readonly answer = async (call: OperatorCall, text: string): Promise<object> => {
+    switch (call.call) {
+      case "status":
+        return this.#status();
+      case "say":
+        await this.said(text, this.session);
+        return { session: this.session, end: "done" } satisfies AnswerTo<"say">;
+      case "transcript":
+        return { session: this.session, entries: this.entries } satisfies AnswerTo<"transcript">;
+      case "session.stop":
+        return { stopped: true } satisfies AnswerTo<"session.stop">;
+      case "approvals.list":
+        return { approvals: this.approvals } satisfies AnswerTo<"approvals.list">;
+      case "approvals.decide":
+        return this.#decide(call);
+      case "vault.list":
+        return {
+          status: this.#status().vault,
+          credentials: [
+            {
+              scope: "channel/telegram",
+              names: ["bot-token"],
+              version: 1,
+              created: ago(900),
+              checked: true,
+              account: "@an_example_bot",
+            },
+          ],
+        } satisfies AnswerTo<"vault.list">;
+      case "pair.list":
+        return this.#pairs();
+      case "pair.approve":
+        this.pending = this.pending.filter(({ code }) => code !== call.code);
+        return {
+          principal: mint("principal"),
+          name: "Sam",
+          role: call.role,
+          channel: "telegram",
+        } satisfies AnswerTo<"pair.approve">;
+      case "web.sessions":
+        return { sessions: this.sessions } satisfies AnswerTo<"web.sessions">;
+      case "web.sessions.end":
+        this.sessions = this.sessions.filter(({ session }) => session !== call.session);
+        return { ended: true } satisfies AnswerTo<"web.sessions.end">;
+      case "audit.rows": {
+        const { before = Number.POSITIVE_INFINITY, limit, kind } = call.filter;
+        const found = this.rows.filter((row) => row.seq < before && (kind === undefined || row.kind === kind));
+        return { rows: found.toReversed().slice(0, limit), size: this.rows.length } satisfies AnswerTo<"audit.rows">;
+      }
+      case "audit.explain":
+        return {
+          chain: this.rows.slice(Math.max(0, call.seq - 3), call.seq + 1),
+          sentences: [
+            "The owner asked for this on the page.",
+            "The agent default called the tool list_files.",
+            "Reading the workspace is free: nobody had to approve it.",
+          ],
+        } satisfies AnswerTo<"audit.explain">;
+      case "audit.verify":
+        return this.verdict;
+      case "approvals.show":
+      case "audit.acknowledge":
+      case "audit.checkpoint":
+      case "channel.disable":
+      case "channel.enable":
+      case "channel.list":
+      case "daemon.stop":
+      case "pair.revoke":
+      case "vault.add":
+      case "vault.protect":
+      case "vault.remove":
+      case "vault.status":
+      case "vault.unlock":
+      case "watch":
+      case "web.link":
+        throw new Refusal("not-found", `this script has no answer to ${call.call}`);
+    }
+  };
+
+  #decide(call: Extract<OperatorCall, { call: "approvals.decide" }>): AnswerTo<"approvals.decide"> {
+    this.decided.push(call);
+    const view = this.approvals.find(({ approval }) => approval === call.approval);
+    if (view === undefined) return { state: "gone" };
+    if (view.digest !== call.card)
+      throw new Refusal("refused", "another card was shown than the one that is asked for");
+    this.approvals = this.approvals.filter((one) => one !== view);
+    return { state: call.decision === "approve" ? "approved" : "denied" };
+  }
+
+  #pairs(): AnswerTo<"pair.list"> {
+    return {
+      people: [
+        {
+          principal: mint("principal"),
+          name: "the owner",
+          role: "owner",
+          identities: [{ channel: "telegram", id: "1234567", name: "Ada" }],
+        },
+        {
+          principal: mint("principal"),
+          name: "Kim",
+          role: "user",
+          identities: [{ channel: "slack:acme", id: "U0123", name: "kim" }],
+        },
+      ],
+      pending: this.pending,
+    };
+  }
+
+  #status(): AnswerTo<"status"> {
+    const process = (role: string, subject: string | null, pid: number) => ({
+      role,
+      subject,
+      pid,
+      since: ago(95),
+      restarts: 0,
+      state: "ready" as const,
+    });
+    return {
+      version: "1.2.3",
+      build: "4f9c2a7d81be0356",
+      pid: 4100,
+      since: ago(95),
+      home: "/home/ada/.wirken",
+      web: "http://127.0.0.1:7777",
+      vault: {
+        state: "open",
+        protector: "keychain",
+        keychain: "works",
+        sentence: "protected by this system's keychain",
+      },
+      model: { agent: "default", ref: "ollama/qwen3:8b", note: "the most recently used model that can call tools" },
+      channels: [
+        { channel: "telegram", enabled: true, state: "connected", account: "@an_example_bot", note: null },
+        {
+          channel: "slack:acme",
+          enabled: true,
+          state: "refused",
+          account: null,
+          note: "the app token was refused: run `wirken vault add slack:acme`",
+        },
+        { channel: "slack", enabled: false, state: "disabled", account: null, note: null },
+      ],
+      sandbox: { works: true, note: null },
+      log: { rows: this.rows.length, checkpoint: 120, stopped: null },
+      processes: [
+        process("ingress", null, 4107),
+        process("web", null, 4108),
+        process("adapter", "telegram", 4110),
+        process("model", "ollama", 4115),
+      ],
+      pendingApprovals: this.approvals.length,
+      notes: ["keychain entry was made by an earlier version: run `wirken vault protect` once"],
+    };
+  }
+}
