@@ -37,6 +37,7 @@ test("a folder that is no checkout has no commit, and is built nevertheless", ()
 const longTest = process.env["WIRKEN_TEST_ROUNDS"] === "long" ? [["one", "two"] as const] : [];
 test.for(longTest)(
   "two builds of the same inputs are the same, bit for bit (%s and %s)",
+  { timeout: 120_000 },
   (names) => {
     const folder = mkdtempSync(join(tmpdir(), "wirken-build-"));
     const digests = names.map((name) => {
@@ -47,5 +48,4 @@ test.for(longTest)(
     rmSync(folder, { recursive: true });
     expect(digests[0]).toBe(digests[1]);
   },
-  120_000,
 );
