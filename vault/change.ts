@@ -1,6 +1,6 @@
 import type { ActionOf } from "../audit/action.ts";
 import { scope as scopeField } from "../audit/field.ts";
-import { applySteps, type Contents, rootOf, type Step } from "./contents.ts";
+import { applySteps, type Contents, contentsOf, rootOf, type Step } from "./contents.ts";
 import { commitment } from "./crypto.ts";
 import { deriveKek, recordEpoch } from "./envelope.ts";
 import { VaultError } from "./error.ts";
@@ -100,7 +100,7 @@ export function planChange(unlocked: Unlocked, change: Change, dropped: () => vo
   const { contents } = unlocked;
   const worked = work(unlocked, change);
   const head = { ...contents.head, ...worked.head, generation: contents.head.generation + 1 };
-  const steps: Step[] = [...worked.steps, { put: "head", row: head }];
+  const steps: Step[] = [...worked.steps, { table: "head", row: head }];
   const next = applySteps(contents, steps);
   const row: Plan["row"] = {
     kind: "vault.changing",
@@ -111,7 +111,7 @@ export function planChange(unlocked: Unlocked, change: Change, dropped: () => vo
     to: head.generation,
     toRoot: rootOf(next),
   };
-  const erases = change.change === "protect" || steps.some((step) => "drop" in step);
+  const erases = change.change === "protect" || steps.some((step) => "gone" in step);
   return new Plan({ row, next, steps, erases }, worked.kek ?? null, dropped);
 }
 
@@ -164,7 +164,10 @@ function add(unlocked: Unlocked, { scope, secrets, metadata }: Change & { change
   const records = secrets.map(({ name, secret }) =>
     recordRow(unlocked, { key: under, epoch: row.epoch }, { scope, name, version, metadata: sealedIn }, secret),
   );
-  return { scope, steps: [{ put: "key", row }, ...records.map((record): Step => ({ put: "record", row: record }))] };
+  return {
+    scope,
+    steps: [{ table: "key", row }, ...records.map((record): Step => ({ table: "record", row: record }))],
+  };
 }
 
 function remove({ contents }: Unlocked, scope: string): Worked {
@@ -174,8 +177,8 @@ function remove({ contents }: Unlocked, scope: string): Worked {
   return {
     scope,
     steps: [
-      ...recordsOf(contents, scope).map((row): Step => ({ drop: "record", row })),
-      ...keys.map((row): Step => ({ drop: "key", row })),
+      ...recordsOf(contents, scope).map((row): Step => ({ table: "record", row, gone: true })),
+      ...keys.map((row): Step => ({ table: "key", row, gone: true })),
     ],
   };
 }
@@ -194,19 +197,19 @@ function account(unlocked: Unlocked, { scope, checked, account: name }: Change &
     using secret = reveal(unlocked, row);
     const metadata = encodeMetadata({ ...decodeMetadata(row.metadata), checked, account: name });
     const place = { scope, name: row.name, version, metadata };
-    return { put: "record", row: recordRow(unlocked, { key: under, epoch: keyAdded.epoch }, place, secret) };
+    return { table: "record", row: recordRow(unlocked, { key: under, epoch: keyAdded.epoch }, place, secret) };
   });
   return {
     scope,
     steps: [
-      { put: "key", row: keyAdded },
+      { table: "key", row: keyAdded },
       ...anew,
       ...all
         .filter((row) => row.version !== version && !kept.includes(row))
-        .map((row): Step => ({ drop: "record", row })),
+        .map((row): Step => ({ table: "record", row, gone: true })),
       ...keysOf(unlocked.contents, scope)
         .filter((row) => !used.has(row.epoch))
-        .map((row): Step => ({ drop: "key", row })),
+        .map((row): Step => ({ table: "key", row, gone: true })),
     ],
   };
 }
@@ -216,7 +219,7 @@ function contentKey(unlocked: Unlocked, scope: string): Worked {
   if (keysOf(unlocked.contents, scope).length > 0) refuse(`${scope} has a key already`);
   const { key, row } = newKey(unlocked, scope);
   key[Symbol.dispose]();
-  return { scope, steps: [{ put: "key", row }] };
+  return { scope, steps: [{ table: "key", row }] };
 }
 
 function addLogKey(unlocked: Unlocked): Worked {
@@ -235,8 +238,8 @@ function addLogKey(unlocked: Unlocked): Worked {
   return {
     scope: LOG_SCOPE,
     steps: [
-      { put: "key", row },
-      { put: "record", row: record },
+      { table: "key", row },
+      { table: "record", row: record },
     ],
   };
 }
@@ -248,10 +251,10 @@ function forgetLogKeys({ contents }: Unlocked): Worked {
   return {
     scope: LOG_SCOPE,
     steps: [
-      ...old.map((row): Step => ({ drop: "record", row })),
+      ...old.map((row): Step => ({ table: "record", row, gone: true })),
       ...keysOf(contents, LOG_SCOPE)
         .filter((row) => epochs.has(row.epoch))
-        .map((row): Step => ({ drop: "key", row })),
+        .map((row): Step => ({ table: "key", row, gone: true })),
     ],
   };
 }
@@ -269,7 +272,7 @@ function protect(
   try {
     const steps = [...contents.keys.values()].map((row): Step => {
       using key = keyOf(unlocked, row.scope, row.epoch);
-      return { put: "key", row: keyRow(under, row.scope, row.epoch, key) };
+      return { table: "key", row: keyRow(under, row.scope, row.epoch, key) };
     });
     return { scope: MASTER_SCOPE, steps, head, kek };
   } catch (error) {
@@ -281,11 +284,7 @@ function protect(
 /** The first contents: generation 0, before the log's first row; a key to sign the log and one for the daemon's own content. */
 export function firstContents(head: Omit<Contents["head"], "generation" | "commitment">, master: Secret): Contents {
   using kek = deriveKek(master, head.id, head.masterId);
-  const empty: Contents = {
-    head: { ...head, generation: 0, commitment: commitment(kek) },
-    keys: new Map(),
-    records: new Map(),
-  };
+  const empty = contentsOf({ ...head, generation: 0, commitment: commitment(kek) }, [], []);
   const unlocked = { kek, contents: empty };
   return applySteps(empty, [...addLogKey(unlocked).steps, ...contentKey(unlocked, DAEMON_SCOPE).steps]);
 }

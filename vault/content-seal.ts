@@ -57,7 +57,7 @@ export class ContentSeal implements ContentSealer {
 
   /** Wipes the keys that a change destroyed. */
   forgetDropped(steps: readonly Step[]): void {
-    for (const step of steps) if ("drop" in step) this.#wipe(step.row.scope);
+    for (const step of steps) if ("gone" in step) this.#wipe(step.row.scope);
   }
 
   #wipe(scope: string | undefined): void {

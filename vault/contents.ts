@@ -40,15 +40,15 @@ export interface Contents {
   readonly keys: ReadonlyMap<string, KeyRow>;
   /** By `scope name version`. */
   readonly records: ReadonlyMap<string, RecordRow>;
+  /** The leaves of keys and records, in hex, in ascending order. */
+  readonly leaves: readonly string[];
 }
 
-/** One step of a change: the same list changes the memory and the file. */
+/** One step of a change: the same list changes the memory and the file. A row that is `gone` is deleted. */
 export type Step =
-  | { readonly put: "head"; readonly row: Head }
-  | { readonly put: "key"; readonly row: KeyRow }
-  | { readonly put: "record"; readonly row: RecordRow }
-  | { readonly drop: "key"; readonly row: KeyRow }
-  | { readonly drop: "record"; readonly row: RecordRow };
+  | { readonly table: "head"; readonly row: Head }
+  | { readonly table: "key"; readonly row: KeyRow; readonly gone?: true }
+  | { readonly table: "record"; readonly row: RecordRow; readonly gone?: true };
 
 export function keyName(row: { scope: string; epoch: number }): string {
   return `${row.scope} ${row.epoch}`;
@@ -58,31 +58,66 @@ export function recordName(row: { scope: string; name: string; version: number }
   return `${row.scope} ${row.name} ${row.version}`;
 }
 
+export function contentsOf(head: Head, keyRows: readonly KeyRow[], recordRows: readonly RecordRow[]): Contents {
+  const keys = new Map(keyRows.map((row) => [keyName(row), row]));
+  const records = new Map(recordRows.map((row) => [recordName(row), row]));
+  return { head, keys, records, leaves: [...keyRows.map(keyLeaf), ...recordRows.map(recordLeaf)].toSorted() };
+}
+
 /** @returns what `contents` become; they are left as they are. */
 export function applySteps(contents: Contents, steps: readonly Step[]): Contents {
   let head = contents.head;
   const keys = new Map(contents.keys);
   const records = new Map(contents.records);
+  const gone = new Set<string>();
+  const come = new Set<string>();
+  const replace = (before: string | null, after: string | null): void => {
+    if (before !== null && !come.delete(before)) gone.add(before);
+    if (after !== null) come.add(after);
+  };
   for (const step of steps) {
-    if ("drop" in step) {
-      if (step.drop === "key") keys.delete(keyName(step.row));
-      else records.delete(recordName(step.row));
-    } else if (step.put === "head") head = step.row;
-    else if (step.put === "key") keys.set(keyName(step.row), step.row);
-    else records.set(recordName(step.row), step.row);
+    if (step.table === "head") {
+      head = step.row;
+    } else if (step.table === "key") {
+      const name = keyName(step.row);
+      const before = keys.get(name);
+      replace(before === undefined ? null : keyLeaf(before), step.gone ? null : keyLeaf(step.row));
+      if (step.gone) keys.delete(name);
+      else keys.set(name, step.row);
+    } else {
+      const name = recordName(step.row);
+      const before = records.get(name);
+      replace(before === undefined ? null : recordLeaf(before), step.gone ? null : recordLeaf(step.row));
+      if (step.gone) records.delete(name);
+      else records.set(name, step.row);
+    }
   }
-  return { head, keys, records };
+  // Sorting what is sorted but for its end is quick: a session's key costs the same on the first day and after years.
+  const leaves = [...contents.leaves.filter((leaf) => !gone.has(leaf)), ...come].toSorted();
+  return { head, keys, records, leaves };
 }
 
 /** A row does not change once made, so its leaf is computed once. */
-const leaves = new WeakMap<object, string>();
+const known = new WeakMap<object, string>();
 
-function leafOf<Row extends object>(row: Row, encode: (row: Row) => Uint8Array): string {
-  const known = leaves.get(row);
-  if (known !== undefined) return known;
+function remembered<Row extends object>(row: Row, encode: (row: Row) => Uint8Array): string {
+  const found = known.get(row);
+  if (found !== undefined) return found;
   const leaf = hash("sha256", encode(row), "hex");
-  leaves.set(row, leaf);
+  known.set(row, leaf);
   return leaf;
+}
+
+export function headLeaf(row: Head): string {
+  return remembered(row, encodeHead);
+}
+
+export function keyLeaf(row: KeyRow): string {
+  return remembered(row, encodeKey);
+}
+
+export function recordLeaf(row: RecordRow): string {
+  return remembered(row, encodeRecord);
 }
 
 /** The digest that the log holds of a vault, over everything in it:
@@ -95,19 +130,13 @@ function leafOf<Row extends object>(row: Row, encode: (row: Row) => Uint8Array):
  *  ```
  *
  *  @returns 64 lower-case hex digits. */
-export function rootOf({ head, keys, records }: Contents): string {
-  const rows = keys
-    .values()
-    .map((row) => leafOf(row, encodeKey))
-    .toArray()
-    .concat(
-      records
-        .values()
-        .map((row) => leafOf(row, encodeRecord))
-        .toArray(),
-    )
-    .toSorted();
-  return hash("sha256", `wirken/vault/root/v1\n${[leafOf(head, encodeHead), ...rows].join("\n")}\n`, "hex");
+export function rootOf(contents: Contents): string {
+  const found = known.get(contents);
+  if (found !== undefined) return found;
+  const lines = [headLeaf(contents.head), ...contents.leaves, ""].join("\n");
+  const root = hash("sha256", `wirken/vault/root/v1\n${lines}`, "hex");
+  known.set(contents, root);
+  return root;
 }
 
 function encodeHead(row: Head): Uint8Array {

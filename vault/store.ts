@@ -1,22 +1,11 @@
 import { closeSync, constants, fsyncSync, lstatSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
-import {
-  type Contents,
-  type Head,
-  type KeyRow,
-  keyName,
-  type ProtectorKind,
-  type RecordRow,
-  recordName,
-  rootOf,
-  type Step,
-} from "./contents.ts";
-import { COMMITMENT_BYTES, recordEpoch, VAULT_ID_BYTES, WRAPPED_BYTES } from "./envelope.ts";
+import type { Contents, Step } from "./contents.ts";
 import { VaultError } from "./error.ts";
+import { Rows } from "./rows.ts";
 
 const USER_VERSION = 1;
-const MAX_U32 = 0xffff_ffff;
 
 /** Byte for byte what `sqlite_schema` must hold: a planted trigger, view or index is refused. */
 const SCHEMA = {
@@ -30,9 +19,11 @@ const SCHEMA = {
 /** The file `vault.db`: reads all of it, and writes one change in one transaction. The caller holds the lock of the data directory. */
 export class Store {
   readonly #db: Database.Database;
+  readonly #rows: Rows;
 
   private constructor(db: Database.Database) {
     this.#db = db;
+    this.#rows = new Rows(db);
   }
 
   /** @throws {VaultError} VAULT_EXISTS. */
@@ -55,11 +46,10 @@ export class Store {
         db.transaction(() => {
           for (const sql of Object.values(SCHEMA)) db.exec(sql);
           db.pragma(`user_version = ${USER_VERSION}`);
-          write(db, [
-            { put: "head", row: contents.head },
-            ...contents.keys.values().map((row): Step => ({ put: "key", row })),
-            ...contents.records.values().map((row): Step => ({ put: "record", row })),
-          ]);
+          const rows = new Rows(db);
+          rows.write({ table: "head", row: contents.head });
+          for (const row of contents.keys.values()) rows.write({ table: "key", row });
+          for (const row of contents.records.values()) rows.write({ table: "record", row });
         })();
       } finally {
         db.close();
@@ -104,33 +94,30 @@ export class Store {
   /** Everything, checked for form. @throws {VaultError} VAULT_DAMAGED. */
   read(): Contents {
     try {
-      return read(this.#db);
+      return this.#rows.read();
     } catch (cause) {
       if (cause instanceof VaultError) throw cause;
       throw new VaultError("VAULT_DAMAGED", "The vault cannot be read", { cause });
     }
   }
 
-  /** Writes `steps` in one transaction, which commits only on top of `generation` and only if the file then holds exactly what `root` says.
-   *  @param given `retire`: a master whose keychain account is to go; `keep`: the master in use from now on; `erases`: the old bytes are to be gone from the write-ahead log too. @throws {VaultError} VAULT_STALE_PLAN, VAULT_UNWRITABLE. */
+  /** Writes `steps` in one transaction, which commits only on top of `generation`, and only if everything reads back as it was written.
+   *  @param given `retire`: a master whose keychain account is to go; `keep`: the master in use from now on; `erases`: the old bytes
+   *  are to be gone from the write-ahead log too. @throws {VaultError} VAULT_STALE_PLAN, VAULT_UNWRITABLE. */
   write(
     steps: readonly Step[],
-    given: { generation: number; root: string; retire: number | null; keep: number; erases: boolean },
+    given: { generation: number; retire: number | null; keep: number; erases: boolean },
   ): void {
+    const rows = this.#rows;
     try {
       this.#db
         .transaction(() => {
-          const before: unknown = this.#db.prepare("SELECT generation FROM vault WHERE one = 1").pluck().get();
+          const before = rows.generation();
           if (before !== given.generation)
-            throw new VaultError(
-              "VAULT_STALE_PLAN",
-              `The vault is at generation ${String(before)}, not ${given.generation}`,
-            );
-          write(this.#db, steps);
-          if (given.retire !== null) this.retire(given.retire);
-          this.forgetRetired(given.keep);
-          if (rootOf(read(this.#db)) !== given.root)
-            throw new VaultError("VAULT_DAMAGED", "The vault does not hold what was written to it");
+            throw new VaultError("VAULT_STALE_PLAN", `The vault is at generation ${before}, not ${given.generation}`);
+          for (const step of steps) rows.write(step);
+          if (given.retire !== null) rows.retire(given.retire);
+          rows.forgetRetired(given.keep);
         })
         .immediate();
     } catch (cause) {
@@ -149,21 +136,16 @@ export class Store {
     }
   }
 
-  /** Notes that the keychain may hold this master. */
   retire(masterId: number): void {
-    this.#db.prepare("INSERT INTO retired (master) VALUES (?) ON CONFLICT DO NOTHING").run(masterId);
+    this.#rows.retire(masterId);
   }
 
   forgetRetired(masterId: number): void {
-    this.#db.prepare("DELETE FROM retired WHERE master = ?").run(masterId);
+    this.#rows.forgetRetired(masterId);
   }
 
   retired(): number[] {
-    return this.#db
-      .prepare("SELECT master FROM retired ORDER BY master")
-      .pluck()
-      .all()
-      .map((value) => count(value, MAX_U32));
+    return this.#rows.retired();
   }
 
   close(): void {
@@ -190,129 +172,4 @@ function checkForm(db: Database.Database, path: string): void {
     throw new VaultError("VAULT_DAMAGED", `${path} does not have the tables of a vault, or has more`);
   if (db.pragma("integrity_check", { simple: true }) !== "ok")
     throw new VaultError("VAULT_DAMAGED", `${path} is damaged as a database`);
-}
-
-function write(db: Database.Database, steps: readonly Step[]): void {
-  for (const step of steps) {
-    const { changes } = writeStep(db, step);
-    if (changes !== 1) throw new VaultError("VAULT_UNWRITABLE", `The vault took ${changes} rows for one`);
-  }
-}
-
-function writeStep(db: Database.Database, step: Step): Database.RunResult {
-  if ("drop" in step) {
-    if (step.drop === "key")
-      return db.prepare("DELETE FROM key WHERE scope = ? AND epoch = ?").run(step.row.scope, step.row.epoch);
-    const { scope, name, version } = step.row;
-    return db.prepare("DELETE FROM record WHERE scope = ? AND name = ? AND version = ?").run(scope, name, version);
-  }
-  switch (step.put) {
-    case "head": {
-      const { id, generation, masterId, protector, wrapping, commitment } = step.row;
-      return db
-        .prepare(
-          `INSERT INTO vault (one, id, generation, master, protector, wrapping, commitment) VALUES (1, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT (one) DO UPDATE SET generation = excluded.generation, master = excluded.master, protector = excluded.protector,
-           wrapping = excluded.wrapping, commitment = excluded.commitment`,
-        )
-        .run(id, generation, masterId, protector, wrapping, commitment);
-    }
-    case "key": {
-      const { scope, epoch, commitment, wrapped } = step.row;
-      return db
-        .prepare(
-          `INSERT INTO key (scope, epoch, commitment, wrapped) VALUES (?, ?, ?, ?)
-           ON CONFLICT (scope, epoch) DO UPDATE SET commitment = excluded.commitment, wrapped = excluded.wrapped`,
-        )
-        .run(scope, epoch, commitment, wrapped);
-    }
-    case "record":
-      break;
-  }
-  const { scope, name, version, metadata, sealed } = step.row;
-  return db
-    .prepare(
-      `INSERT INTO record (scope, name, version, metadata, sealed) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (scope, name, version) DO UPDATE SET metadata = excluded.metadata, sealed = excluded.sealed`,
-    )
-    .run(scope, name, version, metadata, sealed);
-}
-
-function read(db: Database.Database): Contents {
-  const heads = db
-    .prepare("SELECT id, generation, master, protector, wrapping, commitment FROM vault NOT INDEXED")
-    .raw()
-    .all();
-  const [first] = heads;
-  if (heads.length !== 1 || first === undefined) throw damaged();
-  const keys = db.prepare("SELECT scope, epoch, commitment, wrapped FROM key").raw().all().map(readKey);
-  const records = db.prepare("SELECT scope, name, version, metadata, sealed FROM record").raw().all().map(readRecord);
-  return {
-    head: readHead(first),
-    keys: new Map(keys.map((row) => [keyName(row), row])),
-    records: new Map(records.map((row) => [recordName(row), row])),
-  };
-}
-
-function readHead(row: unknown): Head {
-  const [id, generation, masterId, protector, wrapping, commitment] = cells(row, 6);
-  return {
-    id: bytes(id, VAULT_ID_BYTES),
-    generation: count(generation),
-    masterId: count(masterId, MAX_U32),
-    protector: kind(protector),
-    wrapping: bytes(wrapping),
-    commitment: bytes(commitment, COMMITMENT_BYTES),
-  };
-}
-
-function readKey(row: unknown): KeyRow {
-  const [scope, epoch, commitment, wrapped] = cells(row, 4);
-  return {
-    scope: text(scope),
-    epoch: count(epoch, MAX_U32),
-    commitment: bytes(commitment, COMMITMENT_BYTES),
-    wrapped: bytes(wrapped, WRAPPED_BYTES),
-  };
-}
-
-function readRecord(row: unknown): RecordRow {
-  const [scope, name, version, metadata, sealed] = cells(row, 5);
-  recordEpoch(bytes(sealed));
-  return {
-    scope: text(scope),
-    name: text(name),
-    version: count(version),
-    metadata: bytes(metadata),
-    sealed: bytes(sealed),
-  };
-}
-
-function damaged(): VaultError {
-  return new VaultError("VAULT_DAMAGED", "The vault holds a row of no known form");
-}
-
-function cells(row: unknown, length: number): unknown[] {
-  if (!Array.isArray(row) || row.length !== length) throw damaged();
-  return row;
-}
-
-function bytes(value: unknown, length?: number): Uint8Array {
-  if (!(value instanceof Uint8Array) || (length !== undefined && value.length !== length)) throw damaged();
-  return value;
-}
-
-function text(value: unknown): string {
-  if (typeof value !== "string" || value.includes("\ufffd")) throw damaged();
-  return value;
-}
-
-function count(value: unknown, most = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > most) throw damaged();
-  return value;
-}
-
-function kind(value: unknown): ProtectorKind {
-  if (value !== "none" && value !== "keychain" && value !== "passphrase") throw damaged();
-  return value;
 }

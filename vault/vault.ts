@@ -68,7 +68,8 @@ export class Vault implements Disposable {
   }
 
   /** Makes one change: works it out, records it, commits it, and records that it is made. Changes queue.
-   *  @throws {VaultError}, or what `record` throws; the vault is then as it was. */
+   *  @throws {VaultError}, or what `record` throws: the vault is then as it was. If only the last row cannot be written it throws too, and
+   *  the change is made: the next start finds that out. */
   change(change: Change, record: RecordChange): Promise<void> {
     return this.#queued(() => this.#changeNow(change, record));
   }
@@ -84,7 +85,10 @@ export class Vault implements Disposable {
       const masterId = this.masterId + 1;
       // Noted first: should a crash come before the commit, the keychain's copy is found again and deleted.
       if (protector === "keychain") this.#store.retire(masterId);
-      const { master, wrapping } = await keep({ vault: this.id, masterId });
+      const { master, wrapping } = await keep({ vault: this.id, masterId }).catch((error: unknown) => {
+        if (error instanceof VaultError && error.code === "VAULT_KEYCHAIN_ABSENT") this.#store.forgetRetired(masterId);
+        throw error;
+      });
       using kept = master;
       await this.#changeNow({ change: "protect", protector, masterId, master: kept, wrapping }, record);
     });
@@ -96,7 +100,8 @@ export class Vault implements Disposable {
     try {
       this.commit(plan, recorded);
     } catch (error) {
-      await recorded.fail(error);
+      // Should this row not be written either, the next start finds the intent open and asks the vault.
+      await recorded.fail(error).catch(() => undefined);
       throw error;
     }
     await recorded.finish({ kind: "vault.changed" });
@@ -131,7 +136,6 @@ export class Vault implements Disposable {
     const before = this.#contents.head;
     this.#store.write(plan.steps, {
       generation: plan.row.from,
-      root: plan.row.toRoot,
       retire: plan.next.head.masterId !== before.masterId && before.protector === "keychain" ? before.masterId : null,
       keep: plan.next.head.masterId,
       erases: plan.erases,
