@@ -81,7 +81,7 @@ const PROBES: Readonly<Record<string, (argument: string) => unknown>> = {
   collect: () => {
     // Enough garbage for the collector's own threads to have work.
     let kept: unknown[] = [];
-    for (let i = 0; i < 300; i++) kept = [kept.slice(0, 10), Array.from({ length: 20_000 }, (_, n) => ({ n }))];
+    for (let i = 0; i < 60; i++) kept = [kept.slice(0, 10), Array.from({ length: 20_000 }, (_, n) => ({ n }))];
   },
 };
 
