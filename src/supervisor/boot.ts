@@ -4,7 +4,7 @@ import { systemClock } from "../../audit/ports.ts";
 import { VaultError } from "../../vault/error.ts";
 import { LockedVault, type NewestChange } from "../../vault/locked-vault.ts";
 import { fetchMaster, type Keepers, type NewProtector } from "../../vault/protector.ts";
-import { Secret } from "../../vault/secret.ts";
+import type { Secret } from "../../vault/secret.ts";
 import { Vault } from "../../vault/vault.ts";
 import type { Home } from "../config/home.ts";
 import { BUILD, VERSION } from "../ipc/build.ts";

@@ -134,7 +134,13 @@ export class Composition {
     const clock = systemClock;
     const grants = new Grants(log, clock);
     const desk = new ApprovalDesk({
-      ...{ log, clock, grants, state: made.state, people: made.people, refusals: this.#refusals, line: parts.line },
+      log,
+      clock,
+      grants,
+      state: made.state,
+      people: made.people,
+      refusals: this.#refusals,
+      line: parts.line,
       channels: () => this.channels,
     });
     this.#desk = desk;

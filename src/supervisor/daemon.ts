@@ -216,22 +216,22 @@ export class Daemon {
   }
 
   /** Waits for a passphrase, or for the time to try the keychain again. */
-  async #waitUnlocked(error: VaultError): Promise<Secret | null> {
-    const passphraseWanted = error.code === "VAULT_PASSPHRASE_NEEDED" || error.code === "VAULT_WRONG_PASSPHRASE";
+  async #waitUnlocked(cause: VaultError): Promise<Secret | null> {
+    const passphraseWanted = cause.code === "VAULT_PASSPHRASE_NEEDED" || cause.code === "VAULT_WRONG_PASSPHRASE";
     const keychain = passphraseWanted
       ? "absent"
-      : error.code === "VAULT_KEYCHAIN_LOCKED"
+      : cause.code === "VAULT_KEYCHAIN_LOCKED"
         ? "locked"
-        : error.code === "VAULT_KEYCHAIN_ABSENT"
+        : cause.code === "VAULT_KEYCHAIN_ABSENT"
           ? "absent"
           : "unreachable";
     const status: VaultStatus = {
       state: keychain === "unreachable" ? "unreachable" : "locked",
       protector: passphraseWanted ? "passphrase" : "keychain",
       keychain,
-      sentence: error.message,
+      sentence: cause.message,
     };
-    this.#options.waiting?.(error.message);
+    this.#options.waiting?.(cause.message);
     const unlocked = Promise.withResolvers<Secret | null>();
     this.#locked = { status, unlock: unlocked.resolve, tried: this.#attempt.promise };
     this.#attempt.resolve();

@@ -22,10 +22,6 @@ function operationalLog(): (role: string, line: string) => void {
 export async function runDaemon(options: { readonly home: string; readonly port?: number }): Promise<number> {
   const begun = performance.now();
   const line = operationalLog();
-  const say = (text: string): void => void process.stdout.write(`${text}\n`);
-  const complain = (sentence: string, hint: string | null): void => {
-    process.stderr.write(`wirken: ${sentence}\n${hint === null ? "" : `hint: ${hint}\n`}`);
-  };
   process.on("unhandledRejection", (error) => {
     line(
       "daemon",
@@ -63,7 +59,7 @@ export async function runDaemon(options: { readonly home: string; readonly port?
   const running = daemon.run();
   try {
     await Promise.race([running, daemon.asked]);
-    if (!daemon.closing) await announce(daemon, Math.round(performance.now() - begun), say);
+    if (!daemon.closing) await announce(daemon, Math.round(performance.now() - begun));
     await daemon.asked;
     await running.catch(() => undefined);
     await daemon.close(ending.reason);
@@ -95,7 +91,7 @@ const HINTS: Readonly<Record<string, string>> = {
   VAULT_KEY_MISSING: "restore the keychain, or the whole data directory from one backup",
 };
 
-async function announce(daemon: Daemon, milliseconds: number, say: (text: string) => void): Promise<void> {
+async function announce(daemon: Daemon, milliseconds: number): Promise<void> {
   const { web } = daemon.composition;
   const link = web === null ? null : await web.link("terminal");
   say(banner(await daemon.composition.status(), link?.link ?? null, programPath(), milliseconds));
@@ -107,4 +103,12 @@ function programPath(): string {
   } catch {
     return process.execPath;
   }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function complain(sentence: string, hint: string | null): void {
+  process.stderr.write(`wirken: ${sentence}\n${hint === null ? "" : `hint: ${hint}\n`}`);
 }

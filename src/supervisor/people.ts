@@ -4,7 +4,8 @@ import type { z } from "zod";
 import { mint, PairingId, PrincipalId } from "../ipc/ids.ts";
 import type { PairView, Role } from "../ipc/operator.ts";
 import { OperatorError } from "./operator-error.ts";
-import { PAIRING_MINUTES, type Pairing, type Person, type State } from "./state.ts";
+import type { Pairing, Person, State } from "./state.ts";
+import { PAIRING_MINUTES } from "./state-database.ts";
 
 /** Strangers who wait at once; the next one gets silence. */
 const MAX_PENDING = 20;

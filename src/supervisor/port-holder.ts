@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 /** State 0A of /proc/net/tcp: listening. */
 const LISTENING = "0A";
 /** 127.0.0.1 and 0.0.0.0 as the kernel writes them (little-endian hex). */
-const LOOPBACK = ["0100007F", "00000000"];
+const LOOPBACK = new Set(["0100007F", "00000000"]);
 
 /** Who listens on a port of 127.0.0.1, for people: `node (process 4711)`; null when the system does not tell. */
 export function portHolder(port: number): string | null {
@@ -13,7 +13,7 @@ export function portHolder(port: number): string | null {
     for (const line of readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1)) {
       const fields = line.trim().split(/\s+/);
       const [address = "", at = ""] = (fields[1] ?? "").split(":");
-      if (fields[3] !== LISTENING || at !== wanted || !LOOPBACK.includes(address)) continue;
+      if (fields[3] !== LISTENING || at !== wanted || !LOOPBACK.has(address)) continue;
       return ownerOf(fields[9] ?? "");
     }
   } catch {

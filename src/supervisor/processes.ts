@@ -99,7 +99,7 @@ export interface CheckSpec<In extends Framed, Out extends Framed> extends What<I
 interface Listed {
   readonly role: Role;
   readonly subject: string | null;
-  status(): CompartmentStatus;
+  readonly status: () => CompartmentStatus;
 }
 
 /** Every child that the supervisor has. A start is on the log before it happens, and so is each secret that is handed over. */
@@ -254,7 +254,6 @@ export class Processes {
       });
     }
     compartment.start();
-    const gone = (): Promise<never> => Promise.reject(new Error("the page's processes are not running"));
     return {
       first: async (header, payload) => await (pair?.first.send(header, payload) ?? gone()),
       second: async (header, payload) => await (pair?.second.send(header, payload) ?? gone()),
@@ -277,7 +276,6 @@ export class Processes {
         await begun.send(spec.start);
       },
     });
-    const unreachable = (sentence: string): Checked => ({ result: "unreachable", account: null, sentence });
     const late = setTimeout(
       () => answered.resolve(unreachable(`the check took longer than ${spec.timeoutMs / 1000} s`)),
       spec.timeoutMs,
@@ -328,4 +326,12 @@ function checkedOf(header: Framed, payload: Uint8Array): Checked | null {
   if (failure === null) return { result: "good", account, sentence: null };
   const sentence = Buffer.from(payload).toString("utf8").slice(0, 500);
   return { result: failure === "unreachable" ? "unreachable" : "refused", account: null, sentence };
+}
+
+function unreachable(sentence: string): Checked {
+  return { result: "unreachable", account: null, sentence };
+}
+
+function gone(): Promise<never> {
+  return Promise.reject(new Error("the page's processes are not running"));
 }

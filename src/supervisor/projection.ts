@@ -1,0 +1,142 @@
+import type { CommittedRow } from "../../audit/log.ts";
+import { PAIRING_MINUTES, type StateDatabase } from "./state-database.ts";
+
+/** Rows of one conversation that a transcript is made of. */
+export type Said = "message" | "model" | "answer" | "call" | "result" | "refusal" | "notice";
+
+/** What one row changes in the projection. Kinds that are not named change nothing. */
+export function project(database: StateDatabase, { seq, at, cause, action, content }: CommittedRow): void {
+  switch (action.kind) {
+    case "person.added":
+      database.run(
+        "INSERT INTO person VALUES (?, ?, ?, ?)",
+        action.principal,
+        action.role,
+        content("name") ?? "[erased]",
+        at,
+      );
+      return;
+    case "person.revoked":
+      database.run("DELETE FROM identity WHERE principal = ?", action.principal);
+      database.run("DELETE FROM person WHERE principal = ?", action.principal);
+      return;
+    case "identity.linked": {
+      const sender = content("sender");
+      if (sender === null) return;
+      database.run("DELETE FROM identity WHERE channel = ? AND sender = ?", action.channel, sender);
+      database.run(
+        "INSERT INTO identity VALUES (?, ?, ?, ?)",
+        action.channel,
+        sender,
+        action.principal,
+        content("name") ?? "[erased]",
+      );
+      return;
+    }
+    case "pair.requested":
+    case "pair.invited": {
+      const code = content("code");
+      if (code === null) return;
+      const invited = action.kind === "pair.invited";
+      const expires = invited ? action.until : new Date(Date.parse(at) + PAIRING_MINUTES * 60_000).toISOString();
+      const sender = invited ? null : content("sender");
+      const name = invited ? "" : (content("name") ?? "[erased]");
+      database.run(
+        "INSERT INTO pairing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        action.pairing,
+        action.channel,
+        code,
+        sender,
+        name,
+        invited ? "invitation" : "request",
+        at,
+        expires,
+        seq,
+      );
+      return;
+    }
+    case "pair.approved":
+      database.run("DELETE FROM pairing WHERE pairing = ?", action.pairing);
+      return;
+    case "conversation.opened": {
+      const place = content("place");
+      if (place === null) return;
+      const [where = "", thread = ""] = place.split("\n");
+      database.run(
+        "INSERT INTO conversation VALUES (?, ?, ?, ?, ?)",
+        action.conversation,
+        action.channel,
+        where,
+        thread,
+        action.talk,
+      );
+      return;
+    }
+    case "session.opened":
+      database.run(
+        "INSERT INTO session VALUES (?, ?, ?, ?, ?, 0)",
+        action.session,
+        action.conversation,
+        action.channel,
+        action.agent,
+        at,
+      );
+      return;
+    case "session.closed":
+      database.run("UPDATE session SET closed = 1 WHERE session = ?", action.session);
+      return;
+    case "message.received": {
+      const dedupe = content("platform");
+      if (dedupe !== null) database.run("INSERT INTO seen VALUES (?, ?, ?, ?)", action.channel, dedupe, seq, at);
+      database.run(
+        "INSERT INTO message VALUES (?, ?, ?, ?, 'received')",
+        action.message,
+        action.session,
+        action.principal,
+        seq,
+      );
+      database.run("UPDATE session SET last = ? WHERE session = ?", at, action.session);
+      return;
+    }
+    case "turn.started":
+      database.run("UPDATE message SET state = 'started' WHERE message = ?", action.message);
+      database.run("INSERT INTO turn VALUES (?, ?, ?, ?, 0)", action.turn, action.session, action.message, seq);
+      said(database, seq, action.session, action.turn, "message");
+      return;
+    case "turn.ended":
+      database.run("UPDATE turn SET ended = 1 WHERE turn = ?", action.turn);
+      database.run(
+        "UPDATE message SET state = 'ended' WHERE message = (SELECT message FROM turn WHERE turn = ?)",
+        action.turn,
+      );
+      database.run("UPDATE session SET last = ? WHERE session = ?", at, action.session);
+      return;
+    case "model.called":
+      said(database, seq, action.session, action.turn, "model");
+      return;
+    case "tool.called":
+      said(database, seq, action.session, action.turn, "call");
+      return;
+    case "tool.refused":
+      said(database, seq, action.session, action.turn, "refusal");
+      return;
+    case "model.answered":
+      follow(database, seq, cause, "answer");
+      return;
+    case "tool.finished":
+      follow(database, seq, cause, "result");
+      return;
+    case "message.sent":
+      if (action.purpose === "notice" && action.session !== null) said(database, seq, action.session, null, "notice");
+      return;
+    default:
+      return;
+  }
+}
+
+function said(database: StateDatabase, seq: number, session: string, turn: string | null, what: Said): void {
+  database.run("INSERT INTO said VALUES (?, ?, ?, ?)", seq, session, turn, what);
+}
+function follow(database: StateDatabase, seq: number, cause: number | null, what: Said): void {
+  database.run("INSERT INTO said SELECT ?, session, turn, ? FROM said WHERE seq = ?", seq, what, cause);
+}

@@ -1,0 +1,101 @@
+import Database from "better-sqlite3";
+
+/** A database of another schema than this build knows. */
+export class StateError extends Error {
+  override readonly name = "StateError";
+  readonly code = "STATE_NEWER";
+}
+
+const VERSION = 1;
+
+/** A projection of the log: whatever is here follows from rows and their content, and is made anew from them. */
+const SCHEMA = `
+CREATE TABLE applied      (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL) STRICT;
+CREATE TABLE person       (principal TEXT PRIMARY KEY, role TEXT NOT NULL, name TEXT NOT NULL, since TEXT NOT NULL) STRICT;
+CREATE TABLE identity     (channel TEXT NOT NULL, sender TEXT NOT NULL, principal TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (channel, sender)) STRICT;
+CREATE TABLE pairing      (pairing TEXT PRIMARY KEY, channel TEXT NOT NULL, code TEXT NOT NULL UNIQUE, sender TEXT, name TEXT NOT NULL,
+                           kind TEXT NOT NULL, at TEXT NOT NULL, expires TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE conversation (conversation TEXT PRIMARY KEY, channel TEXT NOT NULL, place TEXT NOT NULL, thread TEXT NOT NULL, talk TEXT NOT NULL,
+                           UNIQUE (channel, place, thread)) STRICT;
+CREATE TABLE session      (session TEXT PRIMARY KEY, conversation TEXT NOT NULL, channel TEXT NOT NULL, agent TEXT NOT NULL, last TEXT NOT NULL,
+                           closed INTEGER NOT NULL) STRICT;
+CREATE INDEX session_of   ON session (conversation, agent, closed);
+CREATE TABLE seen         (channel TEXT NOT NULL, dedupe TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (channel, dedupe)) STRICT;
+CREATE TABLE cursor       (channel TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT;
+CREATE TABLE message      (message TEXT PRIMARY KEY, session TEXT NOT NULL, principal TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL) STRICT;
+CREATE INDEX message_open ON message (state) WHERE state <> 'ended';
+CREATE TABLE turn         (turn TEXT PRIMARY KEY, session TEXT NOT NULL, message TEXT NOT NULL, seq INTEGER NOT NULL, ended INTEGER NOT NULL) STRICT;
+CREATE INDEX turn_open    ON turn (ended) WHERE ended = 0;
+CREATE TABLE said         (seq INTEGER PRIMARY KEY, session TEXT NOT NULL, turn TEXT, what TEXT NOT NULL) STRICT;
+CREATE INDEX said_in      ON said (session, seq);
+CREATE TABLE card         (approval TEXT NOT NULL, channel TEXT NOT NULL, conversation TEXT NOT NULL, ids TEXT NOT NULL, PRIMARY KEY (approval, channel, conversation)) STRICT;
+INSERT INTO applied VALUES (1, -1);
+`;
+
+/** Requests of strangers live an hour. */
+export const PAIRING_MINUTES = 60;
+
+/** What a row of the projection reads as. */
+export type Fields = Record<string, unknown>;
+
+/** The file of the projection, its statements prepared once. */
+export class StateDatabase {
+  readonly #database: Database.Database;
+  readonly #prepared = new Map<string, Database.Statement>();
+
+  private constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  /** @throws {StateError} if a newer build wrote it. */
+  static open(path: string): StateDatabase {
+    const database = new Database(path);
+    database.pragma("journal_mode = WAL");
+    database.pragma("synchronous = NORMAL");
+    database.pragma("secure_delete = ON");
+    const version = Number(database.pragma("user_version", { simple: true }));
+    if (version > VERSION) {
+      database.close();
+      throw new StateError(
+        `${path} is of version ${version}, and this build knows ${VERSION}: start the newer build that wrote it`,
+      );
+    }
+    if (version === 0) {
+      database.transaction(() => {
+        database.exec(SCHEMA);
+        database.pragma(`user_version = ${VERSION}`);
+      })();
+    }
+    return new StateDatabase(database);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  /** All of it, or none. */
+  transaction(change: () => void): void {
+    this.#database.transaction(change)();
+  }
+
+  run(sql: string, ...values: unknown[]): Database.RunResult {
+    return this.#statement(sql).run(...values);
+  }
+  one(sql: string, ...values: unknown[]): Fields | null {
+    const row: unknown = this.#statement(sql).get(...values);
+    return typeof row === "object" && row !== null ? { ...row } : null;
+  }
+  many(sql: string, ...values: unknown[]): Fields[] {
+    return this.#statement(sql)
+      .all(...values)
+      .map((row) => (typeof row === "object" && row !== null ? { ...row } : {}));
+  }
+
+  #statement(sql: string): Database.Statement {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const made = this.#database.prepare(sql);
+    this.#prepared.set(sql, made);
+    return made;
+  }
+}
