@@ -36,24 +36,19 @@ export function writeExecutable(
     writeFileSync(join(folder, "main.mjs"), parts.main);
     const assets: Record<string, string> = {};
     for (const [name, bytes] of [...parts.assets].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-      const path = join(folder, "assets", name);
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, bytes);
+      const path = `assets/${name}`;
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), bytes);
       assets[name] = path;
     }
     const fixed: unknown = parse(readFileSync(join(root, "sea-config.json"), "utf8"));
     if (typeof fixed !== "object" || fixed === null) throw new Error("sea-config.json is not an object");
     const output = join(folder, "wirken");
-    const config = {
-      ...fixed,
-      main: join(folder, "main.mjs"),
-      output,
-      executable: node,
-      execArgv: parts.flags,
-      assets,
-    };
+    // Relative: Node writes the main file's path into the executable, and two builds must not differ by the name of a folder.
+    const config = { ...fixed, main: "main.mjs", output: "wirken", executable: "node", execArgv: parts.flags, assets };
     writeFileSync(join(folder, "sea-config.json"), JSON.stringify(config));
-    execFileSync(process.execPath, ["--build-sea", join(folder, "sea-config.json")], {
+    execFileSync(process.execPath, ["--build-sea", "sea-config.json"], {
+      cwd: folder,
       stdio: ["ignore", "ignore", "inherit"],
     });
     if (process.platform === "darwin") execFileSync("codesign", ["--sign", "-", output]);
