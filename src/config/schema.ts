@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { AdapterChannel } from "../ipc/channel.ts";
 import { Name } from "../ipc/ids.ts";
 import { ModelRef } from "../ipc/provider.ts";
@@ -21,7 +21,8 @@ const Agent = z.strictObject({
 const Provider = z.strictObject({
   /** An OpenAI-compatible or Anthropic endpoint, such as http://127.0.0.1:8080/v1. */
   baseUrl: z.url({ protocol: /^https?$/ }).max(512),
-  api: z.enum(["openai-compatible", "anthropic"]).default("openai-compatible"),
+  /** Left out: as the provider is known to speak, else OpenAI-compatible. */
+  api: z.enum(["openai-compatible", "anthropic"]).optional(),
 });
 
 const Channel = z.strictObject({

@@ -1,6 +1,5 @@
 import type { AuditLog } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
-import type { Refusals } from "../../audit/refused.ts";
 import { ApprovalError } from "../broker/approval-error.ts";
 import { type ApprovalPorts, Approvals } from "../broker/approvals.ts";
 import { fitCard } from "../broker/card.ts";
@@ -11,7 +10,7 @@ import { SessionId } from "../ipc/ids.ts";
 import type { ApprovalScope, ApprovalView } from "../ipc/operator.ts";
 import type { Channels } from "./channels.ts";
 import { OperatorError } from "./operator-error.ts";
-import type { People } from "./people.ts";
+import type { By, People } from "./people.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 
 /** One message of a chat platform holds a card of this size; Telegram's limit of 4,096 is after its markup. */
@@ -45,7 +44,6 @@ export interface DeskParts {
   readonly grants: Grants;
   readonly state: State;
   readonly people: People;
-  readonly refusals: Refusals;
   readonly channels: () => Channels;
   readonly line: (role: string, line: string) => void;
 }
@@ -54,16 +52,23 @@ export interface DeskParts {
 export class ApprovalDesk {
   readonly approvals: Approvals;
   readonly #parts: DeskParts;
+  /** What became of cards that are still on their way to where they are shown. */
+  readonly #sending = new Map<string, { left: number; over: string | null }>();
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
     const ports: ApprovalPorts = {
       show: async (pending, sentTo) => await this.#show(pending, sentTo),
       closed: (pending, state, sentence) => this.#closed(pending, state, sentence),
-      foreignPress: (via, by) =>
-        void parts.refusals.refuse({ channel: via, reason: "foreign-press", source: by }).catch(() => undefined),
+      // The channel that heard it records it, with the platform's own id of whoever pressed.
+      foreignPress: () => undefined,
     };
     this.approvals = new Approvals(parts.log, parts.clock, parts.grants, ports);
+  }
+
+  /** Takes back what was granted to somebody who is out. */
+  async revokeGrants(person: Person, who: By): Promise<void> {
+    await this.#parts.grants.revokeOf(person.principal, who, null);
   }
 
   get pending(): number {
@@ -166,18 +171,28 @@ export class ApprovalDesk {
       return false;
     }
     sentTo(channel);
+    const sending = this.#sending.get(pending.approval) ?? { left: 0, over: null };
+    sending.left += 1;
+    this.#sending.set(pending.approval, sending);
     // Beside the sending: a platform that is slow must not keep the card from the page and the terminal.
     void channels
       .card(target, viewOf(pending, channel, "owner"), [...fitted.parts, fitted.card], pending.row)
-      .then((ids) => {
-        if (ids.length > 0) this.#parts.state.saveCard(pending.approval, target.channel, target.conversation, ids);
+      .then(async (ids) => {
+        if (ids.length === 0) return;
+        this.#parts.state.saveCard(pending.approval, target.channel, target.conversation, ids);
+        // Decided elsewhere while it was on its way: it must not keep its buttons.
+        if (sending.over !== null) await this.#editCards(pending, sending.over);
       })
       .catch((error: unknown) =>
         this.#parts.line(
           "approvals",
           `a card could not be sent: ${error instanceof Error ? error.message : String(error)}`,
         ),
-      );
+      )
+      .finally(() => {
+        sending.left -= 1;
+        if (sending.left === 0) this.#sending.delete(pending.approval);
+      });
     return true;
   }
 
@@ -186,6 +201,8 @@ export class ApprovalDesk {
     const event = { event: "approval.closed", approval: pending.approval, state, sentence } as const;
     channels.local("web").emit(null, event);
     channels.local("terminal").emit(null, event);
+    const sending = this.#sending.get(pending.approval);
+    if (sending !== undefined) sending.over = sentence;
     void this.#editCards(pending, sentence).catch((error: unknown) =>
       this.#parts.line(
         "approvals",

@@ -73,7 +73,7 @@ export class ChannelTalk<L extends symbol> {
     const owner = await people.claim(this.channel, inbound.sender, inbound.senderName, text);
     if (owner !== null) {
       const address = await this.#address(inbound);
-      await this.#out(
+      this.#outLater(
         address,
         "pairing",
         `You are linked as the owner, ${owner.name}. ${this.#parts.notice()} Say what you need.`,
@@ -90,7 +90,7 @@ export class ChannelTalk<L extends symbol> {
     const words =
       `I do not know you yet. Ask my owner to run: wirken pair approve ${asked.pairing.code}\n` +
       `The code is good for an hour. ${this.#parts.notice()} Nothing you wrote so far went any further.`;
-    await this.#out(address, "pairing", words, asked.seq);
+    this.#outLater(address, "pairing", words, asked.seq);
   }
 
   async #fromPerson(person: Person, inbound: Inbound, text: Uint8Array): Promise<void> {
@@ -157,7 +157,7 @@ export class ChannelTalk<L extends symbol> {
       },
       { cause, seal: session },
     );
-    if (sentence !== "") await this.#out(run.session.address, "answer", sentence, begun.seq, session);
+    if (sentence !== "") this.#outLater(run.session.address, "answer", sentence, begun.seq, session);
     await log.append(
       { kind: "turn.ended", turn, session, reason: "done", rounds: 0 },
       { cause: begun.seq, seal: session },
@@ -269,6 +269,12 @@ export class ChannelTalk<L extends symbol> {
     await Promise.all([...this.#runs.values()].map((run) => run.stop(who)));
   }
 
+  /** Ends the turns that run for one person. */
+  async stopOf(principal: string, who: By): Promise<void> {
+    const theirs = [...this.#runs.values()].filter((run) => run.runsFor === principal);
+    await Promise.all(theirs.map((run) => run.stop(who)));
+  }
+
   get running(): number {
     return [...this.#runs.values()].filter((run) => run.running !== null).length;
   }
@@ -335,6 +341,18 @@ export class ChannelTalk<L extends symbol> {
   ): Promise<Delivery> {
     const recorded = await this.#record(address, purpose, text, cause, session);
     return await sendMessage(recorded, this.#link, address, { style, card: null, replyTo: null });
+  }
+
+  /** The same, beside what goes on: taking messages in never waits for a platform that is slow to take them. Its intent is recorded next. */
+  #outLater(
+    address: Address<L>,
+    purpose: "pairing" | "answer",
+    text: string,
+    cause: number | null,
+    session: SessionId | null = null,
+  ): void {
+    // The log tells of its own failures; what the platform did is the intent's outcome.
+    void this.#out(address, purpose, text, cause, session).catch(() => undefined);
   }
 
   async #record(

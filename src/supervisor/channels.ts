@@ -33,7 +33,13 @@ interface Talk {
   editCard: ChannelTalk<symbol>["editCard"];
   stop: ChannelTalk<symbol>["stop"];
   stopAll: ChannelTalk<symbol>["stopAll"];
+  stopOf: ChannelTalk<symbol>["stopOf"];
   readonly running: number;
+}
+
+/** The way to one process. */
+interface Line {
+  send(header: ToAdapter, payload?: Uint8Array): Promise<void>;
 }
 
 interface Adapter {
@@ -132,6 +138,8 @@ export class Channels {
     adapter.apiRoot = apiRoot;
     // One channel's frames are taken in one after the other: what is acknowledged first was recorded first.
     let order: Promise<void> = Promise.resolve();
+    /** The process that runs now: what one of before asked is not answered to the next, whose numbers begin anew. */
+    let current: Line | null = null;
     const kept: Kept<ToAdapter> = this.#parts.processes.keep<FromAdapter, ToAdapter>({
       role: "adapter",
       args: [platformOf(channel)],
@@ -142,6 +150,7 @@ export class Channels {
       cause,
       secrets,
       started: async (child) => {
+        current = child;
         adapter.carrier.attach((header, payload) => child.send(header, payload));
         await child.send({ type: "start", check: false, cursor: this.#parts.state.cursor(channel), apiRoot });
       },
@@ -150,11 +159,16 @@ export class Channels {
           if (!adapter.carrier.settle(header, payload)) kept.broke("an answer to nothing");
           return;
         }
+        const from = current;
+        if (from === null) return;
         order = order
-          .then(() => this.#heard(channel, adapter, kept, header, payload))
-          .catch(() => kept.broke("a message that could not be recorded"));
+          .then(() => this.#heard(channel, adapter, from, header, payload))
+          .catch(() => {
+            if (from === current) kept.broke("a message that could not be recorded");
+          });
       },
       down: () => {
+        current = null;
         adapter.carrier.detach();
         if (adapter.state === "connected") adapter.state = "reconnecting";
       },
@@ -169,20 +183,20 @@ export class Channels {
   async #heard(
     channel: AdapterChannel,
     adapter: Adapter,
-    kept: Kept<ToAdapter>,
+    from: Line,
     header: FromAdapter,
     payload: Uint8Array,
   ): Promise<void> {
     switch (header.type) {
       case "inbound": {
         const again = await adapter.talk.receive(header, payload);
-        await kept.send({ type: "acknowledged", ref: header.ref, again });
+        await from.send({ type: "acknowledged", ref: header.ref, again });
         return;
       }
       case "pressed": {
         const sentence = await adapter.talk.press(header);
-        await kept.send({ type: "answer", ref: header.ref }, Buffer.from(sentence));
-        await kept.send({ type: "acknowledged", ref: header.ref, again: false });
+        await from.send({ type: "answer", ref: header.ref }, Buffer.from(sentence));
+        await from.send({ type: "acknowledged", ref: header.ref, again: false });
         return;
       }
       case "cursor":
@@ -264,7 +278,16 @@ export class Channels {
     return this.#view(channel, adapter);
   }
 
-  /** Credentials changed: the adapter starts anew with them, or ends. */
+  /** Its credentials go: what holds them ends first. */
+  async release(channel: AdapterChannel): Promise<void> {
+    const adapter = this.#adapter(channel);
+    await this.#end(adapter);
+    if (configOf(this.#parts.config.config, channel)?.enabled !== true) return;
+    adapter.state = "no-credentials";
+    adapter.note = `run wirken vault add ${channel}`;
+  }
+
+  /** Credentials changed: the adapter starts anew with them. */
   async credentialsChanged(channel: AdapterChannel): Promise<void> {
     await this.#end(this.#adapter(channel));
     await this.align(null);
@@ -285,7 +308,7 @@ export class Channels {
     const quiet = emit === null ? () => undefined : carrier.listen(emit, agent);
     const owner = this.#parts.talk(channel, () => agent).people.owner();
     const stop = (): void => {
-      const session = this.localSession(channel);
+      const session = this.localSession(channel, agent);
       if (session !== null) void talk.stop(session, { by: owner.principal, via: channel });
     };
     signal.addEventListener("abort", stop, { once: true });
@@ -307,10 +330,10 @@ export class Channels {
     quiet();
   }
 
-  /** The session that the owner talks in on a local channel, or null. */
-  localSession(channel: LocalChannel): SessionId | null {
-    const conversation = this.#parts.state.conversationAt(channel, "default", null);
-    const open = conversation === null ? null : this.#parts.state.openSession(conversation.conversation, "default");
+  /** The session that the owner talks in with an agent on a local channel, or null. */
+  localSession(channel: LocalChannel, agent = "default"): SessionId | null {
+    const conversation = this.#parts.state.conversationAt(channel, agent, null);
+    const open = conversation === null ? null : this.#parts.state.openSession(conversation.conversation, agent);
     return open === null ? null : SessionId.parse(open.session);
   }
 
@@ -320,10 +343,18 @@ export class Channels {
     return (await this.#talkOf(record.channel)?.stop(session, who)) ?? false;
   }
 
-  /** Says to a newly paired person that they are. */
-  async welcome(person: Person, channel: string): Promise<void> {
-    const identity = this.#parts.state.identities(person.principal).find((one) => one.channel === channel);
-    const place = identity === undefined ? null : this.#parts.state.conversationAt(channel, identity.id, null);
+  /** Ends what runs for one person, on every channel. */
+  async stopOf(principal: string, who: By): Promise<void> {
+    const talks = [...this.#adapters.values(), ...Object.values(this.#local)].map((one) => one.talk);
+    await Promise.all(talks.map((talk) => talk.stopOf(principal, who)));
+  }
+
+  /** Says to a newly paired person that they are, where they were given their code.
+   *  @param asked the row of their request. */
+  async welcome(person: Person, channel: string, asked: number): Promise<void> {
+    const { log, state } = this.#parts;
+    const told = log.rows({ kind: "message.sent", after: asked, limit: 100 }).find(({ cause }) => cause === asked);
+    const place = told?.action.kind === "message.sent" ? state.conversation(told.action.conversation) : null;
     if (place === null) return;
     await this.#talkOf(channel)?.tell(
       place,

@@ -139,7 +139,6 @@ export class Composition {
       grants,
       state: made.state,
       people: made.people,
-      refusals: this.#refusals,
       line: parts.line,
       channels: () => this.channels,
     });
@@ -209,11 +208,10 @@ export class Composition {
         if (before?.enabled !== true) {
           await made.config.set(["channels", channel, "enabled"], true);
           await log.append({ kind: "channel.enabled", channel, ...who }, { cause: null });
-        }
-        if (parts.serve) await this.channels.credentialsChanged(channel);
+        } else if (parts.serve) await this.channels.credentialsChanged(channel);
         return [`${channel} is enabled`];
       },
-      channelRemoved: async (channel) => await this.channels.credentialsChanged(channel),
+      channelRemoved: async (channel) => await this.channels.release(channel),
       providerAdded: async (provider) => await this.#providerAdded(provider),
       providerRemoved: async (provider) => await this.models.end(provider),
       knowsProvider: (provider) =>

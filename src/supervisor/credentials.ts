@@ -186,6 +186,8 @@ export class Credentials {
     if (kind === "channel") await this.#parts.channelRemoved(AdapterChannel.parse(name));
     else await this.#parts.providerRemoved(name);
     await keeper.vault.change({ change: "remove", scope }, keeper.recorder(null));
+    // Nor does one go on that was started between the two.
+    if (kind === "channel") await this.#parts.channelRemoved(AdapterChannel.parse(name));
     await log.append({ kind: "credential.removed", scope, ...who }, { cause: null });
     return known.length;
   }

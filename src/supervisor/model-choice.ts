@@ -13,7 +13,10 @@ export interface ProviderSettings {
 export function providerSettings(config: Config, provider: string): ProviderSettings | null {
   const known = isKnown(provider) ? KNOWN_PROVIDERS[provider] : null;
   const own = Object.entries(config.providers).find(([name]) => name === provider)?.[1];
-  if (own !== undefined) return { provider, api: own.api, baseUrl: own.baseUrl, needsKey: known?.needsKey ?? false };
+  if (own !== undefined) {
+    const api = own.api ?? known?.api ?? "openai-compatible";
+    return { provider, api, baseUrl: own.baseUrl, needsKey: known?.needsKey ?? false };
+  }
   return known === null ? null : { provider, api: known.api, baseUrl: known.baseUrl, needsKey: known.needsKey };
 }
 

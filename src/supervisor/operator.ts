@@ -134,12 +134,15 @@ export class Operator {
             `run: wirken pair approve ${call.code} --role owner`,
           );
         }
-        const { person, channel } = await people.approve(call.code, call.role, call.as, who);
-        void channels.welcome(person, channel);
+        const { person, channel, asked } = await people.approve(call.code, call.role, call.as, who);
+        // They are in, whether or not they can be told.
+        void channels.welcome(person, channel, asked).catch(() => undefined);
         return { principal: person.principal, name: person.name, role: person.role, channel };
       }
       case "pair.revoke": {
         const person = await people.revoke(call.principal, who);
+        await channels.stopOf(person.principal, who);
+        await approvals.revokeGrants(person, who);
         return { principal: person.principal, name: person.name };
       }
       case "web.link":

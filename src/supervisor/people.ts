@@ -122,8 +122,13 @@ export class People {
     return owner;
   }
 
-  /** @param as what to call them; their own name on the channel when null. */
-  async approve(code: string, role: Role, as: string | null, who: By): Promise<{ person: Person; channel: string }> {
+  /** @param as what to call them; their own name on the channel when null. @returns `asked`: the row of their request. */
+  async approve(
+    code: string,
+    role: Role,
+    as: string | null,
+    who: By,
+  ): Promise<{ person: Person; channel: string; asked: number }> {
     const pairing = this.#state.pairingByCode(code, iso(this.#now()));
     if (pairing === null || pairing.sender === null) {
       throw new OperatorError(
@@ -143,7 +148,7 @@ export class People {
       { kind: "identity.linked", principal, channel: pairing.channel },
       { cause: row.seq, content: { sender: pairing.sender, name: pairing.name } },
     );
-    return { person: { principal, role, name }, channel: pairing.channel };
+    return { person: { principal, role, name }, channel: pairing.channel, asked: pairing.seq };
   }
 
   async revoke(principal: string, who: By): Promise<Person> {

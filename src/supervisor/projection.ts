@@ -19,6 +19,8 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
     case "person.revoked":
       database.run("DELETE FROM identity WHERE principal = ?", action.principal);
       database.run("DELETE FROM person WHERE principal = ?", action.principal);
+      // What they wrote and nobody has begun is not begun any more.
+      database.run("UPDATE message SET state = 'ended' WHERE principal = ? AND state = 'received'", action.principal);
       return;
     case "identity.linked": {
       const sender = content("sender");

@@ -99,6 +99,10 @@ export class SessionRun<L extends symbol> {
   get running(): TurnId | null {
     return this.#turn?.id ?? null;
   }
+  /** The person whose turn runs. */
+  get runsFor(): string | null {
+    return this.#turn?.context.principal ?? null;
+  }
   get waiting(): number {
     return this.#queue.length;
   }
