@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Inbound, shortened } from "../contract.ts";
 
 /** Whose messages these are: what `auth.test` said. */

@@ -1,5 +1,5 @@
 import { SocketModeClient } from "@slack/socket-mode";
-import { z } from "zod";
+import * as z from "zod";
 import type { Start } from "../contract.ts";
 import { options } from "./api.ts";
 

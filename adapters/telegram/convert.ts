@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Inbound, type Pressed, shortened } from "../contract.ts";
 
 /** Whose messages these are: what `getMe` said. */

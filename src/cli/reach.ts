@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { BUILD } from "../ipc/build.ts";
 import type { AnswerTo, CallName, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { CommandError, notRunning } from "./command-error.ts";

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { usage } from "./command-error.ts";
 import type { SecretSource } from "./secret-input.ts";
 import type { Terminal } from "./terminal.ts";

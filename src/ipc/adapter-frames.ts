@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CheckFailure, Foreign, Ready, Ref, SecretFrame, Stop } from "./frame-common.ts";
 
 /** A conversation as its platform names it. `thread` is a conversation of its own. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ChatMessage, ToolDescription } from "./completion.ts";
 import { Ready, Ref, Stop } from "./frame-common.ts";
 import { CompletionFailure, StopReason } from "./model-frames.ts";

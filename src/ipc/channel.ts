@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Channels whose bytes come through an adapter process of their own. */
 export const PLATFORMS = ["telegram", "slack"] as const;

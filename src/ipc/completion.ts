@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What agent and model process say to each other, through a supervisor that hashes and forwards it but never parses it. */
 

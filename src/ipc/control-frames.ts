@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { PROTOCOL, Ref } from "./frame-common.ts";
 import { OperatorCall, OperatorEvent, OperatorFailure } from "./operator.ts";
 

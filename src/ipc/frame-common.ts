@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Spoken by both ends; a child of another protocol is refused. */
 export const PROTOCOL = 1;

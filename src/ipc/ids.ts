@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Crockford's base 32 in lower case: no i, l, o, u, so an id read aloud is not misheard. */
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";

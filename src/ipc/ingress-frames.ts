@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Ready, Ref, Stop } from "./frame-common.ts";
 
 /** The one way in: ingress listens, drops the network scope, and pumps bytes. It parses none of them. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Ready } from "./frame-common.ts";
 
 const Account = z.string().regex(/^(vault|pin|probe)\/[0-9a-z/]{1,128}$/);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CheckFailure, Ready, Ref, SecretFrame, Stop } from "./frame-common.ts";
 import { ModelApi } from "./provider.ts";
 

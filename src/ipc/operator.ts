@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
 

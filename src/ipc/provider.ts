@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** How a model server is spoken to. `offline` is built in and speaks to nobody. */
 export const ModelApi = z.enum(["openai-compatible", "anthropic", "offline"]);

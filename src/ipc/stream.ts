@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_PAYLOAD_BYTES } from "./frame.ts";
 import { Ref } from "./frame-common.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Ready, Ref, Stop } from "./frame-common.ts";
 import { OperatorCall, OperatorEvent, OperatorFailure } from "./operator.ts";
 
@@ -14,7 +14,8 @@ export const FromWeb = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("login"), ref: Ref }),
   /** Answered by `answer`, whether there was such a session or not. */
   z.strictObject({ type: z.literal("logout"), ref: Ref, session: SessionDigest }),
-  /** A call of a logged-in page; text of `say` is the payload. Answered by `unauthenticated` when the session is not (or no longer) good. */
+  /** A call of a logged-in page; text of `say` is the payload, and its answer comes when the turn ends. What happens meanwhile in the page's
+   *  conversation is told to every `watch`, which is answered when it is over. Answered by `unauthenticated` when the session is not (or no longer) good. */
   z.strictObject({ type: z.literal("call"), ref: Ref, session: SessionDigest, call: OperatorCall }),
   /** Nobody listens to this call any more: sent for a `watch` whose page is gone, never for a `say` (its turn goes on). */
   z.strictObject({ type: z.literal("cancel"), ref: Ref }),

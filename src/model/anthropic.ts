@@ -1,5 +1,5 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
-import { z } from "zod";
+import * as z from "zod";
 import { getJson, peerOf, type ProviderSettings } from "./http.ts";
 import { listOf, timeOf } from "./listing.ts";
 import type { ModelProvider } from "./port.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { getJson, type HttpPeer } from "./http.ts";
 import { listOf, timeOf } from "./listing.ts";
 import { modelErrorIn } from "./model-error.ts";

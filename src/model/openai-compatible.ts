@@ -1,5 +1,5 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { z } from "zod";
+import * as z from "zod";
 import { isOllama } from "./failure.ts";
 import { getJson, type HttpPeer, peerOf, type ProviderSettings } from "./http.ts";
 import { listOf, timeOf } from "./listing.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { CompletionRequest } from "../ipc/completion.ts";
 import { failureOfStatus, notACompletion, quote } from "./failure.ts";
 import { guardedFetch, type HttpPeer } from "./http.ts";

@@ -19,6 +19,9 @@ import type { KeychainState } from "./vault-keeper.ts";
 /** A vault that could not be opened is tried again after this long. */
 const RETRY_MS = 30_000;
 
+/** Calls of a command in its own process that act by the agents' settings. */
+const NEEDS_SETTINGS: ReadonlySet<OperatorCall["call"]> = new Set(["say", "status", "vault.add"]);
+
 export interface DaemonOptions {
   readonly home: Home;
   readonly environment: NodeJS.ProcessEnv;
@@ -117,10 +120,8 @@ export class Daemon {
       stop: () => this.stop(),
     });
     this.#composition = composition;
-    if (!serve) {
-      await composition.configure(booted.starting);
-      return;
-    }
+    // A command that only looks puts nothing in force.
+    if (!serve) return;
     await composition.configure(booted.starting);
     // Side by side: each of these waits for another process, or for the disk.
     const page = composition.web?.open(booted.starting);
@@ -158,6 +159,8 @@ export class Daemon {
     emit: Emit,
     signal: AbortSignal,
   ): Promise<object> {
+    if (this.#composition !== null && !this.#options.serve && NEEDS_SETTINGS.has(call.call))
+      await this.#composition.configure(this.#booted?.starting ?? null);
     if (this.#composition !== null) return await this.#composition.operator.answer(call, payload, caller, emit, signal);
     if (call.call === "daemon.stop") {
       this.stop();

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
-import { z } from "zod";
+import * as z from "zod";
 import type { Home } from "../config/home.ts";
 
 /** Somebody else holds the data directory. */

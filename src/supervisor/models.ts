@@ -1,6 +1,6 @@
 import { FromModel, type ToModel } from "../ipc/model-frames.ts";
 import type { Config } from "../config/schema.ts";
-import { z } from "zod";
+import * as z from "zod";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../effect/model.ts";
 import type { Checked } from "./credentials.ts";

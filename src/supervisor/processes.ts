@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { AuditLog } from "../../audit/log.ts";
 import type { Vault } from "../../vault/vault.ts";
 import type { Role } from "../confine/role.ts";

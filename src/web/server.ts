@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { z } from "zod";
+import * as z from "zod";
 import { OperatorCall, type OperatorFailure } from "../ipc/operator.ts";
 import { sendBytes, sendFailure, sendJson, sendSentence } from "./answer.ts";
 import { COOKIE, KEY_HEADER, type LoginAnswer } from "./api.ts";
@@ -47,8 +47,8 @@ export function serve(site: Site): Server {
     },
     (request, response) => {
       handle(site, request, response).catch((error: unknown) => {
-        // The request broke off, or its answer did.
-        if (request.destroyed || response.headersSent) response.destroy();
+        // Its answer broke off. (A request that broke off has nobody to answer.)
+        if (response.headersSent) response.destroy();
         else sendFailure(response, { code: "bug", sentence: `the page's server failed: ${nameOf(error)}`, hint: null });
       });
     },

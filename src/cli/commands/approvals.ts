@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { ApprovalId } from "../../ipc/ids.ts";
 import { type AnswerTo, ApprovalScope, type ApprovalView } from "../../ipc/operator.ts";
 import { approvalText } from "../approval-card.ts";

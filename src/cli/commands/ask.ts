@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { Name } from "../../ipc/ids.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { SessionId } from "../../ipc/ids.ts";
 import type { RowFilter } from "../../ipc/operator.ts";
 import { rowLines } from "../audit-row.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { rowText } from "../audit-row.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { CommandError, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";

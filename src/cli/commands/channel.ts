@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { nearest } from "../../config/nearest.ts";
 import { AdapterChannel, PLATFORMS } from "../../ipc/channel.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { PrincipalId } from "../../ipc/ids.ts";
 import { type AnswerTo, Role } from "../../ipc/operator.ts";
 import { CommandError, usage } from "../command-error.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { SessionId } from "../../ipc/ids.ts";
 import { CommandError, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";

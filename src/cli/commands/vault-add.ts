@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { loadConfig } from "../../config/load.ts";
 import { CredentialScope } from "../../ipc/operator.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { CredentialScope } from "../../ipc/operator.ts";
 import { nearest } from "../../config/nearest.ts";
 import { CommandError, usage } from "../command-error.ts";

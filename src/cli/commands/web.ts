@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { WebSessionId } from "../../ipc/ids.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
