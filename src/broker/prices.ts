@@ -37,8 +37,12 @@ const SNAPSHOT = /-(?:\d{8}|\d{4}-\d\d-\d\d|latest)$/;
 
 /** Millionths of a US dollar for tokens of a model. @returns null where the price is not known. */
 export function costOf(provider: string, model: string, inputTokens: number, outputTokens: number): number | null {
-  const table = PRICES[provider];
-  const price = table?.[model] ?? table?.[model.replace(SNAPSHOT, "")];
+  const price = own(own(PRICES, provider), model) ?? own(own(PRICES, provider), model.replace(SNAPSHOT, ""));
   if (price === undefined) return null;
   return Math.ceil(inputTokens * price.input + outputTokens * price.output);
+}
+
+/** A provider may name a model `constructor`. */
+function own<T>(table: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 
 /** What a tool call does, to the letter. These bytes are what a card is rendered from, what is recorded, and the only thing an effect reads. */
 

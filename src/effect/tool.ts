@@ -87,7 +87,8 @@ function decode(bytes: Uint8Array): string {
 function textOf(end: CommandEnd, action: ActionOfType<"exec">): string {
   const half = (MAX_RESULT - 4096) / 2;
   const stdout = decode(end.stdout);
-  const stderr = decode(end.stderr);
+  // The program that sets the limits is the one that finds nothing to run.
+  const stderr = decode(end.stderr).replace(/^prlimit: failed to execute /, "cannot run ");
   // Short error output leaves its room to standard output.
   const room = Math.min(Buffer.byteLength(stderr), half);
   return boundText(

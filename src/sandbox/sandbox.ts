@@ -95,7 +95,7 @@ export class Sandbox {
       hide: [this.#ours.home, this.#ours.executable],
       limits: command.limits,
       runAs,
-      descriptors: { status: 3, seccomp: 4, passwd: 5, group: 6, hosts: 7 },
+      descriptors: { status: 3, seccomp: 4, passwd: 5, group: 6, hosts: 7, gate: 8 },
     });
     const descriptors = [
       this.#file("seccomp", () => filter).reopen(),

@@ -22,6 +22,8 @@ export interface View {
     readonly passwd: number;
     readonly group: number;
     readonly hosts: number;
+    /** Both ways: the command says that it is about to start, and waits to be let. */
+    readonly gate: number;
   };
 }
 
@@ -69,6 +71,7 @@ export function argumentsFor(view: View): string[] {
     ["--json-status-fd", String(descriptors.status)],
     ["--seccomp", String(descriptors.seccomp)],
     ["--"],
+    ["/bin/sh", "-c", gate(descriptors.gate), "sh"],
     view.runAs === null ? [] : become(view.runAs),
     ["/usr/bin/prlimit"],
     // As root all sandboxes share one count, as they share one user: the watchdog counts each alone.
@@ -76,6 +79,12 @@ export function argumentsFor(view: View): string[] {
     [`--data=${2 * limits.memory}`, `--fsize=${limits.file}`, `--nofile=${limits.openFiles}`],
     [`--cpu=${limits.seconds + 1}`, "--core=0", "--"],
   ].flat();
+}
+
+/** Starts nothing unless it is told to by somebody who is still there. bubblewrap dies with us, and its namespace with it, only from a moment on
+ *  that lies some milliseconds after its start: a command that ran before would go on for ever if we were killed. */
+function gate(descriptor: number): string {
+  return `echo >&${descriptor}; read -r go <&${descriptor} && exec "$@" ${descriptor}>&-`;
 }
 
 const KEPT = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH"];

@@ -1,5 +1,8 @@
-import { z } from "zod";
-import { defineTool } from "./tool.ts";
+import * as z from "zod";
+import { ArgumentsError, defineTool } from "./tool.ts";
+
+/** Bytes of all arguments together: the kernel takes little more. Longer input goes through stdin. */
+const MAX_ARGV = 512 * 1024;
 
 export const exec = defineTool({
   name: "exec",
@@ -16,14 +19,22 @@ export const exec = defineTool({
     stdin: z.string().max(1_048_576).optional().describe("What the command reads from standard input."),
     timeout_seconds: z.int().min(1).max(600).default(60).describe("The command is killed after this long."),
   }),
-  prepare: (given, workspace, look) => ({
-    type: "exec",
-    workspace,
-    argv: given.argv,
-    write: given.write,
-    stdin: given.stdin ?? null,
-    timeoutSeconds: given.timeout_seconds,
-    // Who may only read changes nothing by reading another file than was meant.
-    files: given.write ? look.named(workspace, given.argv) : [],
-  }),
+  prepare: (given, workspace, look) => {
+    const bytes = given.argv.reduce((sum, word) => sum + Buffer.byteLength(word) + 1, 0);
+    if (bytes > MAX_ARGV)
+      throw new ArgumentsError(`argv has ${bytes} bytes, and at most ${MAX_ARGV} are taken: use stdin`);
+    if (![...given.argv, given.stdin ?? ""].every((word) => word.isWellFormed()))
+      throw new ArgumentsError("argv or stdin holds half a character (a lone surrogate)");
+    if (given.argv.some((word) => word.includes("\0"))) throw new ArgumentsError("an argument cannot hold a NUL");
+    return {
+      type: "exec",
+      workspace,
+      argv: given.argv,
+      write: given.write,
+      stdin: given.stdin ?? null,
+      timeoutSeconds: given.timeout_seconds,
+      // Who may only read changes nothing by reading another file than was meant.
+      files: given.write ? look.named(workspace, given.argv) : [],
+    };
+  },
 });

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ToolAction } from "../../effect/action.ts";
 import type { Effects } from "../../effect/effects.ts";
 import type { ToolDescription } from "../../ipc/completion.ts";

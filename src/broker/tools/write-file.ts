@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { unifiedDiff } from "../diff.ts";
 import { ArgumentsError, defineTool, PathArgument } from "./tool.ts";
 

@@ -1,0 +1,172 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { fitCard, renderAction, renderCard } from "../../src/broker/card.ts";
+import { visibleLine, visibleLines } from "../../src/broker/visible.ts";
+import { encodeAction, type ToolAction } from "../../src/effect/action.ts";
+
+/** Characters that hide, turn around, look alike or end a line, beside ordinary ones. */
+const PIECES = [
+  ["a", "b", " ", "  ", "\n", "\t", "\r", "\\", "`", "```", "|", "\u0000", "\u001b[2J", "\u200b", "\u202e", "\u2066"],
+  ["\u2028", "\u2029", "\u0085", "\u00a0", "\u3000", "\ufeff", "\u00ad", "\u{e0041}", "\ufe0f", "\u3164", "\u2800"],
+  ["é", "e\u0301", "\\n", "\\u{200b}", "👩‍💻", "\u{1f600}", "  | ", "ß", "日本"],
+].flat();
+const hostile = fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((parts) => parts.join(""));
+const word = hostile.filter((text) => text !== "");
+const digest = fc.constantFrom("0".repeat(64), "1".repeat(64));
+
+const action: fc.Arbitrary<ToolAction> = fc.oneof(
+  fc.record({
+    type: fc.constant("file.read" as const),
+    workspace: word,
+    path: word,
+    offset: fc.integer({ min: 1, max: 3 }),
+    limit: fc.integer({ min: 1, max: 3 }),
+  }),
+  fc.record({
+    type: fc.constant("file.list" as const),
+    workspace: word,
+    path: word,
+    depth: fc.integer({ min: 1, max: 5 }),
+  }),
+  fc.record({
+    type: fc.constant("file.write" as const),
+    tool: fc.constantFrom("write_file" as const, "edit_file" as const),
+    workspace: word,
+    path: word,
+    protected: fc.boolean(),
+    base: fc.option(digest),
+    diff: hostile,
+    content: hostile,
+  }),
+  fc.record({
+    type: fc.constant("exec" as const),
+    workspace: word,
+    argv: fc.array(word, { minLength: 1, maxLength: 4 }),
+    write: fc.boolean(),
+    stdin: fc.option(hostile),
+    timeoutSeconds: fc.integer({ min: 1, max: 3 }),
+    files: fc.array(fc.record({ path: word, digest }), { maxLength: 2 }),
+  }),
+);
+
+test("two actions that differ are shown differently", () => {
+  fc.assert(
+    fc.property(action, action, (a, b) => {
+      const [one, other] = [encodeAction(a), encodeAction(b)];
+      expect(renderAction(one) === renderAction(other)).toBe(Buffer.from(one).equals(other));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("two texts that differ by one piece are shown differently", () => {
+  fc.assert(
+    fc.property(hostile, hostile, hostile, hostile, (start, one, other, end) => {
+      const [a, b] = [start + one + end, start + other + end];
+      expect(visibleLine(a) === visibleLine(b)).toBe(a === b);
+      expect(visibleLines(a).join("\n") === visibleLines(b).join("\n")).toBe(a === b);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+/** What a person sees can be read back: nothing is lost, so nothing can be mistaken. */
+function unseen(shown: string): string {
+  return shown.replaceAll(/\\(?:u\{([0-9a-f]+)\}|(.))/g, (_, code: string | undefined, plain: string | undefined) => {
+    if (code !== undefined) return String.fromCodePoint(Number.parseInt(code, 16));
+    return plain === "n" ? "\n" : plain === "t" ? "\t" : (plain ?? "");
+  });
+}
+
+test("every text can be read back from what is shown", () => {
+  fc.assert(
+    fc.property(fc.oneof(hostile, fc.string({ unit: "binary" })), (text) => {
+      const shown = visibleLine(text);
+      expect(unseen(shown)).toBe(text);
+      expect(shown).not.toMatch(/[\p{C}\p{Zl}\p{Zp}`]| $/u);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test.for([
+  ["a\u202egpj.exe", "a\\u{202e}gpj.exe"],
+  ["rm \u200b-rf", "rm \\u{200b}-rf"],
+  ["end  ", "end\\u{20}\\u{20}"],
+  ["`code`", "\\u{60}code\\u{60}"],
+  ["one\ntwo", "one\\ntwo"],
+  ["a\u00a0b", "a\\u{a0}b"],
+  ["schön 日本", "schön 日本"],
+  ["e\u0301", "e\\u{301}"],
+] as const)("%j is shown as %s", ([text, shown]) => {
+  expect(visibleLine(text)).toBe(shown);
+});
+
+const SUBJECT = {
+  requester: "Ada",
+  agent: "default",
+  channel: "telegram",
+  tier: 2,
+  reason: "changing the workspace is asked for once",
+  expires: "2026-11-23T22:31:00.000Z",
+};
+const EXEC = encodeAction({
+  type: "exec",
+  workspace: "/home/ada/.wirken/workspaces/default",
+  argv: ["sh", "-c", "make && make install"],
+  write: true,
+  stdin: "yes\nno",
+  timeoutSeconds: 60,
+  files: [],
+});
+
+test("a card shows who asks, every argument on its own line, the input, the place, the reach and the end", () => {
+  expect(renderCard({ ...SUBJECT, actions: [EXEC] }).text).toBe(`Ada asks, through agent default, on telegram
+why you are asked: changing the workspace is asked for once (tier 2)
+answer before: 2026-11-23T22:31:00.000Z
+one action
+
+1. run a command that CAN CHANGE the workspace
+  argv 0 | sh
+  argv 1 | -c
+  argv 2 | make && make install
+  standard input (6 bytes, 3 lines)
+  | yes
+  | no
+  \\ no line break at the end
+  workspace | /home/ada/.wirken/workspaces/default
+  reach: it reaches no network and no other file of this machine, and may change anything in the workspace but protected files
+  killed after | 60 s
+`);
+});
+
+test("the requester's name and the reason cannot add a line to a card", () => {
+  const { text } = renderCard({ ...SUBJECT, requester: "Ada\n  argv 0 | ls", reason: "x\r\ny", actions: [EXEC] });
+  expect(text.split("\n").filter((line) => line.startsWith("  argv 0"))).toEqual(["  argv 0 | sh"]);
+  expect(text).not.toContain("\r");
+});
+
+test("a card that is too long for a channel is sent whole before it, and the last message names its digest", () => {
+  const long = encodeAction({
+    type: "file.write",
+    tool: "write_file",
+    workspace: "/w",
+    path: "a",
+    protected: false,
+    base: null,
+    diff: "",
+    content: "😀line\n".repeat(2000),
+  });
+  const card = renderCard({ ...SUBJECT, actions: [long] });
+  const fitted = fitCard(card, 4000, 20);
+  expect(fitted).not.toBeNull();
+  for (const part of fitted?.parts ?? []) {
+    expect(part.length).toBeLessThanOrEqual(4000);
+    expect(part).toContain(card.digest);
+    expect(part.isWellFormed()).toBe(true);
+  }
+  expect(fitted?.parts.map((part) => part.slice(part.indexOf("\n") + 1)).join("")).toBe(card.text);
+  expect(fitted?.card).toContain(card.digest);
+  expect(fitCard(card, 4000, 2)).toBeNull();
+  expect(fitCard(renderCard({ ...SUBJECT, actions: [EXEC] }), 4000, 2)?.parts).toEqual([]);
+});

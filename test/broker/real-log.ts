@@ -1,0 +1,67 @@
+import { createCipheriv, createDecipheriv, createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { type AuditLog, BootLog } from "../../audit/log.ts";
+import type { Clock, Sealer, Signer } from "../../audit/ports.ts";
+
+/** A clock that tests can move on. */
+export class TestClock implements Clock {
+  #ahead = 0;
+  now(): number {
+    return Date.now() + this.#ahead;
+  }
+  monotonic(): number {
+    return performance.now() + this.#ahead;
+  }
+  advance(milliseconds: number): void {
+    this.#ahead += milliseconds;
+  }
+}
+
+/** The keys of one log, kept over its restarts. */
+export interface LogKeys {
+  readonly signer: Signer;
+  readonly sealer: Sealer;
+}
+
+export function newKeys(): LogKeys {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const spki = publicKey.export({ format: "der", type: "spki" });
+  const typed = Buffer.concat([Buffer.of(1), spki.subarray(-32)]);
+  const origin = `wirken.local/audit/${randomBytes(16).toString("hex")}`;
+  const id = createHash("sha256").update(`${origin}\n`).update(typed).digest("hex").slice(0, 8);
+  return {
+    signer: {
+      vkey: `${origin}+${id}+${typed.toString("base64")}`,
+      sign: (text) => sign(null, text, privateKey),
+    },
+    sealer: newSealer(),
+  };
+}
+
+function newSealer(): Sealer {
+  const keys = new Map<string, Buffer>();
+  const keyOf = (scope: string): Buffer => {
+    const key = keys.get(scope) ?? randomBytes(32);
+    keys.set(scope, key);
+    return key;
+  };
+  return {
+    seal(scope, place, plain) {
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv("aes-256-gcm", keyOf(scope), nonce).setAAD(Buffer.from(place));
+      return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+    },
+    open(scope, place, sealed) {
+      const decipher = createDecipheriv("aes-256-gcm", keyOf(scope), sealed.subarray(0, 12)).setAAD(Buffer.from(place));
+      decipher.setAuthTag(sealed.subarray(-16));
+      return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]);
+    },
+  };
+}
+
+/** Opens the real log, as a start does. */
+export async function openLog(path: string, clock: Clock, keys: LogKeys): Promise<AuditLog> {
+  const boot = BootLog.open(path, clock);
+  return boot.genesis === null
+    ? boot.create(keys.signer, keys.sealer, { protector: "none", anchors: 0 })
+    : boot.unseal(keys.signer, keys.sealer);
+}

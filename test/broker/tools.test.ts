@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { ToolDescription } from "../../src/ipc/completion.ts";
+import { effectivePolicy } from "../../src/broker/effective-policy.ts";
+import { findTool, toolDescriptions } from "../../src/broker/tools/catalogue.ts";
+import { ArgumentsError, type Look } from "../../src/broker/tools/tool.ts";
+
+/** A workspace with one file in it. */
+const LOOK: Look = {
+  locate: (_, path) => ({ path, kind: path === "a.txt" ? "file" : "missing", protected: path === "AGENTS.md" }),
+  base: (_, path) => (path === "a.txt" ? { digest: "a".repeat(64), text: "one two one\n" } : null),
+  named: () => [{ path: "a.txt", digest: "a".repeat(64) }],
+};
+const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepare(given, "/w", LOOK);
+
+test("every tool is shown to the model with a closed schema whose fields are described", () => {
+  const shown = toolDescriptions();
+  expect(shown.map(({ name }) => name)).toEqual(["read_file", "list_files", "write_file", "edit_file", "exec"]);
+  for (const description of shown) {
+    expect(ToolDescription.parse(description)).toEqual(description);
+    expect(description.parameters).toMatchObject({ type: "object", additionalProperties: false });
+    expect(description.parameters).not.toHaveProperty("$schema");
+    for (const field of Object.values(description.parameters["properties"] ?? {})) {
+      expect(field).toMatchObject({ description: expect.any(String) });
+    }
+  }
+});
+
+test("what is left out has its default", () => {
+  expect(prepare("read_file", { path: "a.txt" })).toMatchObject({ offset: 1, limit: 2000 });
+  expect(prepare("list_files", {})).toMatchObject({ path: ".", depth: 1 });
+  expect(prepare("exec", { argv: ["ls"] })).toMatchObject({ write: false, stdin: null, timeoutSeconds: 60, files: [] });
+});
+
+test("a command that may write names the files of the workspace that it names", () => {
+  expect(prepare("exec", { argv: ["sh", "a.txt"], write: true })).toMatchObject({ files: [{ path: "a.txt" }] });
+});
+
+test("an edit holds the whole new file, the difference and the digest of the old one", () => {
+  expect(prepare("edit_file", { path: "a.txt", old: "two", new: "2" })).toEqual({
+    type: "file.write",
+    tool: "edit_file",
+    workspace: "/w",
+    path: "a.txt",
+    protected: false,
+    base: "a".repeat(64),
+    diff: "@@ -1,1 +1,1 @@\n-one two one\n+one 2 one\n",
+    content: "one 2 one\n",
+  });
+  expect(prepare("edit_file", { path: "a.txt", old: "one", new: "$&", all: true })).toMatchObject({
+    content: "$& two $&\n",
+  });
+});
+
+test.for([
+  ["edit_file", { path: "a.txt", old: "one", new: "1" }, "2 times"],
+  ["edit_file", { path: "a.txt", old: "three", new: "3" }, "does not stand"],
+  ["edit_file", { path: "b.txt", old: "x", new: "y" }, "does not exist"],
+  ["edit_file", { path: "a.txt", old: "two", new: "two" }, "nothing would change"],
+  ["write_file", { path: "b", content: "\ud800" }, "half a character"],
+  ["write_file", { path: "b", content: "x".repeat(1_048_577) }, "1048576"],
+  ["write_file", { content: "x" }, "path"],
+  ["exec", { argv: [] }, "argv"],
+  ["exec", { argv: "ls" }, "argv"],
+  ["exec", { argv: ["ls"], timeout_seconds: 601 }, "timeout_seconds"],
+  ["exec", { argv: ["ls"], shell: true }, "shell"],
+] as const)("%s refuses %j and says what is wrong", ([name, given, words]) => {
+  expect(() => prepare(name, given)).toThrow(ArgumentsError);
+  expect(() => prepare(name, given)).toThrow(words);
+});
+
+test("the effective policy is one value that can be recorded", () => {
+  const text = JSON.stringify(effectivePolicy());
+  expect(JSON.parse(text)).toEqual(effectivePolicy());
+  expect(text).toContain("file.write:protected");
+});

@@ -1,0 +1,176 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import { type ApprovalPorts, Approvals, type Answering } from "../../src/broker/approvals.ts";
+import { Broker, type ToolAnswer } from "../../src/broker/broker.ts";
+import { Budget } from "../../src/broker/budget.ts";
+import { Grants } from "../../src/broker/grants.ts";
+import type { PendingApproval } from "../../src/broker/pending.ts";
+import { newCounters, type TurnContext } from "../../src/broker/turn.ts";
+import { Effects } from "../../src/effect/effects.ts";
+import type { ModelAnswer, ModelPort, ModelRequest } from "../../src/effect/model.ts";
+import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
+import { mint } from "../../src/ipc/ids.ts";
+import type { Role } from "../../src/ipc/operator.ts";
+import { Sandbox } from "../../src/sandbox/sandbox.ts";
+import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
+
+export const TELEGRAM: Channel = AdapterChannel.parse("telegram");
+export const SLACK: Channel = AdapterChannel.parse("slack");
+const DIGEST = "0".repeat(64);
+
+/** What a model process would answer, in turn. */
+export class ScriptedModel implements ModelPort {
+  readonly asked: ModelRequest[] = [];
+  readonly answers: ModelAnswer[] = [];
+  complete(request: ModelRequest): Promise<ModelAnswer> {
+    this.asked.push(request);
+    const answer = this.answers.shift();
+    if (answer === undefined) throw new Error("the test has no answer left");
+    return Promise.resolve(answer);
+  }
+}
+
+/** A broker on the real log, the real sandbox and a real workspace. */
+export class World implements AsyncDisposable {
+  readonly clock: TestClock;
+  readonly keys: LogKeys;
+  /** A data directory. */
+  readonly home: string;
+  readonly workspace: string;
+  readonly model = new ScriptedModel();
+  readonly sandbox: Sandbox;
+  readonly effects: Effects;
+  readonly principal = mint("principal");
+  readonly session = mint("session");
+  readonly conversation = mint("conversation");
+  /** Cards as they were shown, and how they ended. */
+  readonly cards: PendingApproval[] = [];
+  readonly closed: { readonly approval: string; readonly state: string; readonly sentence: string }[] = [];
+  readonly foreign: string[] = [];
+  /** Where cards are sent. */
+  sendTo: readonly Channel[] = [];
+  log: AuditLog;
+  grants: Grants;
+  approvals: Approvals;
+  budget: Budget;
+  broker: Broker;
+
+  private constructor(home: string, clock: TestClock, keys: LogKeys, log: AuditLog) {
+    this.home = home;
+    this.clock = clock;
+    this.keys = keys;
+    this.workspace = join(home, "workspaces", "default");
+    const ours = { home, executable: process.execPath };
+    this.sandbox = new Sandbox(ours);
+    this.effects = new Effects(this.sandbox, ours, this.model);
+    this.log = log;
+    this.grants = new Grants(log, clock);
+    this.approvals = new Approvals(log, clock, this.grants, this.#ports());
+    this.budget = this.#newBudget();
+    this.broker = this.#newBroker();
+  }
+
+  static async make(): Promise<World> {
+    const home = mkdtempSync(join(tmpdir(), "wirken-broker-"));
+    mkdirSync(join(home, "workspaces", "default"), { recursive: true });
+    const clock = new TestClock();
+    const keys = newKeys();
+    return new World(home, clock, keys, await openLog(join(home, "audit.db"), clock, keys));
+  }
+
+  /** As a start of the daemon does: everything is read from the log again. */
+  async restart(): Promise<void> {
+    await this.log.close();
+    this.log = await openLog(join(this.home, "audit.db"), this.clock, this.keys);
+    this.grants = new Grants(this.log, this.clock);
+    this.approvals = new Approvals(this.log, this.clock, this.grants, this.#ports());
+    this.budget = this.#newBudget();
+    this.broker = this.#newBroker();
+  }
+
+  turn(given: { readonly role?: Role; readonly channel?: Channel; readonly signal?: AbortSignal } = {}): TurnContext {
+    return {
+      turn: mint("turn"),
+      session: this.session,
+      conversation: this.conversation,
+      channel: given.channel ?? "terminal",
+      agent: "default",
+      principal: this.principal,
+      role: given.role ?? "owner",
+      requester: "Ada",
+      workspace: this.workspace,
+      cause: 0,
+      policy: DIGEST,
+      settings: DIGEST,
+      labels: { untrusted: false, private: false },
+      signal: given.signal ?? new AbortController().signal,
+      counters: newCounters(),
+    };
+  }
+
+  call(turn: TurnContext, name: string, given: unknown, group = 1): Promise<ToolAnswer> {
+    return this.broker.tool(turn, {
+      group,
+      name,
+      call: "call-1",
+      arguments: new TextEncoder().encode(JSON.stringify(given)),
+    });
+  }
+
+  /** Waits for the next card. */
+  async card(count = 1): Promise<PendingApproval> {
+    for (let tries = 0; tries < 500; tries += 1) {
+      const card = this.cards[count - 1];
+      if (card !== undefined) return card;
+      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    throw new Error("no card was shown");
+  }
+
+  answer(given: Partial<Answering> = {}): Answering {
+    return {
+      by: this.principal,
+      role: "owner",
+      via: "terminal",
+      decision: "approve",
+      scope: "once",
+      card: null,
+      reason: null,
+      ...given,
+    };
+  }
+
+  rows(kind: string): CommittedRow[] {
+    return this.log.rows({ kind, after: -1, limit: 1000 });
+  }
+
+  #ports(): ApprovalPorts {
+    return {
+      show: (pending, sentTo) => {
+        for (const channel of this.sendTo) sentTo(channel);
+        this.cards.push(pending);
+        return Promise.resolve();
+      },
+      closed: (pending, state, sentence) => void this.closed.push({ approval: pending.approval, state, sentence }),
+      foreignPress: (via, by) => void this.foreign.push(`${via} ${by}`),
+    };
+  }
+
+  #newBudget(): Budget {
+    const limits = { agentDollars: () => 5, principalDollars: () => 5 };
+    return new Budget(this.log, this.clock, limits, (provider) => provider === "ollama");
+  }
+
+  #newBroker(): Broker {
+    const { log, effects, approvals, grants, budget, clock } = this;
+    return new Broker({ log, effects, approvals, grants, budget, clock });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.log.close();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
