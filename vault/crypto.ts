@@ -2,7 +2,7 @@ import { argon2, hkdfSync } from "node:crypto";
 import { join } from "./encoding.ts";
 import { Secret } from "./secret.ts";
 
-export { KEY_BYTES, NONCE_BYTES, SEAL_BYTES, TAG_BYTES, loadAead, open, seal } from "./aead.ts";
+export { KEY_BYTES, loadAead, open, SEAL_BYTES, seal } from "./aead.ts";
 
 /** HKDF-SHA-256 (RFC 5869), extract and expand. @param length in bytes, at most 8,160. */
 export function hkdf(key: Secret, salt: Uint8Array, info: Uint8Array, length: number): Secret {

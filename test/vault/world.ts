@@ -29,7 +29,7 @@ export class DataFolder implements Disposable {
     return join(this.path, "audit.db");
   }
   get keepers(): Keepers {
-    const keychain = new HelperKeychain({ timeout: KEYCHAIN_MS.daemon, log: () => undefined, image: HELPER });
+    const keychain = new HelperKeychain({ timeout: KEYCHAIN_MS.terminal, log: () => undefined, image: HELPER });
     return { keychain, provisional: join(this.path, "provisional.key") };
   }
 
