@@ -29,7 +29,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/agent": { ours: CHILD, packages: ["zod"], network: [] },
   "src/model": {
     ours: CHILD,
-    packages: ["ai", "@ai-sdk/anthropic", "@ai-sdk/openai-compatible", "zod"],
+    packages: ["@ai-sdk/anthropic", "@ai-sdk/openai-compatible", "zod"],
     network: SDK_NETWORK,
   },
   "src/keychain": { ours: CHILD, packages: ["keytar", "zod"], network: [] },
