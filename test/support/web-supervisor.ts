@@ -39,6 +39,8 @@ export class WebSupervisor implements AsyncDisposable {
   readonly lines: string[] = [];
   readonly ends: { web?: ChildExit; ingress?: ChildExit } = {};
   origin = "";
+  /** Makes the secret of a new session. */
+  secret: () => string = () => randomBytes(32).toString("base64url");
   /** Seconds that login is locked for. */
   locked = 0;
   script: Script;
@@ -202,7 +204,7 @@ export class WebSupervisor implements AsyncDisposable {
       void this.web.send({ type: "login.refused", ref, reason: "bad-token", seconds: 0 });
       return;
     }
-    const secret = Buffer.from(randomBytes(32).toString("base64url"));
+    const secret = Buffer.from(this.secret());
     const digest = createHash("sha256").update(secret).digest("hex");
     this.#sessions.set(digest, { digest });
     void this.web.send({ type: "login.done", ref, seconds: 604_800 }, secret);

@@ -23,6 +23,7 @@ const NEAR_END_PX = 120;
 /** The conversation with the agent. */
 export class Chat {
   readonly #log = byId("log", HTMLElement);
+  readonly #cards = byId("approval-list", HTMLElement);
   readonly #scroller = byId("scroller", HTMLElement);
   readonly #message = byId("message", HTMLTextAreaElement);
   readonly #stop = byId("stop", HTMLButtonElement);
@@ -216,7 +217,11 @@ export class Chat {
 
   /** Shows what came last. @param always else only to a reader who was at the end already. */
   toEnd(always: boolean): void {
-    if (always || this.isNearEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    if (!always && !this.isNearEnd) return;
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    // A card that is taller than the window is read from its beginning, not from its buttons.
+    const card = this.#cards.lastElementChild;
+    if (card !== null && card.clientHeight > this.#scroller.clientHeight) card.scrollIntoView({ block: "start" });
   }
 
   get isNearEnd(): boolean {

@@ -1,0 +1,123 @@
+import { expect, test } from "vitest";
+import { approvalOf, CARD } from "../support/page-script.ts";
+import { shown, usePage } from "../support/page-world.ts";
+
+const world = usePage();
+
+test("the audit log is shown newest first with its verdict, in pages, filtered, opened and explained", async () => {
+  await world.driver.logIn(world.supervisor.link());
+  expect(await world.driver.verdict()).toBe("The record is whole");
+  await world.page.getByText("10 rows are newer than the newest checkpoint.").waitFor();
+  const seqs = world.page.locator("#rows > li > details > summary .seq");
+  expect((await seqs.allTextContents()).slice(0, 2)).toEqual(["#129", "#128"]);
+  await world.page.getByRole("button", { name: "Older rows" }).click();
+  await world.page.getByRole("button", { name: "Older rows" }).click();
+  await expect.poll(() => seqs.count()).toBe(130);
+  await world.page.getByRole("button", { name: "Older rows" }).waitFor({ state: "hidden" });
+  await world.page.getByLabel("Kind").fill("tool.finished");
+  await world.page.keyboard.press("Enter");
+  await expect.poll(() => seqs.count()).toBe(21);
+  await world.page.locator("summary").first().press("Enter");
+  await world.page.getByText("README.md").first().waitFor();
+  await world.page.getByRole("button", { name: "Explain" }).click();
+  await world.page.getByText("nobody had to approve it").waitFor();
+});
+
+test("a broken record is said first and in words", async () => {
+  world.script.verdict = { state: "broken", sentences: ["row 7 was changed after it was written"], verdict: {} };
+  await world.driver.logIn(world.supervisor.link());
+  expect(await world.driver.verdict()).toBe("The record is broken");
+  await world.page.getByText("row 7 was changed after it was written").waitFor();
+});
+
+test("the status says how things are; a pairing is approved and a session ended from it; secrets have a command, no field", async () => {
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.tab("Status");
+  await shown(world.page, "protected by this system's keychain").waitFor();
+  for (const text of [
+    "ollama/qwen3:8b",
+    "@an_example_bot",
+    "wirken vault add slack",
+    "wirken pair approve 4KD7Q2ZM",
+    "/home/ada/.wirken",
+  ])
+    await shown(world.page, text).waitFor();
+  expect(await world.page.locator("#panel-status input").count()).toBe(0);
+  await world.page.getByRole("button", { name: "Let them ask", exact: true }).click();
+  await world.page.getByText("Sam may speak to Wirken now, as user.").waitFor();
+  await shown(world.page, "Nobody waits to be paired").waitFor();
+  await world.page.getByRole("button", { name: /^end the session of/ }).click();
+  await expect.poll(() => world.page.locator(".browser").count()).toBe(1);
+  expect(world.supervisor.calls.map(({ call }) => call)).toContainEqual({
+    call: "pair.approve",
+    code: "4KD7Q2ZM",
+    role: "user",
+    as: null,
+  });
+});
+
+test("a command is copied", async () => {
+  await world.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: world.supervisor.origin });
+  await world.page.goto(`${world.supervisor.origin}/`);
+  await world.page.getByRole("button", { name: "copy wirken web" }).click();
+  expect(await world.page.evaluate("navigator.clipboard.readText()")).toBe("wirken web");
+});
+
+test("the keyboard alone is enough, and the focus is seen", async () => {
+  await world.driver.logIn(world.supervisor.link());
+  world.script.approvals = [approvalOf(CARD)];
+  await world.page.goto(`${world.supervisor.origin}/#status`);
+  await world.page.reload();
+  await shown(world.page, "protected by this system's keychain").waitFor();
+  await world.page.locator(".approval button.primary:not([disabled])").waitFor({ state: "attached" });
+  await world.page.keyboard.press("Tab");
+  expect(await world.page.evaluate("document.activeElement.textContent")).toBe("Skip to the content");
+  expect(await world.page.evaluate("document.activeElement.getBoundingClientRect().top")).toBeGreaterThan(0);
+  await world.page.keyboard.press("Tab");
+  expect(await world.page.evaluate("document.activeElement.id")).toBe("tab-status");
+  expect(await world.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe("solid");
+  await world.page.keyboard.press("ArrowLeft");
+  expect(await world.page.evaluate("document.activeElement.id")).toBe("tab-audit");
+  await world.page.locator("#verdict h2").waitFor();
+  await world.page.keyboard.press("End");
+  await shown(world.page, "protected by this system's keychain").waitFor();
+  await world.page.keyboard.press("Home");
+  expect(await world.page.evaluate("document.activeElement.id")).toBe("tab-chat");
+  for (let i = 0; i < 12 && (await world.page.evaluate("document.activeElement.textContent")) !== "Approve once"; i++)
+    await world.page.keyboard.press("Tab");
+  await world.page.keyboard.press("Enter");
+  await expect.poll(() => world.script.decided.length).toBe(1);
+  expect(await world.page.evaluate("document.activeElement.id")).toBe("message");
+});
+
+test("every control has a name", async () => {
+  world.script.approvals = [approvalOf(CARD)];
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.card();
+  await world.driver.verdict();
+  await world.driver.tab("Status");
+  await shown(world.page, "protected by this system's keychain").waitFor();
+  const nameless =
+    await world.page.evaluate(`[...document.querySelectorAll("button, input, textarea, [role=tabpanel], [role=log]")].filter((one) =>
+    !(one.textContent.trim() || one.getAttribute("aria-label") || one.getAttribute("aria-labelledby") || (one.labels ?? []).length)).map((one) => one.outerHTML)`);
+  expect(nameless).toEqual([]);
+});
+
+test("a narrow window has everything, and nothing to scroll sideways", async () => {
+  world.script.approvals = [approvalOf(`${CARD}\n${"a-very-long-word".repeat(40)}`)];
+  world.script.entries = [
+    {
+      who: "agent",
+      at: new Date().toISOString(),
+      text: `${"x".repeat(500)}\n\n\`\`\`\n${"y".repeat(500)}\n\`\`\`\n\n|${"z".repeat(300)}|b|\n|---|---|\n|1|2|`,
+    },
+  ];
+  await world.page.setViewportSize({ width: 340, height: 640 });
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.card();
+  for (const tab of ["Chat", "Audit log", "Status"] as const) {
+    await world.driver.tab(tab);
+    await world.page.waitForTimeout(200);
+    expect(await world.page.evaluate("document.documentElement.scrollWidth"), tab).toBeLessThanOrEqual(340);
+  }
+});
