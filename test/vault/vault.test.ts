@@ -4,7 +4,7 @@ import type { Sealer, Signer } from "../../audit/ports.ts";
 import { deleteOldMasters, moveTo } from "../../vault/protector.ts";
 import type { Vault } from "../../vault/vault.ts";
 import { useSession } from "../keychain/session.ts";
-import { DataFolder, METADATA, newestChange, openVault, PASSPHRASE, textOf, typed, World } from "./world.ts";
+import { DataFolder, METADATA, newestChange, PASSPHRASE, textOf, typed, World } from "./world.ts";
 
 useSession(null);
 afterEach(() => useSession(null));
@@ -312,7 +312,7 @@ test("a vault moves from its provisional key behind a passphrase, and the file g
     await deleteOldMasters(world.vault, folder.keepers);
     expect(existsSync(provisional)).toBe(false);
   }
-  await expect(openVault(folder, null, "another passphrase")).rejects.toThrow(code("VAULT_WRONG_PASSPHRASE"));
+  await expect(World.open(folder, "another passphrase")).rejects.toThrow(code("VAULT_WRONG_PASSPHRASE"));
   await using world = await World.open(folder);
   expect(textOf(world.vault.take("channel/slack", "bot-token"))).toBe("x");
 });
