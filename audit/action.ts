@@ -3,11 +3,13 @@ import * as f from "./field.ts";
 /** Every kind of row there is, and the class of every field in it. Closed: what is not here cannot be recorded.
  *
  *  `fields` are in the body, in plain strings and numbers. `content` names the sealed parts that a row of this kind may have: each
- *  is in the body as a salted commitment only. A kind with `outcomes` is an *intent*: it takes effect outside the log, is recorded before
+ *  is in the body as a salted commitment only. Of a `derived` part only the salt is kept: it can be made again from other rows, and then shown to
+ *  be what was committed to. A kind with `outcomes` is an *intent*: it takes effect outside the log, is recorded before
  *  that, and ends in exactly one of them (or in `action.failed`, or at the next start in `action.interrupted`). */
 interface KindSpec {
   readonly fields: Readonly<Record<string, { readonly bound: number; readonly admits: (value: unknown) => boolean }>>;
   readonly content?: readonly string[];
+  readonly derived?: readonly string[];
   readonly outcomes?: readonly string[];
 }
 
@@ -177,6 +179,8 @@ export const KINDS = {
   "model.called": {
     fields: { ...TURN, agent: f.name, principal: f.id, provider: f.name, model: f.model, ...UNDER },
     content: ["request", "sources"],
+    // A request holds the whole conversation so far: kept with every call it would grow with the square of it.
+    derived: ["request"],
     outcomes: ["model.answered"],
   },
   "model.answered": {

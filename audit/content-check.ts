@@ -1,8 +1,8 @@
 import type Database from "better-sqlite3";
-import { openPart, PARTS_A_ROW } from "./content.ts";
+import { openPart, PARTS_A_ROW, type Place } from "./content.ts";
 import { readBody } from "./entry.ts";
 import type { Findings } from "./findings.ts";
-import { isKind, partsOf } from "./kinds.ts";
+import { isDerived, isKind, partsOf } from "./kinds.ts";
 import type { Sealer } from "./ports.ts";
 
 /** Checks that every sealed part belongs to a row, and, where the vault is unlocked, that it is what the row committed to. */
@@ -53,7 +53,8 @@ export class ContentCheck {
       const index = isKind(kind) ? partsOf(kind).indexOf(part) : -1;
       if (index < 0) continue;
       const id = seq * PARTS_A_ROW + index;
-      if (this.#stored.delete(id)) this.#open(id, seq, part, commitment);
+      if (this.#stored.delete(id))
+        this.#open(id, { seq, part, derived: isKind(kind) && isDerived(kind, part) }, commitment);
       else {
         this.#missing += 1;
         this.#firstMissing ??= seq;
@@ -63,12 +64,13 @@ export class ContentCheck {
     if (!isKind(kind)) for (const id of this.#stored) if (seqOf(id) === seq) this.#stored.delete(id);
   }
 
-  #open(id: number, seq: number, part: string, commitment: string): void {
+  #open(id: number, place: Omit<Place, "origin">, commitment: string): void {
+    const { seq, part } = place;
     const origin = this.#origin();
     if (this.#sealer === null || origin === null) return;
     const sealed: unknown = this.#database.prepare("SELECT sealed FROM content WHERE id = ?").pluck().get(id);
     if (!(sealed instanceof Uint8Array)) return;
-    const { state } = openPart(this.#sealer, sealed, { origin, seq, part }, commitment);
+    const { state } = openPart(this.#sealer, sealed, { origin, ...place }, commitment);
     if (state === "open") this.#checked += 1;
     else if (state === "changed")
       this.#findings.add(

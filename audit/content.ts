@@ -2,7 +2,7 @@ import type Database from "better-sqlite3";
 import type { Kind } from "./action.ts";
 import { commit, newSalt, SALT_BYTES } from "./commitment.ts";
 import { AuditError } from "./error.ts";
-import { partsOf } from "./kinds.ts";
+import { isDerived, partsOf } from "./kinds.ts";
 import type { Sealer } from "./ports.ts";
 
 /** A row's sealed parts: `content.sealed = u8 length of the scope ‖ scope ‖ Sealer.seal(scope, place, salt ‖ bytes)`, under the id `seq*16 + part`.
@@ -20,6 +20,8 @@ export interface Part {
   readonly bytes: Uint8Array;
   readonly salt: Uint8Array;
   readonly commitment: string;
+  /** Only its salt is kept. */
+  readonly derived: boolean;
 }
 
 /** Copies the given content, salts it and commits to it. Text is written as UTF-8.
@@ -32,7 +34,7 @@ export function commitParts(kind: Kind, content: object): Part[] {
     const bytes = typeof value === "string" ? new Uint8Array(Buffer.from(value, "utf8")) : Uint8Array.from(value);
     if (bytes.length > MAX_PART_BYTES) throw invalid(`the content ${name} of ${kind} is larger than 64 MiB`);
     const salt = newSalt();
-    return { name, bytes, salt, commitment: commit(salt, bytes) };
+    return { name, bytes, salt, commitment: commit(salt, bytes), derived: isDerived(kind, name) };
   });
 }
 
@@ -53,13 +55,19 @@ export interface Place {
   readonly origin: string;
   readonly seq: number;
   readonly part: string;
+  readonly derived: boolean;
 }
 
 /** @throws {AuditError} AUDIT_UNSEALED, with the sealer's own error as its cause. */
-export function sealPart(sealer: Sealer, scope: string, { origin, seq }: Omit<Place, "part">, part: Part): Uint8Array {
+export function sealPart(
+  sealer: Sealer,
+  scope: string,
+  { origin, seq }: Omit<Place, "part" | "derived">,
+  part: Part,
+): Uint8Array {
   const head = Buffer.from(scope, "utf8");
   if (head.length === 0 || head.length > MAX_SCOPE) throw invalid(`nothing can be sealed for ${JSON.stringify(scope)}`);
-  const plain = Buffer.concat([part.salt, part.bytes]);
+  const plain = Buffer.concat(part.derived ? [part.salt] : [part.salt, part.bytes]);
   try {
     const sealed = sealer.seal(scope, placeOf(origin, seq, part.name), plain);
     return Buffer.concat([Uint8Array.of(head.length), head, sealed]);
@@ -76,10 +84,17 @@ export function sealPart(sealer: Sealer, scope: string, { origin, seq }: Omit<Pl
 export type Opened =
   | { readonly state: "open"; readonly bytes: Uint8Array }
   | { readonly state: "erased" }
+  /** Only its salt is kept, which is there. */
+  | { readonly state: "derived" }
   | { readonly state: "changed" };
 
 /** @param stored what the content table holds. */
-export function openPart(sealer: Sealer, stored: Uint8Array, { origin, seq, part }: Place, commitment: string): Opened {
+export function openPart(
+  sealer: Sealer,
+  stored: Uint8Array,
+  { origin, seq, part, derived }: Place,
+  commitment: string,
+): Opened {
   const length = stored[0] ?? 0;
   if (length === 0 || length > MAX_SCOPE || stored.length < 1 + length) return { state: "changed" };
   const scope = Buffer.from(stored.subarray(1, 1 + length)).toString("utf8");
@@ -91,6 +106,7 @@ export function openPart(sealer: Sealer, stored: Uint8Array, { origin, seq, part
   }
   if (plain === null) return { state: "erased" };
   if (plain.length < SALT_BYTES) return { state: "changed" };
+  if (derived) return { state: plain.length === SALT_BYTES ? "derived" : "changed" };
   const bytes = plain.subarray(SALT_BYTES);
   return commit(plain.subarray(0, SALT_BYTES), bytes) === commitment ? { state: "open", bytes } : { state: "changed" };
 }
@@ -100,10 +116,11 @@ export function openPart(sealer: Sealer, stored: Uint8Array, { origin, seq, part
 export function readPart(
   database: Database.Database,
   sealer: Sealer | null,
-  place: Place & { readonly kind: Kind },
+  where: Omit<Place, "derived"> & { readonly kind: Kind },
   commitment: string,
 ): Uint8Array | null {
   if (sealer === null) return null;
+  const place = { ...where, derived: isDerived(where.kind, where.part) };
   const stored: unknown = database
     .prepare("SELECT sealed FROM content WHERE id = ?")
     .pluck()

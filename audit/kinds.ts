@@ -6,6 +6,7 @@ import { AuditError } from "./error.ts";
 interface Spec {
   readonly fields: Readonly<Record<string, { readonly admits: (value: unknown) => boolean }>>;
   readonly content?: readonly string[];
+  readonly derived?: readonly string[];
   readonly outcomes?: readonly string[];
 }
 
@@ -20,6 +21,11 @@ function specOf(kind: Kind): Spec {
 /** The content parts of a kind. A part's place here is its number in the content table: parts are only ever added at the end. */
 export function partsOf(kind: Kind): readonly string[] {
   return specOf(kind).content ?? [];
+}
+
+/** Is only this part's salt kept? */
+export function isDerived(kind: Kind, part: string): boolean {
+  return specOf(kind).derived?.includes(part) ?? false;
 }
 
 export function isIntent(kind: Kind): kind is IntentKind {
