@@ -1,0 +1,45 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as z from "zod";
+import { bulkLog } from "../../test/support/audit-fixture.ts";
+import { type Figure, median, ratio } from "./figure.ts";
+
+const ROWS = 1_000_000;
+const ROUNDS = 3;
+
+const Measured = z.strictObject({ seconds: z.number(), megabytes: z.number() });
+
+/** In a process of its own: what it holds at the most is its own. */
+function measured(what: "verify" | "baseline", path: string, vkey: string): z.infer<typeof Measured> {
+  const child = join(import.meta.dirname, "verify-child.ts");
+  const printed = execFileSync(process.execPath, ["--no-warnings", child, what, path, vkey], { encoding: "utf8" });
+  return Measured.parse(JSON.parse(printed));
+}
+
+/** Verification of a million rows against reading them in pages and hashing them, nothing else. */
+export function verifyFigures(): Promise<Figure[]> {
+  const folder = mkdtempSync(join(tmpdir(), "wirken-bench-"));
+  try {
+    const { path, vkey } = bulkLog(folder, ROWS);
+    const pairs = Array.from({ length: ROUNDS }, () => ({
+      ours: measured("verify", path, vkey),
+      baseline: measured("baseline", path, vkey),
+    }));
+    const share = median(pairs.map(({ ours, baseline }) => baseline.seconds / ours.seconds));
+    const seconds = median(pairs.map(({ ours }) => ours.seconds));
+    const peak = Math.max(...pairs.map(({ ours }) => ours.megabytes));
+    return Promise.resolve([
+      {
+        what: "a million rows, against reading and hashing",
+        measured: `${ratio(share)} (${seconds.toFixed(2)} s)`,
+        budget: "≥ 0.8 ×",
+        met: share >= 0.8,
+      },
+      { what: "its memory at the most", measured: `${peak.toFixed(0)} MB`, budget: "≤ 160 MB", met: peak <= 160 },
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
