@@ -102,7 +102,7 @@ export class Composition {
       await composed?.configChanged();
     });
     const keeper = new VaultKeeper({ vault: booted.vault, keepers: parts.keepers, log, probe: parts.probe });
-    await keeper.finish(starting);
+    await keeper.finishStart(starting);
     const people = new People(log, state, () => Date.now());
     await people.ensureOwner(parts.owner);
     const findings = await Findings.raise(log, booted.findings, starting, () => void composed?.serve());

@@ -48,7 +48,10 @@ export async function runDaemon(options: { readonly home: string; readonly port?
       complain(error.message, null);
       return EXIT.usage;
     }
-    throw error;
+    const disk = diskTrouble(error);
+    if (disk === null) throw error;
+    complain(`cannot start: ${disk}`, MAKE_ROOM);
+    return EXIT.notReady;
   }
   const ending: { reason: "command" | "signal" } = { reason: "command" };
   const interrupted = (): void => {
@@ -80,8 +83,23 @@ export async function runDaemon(options: { readonly home: string; readonly port?
       complain(error.message, HINTS[error.code] ?? null);
       return EXIT.notReady;
     }
-    throw error;
+    const disk = diskTrouble(error);
+    if (disk === null) throw error;
+    complain(`cannot go on: ${disk}`, MAKE_ROOM);
+    return EXIT.notReady;
   }
+}
+
+const MAKE_ROOM = "make at least 20 MB free on the disk of the data directory (WIRKEN_HOME), then start again";
+
+/** A disk that takes nothing more is no bug of ours. @returns what is the matter with it, or null if that is not why. */
+function diskTrouble(error: unknown): string | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
+    if (/^(ENOSPC|EDQUOT|EFBIG|SQLITE_FULL)$/.test(code)) return "the disk is full";
+    if (/^(EROFS|EIO|SQLITE_READONLY|SQLITE_IOERR)/.test(code)) return "the disk cannot be written";
+  }
+  return null;
 }
 
 /** The one command that mends what keeps a start from going on. */

@@ -102,6 +102,7 @@ export class VaultKeeper {
 
   /** Everything is wrapped under a new master, and a new log key begins: what was readable before signs nothing more. */
   async #move(protector: { kind: "keychain" } | { kind: "passphrase"; passphrase: Secret }, who: By): Promise<void> {
+    const before = this.#vault.protector;
     try {
       await moveTo(this.#vault, protector, this.#keepers, this.recorder(null));
       await this.#vault.change({ change: "log-key", step: "add" }, this.recorder(null));
@@ -110,16 +111,26 @@ export class VaultKeeper {
       throw error;
     }
     await this.finish(null);
+    // Whoever read the provisional key must not open what comes now; a former keychain entry goes at the next clean start.
+    if (before === "none") await deleteOldMasters(this.#vault, this.#keepers);
     await this.#log.append({ kind: "vault.protected", protector: protector.kind, ...who }, { cause: null });
   }
 
   /** Ends what a move to another master began, here or before a crash: the log goes on under the newest key, and what is no longer used is destroyed. */
   async finish(cause: number | null): Promise<void> {
+    // A crash fell between the new master and the new log key: the old one may have been read.
+    if (this.#vault.logEpochs().length === 1 && this.#vault.protector !== this.#log.protector)
+      await this.#vault.change({ change: "log-key", step: "add" }, this.recorder(cause));
     if (this.#vault.logEpochs().length > 1) {
       const newest = this.#vault.signer();
       if (newest.vkey !== this.#log.vkey) await this.#log.rotate(newest, { protector: this.#vault.protector, cause });
       await this.#vault.change({ change: "log-key", step: "forget" }, this.recorder(cause));
     }
+  }
+
+  /** At a start, when the new master has been seen to open the vault: the former ones go. */
+  async finishStart(cause: number | null): Promise<void> {
+    await this.finish(cause);
     await deleteOldMasters(this.#vault, this.#keepers);
   }
 
