@@ -53,7 +53,9 @@ async function verdictOf(
     );
   }
   const { sentences, verify } = await import("../../../audit/verify.ts");
-  const options = { live: file === undefined, ...(vkey === undefined ? {} : { vkey }) };
+  // The keychain is not asked here: that is said, and is not the same as a keychain that holds nothing.
+  const pin = { state: "unreachable" } as const;
+  const options = { live: file === undefined, pin, ...(vkey === undefined ? {} : { vkey }) };
   const verdict = await verify(path, options, shown(context)).catch((error: unknown) => {
     if (!(error instanceof Error && "code" in error && error.code === "AUDIT_UNREADABLE")) throw error;
     throw new CommandError(EXIT.notReady, error.message, "nothing was checked", { cause: error });
