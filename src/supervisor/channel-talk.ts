@@ -9,7 +9,7 @@ import type { ApprovalView } from "../ipc/operator.ts";
 import type { Address, AdapterLink, Delivery } from "../session/link.ts";
 import type { Decider } from "./approval-desk.ts";
 import type { By, People } from "./people.ts";
-import { type RunParts, SessionRun, type TurnEnding } from "./session-run.ts";
+import { type RunParts, SessionRun, type TurnEnding, type Waiting } from "./session-run.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 
 type Inbound = Extract<FromAdapter, { type: "inbound" }>;
@@ -38,6 +38,9 @@ export class ChannelTalk<L extends symbol> {
   readonly #link: AdapterLink<L>;
   readonly #parts: TalkParts;
   readonly #runs = new Map<string, SessionRun<L>>();
+  #closed = false;
+  /** What a `/stop` did that is not on the log yet: it comes again, and must not end a later turn. */
+  readonly #obeyed = new Map<string, boolean>();
 
   constructor(link: AdapterLink<L>, parts: TalkParts) {
     this.#link = link;
@@ -96,8 +99,12 @@ export class ChannelTalk<L extends symbol> {
   async #fromPerson(person: Person, inbound: Inbound, text: Uint8Array): Promise<void> {
     const { log } = this.#parts;
     const words = Buffer.from(text).toString("utf8");
-    const address = await this.#address(inbound);
+    const command = words.trim().toLowerCase();
+    const who: By = { by: person.principal, via: this.channel };
     const agent = this.#parts.agent();
+    // What takes authority away does not wait for the record of the word: there may be no room for that.
+    if (command === "/stop") await this.#obey(inbound, agent, who);
+    const address = await this.#address(inbound);
     const run = await this.#runIn(address, agent);
     const message = mint("message");
     const row = await log.append(
@@ -111,7 +118,6 @@ export class ChannelTalk<L extends symbol> {
       },
       { cause: null, seal: run.session.id, content: { text, platform: inbound.dedupe } },
     );
-    const who: By = { by: person.principal, via: this.channel };
     const typed = readAnswer(words);
     if (typed !== null) {
       const verdict = await this.#parts.decide({ ...typed, person, via: this.#link.channel });
@@ -120,9 +126,9 @@ export class ChannelTalk<L extends symbol> {
       await this.#answered(message, run, row.seq, verdict.sentence, who);
       return;
     }
-    const command = words.trim().toLowerCase();
     if (command === "/stop") {
-      const stopped = await run.stop(who);
+      const stopped = this.#obeyed.get(inbound.dedupe) ?? false;
+      this.#obeyed.delete(inbound.dedupe);
       await this.#answered(message, run, row.seq, stopped ? "" : "Nothing is running here.", who);
       return;
     }
@@ -135,7 +141,21 @@ export class ChannelTalk<L extends symbol> {
       await this.#answered(message, run, row.seq, HELP, who);
       return;
     }
-    run.enqueue({ message, seq: row.seq, principal: person.principal, text });
+    this.#begin(run, { message, seq: row.seq, principal: person.principal, text });
+  }
+
+  /** What comes in while the daemon stops stays on the log, for the next start. */
+  #begin(run: SessionRun<L>, message: Waiting): void {
+    if (!this.#closed) run.enqueue(message);
+  }
+
+  /** Ends the turn that runs where this was written, once. */
+  async #obey(inbound: Inbound, agent: string, who: By): Promise<void> {
+    if (this.#obeyed.has(inbound.dedupe)) return;
+    const { state } = this.#parts;
+    const place = state.conversationAt(this.channel, inbound.place, inbound.thread);
+    const open = place === null ? null : state.openSession(place.conversation, agent);
+    this.#obeyed.set(inbound.dedupe, open === null ? false : await this.stop(open.session, who));
   }
 
   /** A message that was dealt with at once: a turn that begins and ends, so that a restart does not take it up again. */
@@ -213,7 +233,7 @@ export class ChannelTalk<L extends symbol> {
       { cause: null, seal: run.session.id, content: { text } },
     );
     const ended = Promise.withResolvers<TurnEnding>();
-    run.enqueue({ message, seq: row.seq, principal: person.principal, text, ended: ended.resolve });
+    this.#begin(run, { message, seq: row.seq, principal: person.principal, text, ended: ended.resolve });
     return { session: run.session.id, end: await ended.promise };
   }
 
@@ -261,12 +281,14 @@ export class ChannelTalk<L extends symbol> {
     await editMessage(recorded, this.#link, address, ids);
   }
 
-  async stop(session: SessionId, who: By): Promise<boolean> {
+  async stop(session: string, who: By): Promise<boolean> {
     return (await this.#runs.get(session)?.stop(who)) ?? false;
   }
 
-  async stopAll(who: By): Promise<void> {
-    await Promise.all([...this.#runs.values()].map((run) => run.stop(who)));
+  /** Begins no turn any more, and ends those that run. */
+  async close(who: By): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#runs.values()].map((run) => run.close(who)));
   }
 
   /** Ends the turns that run for one person. */
@@ -280,7 +302,8 @@ export class ChannelTalk<L extends symbol> {
   }
 
   async #close(run: SessionRun<L>): Promise<void> {
-    this.#runs.delete(run.session.id);
+    // A turn that still runs there can still be stopped.
+    if (run.idle) this.#runs.delete(run.session.id);
     await this.#parts.log.append(
       { kind: "session.closed", session: run.session.id, reason: "new" },
       { cause: null, seal: run.session.id },

@@ -88,7 +88,9 @@ export class SessionRun<L extends symbol> {
   readonly #parts: RunParts;
   readonly #queue: Waiting[] = [];
   #turn: Turn | null = null;
-  #busy = false;
+  #draining: Promise<void> | null = null;
+  /** Nothing new is begun: what waits stays on the log for the next start. */
+  #closed = false;
 
   constructor(link: AdapterLink<L>, session: Session<L>, parts: RunParts) {
     this.#link = link;
@@ -107,27 +109,37 @@ export class SessionRun<L extends symbol> {
     return this.#queue.length;
   }
 
+  /** Nothing runs, and nothing waits. */
+  get idle(): boolean {
+    return !this.#busy && this.#queue.length === 0;
+  }
+
   enqueue(message: Waiting): void {
     this.#queue.push(message);
-    void this.#drain();
+    this.#draining ??= this.#drain().finally(() => {
+      this.#draining = null;
+    });
   }
 
   async #drain(): Promise<void> {
-    if (this.#busy) return;
-    this.#busy = true;
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        let ending: TurnEnding = "failed";
-        try {
-          ending = await this.#run(next);
-        } catch (error) {
-          await this.#notice(sentenceOf(error), next.seq).catch(() => undefined);
-        }
-        next.ended?.(ending);
+    for (;;) {
+      const next = this.#closed ? undefined : this.#queue.shift();
+      if (next === undefined) return;
+      let ending: TurnEnding = "failed";
+      try {
+        ending = await this.#run(next);
+      } catch (error) {
+        await this.#notice(sentenceOf(error), next.seq).catch(() => undefined);
       }
-    } finally {
-      this.#busy = false;
+      next.ended?.(ending);
     }
+  }
+
+  /** Begins nothing more, and ends what runs. Resolves when that is said and recorded. */
+  async close(who: By): Promise<void> {
+    this.#closed = true;
+    await this.stop(who);
+    await this.#draining;
   }
 
   async #run(message: Waiting): Promise<TurnEnding> {
