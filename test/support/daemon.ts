@@ -33,14 +33,25 @@ export function cleanEnvironment(home: string, more: Record<string, string> = {}
 
 export interface RunOptions {
   readonly environment: Record<string, string>;
+  /** Another build than {@link WIRKEN}. */
+  readonly executable?: string;
   readonly stdin?: string;
   readonly timeoutMs?: number;
+  /** What it is started through, e.g. `nsenter` with its words. */
+  readonly inside?: readonly string[];
 }
 
 /** Runs one command to its end. */
 export async function run(args: readonly string[], options: RunOptions): Promise<Ran> {
-  const child = spawn(WIRKEN, [...args], { env: options.environment, stdio: ["pipe", "pipe", "pipe"] });
+  const [command, words] = behind(options.inside, args);
+  const child = spawn(command, words, { env: options.environment, stdio: ["pipe", "pipe", "pipe"] });
   return await finished(child, options.stdin, options.timeoutMs ?? 60_000);
+}
+
+/** The command line of the executable behind the words that it is started through. */
+function behind(words: readonly string[] | undefined, args: readonly string[]): [string, string[]] {
+  const [command = WIRKEN, ...rest] = [...(words ?? []), WIRKEN, ...args];
+  return [command, rest];
 }
 
 async function finished(child: ChildProcess, stdin: string | undefined, timeoutMs: number): Promise<Ran> {
@@ -73,6 +84,8 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** What the daemon is started through, e.g. a shell that sets a limit; the executable and its arguments follow. */
   readonly through?: readonly string[];
+  /** What the daemon and every command beside it are started through: the way into a namespace. */
+  readonly inside?: readonly string[];
 }
 
 /** A running `wirken start` of its own home, on a port that the system chose. */
@@ -81,14 +94,16 @@ export class TestDaemon implements AsyncDisposable {
   readonly environment: Record<string, string>;
   readonly child: ChildProcess;
   readonly #ownsHome: boolean;
+  readonly #inside: readonly string[];
   #stdout = "";
   #stderr = "";
 
-  private constructor(home: string, environment: Record<string, string>, child: ChildProcess, ownsHome: boolean) {
+  private constructor(home: string, environment: Record<string, string>, child: ChildProcess, options: StartOptions) {
     this.home = home;
     this.environment = environment;
     this.child = child;
-    this.#ownsHome = ownsHome;
+    this.#ownsHome = options.home === undefined;
+    this.#inside = options.inside ?? [];
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;
     });
@@ -112,13 +127,12 @@ export class TestDaemon implements AsyncDisposable {
     const config = { web: { port: 0 }, ...options.config };
     if (options.config !== undefined || !existsSync(join(data, "config.json")))
       writeFileSync(join(data, "config.json"), JSON.stringify(config));
-    const [command = WIRKEN, ...before] = options.through ?? [];
-    const args =
-      options.through === undefined
-        ? ["start", ...(options.args ?? [])]
-        : [...before, WIRKEN, "start", ...(options.args ?? [])];
+    const [command, args] = behind(
+      [...(options.inside ?? []), ...(options.through ?? [])],
+      ["start", ...(options.args ?? [])],
+    );
     const child = spawn(command, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
-    return new TestDaemon(home, environment, child, options.home === undefined);
+    return new TestDaemon(home, environment, child, options);
   }
 
   get data(): string {
@@ -140,7 +154,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** One command beside the daemon. */
   async wirken(args: readonly string[], options: { stdin?: string; timeoutMs?: number } = {}): Promise<Ran> {
-    return await run(args, { environment: this.environment, ...options });
+    return await run(args, { environment: this.environment, inside: this.#inside, ...options });
   }
 
   /** A command whose answer is JSON. @throws {Error} with its stderr if it failed. */
