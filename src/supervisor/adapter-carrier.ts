@@ -16,10 +16,22 @@ export class AdapterCarrier implements Carrier {
   readonly streams = false;
   #send: Send | null = null;
   #connected = false;
+  /** No process is to come: nothing is held for one. */
+  #shut = false;
   #ref = 0;
   readonly #pending = new Map<number, (delivery: Delivery) => void>();
   readonly #held = new Set<() => void>();
 
+  /** A process of this channel is to come: what is sent is held for it. */
+  expect(): void {
+    this.#shut = false;
+  }
+  /** None is to come: what was held for one has failed. */
+  shut(): void {
+    this.#shut = true;
+    this.#connected = false;
+    this.#release();
+  }
   /** A process of this channel is up. */
   attach(send: Send): void {
     this.#send = send;
@@ -27,6 +39,9 @@ export class AdapterCarrier implements Carrier {
   /** It is connected to its platform: what was held goes out. */
   connected(): void {
     this.#connected = true;
+    this.#release();
+  }
+  #release(): void {
     for (const go of this.#held) go();
     this.#held.clear();
   }
@@ -92,15 +107,17 @@ export class AdapterCarrier implements Carrier {
         error: `${MAX_WAITING} messages of this channel are under way already`,
       };
     }
-    if (!this.#connected) await this.#untilConnected();
+    if (!this.#connected && !this.#shut) await this.#untilConnected();
     const send = this.#send;
     if (!this.#connected || send === null) {
-      return {
-        state: "failed",
-        reason: "unreachable",
-        ids: [],
-        error: "the channel was not connected within a minute",
-      };
+      return this.#shut
+        ? { state: "failed", reason: "stopped", ids: [], error: "the channel was stopped" }
+        : {
+            state: "failed",
+            reason: "unreachable",
+            ids: [],
+            error: "the channel was not connected within a minute",
+          };
     }
     this.#ref += 1;
     const ref = this.#ref;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { AuditLog } from "../../audit/log.ts";
 import { FromAdapter, type ToAdapter } from "../ipc/adapter-frames.ts";
 import { AdapterChannel, type LocalChannel, platformOf } from "../ipc/channel.ts";
@@ -19,6 +20,8 @@ import type { ConversationRecord, Person, State } from "./state.ts";
 import type { TurnEnding } from "./session-run.ts";
 
 const CHECK_MS = 30_000;
+/** At a stop, turns have this long to end and to say so. */
+const DRAIN_MS = 5_000;
 
 export type ChannelView = AnswerTo<"channel.enable">;
 
@@ -32,7 +35,7 @@ interface Talk {
   card: ChannelTalk<symbol>["card"];
   editCard: ChannelTalk<symbol>["editCard"];
   stop: ChannelTalk<symbol>["stop"];
-  stopAll: ChannelTalk<symbol>["stopAll"];
+  close: ChannelTalk<symbol>["close"];
   stopOf: ChannelTalk<symbol>["stopOf"];
   readonly running: number;
 }
@@ -103,13 +106,14 @@ export class Channels {
       const channel = AdapterChannel.parse(name);
       const adapter = this.#adapter(channel);
       const apiRoot = settings.apiRoot ?? null;
-      if (adapter.kept !== null && (!settings.enabled || adapter.apiRoot !== apiRoot)) await this.#end(adapter);
+      if (adapter.kept !== null && settings.enabled && adapter.apiRoot !== apiRoot) await this.#end(adapter);
+      if (adapter.kept !== null && !settings.enabled) await this.#shut(adapter);
       if (settings.enabled && adapter.kept === null) this.#begin(channel, adapter, apiRoot, cause);
       if (!settings.enabled) adapter.state = "disabled";
     }
     for (const [channel, adapter] of this.#adapters) {
       if (configOf(config, channel) === null) {
-        await this.#end(adapter);
+        await this.#shut(adapter);
         adapter.state = "disabled";
       }
     }
@@ -133,6 +137,7 @@ export class Channels {
       adapter.note = `run wirken vault add ${channel}`;
       return;
     }
+    adapter.carrier.expect();
     adapter.state = "connecting";
     adapter.note = null;
     adapter.apiRoot = apiRoot;
@@ -219,6 +224,12 @@ export class Channels {
     }
   }
 
+  /** Ends it, and no other is to come. */
+  async #shut(adapter: Adapter): Promise<void> {
+    await this.#end(adapter);
+    adapter.carrier.shut();
+  }
+
   async #end(adapter: Adapter): Promise<void> {
     const { kept } = adapter;
     adapter.kept = null;
@@ -271,7 +282,7 @@ export class Channels {
         `there is no channel ${channel}`,
         "wirken channel list shows those there are",
       );
-    await this.#end(adapter);
+    await this.#shut(adapter);
     adapter.state = "disabled";
     await this.#parts.config.set(["channels", channel, "enabled"], false);
     await this.#parts.log.append({ kind: "channel.disabled", channel, ...who }, { cause: null });
@@ -281,7 +292,7 @@ export class Channels {
   /** Its credentials go: what holds them ends first. */
   async release(channel: AdapterChannel): Promise<void> {
     const adapter = this.#adapter(channel);
-    await this.#end(adapter);
+    await this.#shut(adapter);
     if (configOf(this.#parts.config.config, channel)?.enabled !== true) return;
     adapter.state = "no-credentials";
     adapter.note = `run wirken vault add ${channel}`;
@@ -418,8 +429,13 @@ export class Channels {
 
   async close(who: By): Promise<void> {
     const talks = [...this.#adapters.values(), ...Object.values(this.#local)].map((one) => one.talk);
-    await Promise.all(talks.map((talk) => talk.stopAll(who)));
-    await Promise.all([...this.#adapters.values()].map((adapter) => this.#end(adapter)));
+    const drained = new AbortController();
+    await Promise.race([
+      Promise.all(talks.map((talk) => talk.close(who))),
+      delay(DRAIN_MS, undefined, { signal: drained.signal }).catch(() => undefined),
+    ]);
+    drained.abort();
+    await Promise.all([...this.#adapters.values()].map((adapter) => this.#shut(adapter)));
   }
 }
 

@@ -88,7 +88,9 @@ export class SessionRun<L extends symbol> {
   readonly #parts: RunParts;
   readonly #queue: Waiting[] = [];
   #turn: Turn | null = null;
-  #draining: Promise<void> | null = null;
+  #busy = false;
+  /** Settles when nothing runs any more. */
+  #quiet = Promise.resolve();
   /** Nothing new is begun: what waits stays on the log for the next start. */
   #closed = false;
 
@@ -116,30 +118,35 @@ export class SessionRun<L extends symbol> {
 
   enqueue(message: Waiting): void {
     this.#queue.push(message);
-    this.#draining ??= this.#drain().finally(() => {
-      this.#draining = null;
-    });
+    if (!this.#busy) this.#quiet = this.#drain();
   }
 
   async #drain(): Promise<void> {
-    for (;;) {
-      const next = this.#closed ? undefined : this.#queue.shift();
-      if (next === undefined) return;
-      let ending: TurnEnding = "failed";
-      try {
-        ending = await this.#run(next);
-      } catch (error) {
-        await this.#notice(sentenceOf(error), next.seq).catch(() => undefined);
+    this.#busy = true;
+    try {
+      for (let next = this.#next(); next !== undefined; next = this.#next()) {
+        let ending: TurnEnding = "failed";
+        try {
+          ending = await this.#run(next);
+        } catch (error) {
+          await this.#notice(sentenceOf(error), next.seq).catch(() => undefined);
+        }
+        next.ended?.(ending);
       }
-      next.ended?.(ending);
+    } finally {
+      this.#busy = false;
     }
+  }
+
+  #next(): Waiting | undefined {
+    return this.#closed ? undefined : this.#queue.shift();
   }
 
   /** Begins nothing more, and ends what runs. Resolves when that is said and recorded. */
   async close(who: By): Promise<void> {
     this.#closed = true;
     await this.stop(who);
-    await this.#draining;
+    await this.#quiet;
   }
 
   async #run(message: Waiting): Promise<TurnEnding> {
