@@ -37,10 +37,15 @@ function requireFromAsset(specifier: string): unknown {
   if (code !== undefined) return requireCode(code);
   const addon = /^addon:(.+)$/.exec(specifier)?.[1];
   if (addon !== undefined) {
+    // Once in a process: a second copy of SQLite would not know of the first one's locks, and drop them when it closes the same file.
+    const found = loaded.get(specifier);
+    if (found !== undefined) return found.exports;
     // Few processes need one, so the loader is an asset too.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const loader = requireCode("addon") as { loadAddon: typeof loadAddon };
-    return loader.loadAddon(addon, getRawAsset(`${ADDON}${addon}.node`));
+    const exports = loader.loadAddon(addon, getRawAsset(`${ADDON}${addon}.node`));
+    loaded.set(specifier, { exports });
+    return exports;
   }
   // Packages probe for optional ones in a `try`, and look for this code.
   throw Object.assign(new Error(`cannot load ${specifier}: only what is inside the executable is loaded`), {
