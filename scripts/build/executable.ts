@@ -4,10 +4,12 @@ import {
   copyFileSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -26,7 +28,8 @@ export function writeExecutable(
   parts: { readonly main: Uint8Array; readonly assets: Assets; readonly flags: readonly string[] },
 ): void {
   mkdirSync(dirname(target), { recursive: true });
-  const folder = mkdtempSync(join(dirname(target), ".build-"));
+  removeAbandoned(dirname(target));
+  const folder = mkdtempSync(join(dirname(target), DRAFT));
   try {
     const node = join(folder, "node");
     copyFileSync(realpathSync(process.execPath), node);
@@ -55,5 +58,18 @@ export function writeExecutable(
     renameSync(output, target);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A build writes into a folder of this name. */
+const DRAFT = ".build-";
+/** Another build may be at work; none takes this long. */
+const ABANDONED_MS = 3_600_000;
+
+/** Removes what a build left that was killed: each is 300 MB. */
+function removeAbandoned(folder: string): void {
+  for (const name of readdirSync(folder).filter((one) => one.startsWith(DRAFT))) {
+    const path = join(folder, name);
+    if (Date.now() - statSync(path).mtimeMs > ABANDONED_MS) rmSync(path, { recursive: true, force: true });
   }
 }
