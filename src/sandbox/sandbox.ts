@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AnonymousFile } from "./anonymous-file.ts";
 import { type Command, type CommandEnd, SandboxError } from "./command.ts";
+import { FifoPool } from "./fifo.ts";
 import { LIMITS } from "./limits.ts";
 import { ownerOf } from "./owner.ts";
-import { runIn } from "./run.ts";
+import { runWithin } from "./run.ts";
 import { commandFilter } from "./seccomp.ts";
 import { circumstances, explain, findBubblewrap, type SandboxState } from "./state.ts";
 import { setAside, survey } from "./survey.ts";
@@ -15,6 +16,7 @@ import type { Ours } from "./workspace.ts";
 /** The one place where foreign code runs. */
 export class Sandbox {
   readonly #ours: Ours;
+  readonly #pipes = new FifoPool();
   readonly #files = new Map<string, AnonymousFile>();
   /** The end of the newest change to each workspace: one that writes waits for it. */
   readonly #changes = new Map<string, Promise<void>>();
@@ -107,11 +109,11 @@ export class Sandbox {
     ];
     try {
       command.before?.();
-    } catch (cause) {
+      const argv = [...view, ...command.argv];
+      return await runWithin({ program, argv, descriptors }, command, this.#pipes, signal);
+    } finally {
       for (const fd of descriptors) closeSync(fd);
-      throw cause;
     }
-    return runIn(program, view, command, { descriptors }, signal);
   }
 
   #file(name: string, bytes: () => Uint8Array): AnonymousFile {

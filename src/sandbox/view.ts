@@ -74,8 +74,8 @@ export function argumentsFor(view: View): string[] {
     ["/bin/sh", "-c", gate(descriptors.gate), "sh"],
     view.runAs === null ? [] : become(view.runAs),
     ["/usr/bin/prlimit"],
-    // As root all sandboxes share one count, as they share one user: the watchdog counts each alone.
-    [`--nproc=${view.runAs === null ? limits.processes : 4 * limits.processes}`],
+    // A wall behind the watchdog, which kills and says why. As root all sandboxes share one count, as they share one user.
+    [`--nproc=${(view.runAs === null ? 2 : 4) * limits.processes}`],
     [`--data=${2 * limits.memory}`, `--fsize=${limits.file}`, `--nofile=${limits.openFiles}`],
     [`--cpu=${limits.seconds + 1}`, "--core=0", "--"],
   ].flat();
