@@ -30,7 +30,7 @@ export interface BootParts {
   /** The vault cannot be opened now: resolves when it is worth trying again, with the passphrase when one was typed. */
   readonly locked: (error: VaultError) => Promise<Secret | null>;
   readonly readPin: (vaultId: string) => Promise<PinRead>;
-  readonly events: (vaultId: string) => LogEvents;
+  readonly events: (vault: Vault, findings: readonly OpenFinding[]) => LogEvents;
 }
 
 export type PinRead = { readonly state: "found"; readonly note: string } | { readonly state: "absent" | "unreachable" };
@@ -84,8 +84,9 @@ async function genesis(parts: BootParts, bootLog: BootLog, vault: Vault): Promis
   const log = await bootLog.create(
     vault.signer(),
     vault.sealer(),
-    { protector: vault.protector, anchors: vault.protector === "keychain" ? 1 : 0 },
-    parts.events(hexOf(vault.id)),
+    // None is configured that lies out of this user's reach. The pin is promised by the protector.
+    { protector: vault.protector, anchors: 0 },
+    parts.events(vault, []),
   );
   const { seq } = await log.append({ kind: "daemon.starting", version: VERSION, build: BUILD }, { cause: null });
   return { log, vault, starting: seq, findings: [] };
@@ -109,7 +110,7 @@ async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
     throw error;
   }
   const findings = await findingsOf(parts, bootLog, vault);
-  const log = bootLog.unseal(vault.signer(epochOf(vault, bootLog)), vault.sealer(), parts.events(hexOf(vault.id)));
+  const log = bootLog.unseal(vault.signer(epochOf(vault, bootLog)), vault.sealer(), parts.events(vault, findings));
   await settle(log, newest, vault);
   await log.append(
     { kind: "vault.opened", protector: vault.protector, generation: vault.generation },

@@ -221,6 +221,7 @@ export class Composition {
       log,
       state: made.state,
       path: home.audit,
+      vault: booted.vault,
       pin: parts.pin,
       findings: made.findings,
     });
@@ -231,6 +232,7 @@ export class Composition {
       approvals: desk,
       vault: made.keeper,
       record,
+      findings: made.findings,
       web: this.web,
       stop: parts.stop,
       status: async () => await this.status(),
@@ -248,6 +250,12 @@ export class Composition {
     await this.#desk.approvals.expireInterrupted();
     await this.channels.align(cause);
     await this.channels.recover();
+    // It waits for the channels to be connected: nothing else does.
+    void this.#desk
+      .closeLeft()
+      .catch((error: unknown) =>
+        this.#parts.line("approvals", `a card could not be updated: ${error instanceof Error ? error.name : "error"}`),
+      );
     this.config.follow();
   }
 

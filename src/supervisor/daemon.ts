@@ -94,9 +94,11 @@ export class Daemon {
       },
       locked: async (error) => await this.#waitUnlocked(error),
       readPin: async (vaultId) => await this.#keychain.readPin(vaultId),
-      events: (vaultId) => ({
+      events: (vault, findings) => ({
         pin: async (note) => {
-          if (this.#booted?.vault.protector === "keychain") await this.#keychain.writePin(vaultId, note);
+          // While a finding is open, the pin that it rests on stays.
+          const held = findings.length > 0 && (this.#composition?.findings.open.length ?? 1) > 0;
+          if (vault.protector === "keychain" && !held) await this.#keychain.writePin(hexOf(vault.id), note);
         },
         failed: (error) => line("audit", error.message),
       }),
@@ -104,7 +106,7 @@ export class Daemon {
     this.#booted = booted;
     this.#attempt.resolve();
     this.#locked = null;
-    const vaultId = Buffer.from(booted.vault.id).toString("hex");
+    const vaultId = hexOf(booted.vault.id);
     const composition = await Composition.open({
       home,
       booted,
@@ -282,4 +284,8 @@ export class Daemon {
       this.#lock[Symbol.dispose]();
     }
   }
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
 }

@@ -53,6 +53,9 @@ export class Findings {
     for (const code of codes)
       await this.#log.append({ kind: "finding.acknowledged", code, ...who }, { cause: null, content: { reason } });
     this.#open = [];
+    // From here on the record as it is now is what the pin vouches for.
+    await this.#log.checkpoint("demand");
+    await this.#log.pin();
     this.#lifted();
     return codes;
   }

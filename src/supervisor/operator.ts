@@ -4,6 +4,7 @@ import type { LocalChannel } from "../ipc/channel.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Channels } from "./channels.ts";
 import type { Credentials } from "./credentials.ts";
+import type { Findings } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
 import type { RecordView } from "./record-view.ts";
@@ -19,6 +20,18 @@ export interface Caller {
 
 export type Emit = (event: OperatorEvent, payload?: Uint8Array) => void;
 
+/** What acts, or gives somebody more than they had: none of it while a finding is open. Looking, stopping and taking away always work. */
+const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
+  "say",
+  "approvals.decide",
+  "vault.add",
+  "vault.remove",
+  "vault.protect",
+  "channel.enable",
+  "pair.approve",
+  "audit.checkpoint",
+]);
+
 /** Text of one message, UTF-8. */
 const MAX_SAY_BYTES = 262_144;
 
@@ -29,6 +42,7 @@ export interface OperatorParts {
   readonly approvals: ApprovalDesk;
   readonly vault: VaultKeeper;
   readonly record: RecordView;
+  readonly findings: Findings;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
   readonly status: () => Promise<AnswerTo<"status">>;
@@ -55,6 +69,13 @@ export class Operator {
   ): Promise<Answers> {
     const { people, channels, credentials, approvals, vault, record } = this.#parts;
     const who: By = { by: people.owner().principal, via: caller.via };
+    const { stopped } = this.#parts.findings;
+    if (stopped !== null && ACTS.has(call.call))
+      throw new OperatorError(
+        "not-ready",
+        stopped,
+        'wirken audit verify says more; wirken audit acknowledge --reason "…" goes on',
+      );
     switch (call.call) {
       case "status":
         return await this.#parts.status();

@@ -1,6 +1,7 @@
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import { sentences, type Verdict, verify, type VerifyOptions } from "../../audit/verify.ts";
 import type { z } from "zod";
+import type { Vault } from "../../vault/vault.ts";
 import type { LocalChannel } from "../ipc/channel.ts";
 import { SessionId } from "../ipc/ids.ts";
 import type { AnswerTo, RowFilter, RowView, VerdictView } from "../ipc/operator.ts";
@@ -15,6 +16,7 @@ export class RecordView {
   readonly #log: AuditLog;
   readonly #state: State;
   readonly #path: string;
+  readonly #vault: Vault;
   readonly #pin: () => Promise<NonNullable<VerifyOptions["pin"]>>;
   readonly #findings: Findings;
 
@@ -22,12 +24,14 @@ export class RecordView {
     log: AuditLog;
     state: State;
     path: string;
+    vault: Vault;
     pin: () => Promise<NonNullable<VerifyOptions["pin"]>>;
     findings: Findings;
   }) {
     this.#log = parts.log;
     this.#state = parts.state;
     this.#path = parts.path;
+    this.#vault = parts.vault;
     this.#pin = parts.pin;
     this.#findings = parts.findings;
   }
@@ -53,8 +57,15 @@ export class RecordView {
     };
   }
 
+  /** The vault holds the log's key and the keys to its content. Behind a protector it says whose the log is; a provisional one, which whoever
+   *  reads the files can open, does not. */
   async verify(): Promise<z.infer<typeof VerdictView>> {
-    const verdict = await verify(this.#path, { live: true, pin: await this.#pin() });
+    const verdict = await verify(this.#path, {
+      live: true,
+      pin: await this.#pin(),
+      sealer: this.#vault.sealer(),
+      ...(this.#vault.protector === "none" ? {} : { vkey: this.#log.vkey }),
+    });
     return { state: verdict.state, sentences: sentences(verdict), verdict: plain(verdict) };
   }
 

@@ -28,7 +28,6 @@ export async function statusOf(parts: StatusParts): Promise<AnswerTo<"status">> 
   const notes: string[] = [];
   if (composition.config.problem !== null)
     notes.push(`${composition.config.problem}; the settings of before are still in force`);
-  if (vault.protector === "none") notes.push(vault.sentence);
   return {
     version: VERSION,
     build: BUILD,

@@ -9,7 +9,7 @@ import { refuseSecretArguments, SecretOptions, secretSource, takesSecret } from 
 import { vaultText } from "./vault-status.ts";
 
 /** Shorter ones are guessed, however slow each guess is made. */
-const MIN_PASSPHRASE_BYTES = 8;
+const MIN_PASSPHRASE_BYTES = 12;
 
 const Options = SecretOptions.extend({ json: z.boolean().default(false) });
 const Protector = z.enum(["keychain", "passphrase"]);
