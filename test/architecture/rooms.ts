@@ -38,7 +38,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
   "src/session": { ours: ["src/ipc"], packages: ["zod"], network: [] },
   "src/config": { ours: ["src/ipc"], packages: ["zod", "jsonc-parser"], network: [] },
-  "src/sandbox": { ours: ["src/confine"], packages: [], network: [] },
+  // A socket object on a descriptor that is open already: what a command prints comes through one.
+  "src/sandbox": { ours: ["src/confine"], packages: [], network: ["node:net"] },
   "src/effect": { ours: ["src/ipc", "src/session", "src/sandbox", "vault", "audit"], packages: ["zod"], network: [] },
   "src/broker": { ours: ["src/ipc", "src/session", "src/effect", "audit"], packages: ["zod"], network: [] },
   "src/supervisor": {
