@@ -2,6 +2,7 @@ import { fstatSync } from "node:fs";
 import { isSea } from "node:sea";
 import { requireCode } from "./executable/asset.ts";
 import { restoreDurability } from "./executable/durable-files.ts";
+import { settleSoon } from "./executable/settle.ts";
 
 /** Every program inside the executable, by the name of its asset, and the file it is built from. */
 export const ENTRIES = {
@@ -49,6 +50,7 @@ function start(words: readonly string[]): void {
     restoreDurability(); // commands and the supervisor write files; no other process does
     requireCode("cli"); // `wirken web`, typed by a person, is the command
   } else if (hasPipe()) {
+    settleSoon();
     requireCode(entry);
   } else {
     process.stderr.write(`wirken: ${role} is a part of the daemon and is started by it: run wirken start\n`);
