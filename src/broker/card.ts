@@ -127,10 +127,12 @@ export function fitCard(card: Card, max: number, maxParts: number): FittedCard |
   if (card.text.length <= max) return { parts: [], card: card.text };
   const heading = (at: number, of: number): string =>
     `part ${at} of ${of}, of the request with SHA-256 ${card.digest}\n`;
-  const pieces = chunks(card.text, max - heading(9999, 9999).length);
+  // A platform may take blanks off the end of a message: something else stands there.
+  const footing = (at: number): string => `\n[part ${at} ends]`;
+  const pieces = chunks(card.text, max - heading(9999, 9999).length - footing(9999).length);
   if (pieces.length > maxParts) return null;
   return {
-    parts: pieces.map((piece, index) => `${heading(index + 1, pieces.length)}${piece}`),
+    parts: pieces.map((piece, index) => `${heading(index + 1, pieces.length)}${piece}${footing(index + 1)}`),
     card: [
       `The request stands above in ${pieces.length} parts: read all of them before you answer.`,
       ...card.text.split("\n", 3).map((text) => text.slice(0, 60)),

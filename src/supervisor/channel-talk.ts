@@ -275,10 +275,15 @@ export class ChannelTalk<L extends symbol> {
     return delivery.ids;
   }
 
-  async editCard(record: ConversationRecord, ids: readonly string[], text: string, cause: number): Promise<void> {
+  async editCard(
+    record: ConversationRecord,
+    ids: readonly string[],
+    text: string,
+    cause: number | null,
+  ): Promise<Delivery> {
     const address = this.#at(record);
     const recorded = await this.#record(address, "edit", text, cause, null);
-    await editMessage(recorded, this.#link, address, ids);
+    return await editMessage(recorded, this.#link, address, ids);
   }
 
   async stop(session: string, who: By): Promise<boolean> {

@@ -20,6 +20,8 @@ import type { ConversationRecord, Person, State } from "./state.ts";
 import type { TurnEnding } from "./session-run.ts";
 
 const CHECK_MS = 30_000;
+/** Why an edit fails for good: the message is gone, or cannot be changed. */
+const FINAL: ReadonlySet<string> = new Set(["refused", "too-large", "unknown"]);
 /** At a stop, turns have this long to end and to say so. */
 const DRAIN_MS = 5_000;
 
@@ -384,8 +386,15 @@ export class Channels {
   ): Promise<readonly string[]> {
     return (await this.#talkOf(record.channel)?.card(record, view, parts, cause)) ?? [];
   }
-  async editCard(record: ConversationRecord, ids: readonly string[], text: string, cause: number): Promise<void> {
-    await this.#talkOf(record.channel)?.editCard(record, ids, text, cause);
+  /** @returns false when the channel is not there just now: it is to be tried again. */
+  async editCard(
+    record: ConversationRecord,
+    ids: readonly string[],
+    text: string,
+    cause: number | null,
+  ): Promise<boolean> {
+    const delivery = await this.#talkOf(record.channel)?.editCard(record, ids, text, cause);
+    return delivery?.state === "delivered" || (delivery !== undefined && FINAL.has(delivery.reason));
   }
   async tell(
     record: ConversationRecord,

@@ -216,6 +216,10 @@ export class State {
       ids: text(row["ids"]).split("\n"),
     }));
   }
+  /** Requests whose cards were never said to be over. */
+  cardsLeft(): string[] {
+    return this.#database.many("SELECT DISTINCT approval FROM card").map((row) => text(row["approval"]));
+  }
   saveCard(approval: string, channel: string, conversation: string, ids: readonly string[]): void {
     this.#database.run(
       "INSERT INTO card VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET ids = excluded.ids",

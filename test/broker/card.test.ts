@@ -165,7 +165,9 @@ test("a card that is too long for a channel is sent whole before it, and the las
     expect(part).toContain(card.digest);
     expect(part.isWellFormed()).toBe(true);
   }
-  expect(fitted?.parts.map((part) => part.slice(part.indexOf("\n") + 1)).join("")).toBe(card.text);
+  // Platforms take blanks off the end of a message: each part ends in a word.
+  const pieces = fitted?.parts.map((part) => part.slice(part.indexOf("\n") + 1).replace(/\n\[part \d+ ends\]$/, ""));
+  expect(pieces?.join("")).toBe(card.text);
   expect(fitted?.card).toContain(card.digest);
   expect(fitCard(card, 4000, 2)).toBeNull();
   expect(fitCard(renderCard({ ...SUBJECT, actions: [EXEC] }), 4000, 2)?.parts).toEqual([]);
