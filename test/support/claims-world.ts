@@ -29,10 +29,16 @@ export async function until(
 
 /** A daemon whose vault is behind a passphrase: it can hold credentials without a keychain. */
 export async function startProtected(options: StartOptions = {}): Promise<TestDaemon> {
-  return await TestDaemon.start({
-    ...options,
-    environment: { WIRKEN_VAULT_PASSPHRASE: PASSPHRASE, ...options.environment },
-  });
+  return await TestDaemon.start(behindPassphrase(options));
+}
+
+/** The same, without waiting until it is ready. */
+export function spawnProtected(options: StartOptions = {}): TestDaemon {
+  return TestDaemon.spawn(behindPassphrase(options));
+}
+
+function behindPassphrase(options: StartOptions): StartOptions {
+  return { ...options, environment: { WIRKEN_VAULT_PASSPHRASE: PASSPHRASE, ...options.environment } };
 }
 
 const Added = z.object({ owner: z.object({ code: z.string() }) });
