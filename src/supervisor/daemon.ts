@@ -150,6 +150,8 @@ export class Daemon {
     await Promise.all([page, ollama]);
     await composition.serve();
     await booted.log.checkpoint("start");
+    // Beside the start: it is a question to the keychain.
+    void booted.log.pin();
     this.#lock.announce({ pid: process.pid, since: this.#since, web: composition.web?.origin ?? null });
   }
 
