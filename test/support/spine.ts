@@ -143,11 +143,23 @@ export class Spine implements AsyncDisposable {
       this.shownTo(who).find(({ text }) => text.includes(words)),
     );
   }
-  /** A card on Telegram, once it is there: the newest with buttons. */
-  async card(who: { readonly id: number } = OWNER): Promise<Shown> {
-    return await this.eventually("a card shown on Telegram", () =>
-      this.shownTo(who).findLast(({ keyboard }) => keyboard.length > 0),
+  /** The newest request's card as it is shown on Telegram, with the buttons that it has now. */
+  async card(): Promise<Shown> {
+    const { approval } = await this.asked();
+    const shown = await this.eventually("a card shown on Telegram", () =>
+      this.telegram.shown.find(({ keyboard }) => keyboard.some(({ data }) => data.includes(approval))),
     );
+    return { ...shown };
+  }
+  /** Ends what runs and waits, wherever it was asked for. */
+  async quiet(): Promise<void> {
+    const operator = await this.operator();
+    for (const { session } of await this.waiting()) await operator.call({ call: "session.stop", session });
+    await this.eventually("every turn over", async () => {
+      const rows = await this.rows("turn.");
+      const ended = new Set(rows.flatMap(({ kind, fields }) => (kind === "turn.ended" ? [fields["turn"]] : [])));
+      return rows.every(({ kind, fields }) => kind !== "turn.started" || ended.has(fields["turn"]));
+    });
   }
   /** Presses a button. @returns what the presser is told. */
   async press(card: Shown, button: string, who: { readonly id: number } = OWNER): Promise<string> {
@@ -178,6 +190,16 @@ export class Spine implements AsyncDisposable {
     const filter = { limit: 1000, ...(kind === undefined ? {} : { kind }) };
     const { rows } = await (await this.operator()).call({ call: "audit.rows", filter });
     return rows.toSorted((a, b) => a.seq - b.seq);
+  }
+  /** Tool calls that ran, or began to. */
+  async calls(): Promise<number> {
+    return (await this.rows("tool.called")).length;
+  }
+  /** The newest of them, with the bytes that its row committed to. */
+  async lastCall(): Promise<{ row: RowView; action: Record<string, unknown> } | null> {
+    const row = (await this.rows("tool.called")).at(-1);
+    if (row === undefined) return null;
+    return { row, action: z.record(z.string(), z.unknown()).parse(JSON.parse(row.content["action"] ?? "null")) };
   }
   async status(): Promise<AnswerTo<"status">> {
     return await (await this.operator()).call({ call: "status" });
