@@ -154,6 +154,8 @@ function opened(
     database.pragma("trusted_schema = OFF");
     database.pragma("cell_size_check = ON");
     database.pragma("mmap_size = 0");
+    // Read once from the beginning to the end: a cache of pages would only take memory.
+    database.pragma("cache_size = -1024");
     database.pragma("query_only = ON");
     const wrong = wrongSchema(database) ?? wrongPages(database);
     if (wrong === null) return { database, files, close };

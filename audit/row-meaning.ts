@@ -1,40 +1,42 @@
 import type { IntentKind } from "./action.ts";
 import { isCanonical } from "./canonical.ts";
-import type { Head } from "./entry.ts";
-import { readBody } from "./entry.ts";
+import { atOf, type HeadReader, readBody } from "./entry.ts";
 import type { Findings } from "./findings.ts";
 import { endsIn, isAction, isIntent, isKind, isOutcome, partsOf } from "./kinds.ts";
 import type { Pause } from "./verdict.ts";
 
 /** Rows later than the verifier's clock by more than this are worth a word, in milliseconds. */
 const FUTURE_MS = 5 * 60_000;
+const END_OF_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 const KEPT_PAUSES = 20;
 /** An intent that is open costs memory: a hostile file may have one a row. */
 const MAX_OPEN = 100_000;
-const TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 const NONCE = /^[0-9a-f]{32}$/;
 
 /** What the verifier asks of a kind, looked up once. */
-interface Role {
+export interface Role {
+  readonly kind: string;
   readonly known: boolean;
   readonly intent: IntentKind | null;
   readonly outcome: boolean;
   readonly content: boolean;
   readonly opens: boolean;
   readonly starts: boolean;
-  readonly checkpoints: boolean;
+  /** Is the last row of a checkpoint. */
+  readonly signed: boolean;
 }
 
 function roleOf(kind: string): Role {
   const known = isKind(kind);
   return {
+    kind,
     known,
     intent: known && isIntent(kind) ? kind : null,
     outcome: isOutcome(kind),
     content: !known || partsOf(kind).length > 0,
     opens: kind === "log.opened",
     starts: kind === "daemon.starting",
-    checkpoints: kind === "log.checkpointed",
+    signed: kind === "log.checkpointed" || kind === "key.rotated",
   };
 }
 
@@ -43,14 +45,15 @@ export class RowMeaning {
   readonly #findings: Findings;
   readonly #deep: boolean;
   readonly #latest: string;
-  readonly #roles = new Map<string, Role>();
+  /** By the kind's number; one of another kind with the same number is looked up anew each time. */
+  readonly #roles = new Map<number, Role>();
   readonly #unknown = new Map<string, { seq: number; rows: number }>();
   readonly #open = new Map<number, IntentKind>();
-  #future: { seq: number; rows: number } | null = null;
   /** The first row of the newest start. */
   #startedAt = 0;
-  #from: string | null = null;
-  #until = "";
+  #oldest: string | null = null;
+  /** The body of the newest row: its time is cut out when it is asked for. */
+  #newest: string | null = null;
   #starts = 0;
   readonly #pauses: Pause[] = [];
 
@@ -58,14 +61,14 @@ export class RowMeaning {
   constructor(findings: Findings, options: { deep: boolean; now: number }) {
     this.#findings = findings;
     this.#deep = options.deep;
-    this.#latest = new Date(Math.min(options.now + FUTURE_MS, 253_402_300_799_999)).toISOString();
+    this.#latest = new Date(Math.min(options.now + FUTURE_MS, END_OF_TIME)).toISOString();
   }
 
   get from(): string | null {
-    return this.#from;
+    return this.#oldest === null ? null : atOf(this.#oldest);
   }
   get until(): string | null {
-    return this.#until === "" ? null : this.#until;
+    return this.#newest === null ? null : atOf(this.#newest);
   }
   get starts(): number {
     return this.#starts;
@@ -77,55 +80,44 @@ export class RowMeaning {
     return this.#open.size;
   }
 
-  /** @returns whether rows of this kind may have content. */
-  row({ at, cause, kind, seq }: Head, body: string): boolean {
-    const role = this.#roleOf(kind);
-    const before = this.#until;
-    if (at !== before) this.#time(at, seq);
-    if (cause !== null && cause >= seq)
-      this.#findings.add("cause", seq, `row ${seq} names row ${cause} as its cause, which is not before it`);
-    if (!role.known) this.#countUnknown(kind, seq);
-    if (role.intent !== null) this.#began(seq, role.intent);
-    else if (role.outcome) this.#ended(seq, cause, kind);
-    else if (role.opens && seq !== 0) this.#findings.add("genesis", seq, `row ${seq} is a second beginning of the log`);
-    else if (role.starts) this.#started(seq, before, at);
-    else if (role.checkpoints && body.includes('"reason":"start"')) this.#settled(seq);
-    if (this.#deep) this.#form(seq, kind, body);
-    return role.content;
-  }
-
-  #roleOf(kind: string): Role {
-    const known = this.#roles.get(kind);
-    if (known !== undefined) return known;
-    const role = roleOf(kind);
+  /** What is known of this row's kind. */
+  roleOf(head: HeadReader): Role {
+    const known = this.#roles.get(head.kindHash);
+    if (known !== undefined && head.isKind(known.kind)) return known;
+    const role = roleOf(head.kind);
     // A hostile file may have as many kinds as rows.
-    if (this.#roles.size < 1_000) this.#roles.set(kind, role);
+    if (known === undefined && this.#roles.size < 1_000) this.#roles.set(head.kindHash, role);
     return role;
   }
 
-  #started(seq: number, before: string, at: string): void {
-    this.#startedAt = seq;
-    this.#starts += 1;
-    if (before !== "") this.#pauses.push({ from: before, to: at });
-    if (this.#pauses.length > KEPT_PAUSES) this.#pauses.shift();
-  }
-
-  #time(at: string, seq: number): void {
-    if (!TIME.test(at)) {
-      this.#findings.add("row-form", seq, `row ${seq} has no time of the form that a row has`);
-      return;
-    }
-    this.#from ??= at;
-    if (at < this.#until) {
+  row(head: HeadReader, role: Role, body: string): void {
+    const { cause, seq } = head;
+    const before = this.#newest;
+    // Bodies begin with their time: only one that sorts before the last can be of an earlier time.
+    if (before !== null && body < before && atOf(body) < atOf(before))
       this.#findings.add(
         "time-backwards",
         seq,
-        `row ${seq} is earlier than the row before it (${at}, after ${this.#until})`,
+        `row ${seq} is earlier than the row before it (${atOf(body)}, after ${atOf(before)})`,
       );
-      return;
-    }
-    if (at > this.#latest) this.#future = { seq: this.#future?.seq ?? seq, rows: (this.#future?.rows ?? 0) + 1 };
-    this.#until = at;
+    else this.#newest = body;
+    this.#oldest ??= body;
+    if (cause >= seq)
+      this.#findings.add("cause", seq, `row ${seq} names row ${cause} as its cause, which is not before it`);
+    if (!role.known) this.#countUnknown(role.kind, seq);
+    if (role.intent !== null) this.#began(seq, role.intent);
+    else if (role.outcome) this.#ended(seq, cause, role.kind);
+    else if (role.opens && seq !== 0) this.#findings.add("genesis", seq, `row ${seq} is a second beginning of the log`);
+    else if (role.starts) this.#started(seq, before, head.at);
+    else if (role.signed && body.includes('"reason":"start"')) this.#settled(seq);
+    if (this.#deep) this.#form(seq, role.kind, body);
+  }
+
+  #started(seq: number, before: string | null, at: string): void {
+    this.#startedAt = seq;
+    this.#starts += 1;
+    if (before !== null) this.#pauses.push({ from: atOf(before), to: at });
+    if (this.#pauses.length > KEPT_PAUSES) this.#pauses.shift();
   }
 
   #countUnknown(kind: string, seq: number): void {
@@ -144,9 +136,9 @@ export class RowMeaning {
       );
   }
 
-  #ended(seq: number, cause: number | null, kind: string): void {
-    const intent = cause === null ? undefined : this.#open.get(cause);
-    if (cause !== null && intent !== undefined && endsIn(intent, kind)) this.#open.delete(cause);
+  #ended(seq: number, cause: number, kind: string): void {
+    const intent = this.#open.get(cause);
+    if (intent !== undefined && endsIn(intent, kind)) this.#open.delete(cause);
     else this.#findings.add("outcome", seq, `row ${seq} ends an action that did not begin, or had ended`);
   }
 
@@ -175,14 +167,16 @@ export class RowMeaning {
       this.#findings.add("row-form", seq, `row ${seq} holds what a row of its kind (${kind}) does not`);
   }
 
-  /** Says what only the end of the log shows. */
-  end(): void {
-    if (this.#future !== null)
+  /** Says what only the end of the log shows. @param firstAfter finds the first row later than a time. */
+  end(firstAfter: (at: string) => number | null): void {
+    if ((this.until ?? "") > this.#latest) {
+      const seq = firstAfter(this.#latest);
       this.#findings.warn(
         "future",
-        this.#future.seq,
-        `${this.#future.rows} rows from row ${this.#future.seq} on are later than this machine's clock: one of the two is wrong`,
+        seq,
+        `the rows from row ${seq ?? 0} on are later than this machine's clock: one of the two is wrong`,
       );
+    }
     for (const [kind, { seq, rows }] of this.#unknown)
       this.#findings.warn(
         "unknown-kind",

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import type { ContentCheck } from "./content-check.ts";
-import { entryHash, entryHashOfBytes, NO_PREVIOUS, readHead } from "./entry.ts";
+import { entryHash, entryHashOfBytes, HeadReader, NO_PREVIOUS } from "./entry.ts";
 import type { Findings } from "./findings.ts";
 import { Frontier } from "./merkle.ts";
 import type { NoteCheck } from "./note-check.ts";
@@ -30,6 +30,7 @@ export class RowScan {
   readonly #notes: NoteCheck;
   readonly #meaning: RowMeaning;
   readonly #content: ContentCheck;
+  readonly #head = new HeadReader();
   #size = 0;
   /** Null where the row before is missing or unreadable. */
   #previous: string | null = NO_PREVIOUS;
@@ -41,6 +42,7 @@ export class RowScan {
   #signedAt: string | null = null;
   #suspects: Suspect[] = [];
   readonly #wanted: number[];
+  #nextWanted: number;
   readonly #roots = new Map<number, { root: string; at: string | null }>();
 
   /** @param wanted sizes of checkpoints kept elsewhere, whose roots are to be remembered. */
@@ -55,6 +57,7 @@ export class RowScan {
     this.#meaning = checks.meaning;
     this.#content = checks.content;
     this.#wanted = [...new Set(wanted)].toSorted((a, b) => b - a);
+    this.#nextWanted = this.#wanted.pop() ?? -1;
   }
 
   /** Rows so far, missing ones included. */
@@ -76,26 +79,36 @@ export class RowScan {
   }
 
   /** @param rows `[seq, body, hash]` as the database has them, in its order. @param stored the checkpoints among them, by size. */
-  page(rows: readonly unknown[], stored: ReadonlyMap<number, Stored>): void {
+  page(rows: readonly unknown[], stored: Map<number, Stored>): void {
     for (const row of rows) {
       if (!Array.isArray(row)) continue;
-      const [seq, body, hash]: unknown[] = row;
-      if (typeof seq !== "number" || !this.#place(seq)) continue;
+      // By index: destructuring asks the array for an iterator.
+      const seq: unknown = row[0];
+      const body: unknown = row[1];
+      const hash: unknown = row[2];
+      if (typeof seq !== "number" || (seq !== this.#size && !this.#jump(seq))) continue;
       if (typeof body !== "string" || typeof hash !== "string")
         this.#skip(seq, "row-type", `row ${seq} holds bytes where every row holds text`);
       else if (body === "") this.#skip(seq, "row-emptied", `row ${seq} was emptied`);
-      else this.#row(seq, body, hash, stored.get(seq + 1) ?? null);
+      else this.#row(seq, body, hash, stored);
       this.#size = seq + 1;
-      while (this.#size === this.#wanted.at(-1)) {
-        this.#wanted.pop();
-        this.#roots.set(this.#size, { root: this.#tree.root(), at: this.#meaning.until });
-      }
+      if (this.#size === this.#nextWanted) this.#remember();
     }
+    for (const size of stored.keys())
+      this.#findings.add(
+        "checkpoint-stray",
+        size - 1,
+        `there is a checkpoint of ${size} rows, and row ${size - 1} calls for none`,
+      );
   }
 
-  /** Is this the next row? Says which are missing, or that this one is none. */
-  #place(seq: number): boolean {
-    if (seq === this.#size) return true;
+  #remember(): void {
+    this.#roots.set(this.#size, { root: this.#tree.root(), at: this.#meaning.until });
+    this.#nextWanted = this.#wanted.pop() ?? -1;
+  }
+
+  /** A row that is not the next one: says which are missing, or that this one is none. @returns whether to go on with it. */
+  #jump(seq: number): boolean {
     if (seq < this.#size || !Number.isSafeInteger(seq)) {
       this.#findings.add("row-stray", null, `there is a row numbered ${seq}, which no log has`);
       return false;
@@ -112,27 +125,28 @@ export class RowScan {
     [this.#previous, this.#whole] = [null, false];
   }
 
-  #row(seq: number, body: string, hash: string, stored: Stored | null): void {
-    const head = readHead(body);
+  #row(seq: number, body: string, hash: string, stored: Map<number, Stored>): void {
+    const head = this.#head;
+    const readable = head.read(body);
+    const role = readable ? this.#meaning.roleOf(head) : null;
     const previous = this.#previous;
     const computed = previous === null ? hash : this.#hashOf(previous, body, seq);
     let leaf = hash;
     if (computed !== hash || (previous === null && !HASH.test(hash))) leaf = this.#mismatch(seq, hash, computed);
-    else if (head === null) this.#findings.add("row-changed", seq, `row ${seq} does not begin as a row does`);
+    else if (role === null) this.#findings.add("row-changed", seq, `row ${seq} does not begin as a row does`);
     else if (head.seq !== seq)
       this.#findings.add("row-moved", seq, `row ${seq} says that it is row ${head.seq}: rows were moved`);
-    else if (this.#meaning.row(head, body)) this.#content.row(seq, head.kind, body);
+    else {
+      this.#meaning.row(head, role, body);
+      if (role.content) this.#content.row(seq, role.kind, body);
+    }
     if (seq === 0) this.#notes.open(body);
     this.#tree.append(leaf);
     this.#previous = leaf;
-    if (head !== null && (head.kind === "log.checkpointed" || head.kind === "key.rotated"))
-      this.#checkpoint(seq, head.kind, body, stored);
-    else if (stored !== null)
-      this.#findings.add(
-        "checkpoint-stray",
-        seq,
-        `there is a checkpoint of ${seq + 1} rows, and row ${seq} calls for none`,
-      );
+    if (role?.signed !== true) return;
+    this.#checkpoint(seq, role.kind, body, stored.get(seq + 1) ?? null);
+    // What is left at the end of the page belongs to no row.
+    stored.delete(seq + 1);
   }
 
   #hashOf(previous: string, body: string, seq: number): string {

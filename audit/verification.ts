@@ -13,7 +13,7 @@ import type { AnchorVerdict, FindingCode, Verdict } from "./verdict.ts";
 import type { Progress, VerifyOptions } from "./verify.ts";
 
 /** Rows read at once: more cost memory, fewer time. */
-const PAGE = 1_000;
+const PAGE = 1000;
 /** A log in use is not checked page by page beyond this size, in bytes: that cannot be done in pieces. */
 const LARGE = 64 * 1024 * 1024;
 /** The smallest number a row can have in SQLite: a row below 0 is to be seen too. */
@@ -122,7 +122,13 @@ export class Verification {
     }
     scan.end();
     content.end();
-    this.#meaning.end();
+    this.#meaning.end((at) => {
+      const found: unknown = database
+        .prepare("SELECT seq FROM entry NOT INDEXED WHERE seq >= 0 AND substr(body, 9, 24) > ? ORDER BY seq LIMIT 1")
+        .pluck()
+        .get(at);
+      return typeof found === "number" ? found : null;
+    });
     this.#compareKept(scan);
     this.#promises(database);
   }
