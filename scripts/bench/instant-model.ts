@@ -34,8 +34,6 @@ export class InstantModel implements AsyncDisposable {
           return;
         }
         response.setHeader("content-type", "text/event-stream");
-        const piece = (delta: object, finish: string | null): string =>
-          `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "instant", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
         const usage = `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "instant", choices: [], usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 } })}\n\n`;
         response.end(
           `${piece({ role: "assistant", content: "Done." }, null)}${piece({}, "stop")}${usage}data: [DONE]\n\n`,
@@ -54,4 +52,10 @@ export class InstantModel implements AsyncDisposable {
       this.#server.close(() => resolve());
     });
   }
+}
+
+/** One event of an answer as it streams. */
+function piece(delta: object, finish: string | null): string {
+  const choices = [{ index: 0, delta, finish_reason: finish }];
+  return `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "instant", choices })}\n\n`;
 }

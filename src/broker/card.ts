@@ -127,8 +127,6 @@ export function fitCard(card: Card, max: number, maxParts: number): FittedCard |
   if (card.text.length <= max) return { parts: [], card: card.text };
   const heading = (at: number, of: number): string =>
     `part ${at} of ${of}, of the request with SHA-256 ${card.digest}\n`;
-  // A platform may take blanks off the end of a message: something else stands there.
-  const footing = (at: number): string => `\n[part ${at} ends]`;
   const pieces = chunks(card.text, max - heading(9999, 9999).length - footing(9999).length);
   if (pieces.length > maxParts) return null;
   return {
@@ -139,6 +137,11 @@ export function fitCard(card: Card, max: number, maxParts: number): FittedCard |
       `SHA-256 of the request: ${card.digest}`,
     ].join("\n"),
   };
+}
+
+/** A platform may take blanks off the end of a message: something else stands there. */
+function footing(at: number): string {
+  return `\n[part ${at} ends]`;
 }
 
 /** Pieces of at most `size` UTF-16 units, none of which ends inside a character; joined they are the text. */

@@ -59,7 +59,7 @@ test("a whole conversation: a message in, an answer out, a card pressed, answere
   const card = { id: "ap_00000000000000000000000000", code: "7F3K", mayRemember: false };
   const sent = await talk.send("42", "exec: uname -a", { style: "preformatted", card });
   const history = await client.getUpdatesHistory();
-  const shown: unknown = history.find((one) => String(one.messageId) === sent.ids[0])?.message;
+  const shown: unknown = messageOf(history.find((one) => String(one.messageId) === sent.ids[0]));
   expect(shown).toMatchObject({
     reply_markup: { inline_keyboard: [[{ text: "Approve", callback_data: `d:a:${card.id}` }], [{ text: "Deny" }]] },
   });
@@ -74,8 +74,13 @@ test("a whole conversation: a message in, an answer out, a card pressed, answere
     type: "delivered",
     ids: sent.ids,
   });
-  const edited: unknown = (await client.getUpdatesHistory()).find(
-    (one) => String(one.messageId) === sent.ids[0],
-  )?.message;
+  const edited: unknown = messageOf(
+    (await client.getUpdatesHistory()).find((one) => String(one.messageId) === sent.ids[0]),
+  );
   expect(edited).toMatchObject({ text: "exec: uname -a\napproved", reply_markup: { inline_keyboard: [] } });
 });
+
+/** A stored update of the kinds that hold a message. */
+function messageOf(update: object | undefined): unknown {
+  return update !== undefined && "message" in update ? update.message : undefined;
+}

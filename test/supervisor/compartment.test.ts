@@ -226,33 +226,27 @@ describe("why a process ended is on the log", () => {
     ["closes its pipe in mid-frame", "half-and-close", { unready: "exit", reason: "signal", status: null }],
     ["is ready twice", "ready-twice", { unready: null, reason: "protocol", status: null }],
     ["is ready and exits", "ready-and-die", { unready: null, reason: "exit", status: 4 }],
-  ] as const)(
-    "one that %s",
-    async ([, does, expected]) => {
-      const bystander = keep("ready-echo");
-      bystander.compartment.start();
-      const slow = { timing: { ...QUICK, firstMs: 60_000, mostMs: 60_000 } };
-      const kept = keep(does, slow, { readyMs: does === "mute" ? 300 : 8000 });
-      kept.compartment.start();
-      await vi.waitFor(() => expect(kept.ends).toHaveLength(1), { timeout: 8000 });
-      const rows = rowsOf(kept.lives[0]?.id ?? "");
-      const kinds = rows.map(({ action }) => action.kind);
-      expect(kinds).toEqual([
-        "process.started",
-        expected.unready === null ? "process.ready" : "process.unready",
-        "process.ended",
-      ]);
-      expect(rows[1]?.action).toMatchObject(
-        expected.unready === null ? { build: "test" } : { reason: expected.unready },
-      );
-      expect(rows[2]?.action).toMatchObject({ reason: expected.reason, status: expected.status });
-      expect(rows[2]?.content("detail")).toBe(kept.ends[0]?.detail);
-      await bystander.compartment.whenUp(5000);
-      expect(bystander.ends).toEqual([]);
-      await Promise.all([kept.compartment.stop(), bystander.compartment.stop()]);
-    },
-    20_000,
-  );
+  ] as const)("one that %s", { timeout: 20_000 }, async ([, does, expected]) => {
+    const bystander = keep("ready-echo");
+    bystander.compartment.start();
+    const slow = { timing: { ...QUICK, firstMs: 60_000, mostMs: 60_000 } };
+    const kept = keep(does, slow, { readyMs: does === "mute" ? 300 : 8000 });
+    kept.compartment.start();
+    await vi.waitFor(() => expect(kept.ends).toHaveLength(1), { timeout: 8000 });
+    const rows = rowsOf(kept.lives[0]?.id ?? "");
+    const kinds = rows.map(({ action }) => action.kind);
+    expect(kinds).toEqual([
+      "process.started",
+      expected.unready === null ? "process.ready" : "process.unready",
+      "process.ended",
+    ]);
+    expect(rows[1]?.action).toMatchObject(expected.unready === null ? { build: "test" } : { reason: expected.unready });
+    expect(rows[2]?.action).toMatchObject({ reason: expected.reason, status: expected.status });
+    expect(rows[2]?.content("detail")).toBe(kept.ends[0]?.detail);
+    await bystander.compartment.whenUp(5000);
+    expect(bystander.ends).toEqual([]);
+    await Promise.all([kept.compartment.stop(), bystander.compartment.stop()]);
+  });
 
   test("one of another build, which is not tried again", async () => {
     const kept = keep("ready-echo", {}, { build: "newer" });
@@ -298,32 +292,28 @@ describe("a process that dies is started again", () => {
   test.for([
     ["twice as late each time, up to a limit", 60_000, [100, 200, 400, 400], Number.POSITIVE_INFINITY],
     ["soon again, once it was up for long enough", 0, [100, 100, 100, 100], 350],
-  ] as const)(
-    "%s",
-    async ([, resetMs, waits, latest]) => {
-      const downs: number[] = [];
-      const opens: number[] = [];
-      const lived = { frames: [] as Kept["frames"] };
-      const compartment = new Compartment({
-        open: async () => {
-          if (downs.length > 0) opens.push(performance.now());
-          return [await startLife(spec("ready-and-die", lived))];
-        },
-        down: () => downs.push(performance.now()),
-        givenUp: () => undefined,
-        timing: { firstMs: 100, mostMs: 400, resetMs, starts: 8 },
-      });
-      compartment.start();
-      await vi.waitFor(() => expect(opens.length).toBeGreaterThanOrEqual(4), { timeout: 15_000 });
-      await compartment.stop();
-      for (const [at, wait] of waits.entries()) {
-        const measured = (opens[at] ?? 0) - (downs[at] ?? 0);
-        expect(measured).toBeGreaterThan(wait - 10);
-        expect(measured).toBeLessThan(latest);
-      }
-    },
-    30_000,
-  );
+  ] as const)("%s", { timeout: 30_000 }, async ([, resetMs, waits, latest]) => {
+    const downs: number[] = [];
+    const opens: number[] = [];
+    const lived = { frames: [] as Kept["frames"] };
+    const compartment = new Compartment({
+      open: async () => {
+        if (downs.length > 0) opens.push(performance.now());
+        return [await startLife(spec("ready-and-die", lived))];
+      },
+      down: () => downs.push(performance.now()),
+      givenUp: () => undefined,
+      timing: { firstMs: 100, mostMs: 400, resetMs, starts: 8 },
+    });
+    compartment.start();
+    await vi.waitFor(() => expect(opens.length).toBeGreaterThanOrEqual(4), { timeout: 15_000 });
+    await compartment.stop();
+    for (const [at, wait] of waits.entries()) {
+      const measured = (opens[at] ?? 0) - (downs[at] ?? 0);
+      expect(measured).toBeGreaterThan(wait - 10);
+      expect(measured).toBeLessThan(latest);
+    }
+  });
 
   test("with the waits of the design, unless a test says otherwise", () => {
     expect(TIMING).toEqual({ firstMs: 1000, mostMs: 60_000, resetMs: 60_000, starts: 8 });

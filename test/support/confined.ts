@@ -47,6 +47,7 @@ export async function startChild(
 ): Promise<AsyncDisposable & { readonly pid: number; readonly said: string }> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit", "pipe"], env: {} });
   const exited = once(child, "exit");
+  if (child.stdout === null) throw new Error(`${command} has no output`);
   const [line] = await Promise.race([once(child.stdout, "data"), exited.then(() => [""])]);
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command} did not start`);

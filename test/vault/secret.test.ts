@@ -51,6 +51,7 @@ test.for<[string, (secret: Secret) => string]>([
   ["inspect of what holds it", (secret) => inspect({ in: [secret] }, { depth: 9 })],
   // oxlint-disable-next-line typescript/restrict-template-expressions -- as above
   ["an error's message", (secret) => new Error(`failed on ${secret}`).stack ?? ""],
+  // oxlint-disable-next-line typescript/restrict-plus-operands -- as above
   ["a concatenation", (secret) => "token " + secret],
 ])("a secret shows nothing of itself in %s", ([, show]) => {
   using secret = aSecret();

@@ -29,7 +29,7 @@ const call = (x64: number, arm64: number, ...words: number[]): number => {
   const answer = libc.syscall(BigInt(number), BigInt(a), BigInt(b), BigInt(c), BigInt(d), BigInt(e));
   return answer >= 0n ? 0 : ffi.getInt32(libc.__errno_location());
 };
-const bytes = (values: BigUint64Array): bigint => ffi.getRawPointer(values.buffer);
+const bytes = (values: BigUint64Array<ArrayBuffer>): bigint => ffi.getRawPointer(values.buffer);
 
 /** A program as the C library starts it: by clone3 or clone. The answer is the error itself. */
 function startProgram(): number {
