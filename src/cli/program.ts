@@ -47,6 +47,8 @@ export async function runProgram(words: readonly string[], environment: NodeJS.P
 export function programOf(context: Context): Command {
   const program = new Command("wirken")
     .description("An AI agent for your workstation that can answer for every action it takes.")
+    // Options behind a subcommand are the subcommand's, also where its parent has one of the same name.
+    .enablePositionalOptions()
     .version(versionText(), "-V, --version", "print version, build and commit")
     .helpCommand("help [command]", "display help for command");
   const commands = [startCommand, stopCommand, statusCommand, askCommand, vaultCommand, channelCommand];

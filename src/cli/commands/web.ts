@@ -19,6 +19,7 @@ export function webCommand(context: Context): Command {
     .description(
       "Prints a link that logs one browser in, once, within two minutes. Where there is a desktop it is opened.",
     )
+    .enablePositionalOptions()
     .option("--no-open", "print the link only")
     .option("--json", "print one JSON object, open nothing")
     .action((options: unknown) =>
