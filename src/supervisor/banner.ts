@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { homedir } from "node:os";
+import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { AnswerTo } from "../ipc/operator.ts";
 
@@ -14,7 +13,8 @@ export function banner(status: AnswerTo<"status">, link: string | null, program:
     "",
     `  page      ${link ?? "not served"}`,
     `            one use, two minutes; a fresh link: ${command} web`,
-    `  model     ${status.model.ref}${status.model.note === null ? "" : ` (${status.model.note})`}`,
+    `  model     ${status.model.ref}`,
+    ...(status.model.note === null ? [] : [`            ${status.model.note}`]),
     ...(channels.length === 0
       ? ["  channels  the page and the terminal; add one with vault add telegram, or vault add slack"]
       : channels.map(
@@ -26,10 +26,14 @@ export function banner(status: AnswerTo<"status">, link: string | null, program:
     ...(status.log.stopped === null ? [] : ["", `  ${status.log.stopped}`]),
     "",
     "next, in a second terminal:",
-    `  ${command} ask "list my files"`,
-    ...(status.model.ref === "offline/offline" ? [`  ${command} vault add anthropic`] : []),
-    ...(channels.length === 0 ? [`  ${command} vault add telegram`] : []),
-    `  ${command} audit verify`,
+    ...(status.log.stopped === null
+      ? [
+          `  ${command} ask "list my files"`,
+          ...(status.model.ref === "offline/offline" ? [`  ${command} vault add anthropic`] : []),
+          ...(channels.length === 0 ? [`  ${command} vault add telegram`] : []),
+          `  ${command} audit verify`,
+        ]
+      : [`  ${command} audit verify`, `  ${command} status`]),
     ...(onPath(program)
       ? []
       : [`to type just wirken: mkdir -p ~/.local/bin && ln -sf ${quoted(program)} ~/.local/bin/wirken`]),
@@ -40,11 +44,17 @@ export function banner(status: AnswerTo<"status">, link: string | null, program:
 }
 
 function onPath(program: string): boolean {
-  const places = (process.env["PATH"] ?? "").split(":");
-  return (
-    places.some((place) => place !== "" && join(place, "wirken") === program) ||
-    (existsSync(join(homedir(), ".local/bin/wirken")) && places.includes(join(homedir(), ".local/bin")))
-  );
+  return (process.env["PATH"] ?? "")
+    .split(":")
+    .some((place) => place.startsWith("/") && leadsTo(join(place, "wirken"), program));
+}
+
+function leadsTo(path: string, program: string): boolean {
+  try {
+    return realpathSync(path) === program;
+  } catch {
+    return false;
+  }
 }
 
 function quoted(path: string): string {

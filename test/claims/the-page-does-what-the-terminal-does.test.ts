@@ -38,8 +38,11 @@ afterEach(async () => {
   const origin = new URL(printed()).origin;
   await context.close();
   await daemon[Symbol.asyncDispose]();
-  expect(outside(seen, origin)).toEqual([]);
-  expect(seen.complaints.filter((text) => /Content Security Policy|Trusted|TypeError/.test(text))).toEqual([]);
+  const faults = [
+    ...outside(seen, origin),
+    ...seen.complaints.filter((text) => /Content Security Policy|Trusted|TypeError/.test(text)),
+  ];
+  if (faults.length > 0) throw new Error(faults.join("\n"));
 });
 
 /** The link that `start` printed. */
