@@ -326,7 +326,11 @@ export class SessionRun<L extends symbol> {
     this.#then(turn, async () => {
       if (!reply.streams) {
         const recorded = await this.#record(turn.seq, "reply", text);
-        await sendMessage(recorded, this.#link, this.session.address, { style: "markdown", card: null, replyTo: null });
+        const shape = { style: "markdown", card: null, replyTo: null } as const;
+        const delivery = await sendMessage(recorded, this.#link, this.session.address, shape);
+        // It is not sent again: nobody can tell whether it arrived. Whoever waits for it is told that much.
+        if (delivery.state === "failed" && (delivery.reason === "died" || delivery.reason === "unknown"))
+          await this.#notice(UNSURE, turn.seq);
         return;
       }
       await reply.live?.end();
@@ -416,6 +420,9 @@ const ENDINGS: Readonly<Record<TurnEnding, string | null>> = {
   died: "I was interrupted: my process ended unexpectedly. Whatever was under way is on the log, and nothing is repeated.",
   denied: null,
 };
+
+const UNSURE =
+  "I do not know whether my last answer reached you: the connection broke while it was sent. Ask again if it is not there.";
 
 function sentenceOf(error: unknown): string {
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
