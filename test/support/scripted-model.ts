@@ -2,7 +2,7 @@ import { type ChatCompletionRequest, LLMock } from "@copilotkit/aimock";
 
 /** What the model says next: text, or calls of tools. */
 export type Said =
-  | { readonly text: string }
+  | { readonly text: string /** It says so not before this is settled. */; readonly after?: Promise<void> }
   | { readonly calls: readonly { readonly name: string; readonly arguments: object | string }[] };
 
 /** A model server (aimock: OpenAI's and Anthropic's API) whose answers a test writes beforehand, by the words that they answer. */
@@ -10,6 +10,8 @@ export class ScriptedModel implements AsyncDisposable {
   readonly server: LLMock;
   readonly #scripts: { readonly words: string; readonly steps: readonly Said[] }[] = [];
   #calls = 0;
+  /** Requests that it has begun to answer. */
+  begun = 0;
 
   private constructor(server: LLMock) {
     this.server = server;
@@ -45,12 +47,14 @@ export class ScriptedModel implements AsyncDisposable {
     this.#scripts.unshift({ words, steps });
   }
 
-  #answer({ messages }: ChatCompletionRequest): object & ReturnType<typeof asResponse> {
+  async #answer({ messages }: ChatCompletionRequest): Promise<ReturnType<typeof asResponse>> {
     const at = messages.findLastIndex(({ role }) => role === "user");
     const asked = textOf(messages[at]?.content);
     const round = messages.slice(at + 1).filter(({ role }) => role === "assistant").length;
     const script = this.#scripts.find(({ words }) => asked.includes(words));
     const said = script?.steps[round] ?? { text: `you said: ${asked}` };
+    this.begun += 1;
+    if ("after" in said) await said.after;
     return asResponse(said, () => {
       this.#calls += 1;
       return `call_${this.#calls}`;

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { Connection } from "../../src/cli/connection.ts";
@@ -22,6 +22,12 @@ const ENVIRONMENT = { WIRKEN_VAULT_PASSPHRASE: "the passphrase of a test" } as c
 export const PATIENCE_MS = 20_000;
 
 const Added = OPERATOR_ANSWERS["vault.add"];
+const WrittenConfig = z.looseObject({
+  agents: z.record(z.string(), z.looseObject({})),
+  providers: z.record(z.string(), z.looseObject({})),
+  channels: z.record(z.string(), z.looseObject({})),
+});
+type WrittenConfig = z.infer<typeof WrittenConfig>;
 const Link = z.object({ code: z.string(), link: z.string().nullable() });
 
 /** The product as it ships, between a model server, a Bot API server and a Slack, all on loopback. */
@@ -229,8 +235,10 @@ export class Spine implements AsyncDisposable {
   get workspace(): string {
     return join(this.daemon.data, "workspaces/default");
   }
-  writeConfig(config: object): void {
-    writeFileSync(join(this.daemon.data, "config.json"), JSON.stringify(config));
+  /** The configuration as it is on disk: what it is changed to is written back. */
+  changeConfig(change: (config: WrittenConfig) => object): void {
+    const path = join(this.daemon.data, "config.json");
+    writeFileSync(path, JSON.stringify(change(WrittenConfig.parse(JSON.parse(readFileSync(path, "utf8"))))));
   }
 
   /** Waits for what a probe finds. @throws {Error} with what the daemon said, when it is not there in time. */
