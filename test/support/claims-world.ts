@@ -16,13 +16,15 @@ const PATIENCE_MS = 20_000;
 /** Resolves when it holds. @throws {Error} that says what was waited for. */
 export async function until(
   holds: () => boolean | Promise<boolean>,
-  what: string,
+  what: string | (() => string),
   timeoutMs = PATIENCE_MS,
   everyMs = 15,
 ): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`);
+    if (performance.now() > end) {
+      throw new Error(`${typeof what === "string" ? what : what()}: not within ${timeoutMs} ms`);
+    }
     await delay(everyMs);
   }
 }
@@ -77,7 +79,7 @@ export async function answered(
   const find = (): Shown | undefined => telegram.shown.find((one) => one.chat === chat && fits(one.text));
   await until(
     () => find() !== undefined,
-    `an answer in chat ${chat}, which shows ${JSON.stringify(telegram.shown.map(({ text }) => text))}`,
+    () => `an answer in chat ${chat}, which shows ${JSON.stringify(telegram.shown.map(({ text }) => text))}`,
     timeoutMs,
   );
   const found = find();
