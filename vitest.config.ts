@@ -14,6 +14,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: WHOLE,
           testTimeout: 20_000,
+          // Browsers on two shared cores: what fails twice has failed.
+          retry: 2,
           hookTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
@@ -38,6 +40,7 @@ export default defineConfig({
           name: "whole",
           include: WHOLE,
           testTimeout: 120_000,
+          retry: 1,
           hookTimeout: 60_000,
           maxWorkers: 2,
           sequence: { groupOrder: 2 },

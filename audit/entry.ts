@@ -65,7 +65,7 @@ export function entryLine(previous: string, body: string): string {
 
 /** How every body begins, up to the digits of its number. Forward only, and nothing in it can be matched in two ways. */
 const HEAD =
-  /\{"\$at":"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z","\$cause":(?:null|\d{1,16}),"\$kind":"[!#-~]{1,64}","\$seq":/y;
+  /\{"\$at":"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z","\$cause":(?:null|\d{1,16}),"\$kind":"[!#-[\]-~]{1,64}","\$seq":/y;
 
 /** Reads where a row stands from the beginning of its body, forward and without a JSON parser.
  *

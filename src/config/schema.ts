@@ -51,6 +51,5 @@ export const Config = z.strictObject({
 export type Config = z.infer<typeof Config>;
 export type AgentConfig = z.infer<typeof Agent>;
 export type ChannelConfig = z.infer<typeof Channel>;
-export type ProviderConfig = z.infer<typeof Provider>;
 
 export const AGENT_DEFAULTS: AgentConfig = Agent.parse({});

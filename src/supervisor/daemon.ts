@@ -128,6 +128,9 @@ export class Daemon {
     // Side by side: each of these waits for another process, or for the disk.
     const page = composition.web?.open(booted.starting);
     const ollama = composition.findings.stopped === null ? composition.findOllama() : null;
+    // What fails while something else is waited for is told below, and is nothing unhandled until then.
+    page?.catch(() => undefined);
+    ollama?.catch(() => undefined);
     const probe = composition.sandbox.probe();
     const digest = executableDigest();
     const sandbox = await probe;

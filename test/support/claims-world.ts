@@ -87,11 +87,6 @@ export async function answered(
   return found;
 }
 
-/** A configuration with the bot's server. */
-export function telegramConfig(telegram: TelegramServer): object {
-  return { channels: { telegram: { apiRoot: telegram.apiRoot } } };
-}
-
 const Approvals = z.object({
   approvals: z.array(z.object({ approval: z.string(), digest: z.string(), channel: z.string(), card: z.string() })),
 });

@@ -43,14 +43,18 @@ export interface RunOptions {
 
 /** Runs one command to its end. */
 export async function run(args: readonly string[], options: RunOptions): Promise<Ran> {
-  const [command, words] = behind(options.inside, args);
+  const [command, words] = behind(options.inside, args, options.executable);
   const child = spawn(command, words, { env: options.environment, stdio: ["pipe", "pipe", "pipe"] });
   return await finished(child, options.stdin, options.timeoutMs ?? 60_000);
 }
 
 /** The command line of the executable behind the words that it is started through. */
-function behind(words: readonly string[] | undefined, args: readonly string[]): [string, string[]] {
-  const [command = WIRKEN, ...rest] = [...(words ?? []), WIRKEN, ...args];
+function behind(
+  words: readonly string[] | undefined,
+  args: readonly string[],
+  executable: string = WIRKEN,
+): [string, string[]] {
+  const [command = executable, ...rest] = [...(words ?? []), executable, ...args];
   return [command, rest];
 }
 
@@ -86,6 +90,8 @@ export interface StartOptions {
   readonly through?: readonly string[];
   /** What the daemon and every command beside it are started through: the way into a namespace. */
   readonly inside?: readonly string[];
+  /** Another build than {@link WIRKEN}, for the daemon and every command beside it. */
+  readonly executable?: string;
 }
 
 /** A running `wirken start` of its own home, on a port that the system chose. */
@@ -95,6 +101,7 @@ export class TestDaemon implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly #ownsHome: boolean;
   readonly #inside: readonly string[];
+  readonly #executable: string;
   #stdout = "";
   #stderr = "";
 
@@ -104,6 +111,7 @@ export class TestDaemon implements AsyncDisposable {
     this.child = child;
     this.#ownsHome = options.home === undefined;
     this.#inside = options.inside ?? [];
+    this.#executable = options.executable ?? WIRKEN;
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;
     });
@@ -130,6 +138,7 @@ export class TestDaemon implements AsyncDisposable {
     const [command, args] = behind(
       [...(options.inside ?? []), ...(options.through ?? [])],
       ["start", ...(options.args ?? [])],
+      options.executable,
     );
     const child = spawn(command, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
     return new TestDaemon(home, environment, child, options);
@@ -154,7 +163,8 @@ export class TestDaemon implements AsyncDisposable {
 
   /** One command beside the daemon. */
   async wirken(args: readonly string[], options: { stdin?: string; timeoutMs?: number } = {}): Promise<Ran> {
-    return await run(args, { environment: this.environment, inside: this.#inside, ...options });
+    const { environment } = this;
+    return await run(args, { environment, inside: this.#inside, executable: this.#executable, ...options });
   }
 
   /** A command whose answer is JSON. @throws {Error} with its stderr if it failed. */

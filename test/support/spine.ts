@@ -91,9 +91,9 @@ export class Spine implements AsyncDisposable {
   }
 
   /** Ends it as an operator does. @returns its exit status. */
-  async stop(): Promise<number | null> {
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
     await this.#hangUp();
-    return await this.#daemon.end();
+    return await this.#daemon.end(signal);
   }
 
   /** Enrols a channel. @returns the code that its first sender becomes the owner with, and the link that holds it. */
