@@ -133,6 +133,8 @@ export class Daemon {
     ollama?.catch(() => undefined);
     const probe = composition.sandbox.probe();
     const digest = executableDigest();
+    // They are awaited below: one that fails before is no error that nothing handles (a taken port is found out fast).
+    for (const one of [page, ollama, digest]) one?.catch(() => undefined);
     const sandbox = await probe;
     await booted.log.append(
       { kind: "sandbox.probed", state: sandbox.state },
