@@ -1,5 +1,7 @@
 import * as f from "./field.ts";
 
+type Fields = Readonly<Record<string, { readonly bound: number; readonly admits: (value: unknown) => boolean }>>;
+
 /** Every kind of row there is, and the class of every field in it. Closed: what is not here cannot be recorded.
  *
  *  `fields` are in the body, in plain strings and numbers. `content` names the sealed parts that a row of this kind may have: each
@@ -7,7 +9,9 @@ import * as f from "./field.ts";
  *  be what was committed to. A kind with `outcomes` is an *intent*: it takes effect outside the log, is recorded before
  *  that, and ends in exactly one of them (or in `action.failed`, or at the next start in `action.interrupted`). */
 interface KindSpec {
-  readonly fields: Readonly<Record<string, { readonly bound: number; readonly admits: (value: unknown) => boolean }>>;
+  readonly fields: Fields;
+  /** Fields that came later, or that only some rows of this kind have: older rows stay valid without them. */
+  readonly optional?: Fields;
   readonly content?: readonly string[];
   readonly derived?: readonly string[];
   readonly outcomes?: readonly string[];
@@ -22,12 +26,52 @@ const PROTECTOR = f.oneOf("none", "keychain", "passphrase");
 
 export const KINDS = {
   // The log itself
-  "log.opened": { fields: { origin: f.vkey, vkey: f.vkey, format: f.count, protector: PROTECTOR, anchors: f.count } },
+  "log.opened": {
+    fields: { origin: f.vkey, vkey: f.vkey, format: f.count, protector: PROTECTOR, anchors: f.count },
+    /** A log that takes the place of another: its origin, the rows and root that were kept, and the size of the anchor that was ahead. */
+    optional: { predecessor: f.vkey, kept: f.count, keptRoot: f.digest, ahead: f.orNull(f.count), ...BY },
+    content: ["reason"],
+  },
   "log.checkpointed": { fields: { reason: f.oneOf("start", "stop", "rows", "time", "demand", "rotation") } },
   "key.rotated": { fields: { epoch: f.count, vkey: f.vkey, protector: PROTECTOR } },
   "clock.changed": { fields: { real: f.time, reason: f.oneOf("backwards", "jump") } },
   "finding.raised": { fields: { code: f.version, at: f.orNull(f.seq) } },
   "finding.acknowledged": { fields: { code: f.version, ...BY }, content: ["reason"] },
+  /** The whole log was verified in the background, up to this size. */
+  "log.verified": { fields: { size: f.count, findings: f.count } },
+  "log.exported": { fields: { rows: f.count, proofs: f.count, digest: f.digest } },
+  "log.exporting": {
+    fields: {
+      export: f.id,
+      from: f.seq,
+      to: f.seq,
+      session: f.orNull(f.id),
+      disclosure: f.oneOf("none", "commitments", "full"),
+      ...BY,
+    },
+    content: ["path"],
+    outcomes: ["log.exported"],
+  },
+  /** Bodies of rows `from` up to, without, `to` were emptied; `roots` are those of the complete subtrees of that range, left to right. */
+  "log.pruned": { fields: { from: f.seq, to: f.seq, rows: f.count, roots: f.digests, ...BY } },
+  "anchor.added": {
+    fields: {
+      anchor: f.name,
+      type: f.oneOf("witness", "timestamp", "file", "keychain"),
+      vkey: f.orNull(f.vkey),
+      ...BY,
+    },
+    content: ["place"],
+  },
+  "anchor.removed": { fields: { anchor: f.name, ...BY } },
+  /** An anchor works (again): it holds the log up to this size. */
+  "anchor.reached": { fields: { anchor: f.name, size: f.count } },
+  "anchor.failed": {
+    fields: { anchor: f.name, reason: f.oneOf("unreachable", "refused", "conflict", "new-key", "bad-answer") },
+    content: ["error"],
+  },
+  "storage.exhausted": { fields: { free: f.count } },
+  "storage.recovered": { fields: { free: f.count } },
   "action.failed": { fields: {}, content: ["error"] },
   "action.interrupted": { fields: {} },
   "database.migrated": { fields: { database: f.oneOf("audit", "vault", "state"), from: f.count, to: f.count } },
@@ -134,6 +178,42 @@ export const KINDS = {
   "web.login": { fields: { web: f.id } },
   "web.login.refused": { fields: { reason: f.oneOf("bad-token", "locked"), times: f.count, since: f.time } },
   "web.session.ended": { fields: { web: f.id, reason: f.oneOf("logout", "idle", "age", "ended", "restart") } },
+
+  // What is kept, and for how long
+  "content.erasing": {
+    fields: {
+      erasure: f.id,
+      subject: f.oneOf("session", "principal", "retention"),
+      session: f.orNull(f.id),
+      principal: f.orNull(f.id),
+      sessions: f.count,
+      ...BY,
+    },
+    content: ["reason"],
+    outcomes: ["content.erased"],
+  },
+  "content.erased": { fields: { sessions: f.count, parts: f.count, files: f.count } },
+  "hold.added": {
+    fields: {
+      hold: f.id,
+      subject: f.oneOf("session", "principal", "span"),
+      session: f.orNull(f.id),
+      principal: f.orNull(f.id),
+      from: f.orNull(f.time),
+      to: f.orNull(f.time),
+      ...BY,
+    },
+    content: ["reason"],
+  },
+  "hold.removed": { fields: { hold: f.id, ...BY }, content: ["reason"] },
+  "retention.applied": {
+    fields: {
+      store: f.oneOf("content", "rows", "undo", "blobs", "memory"),
+      before: f.time,
+      removed: f.count,
+      held: f.count,
+    },
+  },
 
   // Conversations
   "conversation.opened": {
@@ -268,7 +348,7 @@ export type Kind = keyof Kinds;
 
 type FieldsOf<K extends Kind> = {
   readonly [F in keyof Kinds[K]["fields"]]: f.FieldValue<Kinds[K]["fields"][F]>;
-};
+} & (Kinds[K] extends { optional: infer O } ? { readonly [F in keyof O]?: f.FieldValue<O[F]> } : unknown);
 
 /** An action of one kind, as it stands in a row's body. */
 export type ActionOf<K extends Kind> = { readonly kind: K } & FieldsOf<K>;

@@ -28,6 +28,8 @@ export const scope = text(/^[a-z]{1,16}(\/[a-z0-9_:-]{1,64}){1,3}$/, 215);
 export const model = text(/^[\x21-\x7e]{1,200}$/, 402);
 /** 32 bytes in lower-case hex: a salted commitment, a Merkle root, or the digest of a file that we shipped. */
 export const digest = text(/^[0-9a-f]{64}$/, 64);
+/** Up to 64 digests, one behind the other: the roots of the complete subtrees of a range. */
+export const digests = text(/^([0-9a-f]{64}){1,64}$/, 64 * 64);
 /** A version, a build, a platform string: of our making. */
 export const version = text(/^[A-Za-z0-9][A-Za-z0-9._+:/-]{0,127}$/, 128);
 /** A note-signing key as C2SP writes it, or a log's origin. */

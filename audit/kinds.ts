@@ -3,8 +3,10 @@ import { AuditError } from "./error.ts";
 
 /** The table of kinds, asked at run time. */
 
+type Fields = Readonly<Record<string, { readonly admits: (value: unknown) => boolean }>>;
 interface Spec {
-  readonly fields: Readonly<Record<string, { readonly admits: (value: unknown) => boolean }>>;
+  readonly fields: Fields;
+  readonly optional?: Fields;
   readonly content?: readonly string[];
   readonly derived?: readonly string[];
   readonly outcomes?: readonly string[];
@@ -62,11 +64,13 @@ export function isActionOf<K extends Kind>(kind: K, value: { readonly kind: stri
 function whyNot(value: { readonly kind: string }): string | null {
   const { kind, ...fields }: { kind: string; [field: string]: unknown } = { ...value };
   if (!isKind(kind)) return `there is no kind of row ${JSON.stringify(kind)}`;
-  const classes = specOf(kind).fields;
-  const unknown = Object.keys(fields).find((field) => !Object.hasOwn(classes, field));
+  const { fields: needed, optional = {} } = specOf(kind);
+  const unknown = Object.keys(fields).find((field) => !Object.hasOwn(needed, field) && !Object.hasOwn(optional, field));
   if (unknown !== undefined) return `${kind} has no field ${JSON.stringify(unknown)}`;
-  for (const [field, fieldClass] of Object.entries(classes)) {
-    if (!Object.hasOwn(fields, field)) return `${kind} lacks its field ${field}`;
+  const missing = Object.keys(needed).find((field) => !Object.hasOwn(fields, field));
+  if (missing !== undefined) return `${kind} lacks its field ${missing}`;
+  for (const [field, fieldClass] of [...Object.entries(needed), ...Object.entries(optional)]) {
+    if (!Object.hasOwn(fields, field)) continue;
     // The value itself is not named: it may be the very thing that must not be in a row.
     if (!fieldClass.admits(fields[field])) return `the field ${field} of ${kind} holds what its class does not admit`;
   }

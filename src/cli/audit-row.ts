@@ -1,4 +1,4 @@
-import type { RowView } from "../ipc/operator.ts";
+import type { RowView } from "../ipc/audit-calls.ts";
 import { moment } from "./moment.ts";
 import { printable, printableLines } from "./printable.ts";
 import { pairs, table } from "./table.ts";

@@ -18,6 +18,9 @@ const PREFIX = {
   pairing: "pr",
   process: "x",
   web: "w",
+  hold: "h",
+  export: "e",
+  erasure: "er",
 } as const;
 type Kind = keyof typeof PREFIX;
 
@@ -50,6 +53,13 @@ export const ProcessId = idOf("process");
 export type ProcessId = z.infer<typeof ProcessId>;
 export const WebSessionId = idOf("web");
 export type WebSessionId = z.infer<typeof WebSessionId>;
+/** What exempts rows from erasing and retention. */
+export const HoldId = idOf("hold");
+export type HoldId = z.infer<typeof HoldId>;
+export const ExportId = idOf("export");
+export type ExportId = z.infer<typeof ExportId>;
+export const ErasureId = idOf("erasure");
+export type ErasureId = z.infer<typeof ErasureId>;
 
 interface Ids {
   principal: PrincipalId;
@@ -63,6 +73,9 @@ interface Ids {
   pairing: PairingId;
   process: ProcessId;
   web: WebSessionId;
+  hold: HoldId;
+  export: ExportId;
+  erasure: ErasureId;
 }
 
 const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
@@ -77,6 +90,9 @@ const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   pairing: PairingId,
   process: ProcessId,
   web: WebSessionId,
+  hold: HoldId,
+  export: ExportId,
+  erasure: ErasureId,
 };
 
 /** Mints an id: a prefix and 130 random bits. */

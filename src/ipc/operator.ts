@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { AUDIT_ANSWERS, AUDIT_CALLS } from "./audit-calls.ts";
 import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
 
@@ -13,16 +14,6 @@ export type ApprovalScope = z.infer<typeof ApprovalScope>;
 
 /** A vault scope that holds credentials: `channel/slack`, `provider/anthropic`. */
 export const CredentialScope = z.string().regex(/^(channel|provider)\/[a-z0-9][a-z0-9:-]{0,64}$/);
-
-/** Which rows of the log: newest first unless `after` is given, then oldest first. */
-export const RowFilter = z.strictObject({
-  after: z.int().min(-1).optional(),
-  before: z.int().min(0).optional(),
-  limit: z.int().min(1).max(1000),
-  kind: z.string().max(64).optional(),
-  session: SessionId.optional(),
-});
-export type RowFilter = z.infer<typeof RowFilter>;
 
 export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("status") }),
@@ -71,11 +62,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("web.link") }),
   z.strictObject({ call: z.literal("web.sessions") }),
   z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
-  z.strictObject({ call: z.literal("audit.rows"), filter: RowFilter }),
-  z.strictObject({ call: z.literal("audit.explain"), seq: z.int().min(0) }),
-  z.strictObject({ call: z.literal("audit.verify") }),
-  z.strictObject({ call: z.literal("audit.checkpoint") }),
-  z.strictObject({ call: z.literal("audit.acknowledge"), reason: z.string().min(1).max(500) }),
+  ...AUDIT_CALLS,
 ]);
 export type OperatorCall = z.infer<typeof OperatorCall>;
 export type CallName = OperatorCall["call"];
@@ -150,24 +137,6 @@ export const CredentialView = z.strictObject({
   created: Time,
   checked: z.boolean(),
   account: z.string().nullable(),
-});
-
-/** A row as it is shown: the body's own fields, and its content where it could be opened (`null`: erased or locked). */
-export const RowView = z.strictObject({
-  seq: z.int(),
-  at: Time,
-  kind: z.string(),
-  cause: z.int().nullable(),
-  fields: z.record(z.string(), z.unknown()),
-  content: z.record(z.string(), z.string().nullable()),
-});
-export type RowView = z.infer<typeof RowView>;
-
-/** `audit.verify`: the verifier's own value, and the sentences it says. */
-export const VerdictView = z.strictObject({
-  state: z.enum(["good", "broken", "unchecked"]),
-  sentences: z.array(z.string()),
-  verdict: z.record(z.string(), z.unknown()),
 });
 
 export const PairView = z.strictObject({
@@ -251,11 +220,7 @@ export const OPERATOR_ANSWERS = {
     ),
   }),
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
-  "audit.rows": z.strictObject({ rows: z.array(RowView), size: z.int() }),
-  "audit.explain": z.strictObject({ chain: z.array(RowView), sentences: z.array(z.string()) }),
-  "audit.verify": VerdictView,
-  "audit.checkpoint": z.strictObject({ size: z.int(), note: z.string() }),
-  "audit.acknowledge": z.strictObject({ acknowledged: z.array(z.string()) }),
+  ...AUDIT_ANSWERS,
 } as const satisfies Record<CallName, z.ZodType>;
 export type AnswerTo<C extends CallName> = z.infer<(typeof OPERATOR_ANSWERS)[C]>;
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mint, type SessionId } from "../../src/ipc/ids.ts";
-import type { AnswerTo, ApprovalView, OperatorCall, RowView } from "../../src/ipc/operator.ts";
+import type { RowView } from "../../src/ipc/audit-calls.ts";
+import type { AnswerTo, ApprovalView, OperatorCall } from "../../src/ipc/operator.ts";
 import { Refusal } from "./web-supervisor.ts";
 
 const NOW = Date.now();

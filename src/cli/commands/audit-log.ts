@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import * as z from "zod";
 import { SessionId } from "../../ipc/ids.ts";
-import type { RowFilter } from "../../ipc/operator.ts";
+import type { RowFilter } from "../../ipc/audit-calls.ts";
 import { rowLines } from "../audit-row.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";

@@ -1,4 +1,5 @@
-import type { AnswerTo, RowFilter, RowView } from "../../ipc/operator.ts";
+import type { RowFilter, RowView } from "../../ipc/audit-calls.ts";
+import type { AnswerTo } from "../../ipc/operator.ts";
 import { ask } from "./call.ts";
 import { button, byId, el } from "./element.ts";
 import { count, plain, visible, visibleLines, when } from "./format.ts";
