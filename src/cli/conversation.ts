@@ -3,9 +3,9 @@ import type { ApprovalView, OperatorEvent } from "../ipc/operator.ts";
 import { approvalText, decisionOf, decisionQuestion } from "./approval-card.ts";
 import { CommandError } from "./command-error.ts";
 import type { Context } from "./context.ts";
+import { InterruptedError } from "./interrupted-error.ts";
 import type { OperatorPort } from "./operator-port.ts";
 import { printable, printableLines } from "./printable.ts";
-import { InterruptedError } from "./terminal.ts";
 
 /** How often a card is asked about again after an answer that means nothing. */
 const TRIES = 5;

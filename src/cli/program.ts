@@ -13,7 +13,8 @@ import { vaultCommand } from "./commands/vault.ts";
 import { webCommand } from "./commands/web.ts";
 import type { Context } from "./context.ts";
 import { EXIT, type ExitStatus } from "./exit-status.ts";
-import { InterruptedError, processTerminal, type Terminal } from "./terminal.ts";
+import { InterruptedError } from "./interrupted-error.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
 import { usageText } from "./usage-text.ts";
 import { versionText } from "./version-text.ts";
 

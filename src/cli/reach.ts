@@ -6,6 +6,7 @@ import { Connection } from "./connection.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit-status.ts";
 import { type CallOf, type CallOptions, type OperatorPort, parseAnswer } from "./operator-port.ts";
+import { askedHidden } from "./secret-input.ts";
 
 /** The line to the daemon, or null when none runs. */
 export async function reachDaemon(context: Context): Promise<Connection | null> {
@@ -79,7 +80,7 @@ class Offline implements OperatorPort {
         "start the daemon and unlock it with: wirken vault unlock",
       );
     }
-    await this.call({ call: "vault.unlock" }, { payload: await terminal.askHidden("Passphrase of the vault: ") });
+    await this.call({ call: "vault.unlock" }, { payload: await askedHidden(terminal, "Passphrase of the vault: ") });
   }
 
   async call<C extends CallName>(call: CallOf<C>, options: CallOptions = {}): Promise<AnswerTo<C>> {

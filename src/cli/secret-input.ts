@@ -32,9 +32,10 @@ export async function readSecrets(enrolment: Enrolment, source: SecretSource, te
 }
 
 async function fromPrompts({ wanted }: Enrolment, terminal: Terminal, held: Uint8Array[]): Promise<void> {
+  using keyboard = terminal.hide();
   for (const one of wanted) {
     for (let left = TRIES; ; left--) {
-      const typed = await terminal.askHidden(`${one.label} (not shown): `);
+      const typed = await keyboard.ask(`${one.label} (not shown): `);
       const wrong = mixUp(trimmed(typed), one);
       if (wrong === null) {
         held.push(typed);
@@ -73,6 +74,12 @@ function wrongCount(got: number, labels: readonly string[]): CommandError {
     `${labels.length} ${labels.length === 1 ? "line was" : "lines were"} expected, ${got} came`,
     `one line each: ${labels.join(", then ")}`,
   );
+}
+
+/** One secret of any kind, from the keyboard. The caller wipes it. */
+export async function askedHidden(terminal: Terminal, question: string): Promise<Uint8Array> {
+  using keyboard = terminal.hide();
+  return await keyboard.ask(question);
 }
 
 /** One secret of any kind, such as a passphrase. The caller wipes it. */

@@ -1,13 +1,8 @@
 import { createInterface } from "node:readline";
-import { HiddenLine } from "./hidden-line.ts";
+import { HiddenKeyboard } from "./hidden-keyboard.ts";
+import { InterruptedError } from "./interrupted-error.ts";
 
 /** Where a command's words go: stdout is the answer, stderr is the talk. */
-
-/** Ends the prompt that is open; the command's own way of stopping goes on from there. */
-export class InterruptedError extends Error {
-  override readonly name = "InterruptedError";
-  readonly code = "INTERRUPTED";
-}
 
 export interface Terminal {
   /** One answer, with its line end. */
@@ -20,8 +15,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Asks for one line, which is shown as it is typed. @throws {InterruptedError} on Ctrl-C, Ctrl-D, or when `signal` fires. */
   ask(question: string, signal?: AbortSignal): Promise<string>;
-  /** Asks for one line that is not shown, as bytes that the caller wipes. @throws {InterruptedError} likewise. */
-  askHidden(question: string): Promise<Uint8Array>;
+  /** Takes the keyboard for questions whose answers are not shown. Give it back before anything else is asked. */
+  hide(): HiddenKeyboard;
   readonly dim: (text: string) => string;
   readonly bold: (text: string) => string;
 }
@@ -38,7 +33,7 @@ export function processTerminal(environment: NodeJS.ProcessEnv): Terminal {
     say: (text) => void stderr.write(`${text}\n`),
     interactive,
     ask: askShown,
-    askHidden,
+    hide: () => new HiddenKeyboard(),
     dim: style(2),
     bold: style(1),
   };
@@ -62,34 +57,5 @@ async function askShown(question: string, signal?: AbortSignal): Promise<string>
   } finally {
     signal?.removeEventListener("abort", stop);
     prompt.close();
-  }
-}
-
-/** Reads one line from the keyboard in raw mode: it is never echoed, and never becomes text here. */
-async function askHidden(question: string): Promise<Uint8Array> {
-  const { stdin, stderr } = process;
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const line = new HiddenLine();
-  const typed = (chunk: Buffer): void => {
-    for (const byte of chunk) {
-      const end = line.key(byte);
-      if (end === "line") resolve(line.take());
-      else if (end === "interrupt") reject(new InterruptedError("interrupted"));
-    }
-    chunk.fill(0);
-  };
-  // First: whoever types at once, or pastes, must not be faster than the end of the echo.
-  stdin.setRawMode(true);
-  stdin.on("data", typed);
-  stdin.resume();
-  stderr.write(question);
-  try {
-    return await promise;
-  } finally {
-    stdin.off("data", typed);
-    stdin.setRawMode(false);
-    stdin.pause();
-    line.wipe();
-    stderr.write("\n");
   }
 }

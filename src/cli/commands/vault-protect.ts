@@ -42,18 +42,25 @@ async function newPassphrase(
   how: string,
 ): Promise<Uint8Array> {
   const source = secretSource(given, terminal, how);
-  const asked = !source.stdin && source.file === null;
-  if (asked) terminal.say("nobody can open the vault without this passphrase: keep a copy where you keep such things");
-  const first = asked ? await terminal.askHidden("New passphrase (not shown): ") : readSecret(source);
-  if (first.length < MIN_PASSPHRASE_BYTES) {
-    first.fill(0);
-    throw usage(`a passphrase has at least ${MIN_PASSPHRASE_BYTES} characters`, "four or more random words are good");
+  if (source.stdin || source.file !== null) return longEnough(readSecret(source));
+  terminal.say("nobody can open the vault without this passphrase: keep a copy where you keep such things");
+  using keyboard = terminal.hide();
+  const first = longEnough(await keyboard.ask("New passphrase (not shown): "));
+  let same = false;
+  try {
+    const second = await keyboard.ask("Once more: ");
+    same = Buffer.compare(first, second) === 0;
+    second.fill(0);
+  } finally {
+    if (!same) first.fill(0);
   }
-  if (!asked) return first;
-  const second = await terminal.askHidden("Once more: ");
-  const same = Buffer.compare(first, second) === 0;
-  second.fill(0);
-  if (same) return first;
-  first.fill(0);
-  throw usage("the two differ", "nothing was changed: try again");
+  if (!same) throw usage("the two differ", "nothing was changed: try again");
+  return first;
+}
+
+/** @throws {CommandError} for a passphrase that is too short; it is wiped then. */
+function longEnough(passphrase: Uint8Array): Uint8Array {
+  if (passphrase.length >= MIN_PASSPHRASE_BYTES) return passphrase;
+  passphrase.fill(0);
+  throw usage(`a passphrase has at least ${MIN_PASSPHRASE_BYTES} characters`, "four or more random words are good");
 }

@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { needDaemon } from "../reach.ts";
-import { readSecret } from "../secret-input.ts";
+import { askedHidden, readSecret } from "../secret-input.ts";
 import { refuseSecretArguments, SecretOptions, secretSource, takesSecret } from "../secret-options.ts";
 import { vaultText } from "./vault-status.ts";
 
@@ -39,5 +39,5 @@ async function passphrase(
   const source = secretSource(given, terminal, how);
   return source.stdin || source.file !== null
     ? readSecret(source)
-    : await terminal.askHidden("Passphrase (not shown): ");
+    : await askedHidden(terminal, "Passphrase (not shown): ");
 }
