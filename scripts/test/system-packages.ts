@@ -11,6 +11,8 @@ const NEEDED: readonly { readonly debian: string; readonly there: () => boolean 
   { debian: "chromium", there: () => hasCommand("chromium", "chromium-browser", "google-chrome") },
   { debian: "golang-go", there: () => hasCommand("go") },
   { debian: "golang-golang-x-mod-dev", there: () => existsSync("/usr/share/gocode/src/golang.org/x/mod/sumdb") },
+  { debian: "gcc", there: () => hasCommand("cc") },
+  { debian: "libc6-dev", there: () => existsSync("/usr/include/stdio.h") },
   { debian: "openssl", there: () => hasCommand("openssl") },
 ];
 
