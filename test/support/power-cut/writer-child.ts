@@ -24,12 +24,13 @@ function watched(test: TestLog): TestLog {
   return test;
 }
 
-/** What a daemon does when its log refuses: it does nothing, and goes on asking. */
+/** What a daemon does when its log refuses: it does nothing, and asks again a second later, when a log that was full looks for room again. */
 async function attempt(step: () => Promise<unknown>): Promise<void> {
   try {
     await step();
   } catch (error) {
     say(`- ${error instanceof Error && "code" in error ? String(error.code) : String(error)}`);
+    clock.pass(1_000);
   }
 }
 
