@@ -156,7 +156,7 @@ function malformed(why: string): NoteError {
 }
 
 /** @returns null unless the text is the one base64 form of its bytes, padding included. */
-function fromBase64(text: string): Buffer | null {
+export function fromBase64(text: string): Buffer | null {
   const bytes = Buffer.from(text, "base64");
   return bytes.length > 0 && bytes.toString("base64") === text ? bytes : null;
 }
