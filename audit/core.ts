@@ -42,6 +42,7 @@ export class LogCore {
   readonly #writer: Writer;
   readonly #appender: Appender;
   readonly #followers: Follower[] = [];
+  readonly #watchers = new Set<() => void>();
   publisher: Publisher | null = null;
   genesis: Genesis | null;
   epoch: Epoch | null;
@@ -125,6 +126,13 @@ export class LogCore {
         follower.last + 1 === first.seq ? rows.map((row) => this.#view(row)) : this.query.after(follower.last),
       );
     }
+    for (const heard of this.#watchers) heard();
+  }
+
+  /** Told after each commit; it is given nothing, and reads what it wants. */
+  watch(heard: () => void): () => void {
+    this.#watchers.add(heard);
+    return () => this.#watchers.delete(heard);
   }
 
   #catchUp(follower: Follower, rows: Iterable<CommittedRow>): void {

@@ -9,12 +9,12 @@ import { checkedFields, endsIn, isActionOf, isIntent, isKind, isOutcome } from "
 import { parseVkey } from "./note.ts";
 import type { Clock, Sealer, Signer } from "./ports.ts";
 import { type Recorded, takeMint } from "./recorded.ts";
-import type { CommittedRow, Given, Row, RowFilter } from "./row.ts";
+import type { CommittedRow, Given, Row, RowFilter, SearchFilter } from "./row.ts";
 import { type Draft, unwritable, type Written } from "./writer.ts";
 
 export type { Contradiction, LogEvents } from "./core.ts";
 export type { Genesis, Protector, StoredCheckpoint } from "./head.ts";
-export type { CommittedRow, Given, Row, RowFilter } from "./row.ts";
+export type { CommittedRow, Given, Row, RowFilter, SearchFilter } from "./row.ts";
 
 const mint = takeMint();
 
@@ -313,9 +313,13 @@ class OpenAuditLog {
   rows(filter: RowFilter): CommittedRow[] {
     return this.#core.query.rows(filter);
   }
-  /** As {@link rows}, letting others run in between. */
-  async search(filter: RowFilter): Promise<CommittedRow[]> {
-    return await this.#core.query.search(filter);
+  /** As {@link rows} by more than kind and session, letting others run every few milliseconds. @param signal fired: nobody waits any more. */
+  async search(filter: SearchFilter, signal?: AbortSignal): Promise<CommittedRow[]> {
+    return await this.#core.query.search(filter, signal);
+  }
+  /** Told after each commit that there are new rows. @returns what ends it. */
+  watch(heard: () => void): () => void {
+    return this.#core.watch(heard);
   }
   row(seq: number): CommittedRow | null {
     return this.#core.query.row(seq);

@@ -4,12 +4,11 @@ import { readBody } from "./entry.ts";
 import { AuditError } from "./error.ts";
 import { isAction, isOutcome } from "./kinds.ts";
 import type { Sealer } from "./ports.ts";
-import type { CommittedRow, RowFilter } from "./row.ts";
+import type { CommittedRow, RowFilter, SearchFilter } from "./row.ts";
+import { Search } from "./search.ts";
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
-/** Rows looked at between two turns of the event loop, when a filter matches few of them. */
-const WINDOW = 20_000;
 /** A chain of causes longer than this is no chain of ours. */
 const MAX_CHAIN = 10_000;
 /** From here on a body holds its cause (counted from 1, as SQL does), its kind and its number. */
@@ -34,24 +33,10 @@ export class Query {
     return this.#select(filter, low, high, limitOf(filter));
   }
 
-  /** The same, a window at a time: for filters that match few rows of many. */
-  async search(filter: RowFilter): Promise<CommittedRow[]> {
-    const { low, high } = range(filter);
-    const newest = this.#newest();
-    const limit = limitOf(filter);
-    const found: CommittedRow[] = [];
-    let [from, to] = [Math.max(low, -1), Math.min(high, newest + 1)];
-    while (from + 1 < to && found.length < limit) {
-      const [windowLow, windowHigh] =
-        filter.after === undefined ? [Math.max(from, to - WINDOW - 1), to] : [from, Math.min(to, from + WINDOW + 1)];
-      found.push(...this.#select(filter, windowLow, windowHigh, limit - found.length));
-      if (filter.after === undefined) to = windowLow + 1;
-      else from = windowHigh - 1;
-      await new Promise((resolve) => {
-        setImmediate(resolve);
-      });
-    }
-    return found;
+  /** The same by more than kind and session, letting others run every few milliseconds. */
+  async search(filter: SearchFilter, signal?: AbortSignal): Promise<CommittedRow[]> {
+    const search = new Search(this.#database, filter, (seq, body) => this.view(seq, body));
+    return await search.run(limitOf(filter), signal);
   }
 
   row(seq: number): CommittedRow | null {
@@ -101,13 +86,9 @@ export class Query {
     return null;
   }
 
-  #newest(): number {
-    const newest: unknown = this.#database.prepare("SELECT max(seq) FROM entry").pluck().get();
-    return typeof newest === "number" ? newest : -1;
-  }
-
   #select({ kind, session, after }: RowFilter, low: number, high: number, limit: number): CommittedRow[] {
-    const conditions = ["seq > ?", "seq < ?"];
+    // A row that was pruned holds nothing to show.
+    const conditions = ["seq > ?", "seq < ?", "body <> ''"];
     const values: (string | number)[] = [low, high];
     if (kind !== undefined) {
       conditions.push(`instr(substr(body, ${CAUSE_AT}, ${HEAD_LENGTH}), ?) > 0`);

@@ -43,3 +43,20 @@ export interface RowFilter {
   /** Rows of one session, the outcomes of its intents included. */
   readonly session?: string;
 }
+
+/** What rows are about besides: for a search, which looks at every row in its range. What a row does not say itself, its causes say. */
+export interface SearchFilter extends RowFilter {
+  /** Any of these kinds or families. */
+  readonly kinds?: readonly string[];
+  readonly agent?: string;
+  readonly channel?: string;
+  /** Whom it was done for, or who decided it. */
+  readonly principal?: string;
+  readonly tool?: string;
+  /** Not earlier than this: a time as the log writes it. */
+  readonly since?: string;
+  /** Earlier than this. */
+  readonly until?: string;
+  /** Stands in content that can be opened now, in any case of its letters. */
+  readonly text?: string;
+}

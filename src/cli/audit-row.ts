@@ -5,19 +5,31 @@ import { pairs, table } from "./table.ts";
 
 /** Rows of the log, one line each. */
 export function rowLines(rows: readonly RowView[]): string {
-  return table(
-    ["row", "time", "kind", "cause", "what"],
-    rows.map(({ seq, at, kind, cause, fields }) => [
-      `#${seq}`,
-      moment(at),
-      kind,
-      cause === null ? "-" : `#${cause}`,
-      Object.entries(fields)
-        .filter(([name, value]) => value !== null && !isDigest(value) && name !== "nonce")
-        .map(([name, value]) => `${name}=${plain(value)}`)
-        .join(" "),
-    ]),
-  );
+  return table(["row", "time", "kind", "cause", "what"], rows.map(cellsOf));
+}
+
+/** Columns of a line that comes alone: most rows fit, a longer cell moves what follows. */
+const WIDTHS = [8, 19, 22, 8] as const;
+
+/** One row as it comes, under the others. */
+export function rowLine(row: RowView): string {
+  return cellsOf(row)
+    .map((cell, column) => printable(cell).padEnd(WIDTHS[column] ?? 0))
+    .join("  ")
+    .trimEnd();
+}
+
+function cellsOf({ seq, at, kind, cause, fields }: RowView): string[] {
+  return [
+    `#${seq}`,
+    moment(at),
+    kind,
+    cause === null ? "-" : `#${cause}`,
+    Object.entries(fields)
+      .filter(([name, value]) => value !== null && !isDigest(value) && name !== "nonce")
+      .map(([name, value]) => `${name}=${plain(value)}`)
+      .join(" "),
+  ];
 }
 
 /** One row with everything in it. */

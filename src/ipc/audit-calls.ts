@@ -1,20 +1,42 @@
 import * as z from "zod";
-import { SessionId } from "./ids.ts";
+import { Name, PrincipalId, SessionId } from "./ids.ts";
 
 /** What the owner may ask of the record. */
+
+/** A time as the log writes it. */
+const Moment = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+
+/** What rows are about. What a row does not say itself, its causes say: an outcome is of its intent's session, agent, channel and person. */
+const About = {
+  /** One kind, or a family by its beginning with the dot: `tool.`. */
+  kind: z.string().min(1).max(64).optional(),
+  session: SessionId.optional(),
+  agent: Name.optional(),
+  channel: z.string().min(1).max(64).optional(),
+  /** Whom it was done for, or who decided it. */
+  principal: PrincipalId.optional(),
+  tool: z.string().min(1).max(64).optional(),
+  /** Stands in content that can be opened, in any case of its letters. */
+  text: z.string().min(1).max(200).optional(),
+} as const;
 
 /** Which rows of the log: newest first unless `after` is given, then oldest first. */
 export const RowFilter = z.strictObject({
   after: z.int().min(-1).optional(),
   before: z.int().min(0).optional(),
   limit: z.int().min(1).max(1000),
-  kind: z.string().max(64).optional(),
-  session: SessionId.optional(),
+  /** Not earlier than this. */
+  since: Moment.optional(),
+  /** Earlier than this. */
+  until: Moment.optional(),
+  ...About,
 });
 export type RowFilter = z.infer<typeof RowFilter>;
 
 export const AUDIT_CALLS = [
   z.strictObject({ call: z.literal("audit.rows"), filter: RowFilter }),
+  /** Each new row that fits, as a `row` event, until the caller goes away. */
+  z.strictObject({ call: z.literal("audit.follow"), after: z.int().min(-1), filter: z.strictObject(About) }),
   z.strictObject({ call: z.literal("audit.explain"), seq: z.int().min(0) }),
   z.strictObject({ call: z.literal("audit.verify") }),
   z.strictObject({ call: z.literal("audit.checkpoint") }),
@@ -43,7 +65,9 @@ export const VerdictView = z.strictObject({
 
 /** What each of these calls answers with, as the JSON payload of its `answer`. */
 export const AUDIT_ANSWERS = {
-  "audit.rows": z.strictObject({ rows: z.array(RowView), size: z.int() }),
+  /** `next`: the answer was full before the limit was reached; where to go on (`before`, or `after` where that was given), or null. */
+  "audit.rows": z.strictObject({ rows: z.array(RowView), size: z.int(), next: z.int().nullable() }),
+  "audit.follow": z.strictObject({}),
   "audit.explain": z.strictObject({ chain: z.array(RowView), sentences: z.array(z.string()) }),
   "audit.verify": VerdictView,
   "audit.checkpoint": z.strictObject({ size: z.int(), note: z.string() }),

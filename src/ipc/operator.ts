@@ -242,6 +242,8 @@ export const OperatorEvent = z.discriminatedUnion("event", [
     sentence: z.string(),
   }),
   z.strictObject({ event: z.literal("turn.end"), end: z.string() }),
+  /** A row of the log that is followed (payload: a `RowView` as JSON). */
+  z.strictObject({ event: z.literal("row") }),
 ]);
 export type OperatorEvent = z.infer<typeof OperatorEvent>;
 

@@ -173,7 +173,15 @@ export class Operator {
       case "web.sessions.end":
         return { ended: await this.#web().end(call.session) };
       case "audit.rows":
-        return record.rows(call.filter);
+        return await record.rows(call.filter, signal);
+      case "audit.follow":
+        await record.follow(
+          call.after,
+          call.filter,
+          (row) => emit({ event: "row" }, Buffer.from(JSON.stringify(row))),
+          signal,
+        );
+        return {};
       case "audit.explain":
         return record.explain(call.seq);
       case "audit.verify":

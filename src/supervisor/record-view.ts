@@ -1,4 +1,4 @@
-import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import type { AuditLog, CommittedRow, SearchFilter } from "../../audit/log.ts";
 import { sentences, type Verdict, verify, type VerifyOptions } from "../../audit/verify.ts";
 import type { z } from "zod";
 import type { Vault } from "../../vault/vault.ts";
@@ -37,16 +37,39 @@ export class RecordView {
     this.#findings = parts.findings;
   }
 
-  rows(filter: RowFilter): AnswerTo<"audit.rows"> {
-    const { after, before, kind, session, limit } = filter;
-    const rows = this.#log.rows({
-      limit,
-      ...(after === undefined ? {} : { after }),
-      ...(before === undefined ? {} : { before }),
-      ...(kind === undefined ? {} : { kind }),
-      ...(session === undefined ? {} : { session }),
-    });
-    return { rows: rows.map((row) => viewOf(row)), size: this.#log.size };
+  async rows(filter: RowFilter, signal: AbortSignal): Promise<AnswerTo<"audit.rows">> {
+    const rows = await this.#log.search(given(filter), signal);
+    return { ...fitting(rows), size: this.#log.size };
+  }
+
+  /** Gives `take` each new row that fits, in order, until the signal fires. */
+  async follow(
+    after: number,
+    filter: Omit<RowFilter, "limit" | "after" | "before" | "since" | "until">,
+    take: (row: RowView) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let last = Math.min(after, this.#log.size - 1);
+    let wake = Promise.withResolvers<void>();
+    const end = this.#log.watch(() => wake.resolve());
+    const over = (): void => wake.resolve();
+    signal.addEventListener("abort", over, { once: true });
+    try {
+      while (!signal.aborted) {
+        wake = Promise.withResolvers<void>();
+        const size = this.#log.size;
+        for (;;) {
+          const rows = await this.#log.search(given({ ...filter, after: last, before: size, limit: FOLLOWED }), signal);
+          for (const row of rows) take(smaller(viewOf(row)));
+          last = rows.length < FOLLOWED ? size - 1 : (rows.at(-1)?.seq ?? size - 1);
+          if (last >= size - 1 || signal.aborted) break;
+        }
+        if (!signal.aborted && this.#log.size === size) await wake.promise;
+      }
+    } finally {
+      signal.removeEventListener("abort", over);
+      end();
+    }
   }
 
   explain(seq: number): AnswerTo<"audit.explain"> {
@@ -88,6 +111,62 @@ export class RecordView {
       entries: transcriptForPeople(this.#log, this.#state, session.session),
     };
   }
+}
+
+/** Rows taken at once by who follows the log. */
+const FOLLOWED = 200;
+/** What one answer may hold, in bytes of JSON: a frame takes a megabyte. */
+const ANSWER_BYTES = 786_432;
+/** Of content that is larger, a list of rows shows the beginning: characters of one part. */
+const SHOWN = 16_384;
+
+/** Without the fields that are not given: the log takes an absent one only as absent. */
+function given(filter: RowFilter): SearchFilter {
+  const { after, before, limit, kind, session, agent, channel, principal, tool, since, until, text } = filter;
+  return {
+    limit,
+    ...(after === undefined ? {} : { after }),
+    ...(before === undefined ? {} : { before }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(session === undefined ? {} : { session }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(channel === undefined ? {} : { channel }),
+    ...(principal === undefined ? {} : { principal }),
+    ...(tool === undefined ? {} : { tool }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(text === undefined ? {} : { text }),
+  };
+}
+
+/** As many rows as one answer holds. */
+function fitting(rows: readonly CommittedRow[]): Pick<AnswerTo<"audit.rows">, "rows" | "next"> {
+  const shown: RowView[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const whole = viewOf(row);
+    const one = bytesOf(whole) > ANSWER_BYTES || rows.length > 1 ? smaller(whole) : whole;
+    bytes += bytesOf(one);
+    if (bytes > ANSWER_BYTES && shown.length > 0) return { rows: shown, next: shown.at(-1)?.seq ?? null };
+    shown.push(one);
+  }
+  return { rows: shown, next: null };
+}
+
+function bytesOf(row: RowView): number {
+  return Buffer.byteLength(JSON.stringify(row));
+}
+
+/** The row with the beginning of each large part of its content. */
+function smaller(row: RowView): RowView {
+  const content = Object.entries(row.content).map(([part, text]) => [part, text === null ? null : beginningOf(text)]);
+  return { ...row, content: Object.fromEntries(content) };
+}
+
+function beginningOf(text: string): string {
+  return text.length <= SHOWN
+    ? text
+    : `${text.slice(0, SHOWN).toWellFormed()}… (${text.length - SHOWN} more characters)`;
 }
 
 /** A verdict as the plain value it is. */

@@ -81,18 +81,13 @@ function marks(): string[] {
   return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : [];
 }
 
-const Rows = z.object({
-  rows: z.array(
-    z.object({
-      seq: z.int(),
-      kind: z.string(),
-      cause: z.int().nullable(),
-      fields: z.record(z.string(), z.unknown()),
-      content: z.record(z.string(), z.string().nullable()),
-    }),
-  ),
+const LoggedRow = z.object({
+  cause: z.int().nullable(),
+  seq: z.int(),
+  fields: z.record(z.string(), z.unknown()),
+  content: z.record(z.string(), z.string().nullable()),
 });
-type Row = z.infer<typeof Rows>["rows"][number];
+type Row = z.infer<typeof LoggedRow>;
 
 /** All rows of a kind, with their content. */
 async function logged(kind: string): Promise<Row[]> {
@@ -100,7 +95,7 @@ async function logged(kind: string): Promise<Row[]> {
   for (;;) {
     const after = String(all.at(-1)?.seq ?? 0);
     const ran = await daemon.wirken(["audit", "log", "--json", "--kind", kind, "--limit", "1000", "--after", after]);
-    const { rows } = Rows.parse(JSON.parse(ran.stdout));
+    const rows = ran.stdout.split("\n").flatMap((line) => (line === "" ? [] : [LoggedRow.parse(JSON.parse(line))]));
     if (rows.length === 0) return all;
     all.push(...rows);
   }

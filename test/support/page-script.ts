@@ -148,7 +148,11 @@ export class PageScript {
       case "audit.rows": {
         const { before = Number.POSITIVE_INFINITY, limit, kind } = call.filter;
         const found = this.rows.filter((row) => row.seq < before && (kind === undefined || row.kind === kind));
-        return { rows: found.toReversed().slice(0, limit), size: this.rows.length } satisfies AnswerTo<"audit.rows">;
+        return {
+          rows: found.toReversed().slice(0, limit),
+          size: this.rows.length,
+          next: null,
+        } satisfies AnswerTo<"audit.rows">;
       }
       case "audit.explain":
         return {
@@ -164,6 +168,7 @@ export class PageScript {
       case "approvals.show":
       case "audit.acknowledge":
       case "audit.checkpoint":
+      case "audit.follow":
       case "channel.disable":
       case "channel.enable":
       case "channel.list":

@@ -1,65 +1,180 @@
 import { Command } from "commander";
 import * as z from "zod";
-import { SessionId } from "../../ipc/ids.ts";
-import type { RowFilter } from "../../ipc/audit-calls.ts";
-import { rowLines } from "../audit-row.ts";
-import { usage } from "../command-error.ts";
+import { type RowFilter, RowView } from "../../ipc/audit-calls.ts";
+import { Name, PrincipalId, SessionId } from "../../ipc/ids.ts";
+import { rowLine, rowLines } from "../audit-row.ts";
+import { CommandError, notRunning, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
-import { EXIT } from "../exit-status.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+import type { OperatorPort } from "../operator-port.ts";
+import { personOf } from "../person.ts";
+import { pointInTime } from "../point-in-time.ts";
 import { reachOperator } from "../reach.ts";
 import { seqOf, wholeNumber } from "../whole-number.ts";
 
-/** One answer holds at most this many rows. */
-const MAX_ROWS = 1000;
+/** One answer holds at most this many rows; more are asked for again and again. */
+const ROWS_AN_ANSWER = 1000;
+/** What is printed in one go is kept in memory before. */
+const MAX_ROWS = 100_000;
 
 const Options = z.object({
   json: z.boolean().default(false),
+  follow: z.boolean().default(false),
   limit: z.string(),
   after: z.string().optional(),
   before: z.string().optional(),
   kind: z.string().max(64).optional(),
   session: z.string().optional(),
+  agent: z.string().optional(),
+  channel: z.string().max(64).optional(),
+  principal: z.string().max(100).optional(),
+  tool: z.string().max(64).optional(),
+  since: z.string().max(64).optional(),
+  until: z.string().max(64).optional(),
+  text: z.string().max(200).optional(),
 });
+type Options = z.infer<typeof Options>;
 
 export function auditLogCommand(context: Context): Command {
   return new Command("log")
-    .summary("the newest rows, or those after a row")
+    .summary("rows of the log, found by what they are about")
+    .description(
+      "Prints the newest rows that fit, oldest first. What a row does not say itself, its causes say: the end of a command belongs to the session, the person and the channel it was run for.",
+    )
+    .option("--kind <kind>", "only this kind, such as tool.called, or a family: tool.")
+    .option("--session <id>", "only what happened in this session")
+    .option("--agent <name>", "only what this agent did")
+    .option("--channel <channel>", "only what came from this channel, such as telegram or slack:acme")
+    .option("--principal <person>", "only what was done for this person, or decided by them: an id or a name")
+    .option("--tool <tool>", "only calls of this tool")
+    .option("--since <time>", "not earlier: 2h, 3d, 2026-11-28 or 2026-11-28T14:03")
+    .option("--until <time>", "earlier than this")
+    .option("--text <words>", "only rows whose content says this, where it is not erased")
     .option("--limit <number>", `how many rows, at most ${MAX_ROWS}`, "50")
-    .option("--after <seq>", "only rows after this one, oldest first")
+    .option("--after <seq>", "the first rows after this one, instead of the newest")
     .option("--before <seq>", "only rows before this one")
-    .option("--kind <kind>", "only rows of this kind, such as tool.called")
-    .option("--session <id>", "only rows of this session")
-    .option("--json", "print one JSON object")
+    .option("-f, --follow", "then each new row as it comes, until Ctrl-C")
+    .option("--json", "print one JSON object a line")
     .action((options: unknown) =>
       context.run(async () => {
         const parsed = Options.parse(options);
-        const filter = filterOf(parsed);
+        const limit = limitOf(parsed.limit);
+        const asked = filterOf(parsed, Date.now());
+        if (parsed.follow && (parsed.before !== undefined || parsed.until !== undefined))
+          throw usage("what is still to come has no end: --follow goes without --before and --until");
         await using operator = await reachOperator(context);
-        const answer = await operator.call({ call: "audit.rows", filter });
-        if (parsed.json) {
-          context.terminal.print(JSON.stringify(answer));
-          return EXIT.ok;
-        }
-        // Newest first is how they are found; oldest first is how they are read.
-        const rows = answer.rows.toSorted((a, b) => a.seq - b.seq);
-        if (rows.length > 0) context.terminal.print(rowLines(rows));
-        context.terminal.say(`${rows.length} of ${answer.size} rows`);
+        if (parsed.follow && operator.daemon === null) throw notRunning();
+        const filter = { ...asked, ...(await aboutWhom(operator, parsed.principal)) };
+        const { rows, size } = await search(operator, filter, limit);
+        show(context, rows, parsed.json);
+        if (parsed.follow)
+          return await follow(context, operator, filter, rows.at(-1)?.seq ?? size - 1, size, parsed.json);
+        if (!parsed.json) context.terminal.say(`${rows.length} of ${size} rows`);
         return EXIT.ok;
       }),
     );
 }
 
-function filterOf({ limit, after, before, kind, session }: z.infer<typeof Options>): RowFilter {
-  const rows = wholeNumber(limit, "--limit");
+type Asked = Omit<RowFilter, "limit">;
+
+/** @returns rows in the order they were written. */
+async function search(
+  operator: OperatorPort,
+  filter: Asked,
+  limit: number,
+): Promise<{ rows: readonly RowView[]; size: number }> {
+  const rows: RowView[] = [];
+  const forward = filter.after !== undefined;
+  let from = forward ? filter.after : filter.before;
+  for (;;) {
+    const wanted = Math.min(ROWS_AN_ANSWER, limit - rows.length);
+    const place = from === undefined ? {} : forward ? { after: from } : { before: from };
+    const answer = await operator.call({ call: "audit.rows", filter: { ...filter, ...place, limit: wanted } });
+    rows.push(...answer.rows);
+    from = answer.rows.at(-1)?.seq;
+    const whole = answer.next === null && answer.rows.length < wanted;
+    if (whole || from === undefined || rows.length >= limit)
+      // Newest first is how they are found; oldest first is how they are read.
+      return { rows: rows.toSorted((a, b) => a.seq - b.seq), size: answer.size };
+  }
+}
+
+function show({ terminal }: Context, rows: readonly RowView[], json: boolean): void {
+  if (rows.length === 0) return;
+  terminal.print(json ? rows.map((row) => JSON.stringify(row)).join("\n") : rowLines(rows));
+}
+
+async function follow(
+  { terminal }: Context,
+  operator: OperatorPort,
+  filter: Asked,
+  after: number,
+  size: number,
+  json: boolean,
+): Promise<ExitStatus> {
+  const { limit: _, after: __, before: ___, since: ____, until: _____, ...about } = { limit: 0, ...filter };
+  const stop = new AbortController();
+  const pressed = (): void => stop.abort();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, pressed);
+  const over = Promise.withResolvers<"pressed">();
+  stop.signal.addEventListener("abort", () => over.resolve("pressed"), { once: true });
+  try {
+    const gone = await Promise.race([
+      over.promise,
+      operator
+        .call(
+          { call: "audit.follow", after: Math.max(after, size - 1), filter: about },
+          {
+            signal: stop.signal,
+            onEvent: (event, payload) => {
+              if (event.event !== "row" || stop.signal.aborted) return;
+              const row = RowView.parse(JSON.parse(new TextDecoder().decode(payload)));
+              terminal.print(json ? JSON.stringify(row) : rowLine(row));
+            },
+          },
+        )
+        .then(() => "ended" as const),
+    ]);
+    if (gone === "ended") throw new CommandError(EXIT.notReady, "the daemon ended", "start it with: wirken start");
+    return EXIT.ok;
+  } finally {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, pressed);
+  }
+}
+
+function limitOf(text: string): number {
+  const rows = wholeNumber(text, "--limit");
   if (rows < 1 || rows > MAX_ROWS)
     throw usage(`--limit is a number from 1 to ${MAX_ROWS}`, "for more, go on with --after");
+  return rows;
+}
+
+async function aboutWhom(operator: OperatorPort, who: string | undefined): Promise<Pick<RowFilter, "principal">> {
+  if (who === undefined) return {};
+  const id = PrincipalId.safeParse(who);
+  // Somebody who was let in once and is not any more is known by their id only.
+  if (id.success) return { principal: id.data };
+  return { principal: personOf(who, (await operator.call({ call: "pair.list" })).people) };
+}
+
+function filterOf(options: Options, now: number): Asked {
+  const { after, before, kind, session, agent, channel, tool, since, until, text } = options;
   const id = session === undefined ? undefined : SessionId.safeParse(session);
   if (id !== undefined && !id.success) throw usage("that is not a session's id", "it begins with s_");
+  const name = agent === undefined ? undefined : Name.safeParse(agent);
+  if (name !== undefined && !name.success) throw usage(`${String(agent)} is not an agent's name`);
+  for (const [option, value] of Object.entries({ kind, channel, tool, text }))
+    if (value === "") throw usage(`--${option} is empty`);
   return {
-    limit: rows,
     ...(after === undefined ? {} : { after: seqOf(after) }),
     ...(before === undefined ? {} : { before: seqOf(before) }),
     ...(kind === undefined ? {} : { kind }),
     ...(id === undefined ? {} : { session: id.data }),
+    ...(name === undefined ? {} : { agent: name.data }),
+    ...(channel === undefined ? {} : { channel }),
+    ...(tool === undefined ? {} : { tool }),
+    ...(since === undefined ? {} : { since: pointInTime(since, "--since", now) }),
+    ...(until === undefined ? {} : { until: pointInTime(until, "--until", now) }),
+    ...(text === undefined ? {} : { text }),
   };
 }

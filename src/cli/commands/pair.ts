@@ -1,11 +1,11 @@
 import { Command, Option } from "commander";
 import * as z from "zod";
-import { PrincipalId } from "../../ipc/ids.ts";
 import { type AnswerTo, Role } from "../../ipc/operator.ts";
-import { CommandError, usage } from "../command-error.ts";
+import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { moment } from "../moment.ts";
+import { personOf } from "../person.ts";
 import { reachOperator } from "../reach.ts";
 import { table } from "../table.ts";
 
@@ -118,13 +118,4 @@ function revoke(context: Context): Command {
         return EXIT.ok;
       }),
     );
-}
-
-function personOf(who: string, people: AnswerTo<"pair.list">["people"]): PrincipalId {
-  const found = people.filter(({ principal, name }) => principal === who || name === who);
-  if (found.length > 1)
-    throw new CommandError(EXIT.usage, `${found.length} people are called ${who}`, "use the id: wirken pair list");
-  const id = PrincipalId.safeParse(found[0]?.principal);
-  if (!id.success) throw usage(`nobody here is ${who}`, "see: wirken pair list");
-  return id.data;
 }
