@@ -4,7 +4,7 @@ import { Appender } from "./appender.ts";
 import { beside } from "./beside.ts";
 import { openForWriting } from "./database.ts";
 import type { AuditError } from "./error.ts";
-import { type Epoch, findHead, type Genesis, type LogHead, rootAt } from "./head.ts";
+import { type Epoch, findHead, type Genesis, type LogHead, rootAt, type StoredCheckpoint } from "./head.ts";
 import { isActionOf } from "./kinds.ts";
 import { isSignedBy, parseCheckpoint, parseVkey, type SignedCheckpoint } from "./note.ts";
 import type { Clock, Sealer, Signer } from "./ports.ts";
@@ -43,6 +43,7 @@ export class LogCore {
   readonly #appender: Appender;
   readonly #followers: Follower[] = [];
   readonly #watchers = new Set<() => void>();
+  readonly #signed = new Set<(checkpoint: StoredCheckpoint) => void>();
   publisher: Publisher | null = null;
   genesis: Genesis | null;
   epoch: Epoch | null;
@@ -114,9 +115,18 @@ export class LogCore {
     this.#followers.push(follower);
   }
 
+  /** Tells of every checkpoint that was committed, from now on. `tell` throws nothing. @returns what ends it. */
+  onCheckpoint(tell: (checkpoint: StoredCheckpoint) => void): () => void {
+    this.#signed.add(tell);
+    return () => this.#signed.delete(tell);
+  }
+
   #written(rows: readonly Written[]): void {
     const checkpoint = rows.findLast((row) => row.checkpoint !== null)?.checkpoint ?? null;
-    if (checkpoint !== null) this.publisher?.publish(checkpoint);
+    if (checkpoint !== null) {
+      this.publisher?.publish(checkpoint);
+      for (const tell of this.#signed) tell(checkpoint);
+    }
     const [first] = rows;
     if (first === undefined) return;
     for (const follower of this.#followers) {

@@ -207,6 +207,11 @@ function pageFrom(database: Database.Database, seq: number): { seq: number; body
 /** The root of the tree of the first `size` rows, from the nearest stored frontier on.
  *  @returns null if there are not so many rows. */
 export function rootAt(database: Database.Database, size: number): string | null {
+  return frontierAt(database, size)?.root() ?? null;
+}
+
+/** The same, and all that is needed to go on from there. */
+export function frontierAt(database: Database.Database, size: number): Frontier | null {
   const stored = newestCheckpoint(database, size);
   const frontier = (stored === null ? null : Frontier.parse(stored.size, stored.frontier)) ?? new Frontier();
   for (let rest = size - frontier.size; rest > 0; rest = size - frontier.size) {
@@ -214,7 +219,22 @@ export function rootAt(database: Database.Database, size: number): string | null
     if (page.length === 0) return null;
     for (const { hash } of page) frontier.append(hash);
   }
-  return frontier.root();
+  return frontier;
+}
+
+/** The root of the tree of rows `[start, end)` alone, letting others run in between.
+ *  @throws {AuditError} AUDIT_BROKEN if one of them is missing. */
+export async function rootOfRows(database: Database.Database, start: number, end: number): Promise<string> {
+  const tree = new Frontier();
+  while (tree.size < end - start) {
+    const page = pageFrom(database, start + tree.size).slice(0, end - start - tree.size);
+    if (page.length === 0) throw broken(`row ${start + tree.size} is missing`);
+    for (const { hash } of page) tree.append(hash);
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+  return tree.root();
 }
 
 function broken(why: string, cause?: unknown): AuditError {

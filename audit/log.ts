@@ -1,4 +1,5 @@
 import type { ActionOf, FactKind, IntentKind } from "./action.ts";
+import { AnchorStore } from "./anchor-store.ts";
 import { commitParts, DAEMON } from "./content.ts";
 import { type Contradiction, LogCore, type LogEvents } from "./core.ts";
 import { readBody } from "./entry.ts";
@@ -162,6 +163,7 @@ class OpenAuditLog {
   readonly #from: number;
   readonly #timer: NodeJS.Timeout;
   #closing: Promise<void> | null = null;
+  #anchors: AnchorStore | null = null;
 
   constructor(core: LogCore) {
     this.#core = core;
@@ -341,6 +343,16 @@ class OpenAuditLog {
   /** What a checkpoint that was kept elsewhere says against this log; null when they agree. */
   compare(note: string): Contradiction | null {
     return this.#core.compare(note);
+  }
+
+  /** What anchors answered, beside the checkpoints that they answered for. */
+  get anchors(): AnchorStore {
+    this.#anchors ??= new AnchorStore(this.#core.database);
+    return this.#anchors;
+  }
+  /** Tells of every checkpoint that is committed from now on. `tell` throws nothing. @returns what ends it. */
+  onCheckpoint(tell: (checkpoint: StoredCheckpoint) => void): () => void {
+    return this.#core.onCheckpoint(tell);
   }
 
   /** Checkpoint, its copies, and the end: what is recorded after this call is refused. */

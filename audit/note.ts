@@ -14,6 +14,9 @@ export class NoteError extends Error {
 }
 
 const ED25519 = 0x01;
+/** What a witness signs with: a timestamped cosignature. */
+export const COSIGNATURE = 0x04;
+type KeyType = typeof ED25519 | typeof COSIGNATURE;
 const KEY_BYTES = 32;
 const ID_BYTES = 4;
 const SIGNATURE_BYTES = 64;
@@ -34,12 +37,15 @@ export interface VerifierKey {
   readonly key: KeyObject;
 }
 
-/** @param vkey `<name>+<8 hex of the key id>+<base64(0x01 ‖ public key)>`. @throws {NoteError} NOTE_MALFORMED. */
-export function parseVkey(vkey: string): VerifierKey {
+/** @param vkey `<name>+<8 hex of the key id>+<base64(type ‖ public key)>`. @param type a log's if left out. @throws {NoteError} NOTE_MALFORMED. */
+export function parseVkey(vkey: string, type: KeyType = ED25519): VerifierKey {
   const [, name = "", id = "", key64 = ""] = /^([^+]*)\+([0-9a-f]{8})\+(.*)$/s.exec(vkey) ?? [];
   const typed = fromBase64(key64);
-  if (!NAME.test(name) || typed === null || typed.length !== 1 + KEY_BYTES || typed[0] !== ED25519)
-    throw new NoteError("NOTE_MALFORMED", "this is not the public key of a log (name+hex+base64)");
+  if (!NAME.test(name) || typed === null || typed.length !== 1 + KEY_BYTES || typed[0] !== type)
+    throw new NoteError(
+      "NOTE_MALFORMED",
+      `this is not the public key of a ${type === ED25519 ? "log" : "witness"} (name+hex+base64)`,
+    );
   if (keyId(name, typed) !== id)
     throw new NoteError("NOTE_MALFORMED", "this public key does not fit its own id: it was mistyped or changed");
   const key = createPublicKey({
@@ -50,9 +56,9 @@ export function parseVkey(vkey: string): VerifierKey {
   return { vkey, name, id, key };
 }
 
-/** @param publicKey 32 bytes. */
-export function writeVkey(name: string, publicKey: Uint8Array): string {
-  const typed = Buffer.concat([Uint8Array.of(ED25519), publicKey]);
+/** @param publicKey 32 bytes. @param type a log's if left out. */
+export function writeVkey(name: string, publicKey: Uint8Array, type: KeyType = ED25519): string {
+  const typed = Buffer.concat([Uint8Array.of(type), publicKey]);
   return `${name}+${keyId(name, typed)}+${typed.toString("base64")}`;
 }
 
@@ -86,14 +92,18 @@ export function checkpointText({ origin, size, root }: Checkpoint): string {
   return `${origin}\n${size}\n${Buffer.from(root, "hex").toString("base64")}\n`;
 }
 
+/** @param id 8 hex digits. @returns one signature line, its newline included. */
+export function signatureLine(name: string, id: string, signature: Uint8Array): string {
+  return `${DASH}${name} ${Buffer.concat([Buffer.from(id, "hex"), signature]).toString("base64")}\n`;
+}
+
 /** Signs a checkpoint with each of the keys, in this order. */
 export function signCheckpoint(checkpoint: Checkpoint, signers: readonly Signer[]): string {
   const text = checkpointText(checkpoint);
   const bytes = Buffer.from(text);
   const lines = signers.map((signer) => {
     const { name, id } = parseVkey(signer.vkey);
-    const blob = Buffer.concat([Buffer.from(id, "hex"), signer.sign(bytes)]);
-    return `${DASH}${name} ${blob.toString("base64")}\n`;
+    return signatureLine(name, id, signer.sign(bytes));
   });
   return `${text}\n${lines.join("")}`;
 }
@@ -128,7 +138,8 @@ export function parseCheckpoint(note: string): SignedCheckpoint {
   };
 }
 
-function parseSignature(line: string): Signature {
+/** Reads one line `— <name> <base64(key id ‖ signature)>`, without its newline. @throws {NoteError} NOTE_MALFORMED. */
+export function parseSignature(line: string): Signature {
   const [, name = "", blob64 = ""] = /^\u2014 ([^ ]+) ([^ ]+)$/.exec(line) ?? [];
   const blob = fromBase64(blob64);
   if (!NAME.test(name) || blob === null || blob.length <= ID_BYTES)

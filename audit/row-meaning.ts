@@ -24,6 +24,8 @@ export interface Role {
   readonly starts: boolean;
   /** Is the last row of a checkpoint. */
   readonly signed: boolean;
+  /** Promises an anchor, or says how one does. */
+  readonly anchor: boolean;
 }
 
 function roleOf(kind: string): Role {
@@ -37,6 +39,7 @@ function roleOf(kind: string): Role {
     opens: kind === "log.opened",
     starts: kind === "daemon.starting",
     signed: kind === "log.checkpointed" || kind === "key.rotated",
+    anchor: kind.startsWith("anchor."),
   };
 }
 

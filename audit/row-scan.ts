@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import type { AnchorCheck } from "./anchor-check.ts";
 import type { ContentCheck } from "./content-check.ts";
 import { entryHash, entryHashOfBytes, HeadReader, NO_PREVIOUS } from "./entry.ts";
 import type { Findings } from "./findings.ts";
@@ -30,6 +31,7 @@ export class RowScan {
   readonly #notes: NoteCheck;
   readonly #meaning: RowMeaning;
   readonly #content: ContentCheck;
+  readonly #anchors: AnchorCheck;
   readonly #head = new HeadReader();
   #size = 0;
   /** Null where the row before is missing or unreadable. */
@@ -48,7 +50,13 @@ export class RowScan {
   /** @param wanted sizes of checkpoints kept elsewhere, whose roots are to be remembered. */
   constructor(
     database: Database.Database,
-    checks: { findings: Findings; notes: NoteCheck; meaning: RowMeaning; content: ContentCheck },
+    checks: {
+      findings: Findings;
+      notes: NoteCheck;
+      meaning: RowMeaning;
+      content: ContentCheck;
+      anchors: AnchorCheck;
+    },
     wanted: readonly number[],
   ) {
     this.#database = database;
@@ -56,7 +64,8 @@ export class RowScan {
     this.#notes = checks.notes;
     this.#meaning = checks.meaning;
     this.#content = checks.content;
-    this.#wanted = [...new Set(wanted)].toSorted((a, b) => b - a);
+    this.#anchors = checks.anchors;
+    this.#wanted = [...new Set(wanted)].filter((size) => size > 0).toSorted((a, b) => b - a);
     this.#nextWanted = this.#wanted.pop() ?? -1;
   }
 
@@ -139,6 +148,7 @@ export class RowScan {
     else {
       this.#meaning.row(head, role, body);
       if (role.content) this.#content.row(seq, role.kind, body);
+      if (role.anchor) this.#anchors.row(seq, body);
     }
     if (seq === 0) this.#notes.open(body);
     this.#tree.append(leaf);

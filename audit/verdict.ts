@@ -34,6 +34,9 @@ export type FindingCode =
   | "forked"
   | "anchor-foreign"
   | "anchor-missing"
+  | "anchor-forged"
+  | "anchor-time"
+  | "anchor-conflict"
   // Content
   | "content-changed"
   | "content-stray";
@@ -46,7 +49,7 @@ export type WarningCode =
   | "unsigned-rows"
   | "checkpoint-file"
   | "pin"
-  | "anchor-unchecked"
+  | "anchor-file"
   | "path"
   | "more";
 
@@ -60,13 +63,16 @@ export interface Finding<Code extends string = FindingCode> {
 
 /** A copy of a checkpoint that is kept somewhere else. */
 export interface AnchorVerdict {
-  /** `file`: beside the database. `pin`: in the keychain. `outside`: with somebody whom this log's writer does not reach. */
-  readonly by: "file" | "pin" | "outside";
+  /** `file`: beside the database. `disk`: in a file on another disk. `pin`: in the keychain. `outside`: with somebody whom this log's writer does not
+   *  reach. `timestamp`: with a timestamp authority, whose own signature is not checked here. */
+  readonly by: "file" | "disk" | "pin" | "outside" | "timestamp";
   readonly name: string;
   readonly size: number;
   /** Of the last row that it covers; null where that is not in the log. */
   readonly time: string | null;
   readonly good: boolean;
+  /** The witness's key, as the log names it. */
+  readonly vkey?: string | null;
 }
 
 export interface Pause {
@@ -179,14 +185,14 @@ function keyLine({ authenticity, vkey, epochs }: Verdict): string {
 }
 
 function anchorLines({ anchors, selfAttested }: Verdict): string[] {
-  const lines = anchors.map(({ by, name, size, time, good }) => {
-    const where = by === "file" ? "checkpoint file" : by === "pin" ? "pin in the keychain" : `outside anchor ${name}`;
+  const lines = anchors.map(({ by, name, size, time, good, vkey }) => {
+    const where = WHERE[by](name);
     if (!good) return `${where}: contradicts this log`;
-    const finds =
-      by === "outside"
-        ? "also finds truncation, rollback or a second history by malware under this user id, or by the operator, up to it"
-        : "finds loss, mistakes and rollback by someone who has only the database";
-    return `${where}: agrees up to row ${size - 1}${time === null ? "" : ` (${time})`}; ${finds}`;
+    const key =
+      vkey === undefined || vkey === null
+        ? ""
+        : `; its key was read from the log: compare it with the one its operator gives, ${vkey}`;
+    return `${where}: agrees up to row ${size - 1}${time === null ? "" : ` (${time})`}; ${FINDS[by]}${key}`;
   });
   return selfAttested
     ? [
@@ -195,6 +201,24 @@ function anchorLines({ anchors, selfAttested }: Verdict): string[] {
       ]
     : lines;
 }
+
+const WHERE: Readonly<Record<AnchorVerdict["by"], (name: string) => string>> = {
+  file: () => "checkpoint file",
+  disk: (name) => `file anchor ${name}`,
+  pin: () => "pin in the keychain",
+  outside: (name) => `outside anchor ${name}`,
+  timestamp: (name) => `timestamp of ${name}`,
+};
+const BY_FILES = "finds loss, mistakes and rollback by someone who has only the database";
+const FINDS: Readonly<Record<AnchorVerdict["by"], string>> = {
+  file: BY_FILES,
+  disk: BY_FILES,
+  pin: BY_FILES,
+  outside:
+    "also finds truncation, rollback or a second history by malware under this user id, or by the operator, up to it",
+  timestamp:
+    "shows that these rows were there then, once the authority's signature on it is checked: openssl ts -verify does that",
+};
 
 function newerLine({ newer, completeness }: Verdict): string {
   const until = completeness.time === null ? "" : ` (${completeness.time})`;

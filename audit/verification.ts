@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { AnchorCheck } from "./anchor-check.ts";
 import { beside } from "./beside.ts";
 import { ContentCheck } from "./content-check.ts";
 import { PARTS_A_ROW } from "./content.ts";
@@ -18,6 +19,8 @@ const PAGE = 1000;
 const LARGE = 64 * 1024 * 1024;
 /** The smallest number a row can have in SQLite: a row below 0 is to be seen too. */
 const LEAST = -9_223_372_036_854_775_808n;
+/** Sizes, newest first, whose trees are compared with what anchors say: each costs memory. */
+const MAX_PROOFS = 20_000;
 /** Findings that say whose log it is, not whether it is whole. */
 const OF_AUTHENTICITY: ReadonlySet<FindingCode> = new Set<FindingCode>([
   "checkpoint-forged",
@@ -31,6 +34,9 @@ const OF_ANCHORS: ReadonlySet<FindingCode> = new Set<FindingCode>([
   "rolled-back",
   "forked",
   "wrong-key",
+  "anchor-forged",
+  "anchor-time",
+  "anchor-conflict",
 ]);
 
 interface Kept {
@@ -46,12 +52,15 @@ export class Verification {
   readonly #options: VerifyOptions;
   readonly #notes: NoteCheck;
   readonly #meaning: RowMeaning;
+  readonly #anchorCheck: AnchorCheck;
   readonly #kept: readonly Kept[];
   #content: ContentCheck | null = null;
   #scan: RowScan | null = null;
   #pages: Verdict["pages"] = "not-checked";
   #anchors: AnchorVerdict[] = [];
   #fileMissing = false;
+  /** The newest stored proof: those that come while a log in use is read are for the next time. */
+  #lastProof = -1;
 
   constructor(evidence: Evidence | null, findings: Findings, path: string, options: VerifyOptions) {
     this.#evidence = evidence;
@@ -59,13 +68,14 @@ export class Verification {
     this.#options = options;
     this.#notes = new NoteCheck(findings);
     this.#meaning = new RowMeaning(findings, { deep: options.deep === true, now: options.now ?? Date.now() });
+    this.#anchorCheck = new AnchorCheck(findings);
     this.#kept = evidence === null ? [] : this.#keptElsewhere(path);
     const real = evidence === null ? null : leadsTo(path);
     if (real !== null) findings.warn("path", null, `the path leads through a symbolic link: what was read is ${real}`);
   }
 
   #keptElsewhere(path: string): Kept[] {
-    const { pin, anchors = [] } = this.#options;
+    const { pin, anchors = [], disks = [] } = this.#options;
     const file = readNote(beside(path).checkpoint);
     this.#fileMissing = file === null;
     if (file !== null && typeof file !== "string") this.#findings.add(file.code, file.seq, file.sentence);
@@ -74,6 +84,9 @@ export class Verification {
     return [
       ...(typeof file === "string" ? [{ by: "file" as const, name: "audit.checkpoint", note: file }] : []),
       ...(pin?.state === "found" ? [{ by: "pin" as const, name: "keychain", note: pin.note }] : []),
+      ...disks.flatMap((disk) =>
+        disk.state === "found" ? [{ by: "disk" as const, name: disk.name, note: disk.note }] : [],
+      ),
       ...anchors.map(({ name, note }) => ({ by: "outside" as const, name, note })),
     ];
   }
@@ -89,13 +102,19 @@ export class Verification {
       () => this.#notes.genesis?.origin ?? null,
     );
     this.#content = content;
+    const last = this.#bounds(database);
     const scan = new RowScan(
       database,
-      { findings: this.#findings, notes: this.#notes, meaning: this.#meaning, content },
-      this.#kept.flatMap(({ note }) => sizeOf(note) ?? []),
+      {
+        findings: this.#findings,
+        notes: this.#notes,
+        meaning: this.#meaning,
+        content,
+        anchors: this.#anchorCheck,
+      },
+      [...this.#kept.flatMap(({ note }) => sizeOf(note) ?? []), ...this.#provenSizes(database)],
     );
     this.#scan = scan;
-    const last = this.#bounds(database);
     const rows = database
       .prepare<[bigint | number, number]>(
         `SELECT seq, body, hash FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ${PAGE}`,
@@ -130,7 +149,8 @@ export class Verification {
       return typeof found === "number" ? found : null;
     });
     this.#compareKept(scan);
-    this.#promises(database);
+    this.#checkProofs(database, scan);
+    this.#promises();
   }
 
   #checkPages(database: Database.Database): void {
@@ -154,6 +174,7 @@ export class Verification {
     };
     return database.transaction(() => {
       const last = one("SELECT max(seq) FROM entry NOT INDEXED");
+      this.#lastProof = one("SELECT max(id) FROM anchor NOT INDEXED");
       const ahead = one("SELECT max(size) FROM checkpoint NOT INDEXED WHERE size > ?", last + 1);
       if (ahead >= 0)
         this.#findings.add(
@@ -180,7 +201,9 @@ export class Verification {
           ? "the checkpoint file beside it"
           : by === "pin"
             ? "the pin in the keychain"
-            : `the anchor ${name}`;
+            : by === "disk"
+              ? `the file of the anchor ${name}`
+              : `the anchor ${name}`;
       const checkpoint = this.#notes.elsewhere(note);
       if (typeof checkpoint === "string") {
         const why =
@@ -213,17 +236,66 @@ export class Verification {
     });
   }
 
+  /** The newest sizes that anchors have a proof of: the roots of these trees are remembered. */
+  #provenSizes(database: Database.Database): number[] {
+    const sizes: unknown[] = database
+      .prepare<[number, number]>(
+        "SELECT DISTINCT size FROM anchor NOT INDEXED WHERE id <= ? ORDER BY size DESC LIMIT ?",
+      )
+      .pluck()
+      .all(this.#lastProof, MAX_PROOFS);
+    return sizes.filter((size) => typeof size === "number" && Number.isSafeInteger(size)).map(Number);
+  }
+
+  #checkProofs(database: Database.Database, scan: RowScan): void {
+    const note = database.prepare<[number]>("SELECT note FROM checkpoint NOT INDEXED WHERE size = ?").pluck();
+    const time = database.prepare<[number]>("SELECT substr(body, 9, 24) FROM entry NOT INDEXED WHERE seq = ?").pluck();
+    const noteAt = (size: number): string | null => textOf(note.get(size));
+    const timeAt = (size: number): string | null => {
+      const at = textOf(time.get(size - 1));
+      return at === null || Number.isNaN(Date.parse(at)) ? null : at;
+    };
+    const places = { size: scan.size, rootAt: (size: number) => scan.rootAt(size), noteAt, timeAt };
+    const proofs = database.prepare<[number]>("SELECT name, size, proof FROM anchor NOT INDEXED WHERE id <= ?").raw();
+    for (const row of proofs.iterate(this.#lastProof)) {
+      const [name, size, proof]: unknown[] = Array.isArray(row) ? row : [];
+      this.#anchorCheck.stored(name, size, proof, places);
+    }
+    this.#anchors.push(...this.#anchorCheck.end(places));
+    this.#checkDisks();
+  }
+
+  #checkDisks(): void {
+    for (const { name, seq } of this.#anchorCheck.promised("file")) {
+      const disk = this.#options.disks?.find((one) => one.name === name);
+      if (disk?.state === "found") continue;
+      if (disk?.state === "absent")
+        this.#findings.add("anchor-missing", seq, `the file of the anchor ${name} is gone from its disk`);
+      else
+        this.#findings.warn(
+          "anchor-file",
+          seq,
+          disk === undefined
+            ? `the file of the anchor ${name} was not compared: where it lies is known only to the daemon with its vault open`
+            : `the file of the anchor ${name} could not be reached, so it was not compared`,
+        );
+    }
+  }
+
   /** Absence fails: what the log's own policy promises is looked for. */
-  #promises(database: Database.Database): void {
+  #promises(): void {
     const { genesis } = this.#notes;
     const protector = this.#notes.epochs.at(-1)?.protector;
+    const [pinned] = this.#anchorCheck.promised("keychain");
     if (this.#options.pin?.state === "absent") {
       const sentence = "the keychain holds no pin of this log";
-      if (protector === "keychain")
+      if (protector === "keychain" || pinned !== undefined)
         this.#findings.add(
           "anchor-missing",
-          null,
-          `${sentence}, and its key is kept there: the pin was deleted, or this is another keychain`,
+          pinned?.seq ?? null,
+          pinned === undefined
+            ? `${sentence}, and its key is kept there: the pin was deleted, or this is another keychain`
+            : `${sentence}, and row ${pinned.seq} promises one: the pin was deleted, or this is another keychain`,
         );
       else this.#findings.warn("pin", null, sentence);
     }
@@ -234,12 +306,14 @@ export class Verification {
       if (this.#options.live === true && this.#notes.checked > 1) this.#findings.add("anchor-missing", null, sentence);
       else this.#findings.warn("checkpoint-file", null, sentence);
     }
-    const stored: unknown = database.prepare("SELECT count(*) FROM anchor NOT INDEXED").pluck().get();
     const promised = genesis?.anchors ?? 0;
-    if (typeof stored === "number" && stored > 0)
-      this.#findings.warn("anchor-unchecked", null, `${stored} anchors are stored that this build cannot check`);
-    else if (promised > (this.#options.anchors ?? []).length)
-      this.#findings.add("anchor-missing", null, `the log promises ${promised} anchors, and has none`);
+    const kept = this.#anchors.filter(({ by }) => by === "outside" || by === "timestamp").length;
+    if (promised > kept)
+      this.#findings.add(
+        "anchor-missing",
+        null,
+        `the log promises ${promised} anchors, and has ${kept === 0 ? "none" : kept}`,
+      );
     if (this.#options.vkey !== undefined && !this.#knows(this.#options.vkey))
       this.#findings.add(
         "wrong-key",
@@ -297,7 +371,7 @@ export class Verification {
 
   /** Up to where something that is signed says that nothing is missing: an outside anchor first, then the pin, then what lies with the log itself. */
   #completeness(): Verdict["completeness"] {
-    for (const by of ["outside", "pin", "file"] as const) {
+    for (const by of ["outside", "pin", "disk", "file"] as const) {
       const good = this.#anchors.filter((anchor) => anchor.by === by && anchor.good && anchor.size > 0);
       const best = good.toSorted((a, b) => b.size - a.size)[0];
       if (best !== undefined) return { size: best.size, time: best.time, by };
@@ -315,6 +389,10 @@ function sizeOf(note: string): number | null {
   } catch {
     return null;
   }
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 function firstOf(row: unknown): number {

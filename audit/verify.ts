@@ -31,6 +31,8 @@ export interface VerifyOptions {
   readonly pin?: Pin;
   /** Checkpoints kept by somebody whom this log's writer does not reach. */
   readonly anchors?: readonly { readonly name: string; readonly note: string }[];
+  /** What the promised anchors of the type `file` hold; left out where their places are not known. */
+  readonly disks?: readonly ({ readonly name: string } & Pin)[];
   /** Opens content, so that its commitments are checked too. */
   readonly sealer?: Sealer;
   /** Checks every row's form and, of a large log in use, every page too. */
