@@ -28,6 +28,9 @@ const STOPS: ReadonlySet<Kind> = new Set<Kind>([
   "person.revoked",
   "grant.revoked",
   "web.session.ended",
+  // Makes room, and says that there was none.
+  "log.pruned",
+  "storage.exhausted",
 ]);
 
 /** Does this row take authority away, or say how something ended? */

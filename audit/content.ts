@@ -88,6 +88,13 @@ export type Opened =
   | { readonly state: "derived" }
   | { readonly state: "changed" };
 
+/** Whose key opens a stored part; null if it is none. @param stored its beginning is enough. */
+export function scopeOf(stored: Uint8Array): string | null {
+  const length = stored[0] ?? 0;
+  if (length === 0 || length > MAX_SCOPE || stored.length < 1 + length) return null;
+  return Buffer.from(stored.subarray(1, 1 + length)).toString("utf8");
+}
+
 /** @param stored what the content table holds. */
 export function openPart(
   sealer: Sealer,
@@ -95,12 +102,11 @@ export function openPart(
   { origin, seq, part, derived }: Place,
   commitment: string,
 ): Opened {
-  const length = stored[0] ?? 0;
-  if (length === 0 || length > MAX_SCOPE || stored.length < 1 + length) return { state: "changed" };
-  const scope = Buffer.from(stored.subarray(1, 1 + length)).toString("utf8");
+  const scope = scopeOf(stored);
+  if (scope === null) return { state: "changed" };
   let plain: Uint8Array | null;
   try {
-    plain = sealer.open(scope, placeOf(origin, seq, part), stored.subarray(1 + length));
+    plain = sealer.open(scope, placeOf(origin, seq, part), stored.subarray(1 + (stored[0] ?? 0)));
   } catch {
     return { state: "changed" };
   }

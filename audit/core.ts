@@ -12,7 +12,7 @@ import { Publisher } from "./publisher.ts";
 import { Query } from "./query.ts";
 import { Reserve } from "./reserve.ts";
 import type { CommittedRow } from "./row.ts";
-import { type Draft, Writer, type Written } from "./writer.ts";
+import { type Draft, unwritable, Writer, type Written } from "./writer.ts";
 
 export interface LogEvents {
   /** Copies a checkpoint to where a thief of the files does not reach (the keychain). Called at most once a minute, at a stop and at a rotation. */
@@ -102,6 +102,15 @@ export class LogCore {
 
   submit(drafts: readonly Draft[]): Promise<readonly Written[]> {
     return this.#appender.submit(drafts);
+  }
+
+  /** Changes the file in other ways than by appending. @throws {AuditError} AUDIT_UNWRITABLE. */
+  attempt<T>(change: () => T): T {
+    try {
+      return change();
+    } catch (error) {
+      throw unwritable(error);
+    }
   }
 
   failed(error: AuditError): void {

@@ -182,6 +182,13 @@ function checked(stored: Stored, origin: string, epoch: Epoch): SignedCheckpoint
   throw broken("its newest checkpoint has no good signature");
 }
 
+/** Rows below may lose their bodies: {@link findHead} reads from the checkpoint before the newest on. */
+export function pruneLimit(database: Database.Database): number {
+  const newest = newestCheckpoint(database, Number.MAX_SAFE_INTEGER);
+  const base = newest === null ? null : newestCheckpoint(database, newest.size - 1);
+  return base?.size ?? 0;
+}
+
 /** The last row that a checkpoint covers: what the row after it is chained to. */
 function rowBefore(database: Database.Database, size: number): { previous: string; at: string } {
   const [last] = pageFrom(database, size - 1);

@@ -9,6 +9,7 @@ import { openIntents } from "./intents.ts";
 import { checkedFields, endsIn, isActionOf, isIntent, isKind, isOutcome } from "./kinds.ts";
 import { parseVkey } from "./note.ts";
 import type { Clock, Sealer, Signer } from "./ports.ts";
+import { Removal } from "./removal.ts";
 import { type Recorded, takeMint } from "./recorded.ts";
 import type { CommittedRow, Given, Row, RowFilter, SearchFilter } from "./row.ts";
 import { type Draft, unwritable, type Written } from "./writer.ts";
@@ -162,6 +163,8 @@ class OpenAuditLog {
   /** The first row of this process. */
   readonly #from: number;
   readonly #timer: NodeJS.Timeout;
+  /** Takes content and old bodies out of the file again. */
+  readonly removal: Removal;
   #closing: Promise<void> | null = null;
   #anchors: AnchorStore | null = null;
 
@@ -169,6 +172,7 @@ class OpenAuditLog {
     this.#core = core;
     this.#open = openIntents(core.database, core.head.size);
     this.#from = core.head.size;
+    this.removal = new Removal(core);
     this.#timer = setInterval(() => this.#onTime(), CHECKPOINT_MS).unref();
   }
 

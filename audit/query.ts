@@ -62,6 +62,8 @@ export class Query {
     const chain: CommittedRow[] = [];
     for (let at: number | null = seq; at !== null; ) {
       const row = this.row(at);
+      // Further back nothing is known any more.
+      if (row === null && chain.length > 0 && this.#isPruned(at)) return chain;
       if (row === null) throw new AuditError("AUDIT_INVALID", `there is no row ${at}`);
       chain.unshift(row);
       if (row.cause !== null && (row.cause >= at || chain.length > MAX_CHAIN))
@@ -84,6 +86,10 @@ export class Query {
       if (row !== null && isOutcome(row.action.kind)) return row;
     }
     return null;
+  }
+
+  #isPruned(seq: number): boolean {
+    return this.#database.prepare<[number]>("SELECT 1 FROM entry WHERE seq = ? AND body = ''").get(seq) !== undefined;
   }
 
   #select({ kind, session, after }: RowFilter, low: number, high: number, limit: number): CommittedRow[] {

@@ -3,6 +3,7 @@ import { isCanonical } from "./canonical.ts";
 import { atOf, type HeadReader, readBody } from "./entry.ts";
 import type { Findings } from "./findings.ts";
 import { endsIn, isAction, isIntent, isKind, isOutcome, partsOf } from "./kinds.ts";
+import type { PrunedCheck } from "./pruned.ts";
 import type { Pause } from "./verdict.ts";
 
 /** Rows later than the verifier's clock by more than this are worth a word, in milliseconds. */
@@ -22,6 +23,8 @@ export interface Role {
   readonly content: boolean;
   readonly opens: boolean;
   readonly starts: boolean;
+  /** Names rows whose bodies were taken out. */
+  readonly prunes: boolean;
   /** Is the last row of a checkpoint. */
   readonly signed: boolean;
   /** Promises an anchor, or says how one does. */
@@ -38,6 +41,7 @@ function roleOf(kind: string): Role {
     content: !known || partsOf(kind).length > 0,
     opens: kind === "log.opened",
     starts: kind === "daemon.starting",
+    prunes: kind === "log.pruned",
     signed: kind === "log.checkpointed" || kind === "key.rotated",
     anchor: kind.startsWith("anchor."),
   };
@@ -48,6 +52,7 @@ export class RowMeaning {
   readonly #findings: Findings;
   readonly #deep: boolean;
   readonly #latest: string;
+  readonly #pruned: Pick<PrunedCheck, "isEmpty">;
   /** By the kind's number; one of another kind with the same number is looked up anew each time. */
   readonly #roles = new Map<number, Role>();
   readonly #unknown = new Map<string, { seq: number; rows: number }>();
@@ -61,8 +66,9 @@ export class RowMeaning {
   readonly #pauses: Pause[] = [];
 
   /** @param now the verifier's clock, in milliseconds. */
-  constructor(findings: Findings, options: { deep: boolean; now: number }) {
+  constructor(findings: Findings, pruned: Pick<PrunedCheck, "isEmpty">, options: { deep: boolean; now: number }) {
     this.#findings = findings;
+    this.#pruned = pruned;
     this.#deep = options.deep;
     this.#latest = new Date(Math.min(options.now + FUTURE_MS, END_OF_TIME)).toISOString();
   }
@@ -142,7 +148,9 @@ export class RowMeaning {
   #ended(seq: number, cause: number, kind: string): void {
     const intent = this.#open.get(cause);
     if (intent !== undefined && endsIn(intent, kind)) this.#open.delete(cause);
-    else this.#findings.add("outcome", seq, `row ${seq} ends an action that did not begin, or had ended`);
+    // What a row without a body began cannot be told any more.
+    else if (cause < 0 || !this.#pruned.isEmpty(cause))
+      this.#findings.add("outcome", seq, `row ${seq} ends an action that did not begin, or had ended`);
   }
 
   /** At the checkpoint of a start every action of earlier processes has ended. */

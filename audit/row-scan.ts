@@ -5,6 +5,7 @@ import { entryHash, entryHashOfBytes, HeadReader, NO_PREVIOUS } from "./entry.ts
 import type { Findings } from "./findings.ts";
 import { Frontier } from "./merkle.ts";
 import type { NoteCheck } from "./note-check.ts";
+import type { PrunedCheck } from "./pruned.ts";
 import type { RowMeaning } from "./row-meaning.ts";
 
 const HASH = /^[0-9a-f]{64}$/;
@@ -32,6 +33,7 @@ export class RowScan {
   readonly #meaning: RowMeaning;
   readonly #content: ContentCheck;
   readonly #anchors: AnchorCheck;
+  readonly #pruned: PrunedCheck;
   readonly #head = new HeadReader();
   #size = 0;
   /** Null where the row before is missing or unreadable. */
@@ -56,6 +58,7 @@ export class RowScan {
       meaning: RowMeaning;
       content: ContentCheck;
       anchors: AnchorCheck;
+      pruned: PrunedCheck;
     },
     wanted: readonly number[],
   ) {
@@ -66,6 +69,7 @@ export class RowScan {
     this.#content = checks.content;
     this.#anchors = checks.anchors;
     this.#wanted = [...new Set(wanted)].filter((size) => size > 0).toSorted((a, b) => b - a);
+    this.#pruned = checks.pruned;
     this.#nextWanted = this.#wanted.pop() ?? -1;
   }
 
@@ -98,7 +102,7 @@ export class RowScan {
       if (typeof seq !== "number" || (seq !== this.#size && !this.#jump(seq))) continue;
       if (typeof body !== "string" || typeof hash !== "string")
         this.#skip(seq, "row-type", `row ${seq} holds bytes where every row holds text`);
-      else if (body === "") this.#skip(seq, "row-emptied", `row ${seq} was emptied`);
+      else if (body === "") this.#empty(seq, hash);
       else this.#row(seq, body, hash, stored);
       this.#size = seq + 1;
       if (this.#size === this.#nextWanted) this.#remember();
@@ -129,6 +133,17 @@ export class RowScan {
     return true;
   }
 
+  /** A body that is not there: its hash stands for it, until the end shows whether a row accounts for that. */
+  #empty(seq: number, hash: string): void {
+    if (seq === 0 || !HASH.test(hash)) {
+      this.#skip(seq, "row-emptied", `row ${seq} was emptied`);
+      return;
+    }
+    this.#pruned.empty(seq);
+    this.#tree.append(hash);
+    this.#previous = hash;
+  }
+
   #skip(seq: number, code: "row-type" | "row-emptied", sentence: string): void {
     this.#findings.add(code, seq, sentence);
     [this.#previous, this.#whole] = [null, false];
@@ -149,6 +164,7 @@ export class RowScan {
       this.#meaning.row(head, role, body);
       if (role.content) this.#content.row(seq, role.kind, body);
       if (role.anchor) this.#anchors.row(seq, body);
+      if (role.prunes) this.#pruned.row(this.#database, seq, body);
     }
     if (seq === 0) this.#notes.open(body);
     this.#tree.append(leaf);
@@ -232,6 +248,7 @@ export class RowScan {
   /** Says what only the end of the log shows. */
   end(): void {
     this.#settleSuspects();
+    this.#pruned.end();
     const rows = this.#size - this.#signed;
     if (rows > 0)
       this.#findings.warn(

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import { AuditError } from "./error.ts";
+import { PARTS_A_ROW } from "./content.ts";
 import type { LogHead } from "./head.ts";
 import type { Prepared } from "./writer.ts";
 
@@ -16,6 +17,9 @@ export class Store {
   readonly #insertCheckpoint: Database.Statement<[number, string, string]>;
   readonly #readCheckpoint: Database.Statement<[number]>;
 
+  readonly #emptyBody: Database.Statement<[number]>;
+  readonly #dropContent: Database.Statement<[number, number]>;
+
   constructor(database: Database.Database) {
     this.#database = database;
     this.#begin = database.prepare("BEGIN IMMEDIATE");
@@ -25,6 +29,8 @@ export class Store {
     this.#read = database.prepare<[number]>("SELECT body, hash FROM entry WHERE seq = ?").raw();
     this.#insertContent = database.prepare("INSERT INTO content VALUES (?, ?)");
     this.#readContent = database.prepare<[number]>("SELECT sealed FROM content WHERE id = ?").pluck();
+    this.#emptyBody = database.prepare("UPDATE entry SET body = '' WHERE seq = ? AND body <> ''");
+    this.#dropContent = database.prepare("DELETE FROM content WHERE id >= ? AND id < ?");
     this.#insertCheckpoint = database.prepare("INSERT INTO checkpoint VALUES (?, ?, ?)");
     this.#readCheckpoint = database.prepare<[number]>("SELECT note, frontier FROM checkpoint WHERE size = ?").raw();
   }
@@ -38,6 +44,7 @@ export class Store {
       for (const row of rows) {
         this.#put(row);
         for (const { id, blob } of row.sealed) this.#putContent(row.seq, id, blob);
+        for (const seq of row.empties) this.#empty(row.seq, seq);
         if (row.checkpoint !== null) this.#putCheckpoint(row.checkpoint.size, row.checkpoint.note, row.frontier);
       }
       this.#commit.run();
@@ -69,6 +76,11 @@ export class Store {
     const { changes } = this.#insertContent.run(id, blob);
     const stored: unknown = this.#readContent.get(id);
     if (changes !== 1 || !(stored instanceof Uint8Array) || Buffer.compare(stored, blob) !== 0) throw tampered(seq);
+  }
+
+  #empty(by: number, seq: number): void {
+    if (this.#emptyBody.run(seq).changes !== 1) throw tampered(by);
+    this.#dropContent.run(seq * PARTS_A_ROW, (seq + 1) * PARTS_A_ROW);
   }
 
   #putCheckpoint(size: number, note: string, frontier: string): void {

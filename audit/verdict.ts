@@ -14,6 +14,7 @@ export type FindingCode =
   | "row-missing"
   | "row-stray"
   | "row-emptied"
+  | "pruned"
   | "row-form"
   | "time-backwards"
   | "cause"
@@ -120,6 +121,8 @@ export interface Verdict {
   /** Intents whose outcome is not on the log yet. */
   readonly open: number;
   readonly content: { readonly checked: number; readonly missing: number; readonly opened: boolean };
+  /** Rows whose bodies were taken out by `audit prune`: only their hashes are there. From row `before` on every body is. */
+  readonly pruned: { readonly rows: number; readonly before: number };
   /** Were pages and every row's form checked too? */
   readonly deep: boolean;
   readonly pages: "checked" | "not-checked";
@@ -226,8 +229,13 @@ function newerLine({ newer, completeness }: Verdict): string {
   return `completeness: nothing is missing up to row ${completeness.size - 1}${until}; ${count(newer, "row")} ${newer === 1 ? "is" : "are"} newer than the last anchor`;
 }
 
-function remarks({ warnings, pauses, starts, content, pages, files }: Verdict): string[] {
+function remarks({ warnings, pauses, starts, content, pages, files, pruned }: Verdict): string[] {
   return [
+    ...(pruned.rows === 0
+      ? []
+      : [
+          `pruned: of ${count(pruned.rows, "row")} before row ${pruned.before} only the hashes are kept; from row ${pruned.before} on every row is there`,
+        ]),
     ...warnings.map(({ sentence }) => `note: ${sentence}`),
     ...(starts > 1 ? [`pauses: ${count(starts, "start")}; ${count(pauses.length, "pause")} listed`] : []),
     content.opened

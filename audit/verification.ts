@@ -10,6 +10,7 @@ import { NoteCheck } from "./note-check.ts";
 import { parseCheckpoint } from "./note.ts";
 import { RowMeaning } from "./row-meaning.ts";
 import { RowScan } from "./row-scan.ts";
+import { PrunedCheck } from "./pruned.ts";
 import type { AnchorVerdict, FindingCode, Verdict } from "./verdict.ts";
 import type { Progress, VerifyOptions } from "./verify.ts";
 
@@ -55,6 +56,7 @@ export class Verification {
   readonly #anchorCheck: AnchorCheck;
   readonly #kept: readonly Kept[];
   #content: ContentCheck | null = null;
+  readonly #pruned: PrunedCheck;
   #scan: RowScan | null = null;
   #pages: Verdict["pages"] = "not-checked";
   #anchors: AnchorVerdict[] = [];
@@ -67,8 +69,12 @@ export class Verification {
     this.#findings = findings;
     this.#options = options;
     this.#notes = new NoteCheck(findings);
-    this.#meaning = new RowMeaning(findings, { deep: options.deep === true, now: options.now ?? Date.now() });
     this.#anchorCheck = new AnchorCheck(findings);
+    this.#pruned = new PrunedCheck(findings);
+    this.#meaning = new RowMeaning(findings, this.#pruned, {
+      deep: options.deep === true,
+      now: options.now ?? Date.now(),
+    });
     this.#kept = evidence === null ? [] : this.#keptElsewhere(path);
     const real = evidence === null ? null : leadsTo(path);
     if (real !== null) findings.warn("path", null, `the path leads through a symbolic link: what was read is ${real}`);
@@ -111,6 +117,7 @@ export class Verification {
         meaning: this.#meaning,
         content,
         anchors: this.#anchorCheck,
+        pruned: this.#pruned,
       },
       [...this.#kept.flatMap(({ note }) => sizeOf(note) ?? []), ...this.#provenSizes(database)],
     );
@@ -139,6 +146,7 @@ export class Verification {
       from = newest + 1;
       yield { rows: scan.size, of: last + 1 };
     }
+    this.#prunedMeanwhile(database, last);
     scan.end();
     content.end();
     this.#meaning.end((at) => {
@@ -192,6 +200,21 @@ export class Verification {
         this.#findings.add("genesis", null, "the log has no row: every log has one from its first moment on");
       return last;
     })();
+  }
+
+  /** Bodies that went while a log in use was read are accounted for by rows behind the last one that is. */
+  #prunedMeanwhile(database: Database.Database, last: number): void {
+    if (this.#options.live !== true || this.#pruned.taken.rows === 0) return;
+    const rows: unknown[] = database
+      .prepare<[number]>(
+        `SELECT seq, body FROM entry NOT INDEXED WHERE seq > ? AND instr(substr(body, 1, 130), '"$kind":"log.pruned"') > 0`,
+      )
+      .raw()
+      .all(last);
+    for (const row of rows) {
+      const [seq, body]: unknown[] = Array.isArray(row) ? row : [];
+      if (typeof seq === "number" && typeof body === "string") this.#pruned.later(seq, body);
+    }
   }
 
   #compareKept(scan: RowScan): void {
@@ -361,6 +384,7 @@ export class Verification {
         missing: this.#content?.missing ?? 0,
         opened: this.#options.sealer !== undefined,
       },
+      pruned: this.#pruned.taken,
       deep: deep === true,
       pages: this.#pages,
       files: this.#evidence?.files ?? [],

@@ -32,6 +32,8 @@ export interface Draft {
   readonly signed?: boolean;
   /** The row hands the log to this key: its checkpoint is signed by both, and the next ones by this one. */
   readonly rotatesTo?: Signer;
+  /** Rows whose bodies, and content, go in the same transaction. */
+  readonly empties?: readonly number[];
 }
 
 /** A row that is on disk. */
@@ -59,6 +61,7 @@ export interface Prepared extends Omit<Written, "body"> {
   readonly hash: string;
   readonly sealed: readonly { readonly id: number; readonly blob: Uint8Array }[];
   readonly frontier: string;
+  readonly empties: readonly number[];
 }
 
 /** What the next row follows from. */
@@ -183,6 +186,7 @@ export class Writer {
         sealed: this.#seal(draft, seq, origin, full),
         checkpoint: signed,
         frontier: signed === null ? "" : frontier.toString(),
+        empties: draft.empties ?? [],
       });
       signs = draft.rotatesTo ?? signs;
       checkpoint = signed ?? checkpoint;

@@ -1,0 +1,154 @@
+import type Database from "better-sqlite3";
+import type { Kind } from "./action.ts";
+import { PARTS_A_ROW, scopeOf } from "./content.ts";
+import type { LogCore } from "./core.ts";
+import { atOf, readHead } from "./entry.ts";
+import { AuditError } from "./error.ts";
+import { pruneRows, type Pruned, type PruneGiven } from "./prune.ts";
+import { isKind } from "./kinds.ts";
+
+/** Content rows read at once, and deleted in one transaction: short enough that a turn does not notice. */
+const PAGE = 500;
+/** Between two transactions others have this long to themselves, in milliseconds. */
+const PAUSE_MS = 5;
+/** An open reader keeps the write-ahead log from being truncated: it is tried for so long, in milliseconds. */
+const TRUNCATE_MS = 10_000;
+const TRUNCATE_EVERY_MS = 50;
+
+/** A sealed part as it lies in the file: whose key opens it, and which row it is of. */
+export interface StoredPart {
+  readonly id: number;
+  readonly seq: number;
+  /** `daemon`, or an id of ours. */
+  readonly scope: string;
+  /** Null where the row's body was pruned, or is of a kind that this build does not know. */
+  readonly kind: Kind | null;
+  /** Of its row; the empty string where that was pruned. */
+  readonly at: string;
+  readonly body: string;
+}
+
+/** Takes content, and the bodies of old rows, out of the file again. No row is added but `log.pruned`, and no hash changes. */
+export class Removal {
+  readonly #core: LogCore;
+
+  constructor(core: LogCore) {
+    this.#core = core;
+  }
+
+  /** The first row that is not earlier than a time; the log's size if all are. @param at `2026-11-23T22:31:00.000Z`. */
+  firstAt(at: string): number {
+    const next = this.#core.database
+      .prepare<[number]>(
+        "SELECT seq, substr(body, 1, 160) FROM entry WHERE seq >= ? AND body <> '' ORDER BY seq LIMIT 1",
+      )
+      .raw();
+    let [low, high] = [0, this.#core.head.size];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const row: unknown = next.get(middle);
+      const [seq, beginning]: unknown[] = Array.isArray(row) ? row : [];
+      if (typeof seq !== "number" || typeof beginning !== "string" || seq >= high) high = middle;
+      else if (atOf(beginning) >= at) high = middle;
+      else low = seq + 1;
+    }
+    return low;
+  }
+
+  /** Sealed parts of rows `from` up to, without, `to`, a page at a time; others run in between. Pages may be deleted while they are read. */
+  async *parts(from: number, to: number): AsyncGenerator<StoredPart[]> {
+    const page = this.#core.database
+      .prepare<[number, number]>(
+        `SELECT c.id, substr(c.sealed, 1, 65), coalesce(e.body, '') FROM content c LEFT JOIN entry e ON e.seq = c.id / ${PARTS_A_ROW}
+         WHERE c.id >= ? AND c.id < ? ORDER BY c.id LIMIT ${PAGE}`,
+      )
+      .raw();
+    for (let next = from * PARTS_A_ROW; ; ) {
+      const rows: unknown[] = page.all(next, to * PARTS_A_ROW);
+      const parts = rows.map((row) => partOf(row));
+      if (parts.length > 0) yield parts;
+      const last = parts.at(-1);
+      if (last === undefined || parts.length < PAGE) return;
+      next = last.id + 1;
+      await pause();
+    }
+  }
+
+  /** Deletes sealed parts; SQLite overwrites their bytes. @returns how many there were. @throws {AuditError} AUDIT_UNWRITABLE. */
+  async delete(ids: readonly number[]): Promise<number> {
+    const { database } = this.#core;
+    const one = database.prepare<[number]>("DELETE FROM content WHERE id = ?");
+    let deleted = 0;
+    for (let at = 0; at < ids.length; at += PAGE) {
+      const some = ids.slice(at, at + PAGE);
+      deleted += this.#core.attempt(() =>
+        database.transaction(() => some.reduce((sum, id) => sum + one.run(id).changes, 0)).immediate(),
+      );
+      await pause();
+    }
+    return deleted;
+  }
+
+  /** Empties the write-ahead log: what was overwritten in the file is not to be found there either.
+   *  @throws {AuditError} AUDIT_UNWRITABLE if somebody reads the log all the while. */
+  async truncate(): Promise<void> {
+    const until = performance.now() + TRUNCATE_MS;
+    while (!truncated(this.#core.database)) {
+      if (performance.now() > until)
+        throw new AuditError(
+          "AUDIT_UNWRITABLE",
+          "another program reads the audit log and keeps what was erased in its write-ahead log: end it, then erase again",
+        );
+      await new Promise((resolve) => {
+        setTimeout(resolve, TRUNCATE_EVERY_MS);
+      });
+    }
+  }
+
+  /** Gives the room of what was taken out back to the file system: the file is written anew, whole.
+   *  @param atMost bytes in use: a larger file keeps its size, and its free room is used again. @returns whether it was done. */
+  compact(atMost: number): boolean {
+    const { database } = this.#core;
+    const [pages, free, size] = ["page_count", "freelist_count", "page_size"].map((name) =>
+      Number(database.pragma(name, { simple: true })),
+    );
+    if (free === undefined || pages === undefined || size === undefined || free === 0) return false;
+    if ((pages - free) * size > atMost) return false;
+    try {
+      database.exec("VACUUM");
+    } catch {
+      // Too little room for a second copy: the file stays as it is, whole.
+      return false;
+    }
+    return truncated(database);
+  }
+
+  /** Empties the bodies of old rows and deletes their content. @throws {AuditError} as `append`: what was done until then stays done, and is on the log. */
+  async prune(given: PruneGiven): Promise<Pruned> {
+    return await pruneRows(this.#core, given, pause);
+  }
+}
+
+function truncated(database: Database.Database): boolean {
+  const [answer]: unknown[] = asArray(database.pragma("wal_checkpoint(TRUNCATE)"));
+  return typeof answer === "object" && answer !== null && "busy" in answer && answer.busy === 0;
+}
+
+function asArray(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function partOf(row: unknown): StoredPart {
+  const [id, beginning, body]: unknown[] = Array.isArray(row) ? row : [];
+  if (typeof id !== "number" || !(beginning instanceof Uint8Array) || typeof body !== "string")
+    throw new AuditError("AUDIT_BROKEN", "the content table holds what it may not");
+  const head = readHead(body);
+  const kind = head !== null && isKind(head.kind) ? head.kind : null;
+  return { id, seq: Math.floor(id / PARTS_A_ROW), scope: scopeOf(beginning) ?? "", kind, at: head?.at ?? "", body };
+}
+
+async function pause(): Promise<void> {
+  await new Promise((resolve) => {
+    setTimeout(resolve, PAUSE_MS);
+  });
+}
