@@ -55,13 +55,20 @@ export class ContentCheck {
       const id = seq * PARTS_A_ROW + index;
       if (this.#stored.delete(id))
         this.#open(id, { seq, part, derived: isKind(kind) && isDerived(kind, part) }, commitment);
-      else {
-        this.#missing += 1;
-        this.#firstMissing ??= seq;
-      }
+      else this.#lacks(seq);
     }
     // A kind that a newer build knows has parts whose numbers this one does not.
     if (!isKind(kind)) for (const id of this.#stored) if (seqOf(id) === seq) this.#stored.delete(id);
+  }
+
+  #lacks(seq: number): void {
+    this.#missing += 1;
+    this.#firstMissing ??= seq;
+  }
+
+  /** A row that cannot be read says nothing of what it has. */
+  unread(seq: number): void {
+    for (let part = 0; part < PARTS_A_ROW; part++) this.#stored.delete(seq * PARTS_A_ROW + part);
   }
 
   #open(id: number, place: Omit<Place, "origin">, commitment: string): void {
@@ -72,6 +79,7 @@ export class ContentCheck {
     if (!(sealed instanceof Uint8Array)) return;
     const { state } = openPart(this.#sealer, sealed, { origin, ...place }, commitment);
     if (state === "open") this.#checked += 1;
+    else if (state === "erased") this.#lacks(seq);
     else if (state === "changed")
       this.#findings.add(
         "content-changed",

@@ -3,6 +3,13 @@ import type { Finding, FindingCode, WarningCode } from "./verdict.ts";
 /** A file may be wrong in every row: so many findings are kept, the rest is counted. */
 const KEPT = 100;
 
+/** What a terminal acts on, or shows in another order than it is written: a hostile file chooses names that a sentence repeats. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+function shown(sentence: string): string {
+  return sentence.replaceAll(UNSEEN, (unit) => `\\u{${(unit.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
 /** What a verification has found so far. */
 export class Findings {
   readonly #findings: Finding[] = [];
@@ -10,12 +17,12 @@ export class Findings {
   #more = 0;
 
   add(code: FindingCode, seq: number | null, sentence: string): void {
-    if (this.#findings.length < KEPT) this.#findings.push({ code, seq, sentence });
+    if (this.#findings.length < KEPT) this.#findings.push({ code, seq, sentence: shown(sentence) });
     else this.#more += 1;
   }
 
   warn(code: WarningCode, seq: number | null, sentence: string): void {
-    this.#warnings.push({ code, seq, sentence });
+    this.#warnings.push({ code, seq, sentence: shown(sentence) });
   }
 
   get any(): boolean {

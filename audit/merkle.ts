@@ -77,6 +77,18 @@ export class Frontier {
     return hashes.length === 0 ? frontier : null;
   }
 
+  /** Two trees of one size: @returns the first leaf of the first perfect subtree in which they differ, or null. */
+  firstDifference(other: Frontier): number | null {
+    let start = 0;
+    for (let height = this.#subtrees.length - 1; height >= 0; height--) {
+      const subtree = this.#subtrees[height] ?? null;
+      if (subtree === null) continue;
+      if (subtree !== other.#subtrees[height]) return start;
+      start += 2 ** height;
+    }
+    return null;
+  }
+
   clone(): Frontier {
     const copy = new Frontier();
     copy.#size = this.#size;

@@ -12,6 +12,8 @@ const END_OF_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 const KEPT_PAUSES = 20;
 /** An intent that is open costs memory: a hostile file may have one a row. */
 const MAX_OPEN = 100_000;
+/** Actions that may follow a checkpoint before the next one: one is due after 1,000 rows, and one transaction may add 64. */
+const MAX_UNSIGNED = 1_064;
 const NONCE = /^[0-9a-f]{32}$/;
 
 /** What the verifier asks of a kind, looked up once. */
@@ -57,6 +59,11 @@ export class RowMeaning {
   readonly #roles = new Map<number, Role>();
   readonly #unknown = new Map<string, { seq: number; rows: number }>();
   readonly #open = new Map<number, IntentKind>();
+  /** Rows that say nothing: each may have been the outcome of an intent, or the intent of an outcome. */
+  readonly #unread = new Set<number>();
+  #lastUnread = -1;
+  /** Actions since the last row that a checkpoint ends with. */
+  #unsigned = 0;
   /** The first row of the newest start. */
   #startedAt = 0;
   #oldest: string | null = null;
@@ -99,6 +106,12 @@ export class RowMeaning {
     return role;
   }
 
+  /** Row `seq` is missing or changed. */
+  unread(seq: number): void {
+    if (this.#unread.size < MAX_OPEN) this.#unread.add(seq);
+    this.#lastUnread = seq;
+  }
+
   row(head: HeadReader, role: Role, body: string): void {
     const { cause, seq } = head;
     const before = this.#newest;
@@ -119,6 +132,7 @@ export class RowMeaning {
     else if (role.opens && seq !== 0) this.#findings.add("genesis", seq, `row ${seq} is a second beginning of the log`);
     else if (role.starts) this.#started(seq, before, head.at);
     else if (role.signed && body.includes('"reason":"start"')) this.#settled(seq);
+    if (role.signed) this.#unsigned = 0;
     if (this.#deep) this.#form(seq, role.kind, body);
   }
 
@@ -136,6 +150,13 @@ export class RowMeaning {
   }
 
   #began(seq: number, kind: IntentKind): void {
+    this.#unsigned += 1;
+    if (this.#unsigned === MAX_UNSIGNED + 1)
+      this.#findings.add(
+        "checkpoint-missing",
+        seq,
+        `more than ${MAX_UNSIGNED} actions before row ${seq} are covered by no checkpoint, and one is due after 1000 rows`,
+      );
     if (this.#open.size < MAX_OPEN) this.#open.set(seq, kind);
     else
       this.#findings.add(
@@ -148,8 +169,8 @@ export class RowMeaning {
   #ended(seq: number, cause: number, kind: string): void {
     const intent = this.#open.get(cause);
     if (intent !== undefined && endsIn(intent, kind)) this.#open.delete(cause);
-    // What a row without a body began cannot be told any more.
-    else if (cause < 0 || !this.#pruned.isEmpty(cause))
+    // What a row that cannot be read, or has no body any more, began cannot be told.
+    else if (!this.#unread.has(cause) && (cause < 0 || !this.#pruned.isEmpty(cause)))
       this.#findings.add("outcome", seq, `row ${seq} ends an action that did not begin, or had ended`);
   }
 
@@ -158,6 +179,8 @@ export class RowMeaning {
     for (const [intent, kind] of this.#open) {
       if (intent >= this.#startedAt) break;
       this.#open.delete(intent);
+      // What it ended in may be the row that says nothing.
+      if (this.#lastUnread > intent) continue;
       this.#findings.add(
         "intent",
         intent,

@@ -7,10 +7,14 @@ import { Frontier } from "./merkle.ts";
 import type { NoteCheck } from "./note-check.ts";
 import type { PrunedCheck } from "./pruned.ts";
 import type { RowMeaning } from "./row-meaning.ts";
+import type { FindingCode } from "./verdict.ts";
 
 const HASH = /^[0-9a-f]{64}$/;
 /** What a decoder puts where bytes are no UTF-8, and also a character of its own: two bodies may read the same. */
 const REPLACEMENT = "\ufffd";
+
+/** So many missing rows in a row are kept in mind one by one. */
+const MANY = 10_000;
 
 interface Stored {
   readonly note: unknown;
@@ -45,6 +49,8 @@ export class RowScan {
   #signed = 0;
   #signedAt: string | null = null;
   #suspects: Suspect[] = [];
+  /** Something that was found since the last checkpoint explains why the next one was signed for another tree. */
+  #explained = false;
   readonly #wanted: number[];
   #nextWanted: number;
   readonly #roots = new Map<number, { root: string; at: string | null }>();
@@ -129,6 +135,8 @@ export class RowScan {
     const last = seq - 1;
     const sentence = last === this.#size ? `row ${last} is missing` : `rows ${this.#size} to ${last} are missing`;
     this.#findings.add("row-missing", this.#size, sentence);
+    for (let at = this.#size; at < seq && at < this.#size + MANY; at++) this.#meaning.unread(at);
+    this.#meaning.unread(last);
     [this.#size, this.#previous, this.#whole] = [seq, null, false];
     return true;
   }
@@ -145,7 +153,7 @@ export class RowScan {
   }
 
   #skip(seq: number, code: "row-type" | "row-emptied", sentence: string): void {
-    this.#findings.add(code, seq, sentence);
+    this.#unread(code, seq, sentence);
     [this.#previous, this.#whole] = [null, false];
   }
 
@@ -156,10 +164,11 @@ export class RowScan {
     const previous = this.#previous;
     const computed = previous === null ? hash : this.#hashOf(previous, body, seq);
     let leaf = hash;
-    if (computed !== hash || (previous === null && !HASH.test(hash))) leaf = this.#mismatch(seq, hash, computed);
-    else if (role === null) this.#findings.add("row-changed", seq, `row ${seq} does not begin as a row does`);
+    if (computed !== hash || (previous === null && !HASH.test(hash)))
+      leaf = this.#mismatch(seq, hash, computed, readable ? head.seq : seq);
+    else if (role === null) this.#unread("row-changed", seq, `row ${seq} does not begin as a row does`);
     else if (head.seq !== seq)
-      this.#findings.add("row-moved", seq, `row ${seq} says that it is row ${head.seq}: rows were moved`);
+      this.#unread("row-moved", seq, `row ${seq} says that it is row ${head.seq}: rows were moved`);
     else {
       this.#meaning.row(head, role, body);
       if (role.content) this.#content.row(seq, role.kind, body);
@@ -169,7 +178,11 @@ export class RowScan {
     if (seq === 0) this.#notes.open(body);
     this.#tree.append(leaf);
     this.#previous = leaf;
-    if (role?.signed !== true) return;
+    if (role?.signed !== true) {
+      if (seq === 1)
+        this.#findings.add("checkpoint-missing", 1, "the log does not begin with a checkpoint, as every log does");
+      return;
+    }
     this.#checkpoint(seq, role.kind, body, stored.get(seq + 1) ?? null);
     // What is left at the end of the page belongs to no row.
     stored.delete(seq + 1);
@@ -184,14 +197,30 @@ export class RowScan {
     return bytes instanceof Uint8Array ? entryHashOfBytes(previous, bytes) : "";
   }
 
+  /** A row that says nothing any more, so that what others say of it cannot be checked. */
+  #unread(code: FindingCode, seq: number, sentence: string): void {
+    this.#findings.add(code, seq, sentence);
+    this.#meaning.unread(seq);
+    this.#content.unread(seq);
+    this.#explained = true;
+  }
+
   /** Which is wrong, the row or its hash? If the next row follows from what this one's bytes hash to, then the stored hash is.
-   *  @returns the leaf to go on with. */
-  #mismatch(seq: number, hash: string, computed: string): string {
+   *  @param says the number that the row has for itself. @returns the leaf to go on with. */
+  #mismatch(seq: number, hash: string, computed: string, says: number): string {
     const stored = HASH.test(hash);
     if (!stored || this.#follows(seq + 1, computed)) {
       this.#findings.add("row-changed", seq, `row ${seq} was changed: its hash is not that of its bytes`);
+      this.#meaning.unread(seq);
+      this.#content.unread(seq);
       return computed;
     }
+    if (says !== seq) {
+      this.#unread("row-changed", seq, `row ${seq} was changed: it says that it is row ${says}`);
+      return hash;
+    }
+    this.#meaning.unread(seq);
+    this.#content.unread(seq);
     this.#suspects.push({ seq, before: this.#tree.clone(), computed });
     return hash;
   }
@@ -199,7 +228,7 @@ export class RowScan {
   #follows(seq: number, previous: string): boolean {
     const next: unknown = this.#database.prepare("SELECT body, hash FROM entry WHERE seq = ?").raw().get(seq);
     const [body, hash]: unknown[] = Array.isArray(next) ? next : [];
-    return typeof body === "string" && body !== "" && entryHash(previous, body) === hash;
+    return typeof body === "string" && body !== "" && this.#hashOf(previous, body, seq) === hash;
   }
 
   #checkpoint(seq: number, kind: string, body: string, stored: Stored | null): void {
@@ -217,37 +246,44 @@ export class RowScan {
       if (other.root() === signed.root) [this.#tree, this.#previous] = [other, last.computed];
     }
     const good = this.#tree.root() === signed.root;
-    if (this.#whole) this.#judge(good, size);
+    if (this.#whole) this.#judge(good, size, signed.frontier);
     else this.#settleSuspects();
+    this.#explained = false;
     if (!good && signed.frontier !== null) [this.#tree, this.#whole] = [signed.frontier, true];
     [this.#signed, this.#signedAt] = [size, this.#meaning.until];
   }
 
-  /** @param good whether the tree of the stored hashes is the one that was signed. */
-  #judge(good: boolean, size: number): void {
-    const [only, another] = this.#suspects;
-    if (!good && only !== undefined && another === undefined && only.seq > this.#signed) {
-      // One row that does not follow, and hashes that were not signed: the row before it was replaced together with its hash.
-      this.#findings.add("row-changed", only.seq - 1, `row ${only.seq - 1} was changed, and its hash with it`);
-      this.#suspects = [];
-    } else if (!good && only === undefined) {
-      this.#findings.add(
-        "rows-unsigned",
-        this.#signed,
-        `rows ${this.#signed} to ${size - 1} are not those that the checkpoint of ${size} rows was signed for: at least one of them was changed, and all hashes after it`,
-      );
+  /** @param good whether the tree of the stored hashes is the one that was signed. @param signed that one, where it is stored. */
+  #judge(good: boolean, size: number, signed: Frontier | null): void {
+    const [first, another] = this.#suspects;
+    // Rows before are in subtrees that are as they were signed.
+    const from = good ? size : Math.max(this.#signed, signed?.firstDifference(this.#tree) ?? 0);
+    if (!good && first !== undefined && first.seq > from) {
+      // A row that does not follow, and hashes that were not signed: the row before it was replaced together with its hash.
+      const before = first.seq - 1;
+      const or = another === undefined ? "" : `, or row ${first.seq} was`;
+      this.#findings.add("row-changed", before, `row ${before} was changed, and its hash with it${or}`);
+      this.#suspects.shift();
+    } else if (!good && first === undefined && !this.#explained) {
+      const rows = from === size - 1 ? `row ${from} is not the one` : `rows ${from} to ${size - 1} are not those`;
+      const which =
+        from === size - 1
+          ? "it was changed, and its hash with it"
+          : "at least one of them was changed, and all hashes after it";
+      this.#findings.add("rows-unsigned", from, `${rows} that the checkpoint of ${size} rows was signed for: ${which}`);
     }
     this.#settleSuspects();
   }
 
-  #settleSuspects(): void {
-    for (const { seq } of this.#suspects) this.#findings.add("row-changed", seq, `row ${seq} was changed`);
+  /** @param or what else it may be, where no checkpoint tells. */
+  #settleSuspects(or: (seq: number) => string = () => ""): void {
+    for (const { seq } of this.#suspects) this.#findings.add("row-changed", seq, `row ${seq} was changed${or(seq)}`);
     this.#suspects = [];
   }
 
   /** Says what only the end of the log shows. */
   end(): void {
-    this.#settleSuspects();
+    this.#settleSuspects((seq) => (seq === 0 ? "" : `, or row ${seq - 1} together with its hash`));
     this.#pruned.end();
     const rows = this.#size - this.#signed;
     if (rows > 0)
