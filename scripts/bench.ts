@@ -2,7 +2,9 @@ import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { appendFigures } from "./bench/append.ts";
 import type { Figure } from "./bench/figure.ts";
+import { growthFigures } from "./bench/growth.ts";
 import { memoryFigures } from "./bench/memory.ts";
+import { peerFigures } from "./bench/peers.ts";
 import { sandboxFigures } from "./bench/sandbox.ts";
 import { startFigures } from "./bench/start.ts";
 import { turnFigures } from "./bench/turn.ts";
@@ -16,6 +18,8 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   memory: memoryFigures,
   append: appendFigures,
   verify: verifyFigures,
+  growth: growthFigures,
+  peers: peerFigures,
   turn: turnFigures,
   sandbox: sandboxFigures,
 };

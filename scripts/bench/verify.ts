@@ -12,7 +12,7 @@ const ROUNDS = 3;
 const Measured = z.strictObject({ seconds: z.number(), megabytes: z.number() });
 
 /** In a process of its own: what it holds at the most is its own. */
-function measured(what: "verify" | "baseline", path: string, vkey: string): z.infer<typeof Measured> {
+export function measured(what: "verify" | "baseline", path: string, vkey: string): z.infer<typeof Measured> {
   const child = join(import.meta.dirname, "verify-child.ts");
   const printed = execFileSync(process.execPath, ["--no-warnings", child, what, path, vkey], { encoding: "utf8" });
   return Measured.parse(JSON.parse(printed));
