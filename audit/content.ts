@@ -82,10 +82,10 @@ export function sealPart(
 
 /** Why a stored part cannot be had: its key is gone, or it is not what its row committed to. */
 export type Opened =
-  | { readonly state: "open"; readonly bytes: Uint8Array }
+  | { readonly state: "open"; readonly bytes: Uint8Array; readonly salt: Uint8Array }
   | { readonly state: "erased" }
   /** Only its salt is kept, which is there. */
-  | { readonly state: "derived" }
+  | { readonly state: "derived"; readonly salt: Uint8Array }
   | { readonly state: "changed" };
 
 /** Whose key opens a stored part; null if it is none. @param stored its beginning is enough. */
@@ -112,9 +112,10 @@ export function openPart(
   }
   if (plain === null) return { state: "erased" };
   if (plain.length < SALT_BYTES) return { state: "changed" };
-  if (derived) return { state: plain.length === SALT_BYTES ? "derived" : "changed" };
+  const salt = plain.subarray(0, SALT_BYTES);
+  if (derived) return plain.length === SALT_BYTES ? { state: "derived", salt } : { state: "changed" };
   const bytes = plain.subarray(SALT_BYTES);
-  return commit(plain.subarray(0, SALT_BYTES), bytes) === commitment ? { state: "open", bytes } : { state: "changed" };
+  return commit(salt, bytes) === commitment ? { state: "open", bytes, salt } : { state: "changed" };
 }
 
 /** Reads one part of a row back. @returns null if it is erased, or nothing opens it now.

@@ -1,6 +1,7 @@
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { appendFigures } from "./bench/append.ts";
+import { exportFigures } from "./bench/export.ts";
 import type { Figure } from "./bench/figure.ts";
 import { growthFigures } from "./bench/growth.ts";
 import { memoryFigures } from "./bench/memory.ts";
@@ -18,6 +19,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   memory: memoryFigures,
   append: appendFigures,
   verify: verifyFigures,
+  export: exportFigures,
   growth: growthFigures,
   peers: peerFigures,
   turn: turnFigures,

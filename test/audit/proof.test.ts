@@ -10,7 +10,7 @@ const proof: LogProof = { index: 7, hashes: ["0f".repeat(32), "a5".repeat(32)], 
 const text = writeProof(proof);
 
 test("a proof is written as C2SP has it, and reads back", () => {
-  const [head = "", note] = [text.slice(0, text.indexOf("\n\n")), text.slice(text.indexOf("\n\n") + 2)];
+  const [head, note] = [text.slice(0, text.indexOf("\n\n")), text.slice(text.indexOf("\n\n") + 2)];
   expect(head.split("\n").slice(0, 2)).toEqual(["c2sp.org/tlog-proof@v1", "index 7"]);
   expect(note).toBe(checkpoint);
   expect(parseProof(text)).toEqual(proof);
