@@ -80,6 +80,12 @@ export class Appender {
     this.#origin = origin;
   }
 
+  /** What was written is not what is stored: nothing more is. */
+  poison(error: AuditError): void {
+    this.#poisoned ??= error;
+    this.#events.failed(error);
+  }
+
   /** Resolves when the rows are on disk, all of them in one transaction. */
   submit(drafts: readonly Draft[]): Promise<readonly Written[]> {
     if (this.#closed)
@@ -198,7 +204,7 @@ export class Appender {
   }
 
   #fail(units: readonly Unit[], error: AuditError): void {
-    if (error.code === "AUDIT_SECOND_WRITER") this.#poisoned = error;
+    if (error.code === "AUDIT_SECOND_WRITER" || error.code === "AUDIT_BROKEN") this.#poisoned = error;
     this.#events.failed(error);
     for (const unit of units) unit.reject(error);
   }

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import type Database from "better-sqlite3";
 import { Appender } from "./appender.ts";
 import { beside } from "./beside.ts";
-import { openForWriting } from "./database.ts";
-import type { AuditError } from "./error.ts";
+import { openForWriting, wrongSchema } from "./database.ts";
+import { AuditError } from "./error.ts";
 import { type Epoch, findHead, type Genesis, type LogHead, rootAt, type StoredCheckpoint } from "./head.ts";
 import { isActionOf } from "./kinds.ts";
 import { isSignedBy, parseCheckpoint, parseVkey, type SignedCheckpoint } from "./note.ts";
@@ -19,6 +19,8 @@ export interface LogEvents {
   readonly pin?: (note: string) => Promise<void>;
   /** Told of what could not be written: rows refused, a checkpoint not signed, a copy not made. */
   readonly failed?: (error: AuditError) => void;
+  /** Told when another connection has changed the file, and where the log goes on is as it was: all of it is to be verified. */
+  readonly foreign?: () => void;
 }
 
 /** What a checkpoint that was kept elsewhere says against this log. */
@@ -63,7 +65,7 @@ export class LogCore {
         () => this.genesis?.origin ?? null,
         () => this.#sealer,
       );
-      this.#writer = new Writer(this.database, head, clock);
+      this.#writer = new Writer(this.database, head, clock, () => this.#foreign());
       this.#appender = new Appender(
         {
           writer: this.#writer,
@@ -98,6 +100,29 @@ export class LogCore {
       monotonic: () => this.clock.monotonic(),
       failed: (error) => events.failed?.(error),
     });
+  }
+
+  /** Nobody else writes. What they may have changed is looked at at once where the log goes on: schema, newest checkpoint, the rows since. */
+  #foreign(): void {
+    const wrong = wrongSchema(this.database);
+    if (wrong !== null) throw new AuditError("AUDIT_BROKEN", `nothing was recorded, and nothing is any more: ${wrong}`);
+    const { size, previous } = findHead(this.database).head;
+    if (size !== this.head.size || previous !== this.head.previous)
+      throw new AuditError(
+        "AUDIT_SECOND_WRITER",
+        `nothing was recorded, and nothing is any more: somebody else wrote to the audit log (it has ${size} rows, and we wrote ${this.head.size})`,
+      );
+    this.#events.foreign?.();
+  }
+
+  /** Looks for a foreign writer while nothing is recorded. What is found stops the log. */
+  look(): void {
+    if (this.stopped !== null) return;
+    try {
+      this.#writer.look();
+    } catch (error) {
+      this.#appender.poison(unwritable(error));
+    }
   }
 
   submit(drafts: readonly Draft[]): Promise<readonly Written[]> {

@@ -13,6 +13,8 @@ export type AuditErrorCode =
   | "AUDIT_UNSEALED"
   /** A checkpoint could not be copied to its other places. */
   | "AUDIT_UNCOPIED"
+  /** Something was found wrong with the log: nothing is done until its owner has said how to go on. */
+  | "AUDIT_HALTED"
   /** The log is closed. */
   | "AUDIT_CLOSED"
   /** What is stored is not what was written. */

@@ -167,6 +167,7 @@ class OpenAuditLog {
   readonly removal: Removal;
   #closing: Promise<void> | null = null;
   #anchors: AnchorStore | null = null;
+  #halted: AuditError | null = null;
 
   constructor(core: LogCore) {
     this.#core = core;
@@ -200,14 +201,33 @@ class OpenAuditLog {
   get lastCheckpoint(): StoredCheckpoint | null {
     return this.#core.head.checkpoint;
   }
-  /** Why intents are refused now (a full disk, a second writer), or null. */
+  /** Why intents are refused now (a full disk, a second writer, a finding), or null. */
   get stopped(): AuditError | null {
+    return this.#core.stopped ?? this.#halted;
+  }
+  /** Why not even facts can be recorded now, or null. */
+  get unwritable(): AuditError | null {
     return this.#core.stopped;
   }
 
+  /** Refuses every intent from now on, so that nothing more takes effect. Facts go on. @param why one sentence. */
+  halt(why: string): void {
+    this.#halted = new AuditError("AUDIT_HALTED", why);
+  }
+  /** The owner has said how to go on. */
+  resume(): void {
+    this.#halted = null;
+  }
+
+  /** Looks for a foreign writer while nothing is recorded; every row that is recorded looks for itself. */
+  look(): void {
+    this.#core.look();
+  }
+
   /** Puts an intent on the log. Resolves when it is on disk, and only then may anything happen.
-   *  @throws {AuditError} AUDIT_INVALID, AUDIT_UNSEALED, AUDIT_UNWRITABLE, AUDIT_SECOND_WRITER, AUDIT_BROKEN, AUDIT_CLOSED: nothing was recorded, so nothing may run. */
+   *  @throws {AuditError} AUDIT_INVALID, AUDIT_UNSEALED, AUDIT_UNWRITABLE, AUDIT_SECOND_WRITER, AUDIT_BROKEN, AUDIT_HALTED, AUDIT_CLOSED: nothing was recorded, so nothing may run. */
   async record<K extends IntentKind>(action: ActionOf<K>, given: Given<K>): Promise<Recorded<K>> {
+    if (this.#halted !== null) throw this.#halted;
     const kind: K = action.kind;
     if (!isKind(kind) || !isIntent(kind)) throw invalid(`${String(kind)} is no intent`);
     const written = await this.#submit(action, given);
@@ -319,9 +339,10 @@ class OpenAuditLog {
   rows(filter: RowFilter): CommittedRow[] {
     return this.#core.query.rows(filter);
   }
-  /** As {@link rows} by more than kind and session, letting others run every few milliseconds. @param signal fired: nobody waits any more. */
-  async search(filter: SearchFilter, signal?: AbortSignal): Promise<CommittedRow[]> {
-    return await this.#core.query.search(filter, signal);
+  /** As {@link rows} by more than kind and session, letting others run every few milliseconds. @param signal fired: nobody waits any more.
+   *  @param unread told of rows that fit and cannot be read: they were changed, or a newer build wrote them. */
+  async search(filter: SearchFilter, signal?: AbortSignal, unread?: (seq: number) => void): Promise<CommittedRow[]> {
+    return await this.#core.query.search(filter, signal, unread);
   }
   /** Told after each commit that there are new rows. @returns what ends it. */
   watch(heard: () => void): () => void {

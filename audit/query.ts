@@ -34,8 +34,12 @@ export class Query {
   }
 
   /** The same by more than kind and session, letting others run every few milliseconds. */
-  async search(filter: SearchFilter, signal?: AbortSignal): Promise<CommittedRow[]> {
-    const search = new Search(this.#database, filter, (seq, body) => this.view(seq, body));
+  async search(
+    filter: SearchFilter,
+    signal?: AbortSignal,
+    unread: (seq: number) => void = () => undefined,
+  ): Promise<CommittedRow[]> {
+    const search = new Search(this.#database, filter, (seq, body) => this.view(seq, body), unread);
     return await search.run(limitOf(filter), signal);
   }
 

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import { atOf, readHead } from "./entry.ts";
+import { AuditError } from "./error.ts";
 import type { CommittedRow, SearchFilter } from "./row.ts";
 
 /** Rows read at once, to begin with; adapted so that one reading takes about {@link STEP_MS}. */
@@ -32,16 +33,24 @@ export class Search {
   readonly #database: Database.Database;
   readonly #filter: SearchFilter;
   readonly #view: (seq: number, body: string) => CommittedRow;
+  readonly #unread: (seq: number) => void;
   readonly #kinds: readonly string[];
   readonly #wanted: readonly (readonly [Field, string])[];
   readonly #text: string | null;
   readonly #one: Database.Statement<[number]>;
   readonly #causes = new Map<number, string | null>();
 
-  constructor(database: Database.Database, filter: SearchFilter, view: (seq: number, body: string) => CommittedRow) {
+  /** @param unread told of rows that fit and cannot be read: they were changed, or a newer build wrote them. */
+  constructor(
+    database: Database.Database,
+    filter: SearchFilter,
+    view: (seq: number, body: string) => CommittedRow,
+    unread: (seq: number) => void,
+  ) {
     this.#database = database;
     this.#filter = filter;
     this.#view = view;
+    this.#unread = unread;
     this.#kinds = [...(filter.kind === undefined ? [] : [filter.kind]), ...(filter.kinds ?? [])];
     this.#wanted = FIELDS.flatMap((field) => {
       const value = filter[field];
@@ -61,12 +70,10 @@ export class Search {
     while (low < high && found.length < limit && signal?.aborted !== true) {
       const begun = performance.now();
       const [from, to] = forward ? [low, Math.min(high, low + width)] : [Math.max(low, high - width), high];
-      for (const line of this.#read(from, to, forward)) {
-        if (this.#fits(line.body)) {
-          const row = this.#view(line.seq, line.body);
-          if (this.#says(row)) found.push(row);
-          if (found.length >= limit) break;
-        }
+      for (const line of this.#lines(from, to, forward)) {
+        const row = this.#fits(line.body) ? this.#read(line) : null;
+        if (row !== null) found.push(row);
+        if (found.length >= limit) break;
         if (performance.now() - since < STEP_MS) continue;
         await othersRun();
         since = performance.now();
@@ -112,7 +119,7 @@ export class Search {
     return low;
   }
 
-  #read(from: number, to: number, forward: boolean): Line[] {
+  #lines(from: number, to: number, forward: boolean): Line[] {
     const conditions = ["seq >= ?", "seq < ?", "body <> ''"];
     const values: (string | number)[] = [from, to];
     if (this.#kinds.length > 0) {
@@ -129,6 +136,18 @@ export class Search {
       const [seq, body]: unknown[] = Array.isArray(row) ? row : [];
       return typeof seq === "number" && typeof body === "string" ? [{ seq, body }] : [];
     });
+  }
+
+  /** One damaged row does not hide the others: it is named instead. */
+  #read({ seq, body }: Line): CommittedRow | null {
+    try {
+      const row = this.#view(seq, body);
+      return this.#says(row) ? row : null;
+    } catch (error) {
+      if (!(error instanceof AuditError)) throw error;
+      this.#unread(seq);
+      return null;
+    }
   }
 
   #fits(body: string): boolean {

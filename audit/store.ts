@@ -16,12 +16,19 @@ export class Store {
   readonly #readContent: Database.Statement<[number]>;
   readonly #insertCheckpoint: Database.Statement<[number, string, string]>;
   readonly #readCheckpoint: Database.Statement<[number]>;
-
+  readonly #version: Database.Statement<[]>;
+  readonly #foreign: () => void;
+  /** As SQLite counts commits of other connections. */
+  #seen: unknown;
   readonly #emptyBody: Database.Statement<[number]>;
   readonly #dropContent: Database.Statement<[number, number]>;
 
-  constructor(database: Database.Database) {
+  /** @param foreign told when another connection has changed the file. What it throws refuses the rows that were to be written. */
+  constructor(database: Database.Database, foreign: () => void) {
     this.#database = database;
+    this.#foreign = foreign;
+    this.#version = database.prepare<[]>("PRAGMA data_version").pluck();
+    this.#seen = this.#version.get();
     this.#begin = database.prepare("BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");
     this.#head = database.prepare<[]>("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1").raw();
@@ -41,6 +48,7 @@ export class Store {
     this.#begin.run();
     try {
       this.#expect(head);
+      this.look();
       for (const row of rows) {
         this.#put(row);
         for (const { id, blob } of row.sealed) this.#putContent(row.seq, id, blob);
@@ -52,6 +60,14 @@ export class Store {
       // A commit that failed may have ended the transaction itself.
       if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
     }
+  }
+
+  /** Has another connection committed since the last look? It takes microseconds, so it is asked before every row. */
+  look(): void {
+    const version = this.#version.get();
+    if (version === this.#seen) return;
+    this.#seen = version;
+    this.#foreign();
   }
 
   #expect({ size, previous }: LogHead): void {

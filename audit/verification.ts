@@ -162,6 +162,7 @@ export class Verification {
   }
 
   #checkPages(database: Database.Database): void {
+    if (this.#options.gentle === true) return;
     const bytes =
       Number(database.pragma("page_count", { simple: true })) * Number(database.pragma("page_size", { simple: true }));
     if (this.#options.live === true && bytes > LARGE && this.#options.deep !== true) return;

@@ -37,6 +37,8 @@ export interface VerifyOptions {
   readonly sealer?: Sealer;
   /** Checks every row's form and, of a large log in use, every page too. */
   readonly deep?: boolean;
+  /** Leaves out the check of SQLite's pages, which cannot be done in pieces: for a log that others write to meanwhile. */
+  readonly gentle?: boolean;
   /** The verifier's clock, in milliseconds since 1970. */
   readonly now?: number;
   /** Where the private copy is made; the system's folder for temporary files when left out. */

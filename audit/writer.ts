@@ -87,8 +87,9 @@ export class Writer {
   #sealer: Sealer | null = null;
   #signer: Signer | null = null;
 
-  constructor(database: Database.Database, head: LogHead, clock: Clock) {
-    this.#store = new Store(database);
+  /** @param foreign see {@link Store}. */
+  constructor(database: Database.Database, head: LogHead, clock: Clock, foreign: () => void) {
+    this.#store = new Store(database, foreign);
     this.#head = head;
     this.#clock = clock;
   }
@@ -100,6 +101,11 @@ export class Writer {
   /** The key that signs now; null while the log has none. */
   get signer(): Signer | null {
     return this.#signer;
+  }
+
+  /** Looks whether somebody else has written. @throws {AuditError} if what they wrote is where the log goes on. */
+  look(): void {
+    this.#store.look();
   }
 
   unseal(signer: Signer, sealer: Sealer): void {

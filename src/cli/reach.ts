@@ -118,5 +118,17 @@ function fail(error: unknown): never {
       cause: error,
     });
   }
+  // The log or the vault cannot be opened: that is told as a start tells it, and is no bug of ours.
+  if (error instanceof Error && "code" in error && /^(AUDIT|VAULT|STATE)_/.test(String(error.code)))
+    throw new CommandError(
+      EXIT.notReady,
+      error.message,
+      /^AUDIT_(BROKEN|SECOND_WRITER)$/.test(String(error.code))
+        ? 'wirken audit verify says more; wirken audit restore --reason "…" begins a new log that names this one'
+        : "wirken audit verify says what holds",
+      {
+        cause: error,
+      },
+    );
   throw error;
 }

@@ -66,7 +66,13 @@ export const VerdictView = z.strictObject({
 /** What each of these calls answers with, as the JSON payload of its `answer`. */
 export const AUDIT_ANSWERS = {
   /** `next`: the answer was full before the limit was reached; where to go on (`before`, or `after` where that was given), or null. */
-  "audit.rows": z.strictObject({ rows: z.array(RowView), size: z.int(), next: z.int().nullable() }),
+  "audit.rows": z.strictObject({
+    rows: z.array(RowView),
+    size: z.int(),
+    next: z.int().nullable(),
+    /** Rows that fit and cannot be read: they were changed, or a newer build wrote them. */
+    unread: z.array(z.int()),
+  }),
   "audit.follow": z.strictObject({}),
   "audit.explain": z.strictObject({ chain: z.array(RowView), sentences: z.array(z.string()) }),
   "audit.verify": VerdictView,

@@ -296,6 +296,12 @@ export class ChannelTalk<L extends symbol> {
     await Promise.all([...this.#runs.values()].map((run) => run.close(who)));
   }
 
+  /** Begins turns again after {@link close}; what was received meanwhile is taken up by whoever recovers it. */
+  reopen(): void {
+    this.#runs.clear();
+    this.#closed = false;
+  }
+
   /** Ends the turns that run for one person. */
   async stopOf(principal: string, who: By): Promise<void> {
     const theirs = [...this.#runs.values()].filter((run) => run.runsFor === principal);

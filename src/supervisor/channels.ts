@@ -38,6 +38,7 @@ interface Talk {
   editCard: ChannelTalk<symbol>["editCard"];
   stop: ChannelTalk<symbol>["stop"];
   close: ChannelTalk<symbol>["close"];
+  reopen: ChannelTalk<symbol>["reopen"];
   stopOf: ChannelTalk<symbol>["stopOf"];
   readonly running: number;
 }
@@ -434,6 +435,20 @@ export class Channels {
   get running(): number {
     const talks = [...this.#adapters.values(), ...Object.values(this.#local)].map((one) => one.talk);
     return talks.reduce((sum, talk) => sum + talk.running, 0);
+  }
+
+  /** A finding: turns end, adapters too, and none begins until {@link reopen}. */
+  async halt(who: By): Promise<void> {
+    await this.close(who);
+    for (const adapter of this.#adapters.values()) {
+      adapter.state = "disabled";
+      adapter.note = "stopped, because something is wrong with the record: wirken status says what";
+    }
+  }
+
+  /** The finding is acknowledged: what is enabled may run again. */
+  reopen(): void {
+    for (const { talk } of [...this.#adapters.values(), ...Object.values(this.#local)]) talk.reopen();
   }
 
   async close(who: By): Promise<void> {

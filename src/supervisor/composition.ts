@@ -23,6 +23,7 @@ import type { Booted } from "./boot.ts";
 import { Channels } from "./channels.ts";
 import type { TalkParts } from "./channel-talk.ts";
 import { ConfigFile } from "./config-file.ts";
+import { ContinuousVerification } from "./continuous.ts";
 import { type Checked, Credentials } from "./credentials.ts";
 import { Findings } from "./findings.ts";
 import { configOf, InForce } from "./in-force.ts";
@@ -72,6 +73,8 @@ export class Composition {
   readonly sandbox: Sandbox;
   readonly config: ConfigFile;
   readonly findings: Findings;
+  /** Null for a command that runs without the daemon. */
+  readonly verification: ContinuousVerification | null;
   readonly inForce: InForce;
   readonly status: () => Promise<AnswerTo<"status">>;
   readonly #parts: CompositionParts;
@@ -105,7 +108,15 @@ export class Composition {
     await keeper.finishStart(starting);
     const people = new People(log, state, () => Date.now());
     await people.ensureOwner(parts.owner);
-    const findings = await Findings.raise(log, booted.findings, starting, () => void composed?.serve());
+    const findings = new Findings({
+      log,
+      path: home.audit,
+      line: (sentence) => parts.line("audit", sentence),
+      stop: () => void composed?.halt(),
+      lifted: () => void composed?.goOn(),
+      now: () => Date.now(),
+    });
+    await findings.begin(booted.findings, starting);
     composed = new Composition(parts, { state, config, keeper, people, findings });
     return composed;
   }
@@ -122,6 +133,15 @@ export class Composition {
     this.#keeper = made.keeper;
     this.config = made.config;
     this.findings = made.findings;
+    this.verification = parts.serve
+      ? new ContinuousVerification({
+          log,
+          path: home.audit,
+          findings: made.findings,
+          line: (sentence) => parts.line("audit", sentence),
+          now: () => Date.now(),
+        })
+      : null;
     this.#refusals = new Refusals(log, systemClock);
     const processes = new Processes({ log, vault: () => made.keeper.vault, line: parts.line });
     this.sandbox = new Sandbox({ home: home.root, executable: process.execPath });
@@ -259,6 +279,18 @@ export class Composition {
     this.config.follow();
   }
 
+  /** A finding: whatever runs ends. The log refuses every intent already; looking and stopping still work. */
+  async halt(): Promise<void> {
+    if (!this.#parts.serve) return;
+    await this.channels.halt({ by: this.#people.owner().principal, via: "terminal" });
+  }
+
+  /** The finding is acknowledged. */
+  async goOn(): Promise<void> {
+    this.channels.reopen();
+    await this.serve();
+  }
+
   /** Puts the policy and every agent's settings in force. */
   async configure(cause: number | null): Promise<void> {
     const { config } = this.config;
@@ -364,6 +396,7 @@ export class Composition {
   /** Ends turns and children, in that order; what waits stays on the log for the next start. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
+    await this.verification?.close();
     this.config[Symbol.dispose]();
     await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
     await this.#pool.close();

@@ -1,4 +1,6 @@
 import { userInfo } from "node:os";
+import { readAlarms, writeAlarms } from "../../audit/alarm.ts";
+import { AuditError } from "../../audit/error.ts";
 import type { VaultError } from "../../vault/error.ts";
 import type { Keepers } from "../../vault/protector.ts";
 import { Secret } from "../../vault/secret.ts";
@@ -11,6 +13,7 @@ import { ControlSocket } from "./control.ts";
 import { executableDigest } from "./executable.ts";
 import { WriterLock } from "./lock.ts";
 import type { Caller, Emit } from "./operator.ts";
+import type { OpenFinding } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
@@ -18,6 +21,13 @@ import type { KeychainState } from "./vault-keeper.ts";
 
 /** A vault that could not be opened is tried again after this long. */
 const RETRY_MS = 30_000;
+
+/** Errors of the log that are findings: somebody else wrote to it, or what is stored is not what was written. */
+const FOUND: ReadonlySet<AuditError["code"]> = new Set(["AUDIT_BROKEN", "AUDIT_SECOND_WRITER"]);
+
+function findingOf(error: AuditError): OpenFinding {
+  return { code: error.code, seq: null, sentence: error.message };
+}
 
 /** Calls of a command in its own process that act by the agents' settings. */
 const NEEDS_SETTINGS: ReadonlySet<OperatorCall["call"]> = new Set(["say", "status", "vault.add"]);
@@ -100,9 +110,16 @@ export class Daemon {
           const held = findings.length > 0 && (this.#composition?.findings.open.length ?? 1) > 0;
           if (vault.protector === "keychain" && !held) await this.#keychain.writePin(hexOf(vault.id), note);
         },
-        failed: (error) => line("audit", error.message),
+        failed: (error) => {
+          line("audit", error.message);
+          if (FOUND.has(error.code)) void this.#composition?.findings.raise([findingOf(error)]);
+        },
+        foreign: () => {
+          line("audit", "another program has written to the audit log: all of it is verified now");
+          this.#composition?.verification?.hurry();
+        },
       }),
-    });
+    }).catch((error: unknown) => this.#refused(error));
     this.#booted = booted;
     this.#attempt.resolve();
     this.#locked = null;
@@ -122,6 +139,8 @@ export class Daemon {
       stop: () => this.stop(),
     });
     this.#composition = composition;
+    const wrong = composition.findings.stopped;
+    if (serve && wrong !== null) throw new OperatorError("not-ready", wrong, composition.findings.hint);
     // A command that only looks puts nothing in force.
     if (!serve) return;
     await composition.configure(booted.starting);
@@ -157,7 +176,26 @@ export class Daemon {
     await booted.log.checkpoint("start");
     // Beside the start: it is a question to the keychain.
     void booted.log.pin();
+    composition.verification?.start();
     this.#lock.announce({ pid: process.pid, since: this.#since, web: composition.web?.origin ?? null });
+  }
+
+  /** A log that cannot be continued is an alarm too: it is there when nothing can be recorded. */
+  #refused(error: unknown): never {
+    const { home, line } = this.#options;
+    if (error instanceof AuditError && FOUND.has(error.code)) {
+      const known = readAlarms(home.audit);
+      const found = { ...findingOf(error), row: null, at: new Date().toISOString() };
+      if (!known.some(({ code }) => code === found.code)) {
+        try {
+          writeAlarms(home.audit, [...known, found]);
+        } catch (cause) {
+          line("audit", `the alarm cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`);
+        }
+      }
+      line("audit", `ALARM ${found.code}: ${found.sentence}`);
+    }
+    throw error;
   }
 
   /** What the owner asks: all of it once the vault is open, before that what needs no key. */

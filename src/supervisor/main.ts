@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { HomeError, homeFrom } from "../config/home.ts";
 import { banner } from "./banner.ts";
 import { Daemon } from "./daemon.ts";
+import { RESTORE } from "./findings.ts";
 import { LockedError } from "./lock.ts";
 import { OperatorError } from "./operator-error.ts";
 
@@ -104,6 +105,8 @@ function diskTrouble(error: unknown): string | null {
 
 /** The one command that mends what keeps a start from going on. */
 const HINTS: Readonly<Record<string, string>> = {
+  AUDIT_BROKEN: `wirken audit verify says more; if this is an older copy, put the newer one back, else begin a new log that names this one: ${RESTORE}`,
+  AUDIT_SECOND_WRITER: `wirken audit verify says more; then: ${RESTORE}`,
   VAULT_ROLLED_BACK: "if you restored a backup, restore vault.db and audit.db from the same one",
   VAULT_ABSENT: "restore the whole data directory from one backup",
   VAULT_KEY_MISSING: "restore the keychain, or the whole data directory from one backup",

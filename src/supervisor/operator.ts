@@ -71,11 +71,7 @@ export class Operator {
     const who: By = { by: people.owner().principal, via: caller.via };
     const { stopped } = this.#parts.findings;
     if (stopped !== null && ACTS.has(call.call))
-      throw new OperatorError(
-        "not-ready",
-        stopped,
-        'wirken audit verify says more; wirken audit acknowledge --reason "…" goes on',
-      );
+      throw new OperatorError("not-ready", stopped, this.#parts.findings.hint);
     switch (call.call) {
       case "status":
         return await this.#parts.status();

@@ -1,3 +1,4 @@
+import { AuditError } from "../../audit/error.ts";
 import type { AuditLog, CommittedRow, SearchFilter } from "../../audit/log.ts";
 import { sentences, type Verdict, verify, type VerifyOptions } from "../../audit/verify.ts";
 import type { z } from "zod";
@@ -38,8 +39,9 @@ export class RecordView {
   }
 
   async rows(filter: RowFilter, signal: AbortSignal): Promise<AnswerTo<"audit.rows">> {
-    const rows = await this.#log.search(given(filter), signal);
-    return { ...fitting(rows), size: this.#log.size };
+    const unread: number[] = [];
+    const rows = await this.#log.search(given(filter), signal, (seq) => unread.push(seq));
+    return { ...fitting(rows), size: this.#log.size, unread: unread.slice(0, MAX_UNREAD) };
   }
 
   /** Gives `take` each new row that fits, in order, until the signal fires. */
@@ -113,6 +115,8 @@ export class RecordView {
   }
 }
 
+/** Rows that are named as unreadable in one answer. */
+const MAX_UNREAD = 100;
 /** Rows taken at once by who follows the log. */
 const FOLLOWED = 200;
 /** What one answer may hold, in bytes of JSON: a frame takes a megabyte. */
@@ -174,8 +178,17 @@ function plain(verdict: Verdict): Record<string, unknown> {
   return { ...verdict };
 }
 
+function contentOf(row: CommittedRow, part: string): string | null {
+  try {
+    return row.content(part);
+  } catch (error) {
+    if (error instanceof AuditError) return "[changed: this is not what the row committed to]";
+    throw error;
+  }
+}
+
 export function viewOf(row: CommittedRow): RowView {
   const { kind, ...fields } = row.action;
-  const content = Object.fromEntries(Object.keys(row.commitments).map((part) => [part, row.content(part)]));
+  const content = Object.fromEntries(Object.keys(row.commitments).map((part) => [part, contentOf(row, part)]));
   return { seq: row.seq, at: row.at, kind, cause: row.cause, fields, content };
 }

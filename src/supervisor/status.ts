@@ -24,7 +24,7 @@ export async function statusOf(parts: StatusParts): Promise<AnswerTo<"status">> 
   const choice = composition.inForce.of("default")?.choice ?? null;
   const sandbox = composition.sandbox.state;
   const vault = await keeper.status();
-  const stopped = log.stopped?.message ?? composition.findings.stopped;
+  const stopped = composition.findings.stopped ?? log.stopped?.message ?? null;
   const notes: string[] = [];
   if (composition.config.problem !== null)
     notes.push(`${composition.config.problem}; the settings of before are still in force`);

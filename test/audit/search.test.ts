@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BootLog, type AuditLog, type CommittedRow, type SearchFilter } from "../../audit/log.ts";
 import { systemClock } from "../../audit/ports.ts";
@@ -136,6 +137,19 @@ test("a hundred thousand rows are searched without holding anybody up for more t
   } finally {
     boot.close();
   }
+});
+
+test("a row that cannot be read hides no other, and is named", async () => {
+  const other = await beginLog(mkdtempSync(join(folder, "damaged-")));
+  await recordTurn(other);
+  const database = new Database(other.path);
+  database.exec("UPDATE entry SET body = replace(body, 'tool.called', 'tool.colled') WHERE seq = 4");
+  database.close();
+  const unread: number[] = [];
+  const rows = await other.log.search({ after: -1, limit: 1000 }, undefined, (seq) => unread.push(seq));
+  expect(unread).toEqual([4]);
+  expect(seqs(rows)).toEqual(Array.from({ length: other.log.size }, (_, seq) => seq).filter((seq) => seq !== 4));
+  await other.log.close();
 });
 
 test("a search that nobody waits for any more ends", async () => {

@@ -152,6 +152,7 @@ export class PageScript {
           rows: found.toReversed().slice(0, limit),
           size: this.rows.length,
           next: null,
+          unread: [],
         } satisfies AnswerTo<"audit.rows">;
       }
       case "audit.explain":

@@ -65,8 +65,10 @@ export function auditLogCommand(context: Context): Command {
         await using operator = await reachOperator(context);
         if (parsed.follow && operator.daemon === null) throw notRunning();
         const filter = { ...asked, ...(await aboutWhom(operator, parsed.principal)) };
-        const { rows, size } = await search(operator, filter, limit);
+        const { rows, size, unread } = await search(operator, filter, limit);
         show(context, rows, parsed.json);
+        for (const seq of unread)
+          context.terminal.say(`audit: row #${seq} cannot be read; wirken audit verify says what is wrong with it`);
         if (parsed.follow)
           return await follow(context, operator, filter, rows.at(-1)?.seq ?? size - 1, size, parsed.json);
         if (!parsed.json) context.terminal.say(`${rows.length} of ${size} rows`);
@@ -82,8 +84,9 @@ async function search(
   operator: OperatorPort,
   filter: Asked,
   limit: number,
-): Promise<{ rows: readonly RowView[]; size: number }> {
+): Promise<{ rows: readonly RowView[]; size: number; unread: readonly number[] }> {
   const rows: RowView[] = [];
+  const unread: number[] = [];
   const forward = filter.after !== undefined;
   let from = forward ? filter.after : filter.before;
   for (;;) {
@@ -91,11 +94,12 @@ async function search(
     const place = from === undefined ? {} : forward ? { after: from } : { before: from };
     const answer = await operator.call({ call: "audit.rows", filter: { ...filter, ...place, limit: wanted } });
     rows.push(...answer.rows);
+    unread.push(...answer.unread);
     from = answer.rows.at(-1)?.seq;
     const whole = answer.next === null && answer.rows.length < wanted;
     if (whole || from === undefined || rows.length >= limit)
       // Newest first is how they are found; oldest first is how they are read.
-      return { rows: rows.toSorted((a, b) => a.seq - b.seq), size: answer.size };
+      return { rows: rows.toSorted((a, b) => a.seq - b.seq), size: answer.size, unread };
   }
 }
 

@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import * as z from "zod";
+import { type Alarm, readAlarms } from "../../../audit/alarm.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { moment, span } from "../moment.ts";
+import { printable } from "../printable.ts";
 import { reachDaemon } from "../reach.ts";
 import { pairs, table } from "../table.ts";
 
@@ -20,8 +22,17 @@ export function statusCommand(context: Context): Command {
         const { terminal, home } = context;
         await using daemon = await reachDaemon(context);
         if (daemon === null) {
-          terminal.print(json ? JSON.stringify({ running: false, home: home.root }) : `not running (${home.root})`);
-          terminal.say("hint: start it with: wirken start");
+          const alarms = readAlarms(home.audit);
+          terminal.print(
+            json
+              ? JSON.stringify({ running: false, home: home.root, ...(alarms.length === 0 ? {} : { alarms }) })
+              : notRunningText(home.root, alarms),
+          );
+          terminal.say(
+            alarms.length === 0
+              ? "hint: start it with: wirken start"
+              : "hint: wirken audit verify says more; then wirken audit acknowledge, or wirken audit restore",
+          );
           return EXIT.notReady;
         }
         const status = await daemon.call({ call: "status" });
@@ -29,6 +40,15 @@ export function statusCommand(context: Context): Command {
         return EXIT.ok;
       }),
     );
+}
+
+/** An alarm outlives the daemon that raised it: the next one refuses to start. */
+function notRunningText(root: string, alarms: readonly Alarm[]): string {
+  const lines = alarms.map(
+    ({ code, seq, sentence, at }) =>
+      `ALARM ${moment(at)} ${printable(code)}${seq === null ? "" : ` at row ${seq}`}: ${printable(sentence)}`,
+  );
+  return [`not running (${root})`, ...lines].join("\n");
 }
 
 /** What `status` says. @param now milliseconds since 1970. */
