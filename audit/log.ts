@@ -41,6 +41,21 @@ export interface Interrupted {
   readonly row: Row;
 }
 
+/** The log that a new one takes the place of, and why. */
+export interface Succeeds {
+  /** Its name. */
+  readonly predecessor: string;
+  /** Rows in the file that was kept, and the root over them, hex. */
+  readonly kept: number;
+  readonly keptRoot: string;
+  /** The size of a checkpoint kept elsewhere that was ahead of it. */
+  readonly ahead: number | null;
+  readonly by: string;
+  readonly via: string;
+  /** One sentence; content. */
+  readonly reason: string;
+}
+
 /** The log before its keys are there: it can say that the daemon starts, and what the vault was like when it stopped. */
 export class BootLog {
   readonly #core: LogCore;
@@ -109,19 +124,25 @@ export class BootLog {
   }
 
   /** Begins a new log: genesis and first checkpoint, in one transaction.
-   *  @param anchors how many anchors its policy promises. @throws {AuditError} AUDIT_INVALID if it has begun already. */
+   *  @param given `anchors`: how many its policy promises. `succeeds`: the log whose place it takes. @throws {AuditError} AUDIT_INVALID if it has begun already. */
   async create(
     signer: Signer,
     sealer: Sealer,
-    given: { readonly protector: Protector; readonly anchors: number },
+    given: { readonly protector: Protector; readonly anchors: number; readonly succeeds?: Succeeds },
     events: LogEvents = {},
   ): Promise<AuditLog> {
     if (this.#core.genesis !== null || this.#handedOver) throw invalid("this log has begun already");
     const origin = parseVkey(signer.vkey).name;
-    const genesis = { origin, vkey: signer.vkey, format: 1, ...given };
+    const { protector, anchors, succeeds } = given;
+    const { reason, ...before } = succeeds ?? { reason: null };
+    const genesis = { origin, vkey: signer.vkey, format: 1, protector, anchors, ...before };
     this.#core.unseal(origin, signer, sealer, events);
     const [first] = await this.#core.submit([
-      draftOf(this.#core, { kind: "log.opened", ...genesis }, { cause: null }),
+      draftOf(
+        this.#core,
+        { kind: "log.opened", ...genesis },
+        { cause: null, ...(reason === null ? {} : { content: { reason } }) },
+      ),
       checkpointDraft("start"),
     ]);
     if (first === undefined) throw invalid("the genesis was not written");

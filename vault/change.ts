@@ -31,6 +31,8 @@ export type Change =
   | { readonly change: "content-key"; readonly session: string }
   /** A new key to sign the log with (one epoch more); or, once that is in use, the destruction of those before it. */
   | { readonly change: "log-key"; readonly step: "add" | "forget" }
+  /** A key for a log that takes the place of this vault's: it has another name, and the keys of the one before are destroyed, so that nobody adds to that. */
+  | { readonly change: "log-key"; readonly step: "succeed" }
   /** A new master: everything is wrapped anew. The protector must hold it already (see `moveTo`). */
   | {
       readonly change: "protect";
@@ -126,7 +128,8 @@ function work(unlocked: Unlocked, change: Change): Worked {
     case "content-key":
       return contentKey(unlocked, contentScope(change.session));
     case "log-key":
-      return change.step === "add" ? addLogKey(unlocked) : forgetLogKeys(unlocked);
+      if (change.step === "succeed") return succeedLogKey(unlocked);
+      return change.step === "add" ? addLogKey(unlocked, null) : forgetLogKeys(unlocked.contents);
     case "protect":
       break;
   }
@@ -222,9 +225,10 @@ function contentKey(unlocked: Unlocked, scope: string): Worked {
   return { scope, steps: [{ table: "key", row }] };
 }
 
-function addLogKey(unlocked: Unlocked): Worked {
+/** @param name of a log that begins now; null for the one that the newest key signs. */
+function addLogKey(unlocked: Unlocked, name: string | null): Worked {
   const before = recordsOf(unlocked.contents, LOG_SCOPE).at(-1);
-  const origin = before === undefined ? mintOrigin() : decodeOrigin(before.metadata);
+  const origin = name ?? (before === undefined ? mintOrigin() : decodeOrigin(before.metadata));
   const { key, row } = newKey(unlocked, LOG_SCOPE);
   using under = key;
   using seed = newSeed();
@@ -244,7 +248,15 @@ function addLogKey(unlocked: Unlocked): Worked {
   };
 }
 
-function forgetLogKeys({ contents }: Unlocked): Worked {
+function succeedLogKey(unlocked: Unlocked): Worked {
+  const added = addLogKey(unlocked, mintOrigin());
+  return {
+    scope: LOG_SCOPE,
+    steps: [...added.steps, ...forgetLogKeys(applySteps(unlocked.contents, added.steps)).steps],
+  };
+}
+
+function forgetLogKeys(contents: Contents): Worked {
   const old = recordsOf(contents, LOG_SCOPE).slice(0, -1);
   if (old.length === 0) throw new VaultError("VAULT_NOT_FOUND", "There is no former key of the log");
   const epochs = new Set(old.map((row) => recordEpoch(row.sealed)));
@@ -286,5 +298,5 @@ export function firstContents(head: Omit<Contents["head"], "generation" | "commi
   using kek = deriveKek(master, head.id, head.masterId);
   const empty = contentsOf({ ...head, generation: 0, commitment: commitment(kek) }, [], []);
   const unlocked = { kek, contents: empty };
-  return applySteps(empty, [...addLogKey(unlocked).steps, ...contentKey(unlocked, DAEMON_SCOPE).steps]);
+  return applySteps(empty, [...addLogKey(unlocked, null).steps, ...contentKey(unlocked, DAEMON_SCOPE).steps]);
 }

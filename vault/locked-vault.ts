@@ -84,13 +84,19 @@ export class LockedVault {
    *  @throws {VaultError} VAULT_ROLLED_BACK, VAULT_WRONG_KEY. */
   unlock(master: Secret, newest: NewestChange | null): { vault: Vault; settled: Settled } {
     const settled = this.settle(newest);
+    return { vault: this.unlockAsItIs(master), settled };
+  }
+
+  /** The same where the log cannot say any more which generation is the newest: only for a log that takes its place, whose first rows then say it.
+   *  @throws {VaultError} VAULT_WRONG_KEY. */
+  unlockAsItIs(master: Secret): Vault {
     const { id, masterId, commitment: expected } = this.#contents.head;
     const kek = deriveKek(master, id, masterId);
     if (Buffer.compare(commitment(kek), expected) !== 0) {
       kek[Symbol.dispose]();
       throw new VaultError("VAULT_WRONG_KEY", "The master key is not the one this vault was sealed under");
     }
-    return { vault: new Vault(this.#store, this.#contents, kek), settled };
+    return new Vault(this.#store, this.#contents, kek);
   }
 
   close(): void {

@@ -167,6 +167,15 @@ export class Vault implements Disposable {
     return signerOf(seed, origin, () => this.#kek !== null);
   }
 
+  /** @returns what signs the notes of a log that begins with this plan, before the vault commits it. */
+  plannedSigner(plan: Plan): LogSigner {
+    const { kek } = this.#unlocked();
+    const row = recordsOf(plan.next, LOG_SCOPE).at(-1);
+    if (row === undefined) throw new VaultError("VAULT_NOT_FOUND", "This plan has no key of a log");
+    using seed = reveal({ contents: plan.next, kek }, row);
+    return signerOf(seed, decodeOrigin(row.metadata), () => this.#kek !== null);
+  }
+
   /** @returns what seals the log's content, until the vault is closed. */
   sealer(): ContentSealer {
     return this.#content;

@@ -103,7 +103,8 @@ class Offline implements OperatorPort {
 }
 
 /** The supervisor's errors come from another part of the executable: they are told by what they say of themselves. */
-function fail(error: unknown): never {
+export function fail(error: unknown): never {
+  if (error instanceof CommandError) throw error;
   const refusal = Refusal.safeParse(
     error instanceof Error && "hint" in error && "code" in error
       ? { name: error.name, code: error.code, message: error.message, hint: error.hint }

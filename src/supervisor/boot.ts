@@ -177,6 +177,9 @@ function epochOf(vault: Vault, bootLog: BootLog): number {
 async function findingsOf(parts: BootParts, bootLog: BootLog, vault: Vault): Promise<OpenFinding[]> {
   const pin = await parts.readPin(hexOf(vault.id));
   if (pin.state !== "found") return [];
+  // Nothing was pinned since this log took the place of the one that the pin is of: its own first pin is still to come.
+  const before = bootLog.genesis?.predecessor;
+  if (before !== undefined && pin.note.startsWith(`${before}\n`)) return [];
   const wrong = bootLog.compare(pin.note);
   return wrong === null ? [] : [{ code: `PIN_${wrong.code.toUpperCase()}`, seq: null, sentence: wrong.sentence }];
 }

@@ -107,7 +107,7 @@ export class Composition {
     const keeper = new VaultKeeper({ vault: booted.vault, keepers: parts.keepers, log, probe: parts.probe });
     await keeper.finishStart(starting);
     const people = new People(log, state, () => Date.now());
-    await people.ensureOwner(parts.owner);
+    await people.ensureOwner(parts.owner, log.genesis.by ?? null);
     const findings = new Findings({
       log,
       path: home.audit,

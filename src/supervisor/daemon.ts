@@ -15,6 +15,7 @@ import { WriterLock } from "./lock.ts";
 import type { Caller, Emit } from "./operator.ts";
 import type { OpenFinding } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
+import { finishRestore } from "./restore.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
 import type { KeychainState } from "./vault-keeper.ts";
@@ -93,6 +94,7 @@ export class Daemon {
     const { home, serve, environment, line } = this.#options;
     const given = passphraseFrom(environment);
     let passphrase: Secret | null = given;
+    if (await finishRestore(home)) line("audit", "a restore that was interrupted is done: a new log is in place");
     const booted = await boot({
       home,
       keepers: this.#keepers,

@@ -1,6 +1,12 @@
 import type { Home } from "../config/home.ts";
 import type { OperatorCall, OperatorEvent } from "../ipc/operator.ts";
+import { Secret } from "../../vault/secret.ts";
+import { ensureHome } from "../config/home.ts";
 import { Daemon } from "./daemon.ts";
+import { WriterLock } from "./lock.ts";
+import { passphraseFrom } from "./passphrase-source.ts";
+import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
+import { type Restored, restoreLog } from "./restore.ts";
 
 /** The supervisor's composition root inside a command, while no daemon runs: it holds the writer's lock and starts no channel. */
 export interface Offline {
@@ -41,4 +47,23 @@ export async function openOffline(home: Home): Promise<Offline> {
       await daemon.close("command");
     },
   };
+}
+
+/** Begins a log that takes the place of a damaged one. @param ask for the passphrase, where the vault opens with one.
+ *  @throws {LockedError} while a daemon or another command holds the data directory. */
+export async function restoreOffline(
+  home: Home,
+  given: { readonly reason: string; readonly ask: () => Promise<Uint8Array> },
+): Promise<Restored> {
+  ensureHome(home);
+  using _ = WriterLock.take(home);
+  const keychain = new HelperKeychain({ timeout: KEYCHAIN_MS.terminal, log: () => undefined });
+  return await restoreLog({
+    home,
+    keepers: { keychain, provisional: home.provisionalKey },
+    readPin: async (vaultId) => await keychain.readPin(vaultId),
+    passphrase: async () => passphraseFrom(process.env) ?? Secret.take(await given.ask()),
+    reason: given.reason,
+    via: "terminal",
+  });
 }

@@ -35,11 +35,12 @@ export class People {
     this.#now = now;
   }
 
-  /** Whoever holds the operating-system account. Made at the first start. @param name as the system calls them. */
-  async ensureOwner(name: string): Promise<Person> {
+  /** Whoever holds the operating-system account. Made at the first start.
+   *  @param name as the system calls them. @param known the id under which they began this log, if it took another's place. */
+  async ensureOwner(name: string, known: string | null = null): Promise<Person> {
     const found = this.#state.people().find((person) => person.role === "owner");
     if (found !== undefined) return found;
-    const principal = mint("principal");
+    const principal = known === null ? mint("principal") : PrincipalId.parse(known);
     await this.#log.append(
       { kind: "person.added", principal, role: "owner", by: principal, via: "terminal" },
       { cause: null, content: { name } },

@@ -246,7 +246,17 @@ test("an older copy of the whole data directory is found by the pin, and nothing
   expect(acknowledged).toMatchObject({ status: 4 });
   expect(acknowledged.stderr).toContain("audit restore");
   expect(kinds()).not.toContain("finding.acknowledged");
-  rmSync(data, { recursive: true });
+
+  const restored = await run(["audit", "restore", "--reason", "a backup was restored"], { environment });
+  expect(restored, restored.stderr).toMatchObject({ status: 0 });
+  expect(restored.stdout).toMatch(/^ahead of it +a checkpoint of \d+ rows, kept elsewhere$/m);
+  await using daemon = await start();
+  expect(await ask(daemon, "list my files")).toMatchObject({ end: "done" });
+  expect(await verdict(daemon)).toMatchObject({ state: "good" });
+  // The pin is the new log's now: a start with it finds nothing.
+  await daemon.end();
+  await using after = await start();
+  expect(await verdict(after)).toMatchObject({ state: "good" });
 });
 
 test("a command without the daemon finds the keychain too", async () => {

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { rowsOf } from "../support/claims-log.ts";
-import { ask, auditOf, until } from "../support/claims-world.ts";
+import { ask, auditOf, until, verifies } from "../support/claims-world.ts";
 import { cleanEnvironment, newHome, type Ran, run, TestDaemon } from "../support/daemon.ts";
 
 /** Somebody who can write the database changes it behind a daemon that runs. Nothing is done from then on, whoever asks, until the owner has said how to go on. */
@@ -116,4 +116,36 @@ test("acknowledged with a reason it goes on, the reason is on the log, and the s
   expect(shown.content.reason).toBe("I tried out a tool");
   // What the record lost does not come back: the verdict says so for ever.
   expect((await daemon.wirken(["audit", "verify"])).status).toBe(1);
+});
+
+test("a log whose end was changed cannot be continued: it is kept as it is, and a new one names it", async () => {
+  expect((await daemon.wirken(["stop"])).status).toBe(0);
+  edit("UPDATE entry SET body = replace(body, 'daemon.stopped', 'daemon.stepped') WHERE seq > 50");
+  const refused = await command("start");
+  expect(refused.status).toBe(3);
+  expect(refused.stderr).toContain("the audit log cannot be continued");
+  expect(refused.stderr).toContain('wirken audit restore --reason "…"');
+  expect(existsSync(alarm)).toBe(true);
+  expect((await command("audit", "acknowledge", "--reason", "no")).status).toBe(3);
+
+  const before = z.object({ origin: z.string() }).parse(rowsOf(audit)[0]).origin;
+  const rows = rowsOf(audit).length;
+  expect((await command("audit", "restore")).status).toBe(2);
+  const restored = await command("audit", "restore", "--reason", "a disk error");
+  expect(restored.status, restored.stderr).toBe(0);
+  expect(restored.stdout).toContain("only you are let in");
+  const kept = /wirken audit verify (\S+\.db)/.exec(restored.stdout)?.[1] ?? "";
+  expect(statSync(kept).mode & 0o777).toBe(0o400);
+  expect(existsSync(alarm)).toBe(false);
+  const old = await command("audit", "verify", kept);
+  expect(old.stdout).toMatch(/^audit: row \d+ was changed/m);
+  expect(old.status).toBe(1);
+
+  daemon = await TestDaemon.start({ home });
+  expect(rowsOf(auditOf(daemon))[0]).toMatchObject({ $kind: "log.opened", predecessor: before, kept: rows });
+  expect((await ask(daemon, "list my files")).end).toBe("done");
+  await verifies(daemon);
+  const first = z.object({ content: z.object({ reason: z.string() }) }).parse(await daemon.json("audit", "show", "0"));
+  expect(first.content.reason).toBe("a disk error");
+  expect((await command("audit", "restore", "--reason", "again")).status, "while it runs").toBe(3);
 });

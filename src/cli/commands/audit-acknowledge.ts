@@ -1,10 +1,10 @@
 import { Command } from "commander";
 import * as z from "zod";
-import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
+import { reasonOf } from "../reason.ts";
 
 const Options = z.object({ json: z.boolean().default(false), reason: z.string().max(500).optional() });
 
@@ -16,7 +16,7 @@ export function auditAcknowledgeCommand(context: Context): Command {
     .action((options: unknown) =>
       context.run(async () => {
         const parsed = Options.parse(options);
-        const reason = await reasonOf(context, parsed.reason);
+        const reason = await reasonOf(context, parsed.reason, "why is it all right to go on? ");
         await using operator = await reachOperator(context);
         const answer = await operator.call({ call: "audit.acknowledge", reason });
         if (parsed.json) context.terminal.print(JSON.stringify(answer));
@@ -26,12 +26,4 @@ export function auditAcknowledgeCommand(context: Context): Command {
         return EXIT.ok;
       }),
     );
-}
-
-async function reasonOf({ terminal }: Context, given: string | undefined): Promise<string> {
-  const needed = usage("a reason is needed: it stands in the log", 'say it with: --reason "…"');
-  if (given === undefined && !terminal.interactive) throw needed;
-  const reason = (given ?? (await terminal.ask("why is it all right to go on? "))).trim();
-  if (reason === "") throw needed;
-  return reason;
 }

@@ -4,6 +4,7 @@ import { auditAcknowledgeCommand } from "./audit-acknowledge.ts";
 import { auditCheckpointCommand } from "./audit-checkpoint.ts";
 import { auditExplainCommand } from "./audit-explain.ts";
 import { auditLogCommand } from "./audit-log.ts";
+import { auditRestoreCommand } from "./audit-restore.ts";
 import { auditShowCommand } from "./audit-show.ts";
 import { auditVerifyCommand } from "./audit-verify.ts";
 
@@ -15,5 +16,6 @@ export function auditCommand(context: Context): Command {
     .addCommand(auditExplainCommand(context))
     .addCommand(auditVerifyCommand(context))
     .addCommand(auditCheckpointCommand(context))
-    .addCommand(auditAcknowledgeCommand(context));
+    .addCommand(auditAcknowledgeCommand(context))
+    .addCommand(auditRestoreCommand(context));
 }

@@ -1,0 +1,241 @@
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+import { readAlarms } from "../../audit/alarm.ts";
+import { beside } from "../../audit/beside.ts";
+import { AuditError } from "../../audit/error.ts";
+import { BootLog } from "../../audit/log.ts";
+import { EMPTY_ROOT } from "../../audit/merkle.ts";
+import { systemClock } from "../../audit/ports.ts";
+import { type Pin, type Verdict, verify } from "../../audit/verify.ts";
+import { LockedVault } from "../../vault/locked-vault.ts";
+import { fetchMaster, type Keepers } from "../../vault/protector.ts";
+import type { Secret } from "../../vault/secret.ts";
+import type { Vault } from "../../vault/vault.ts";
+import type { Home } from "../config/home.ts";
+import { mint } from "../ipc/ids.ts";
+import { OperatorError } from "./operator-error.ts";
+import { State } from "./state.ts";
+
+export interface RestoreParts {
+  readonly home: Home;
+  readonly keepers: Keepers;
+  readonly readPin: (vaultId: string) => Promise<Pin>;
+  /** Asked where the vault opens with a passphrase. */
+  readonly passphrase: () => Promise<Secret>;
+  readonly reason: string;
+  readonly via: string;
+}
+
+/** What became of the damaged log, and what its place was taken by. */
+export interface Restored {
+  /** Path of the file that was kept, read-only. */
+  readonly kept: string;
+  readonly rows: number;
+  readonly predecessor: string;
+  readonly origin: string;
+  readonly vkey: string;
+  readonly ahead: number | null;
+  /** Who was let in by the log that was kept, the owner aside: nobody of them is by the new one. */
+  readonly people: readonly { readonly name: string; readonly role: string }[];
+}
+
+/** Takes the place of a log that cannot be continued: keeps its file as it is, and begins a new one whose first row names it, with why and by whom.
+ *
+ *  The caller holds the writer's lock. A crash at any instant leaves the old log in place, or everything that {@link finishRestore} needs to go on.
+ *  The vault and its credentials stay; people, grants and sessions follow from rows, so the new log begins without any.
+ *  @throws {OperatorError} when there is nothing to restore; {VaultError} when the vault does not open. */
+export async function restoreLog(parts: RestoreParts): Promise<Restored> {
+  const { home } = parts;
+  await finishRestore(home);
+  if (!existsSync(home.audit))
+    throw new OperatorError("not-found", `there is no log in ${home.root}`, "it begins with: wirken start");
+  using vault = await openVault(parts);
+  const pin = await parts.readPin(Buffer.from(vault.id).toString("hex"));
+  const verdict = await verdictOf(home.audit, pin);
+  refuseHealthy(home, vault, verdict);
+  const people = peopleOf(home);
+  const predecessor = vault.origin;
+  const kept = { kept: verdict?.size ?? 0, keptRoot: verdict?.root ?? EMPTY_ROOT, ahead: aheadOf(verdict) };
+  rmSync(stagingOf(home), { recursive: true, force: true });
+  mkdirSync(stagingOf(home), { mode: 0o700 });
+  const stem = `audit-${new Date().toISOString().replaceAll(":", "-").replace(".", "-")}`;
+  durably(join(stagingOf(home), "stem"), stem);
+  const begun = await begin(home, vault, {
+    predecessor,
+    ...kept,
+    by: mint("principal"),
+    via: parts.via,
+    reason: parts.reason,
+  });
+  swap(home);
+  return { kept: join(home.root, `${stem}.db`), rows: kept.kept, predecessor, ...begun, ahead: kept.ahead, people };
+}
+
+/** Ends what a crash interrupted. The caller holds the writer's lock. @returns whether the new log took its place now. */
+export async function finishRestore(home: Home): Promise<boolean> {
+  const staging = stagingOf(home);
+  const staged = join(staging, "audit.db");
+  if (!existsSync(staging)) return false;
+  if (existsSync(staged) && existsSync(join(staging, "stem")) && (await committed(home, staged))) {
+    swap(home);
+    return true;
+  }
+  // The vault still belongs to the old log, or the new one is in its place already.
+  rmSync(staging, { recursive: true, force: true });
+  return false;
+}
+
+function stagingOf(home: Home): string {
+  return join(home.root, "restoring");
+}
+
+/** Has the vault gone over to the staged log? */
+async function committed(home: Home, staged: string): Promise<boolean> {
+  const log = BootLog.open(staged, systemClock);
+  try {
+    const [row] = log.rows({ kind: "vault.changing", limit: 1 });
+    if (row?.action.kind !== "vault.changing") return false;
+    const vault = await LockedVault.open(home.vault);
+    try {
+      return vault.generation === row.action.to && vault.root === row.action.toRoot;
+    } finally {
+      vault.close();
+    }
+  } finally {
+    log.close();
+  }
+}
+
+async function openVault({ home, keepers, passphrase }: RestoreParts): Promise<Vault> {
+  const locked = await LockedVault.open(home.vault);
+  try {
+    using master = await fetchMaster(locked, keepers, passphrase);
+    return locked.unlockAsItIs(master);
+  } catch (error) {
+    locked.close();
+    throw error;
+  }
+}
+
+/** @returns null for a file that cannot even be read. */
+async function verdictOf(path: string, pin: Pin): Promise<Verdict | null> {
+  try {
+    return await verify(path, { live: true, pin });
+  } catch (error) {
+    if (error instanceof AuditError) return null;
+    throw error;
+  }
+}
+
+/** A log that can go on is not replaced: whoever is let in, and every grant, would have to be given again for nothing. */
+function refuseHealthy(home: Home, vault: Vault, verdict: Verdict | null): void {
+  if (verdict === null || verdict.state === "broken" || readAlarms(home.audit).length > 0) return;
+  const signs = vault.logEpochs().some((epoch) => vault.signer(epoch).vkey === verdict.vkey);
+  if (!signs) return;
+  throw new OperatorError(
+    "refused",
+    "nothing is wrong with this log, so it is not replaced",
+    "wirken audit verify says what holds",
+  );
+}
+
+function aheadOf(verdict: Verdict | null): number | null {
+  if (verdict === null) return null;
+  const ahead = verdict.anchors.filter(({ good, size }) => !good && size > verdict.size).map(({ size }) => size);
+  return ahead.length === 0 ? null : Math.max(...ahead);
+}
+
+/** From the projection, as far as it can be read: it is told, and decides nothing. */
+function peopleOf(home: Home): { name: string; role: string }[] {
+  if (!existsSync(home.state)) return [];
+  try {
+    const state = State.open(home.state);
+    try {
+      return state.people().flatMap(({ name, role }) => (role === "owner" ? [] : [{ name, role }]));
+    } finally {
+      state.close();
+    }
+  } catch {
+    return [];
+  }
+}
+
+/** The new log, whole and signed, beside the old one; then the vault goes over to it. */
+async function begin(
+  home: Home,
+  vault: Vault,
+  succeeds: Parameters<BootLog["create"]>[2]["succeeds"] & object,
+): Promise<{ origin: string; vkey: string }> {
+  using plan = vault.plan({ change: "log-key", step: "succeed" });
+  const bootLog = BootLog.open(join(stagingOf(home), "audit.db"), systemClock);
+  const log = await bootLog.create(vault.plannedSigner(plan), vault.sealer(), {
+    protector: vault.protector,
+    anchors: 0,
+    succeeds,
+  });
+  try {
+    const recorded = await log.record(plan.row, { cause: 0 });
+    vault.commit(plan, recorded);
+    await recorded.finish({ kind: "vault.changed" });
+    return { origin: log.origin, vkey: log.vkey };
+  } finally {
+    await log.close();
+  }
+}
+
+/** Puts the old files aside and the new ones in their place. Begun again, it goes on where it was. */
+function swap(home: Home): void {
+  const staging = stagingOf(home);
+  const stem = join(home.root, basename(readFileSync(join(staging, "stem"), "utf8")));
+  const old = beside(home.audit);
+  // The write-ahead log first: it must never lie beside another database.
+  const aside: readonly (readonly [string, string])[] = [
+    [`${home.audit}-wal`, `${stem}.db-wal`],
+    [old.checkpoint, `${stem}.checkpoint`],
+    [old.alarm, `${stem}.alarm`],
+    [home.audit, `${stem}.db`],
+  ];
+  const cleared = join(staging, "cleared");
+  // From then on what lies there is the new log's.
+  if (!existsSync(cleared)) {
+    for (const [from, to] of aside) {
+      if (!existsSync(from)) continue;
+      chmodSync(from, 0o400);
+      renameSync(from, to);
+    }
+    for (const gone of [`${home.audit}-shm`, old.reserve, home.state, `${home.state}-wal`, `${home.state}-shm`])
+      rmSync(gone, { force: true });
+    syncFolder(home.root);
+    durably(cleared, "");
+  }
+  const made = join(staging, "audit.db");
+  const checkpoint = beside(made).checkpoint;
+  if (existsSync(checkpoint)) renameSync(checkpoint, old.checkpoint);
+  renameSync(made, home.audit);
+  syncFolder(home.root);
+  rmSync(staging, { recursive: true, force: true });
+}
+
+function durably(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o600, flush: true });
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
