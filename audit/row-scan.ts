@@ -239,18 +239,38 @@ export class RowScan {
     }
     const signed = this.#notes.stored(size, kind, body, stored.note, stored.frontier);
     if (signed === null) return;
-    const last = this.#suspects.at(-1);
-    if (this.#whole && this.#tree.root() !== signed.root && last?.seq === seq) {
-      const other = last.before.clone();
-      other.append(last.computed);
-      if (other.root() === signed.root) [this.#tree, this.#previous] = [other, last.computed];
-    }
+    const first = this.#suspects[0];
+    if (this.#whole && first !== undefined && this.#tree.root() !== signed.root) this.#rehash(first, size, signed.root);
     const good = this.#tree.root() === signed.root;
     if (this.#whole) this.#judge(good, size, signed.frontier);
     else this.#settleSuspects();
     this.#explained = false;
     if (!good && signed.frontier !== null) [this.#tree, this.#whole] = [signed.frontier, true];
     [this.#signed, this.#signedAt] = [size, this.#meaning.until];
+  }
+
+  /** Are it only hashes that were changed? Then the tree of what the bodies hash to, from the first that does not fit on, is the one that was signed,
+   *  and goes on in the place of the stored one. */
+  #rehash({ seq: first, before, computed }: Suspect, size: number, root: string): void {
+    const tree = before.clone();
+    tree.append(computed);
+    let previous = computed;
+    const wrong = [first];
+    const rows = this.#database
+      .prepare<[number, number]>("SELECT seq, body, hash FROM entry NOT INDEXED WHERE seq > ? AND seq < ? ORDER BY seq")
+      .raw();
+    for (const row of rows.iterate(first, size)) {
+      const [seq, body, hash]: unknown[] = Array.isArray(row) ? row : [];
+      if (typeof seq !== "number" || typeof body !== "string" || typeof hash !== "string") return;
+      const hashed = body === "" ? hash : this.#hashOf(previous, body, seq);
+      if (hashed !== hash && wrong.length < MANY) wrong.push(seq);
+      tree.append(hashed);
+      previous = hashed;
+    }
+    if (tree.root() !== root) return;
+    for (const seq of wrong)
+      this.#findings.add("row-changed", seq, `row ${seq} was changed: its hash is not that of its bytes`);
+    [this.#tree, this.#previous, this.#suspects] = [tree, previous, []];
   }
 
   /** @param good whether the tree of the stored hashes is the one that was signed. @param signed that one, where it is stored. */

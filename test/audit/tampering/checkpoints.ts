@@ -1,7 +1,19 @@
+import { canonical } from "../../../audit/canonical.ts";
 import { signCheckpoint } from "../../../audit/note.ts";
 import type { Signer } from "../../../audit/ports.ts";
+import { anId } from "../../support/audit-fixture.ts";
 import { ed25519Signer, newOrigin } from "../../support/audit-ports.ts";
-import { chained, type Copy, isOf, isSigned, otherByte, signedAnew, type StoredNote, withFields } from "./hand.ts";
+import {
+  chained,
+  type Copy,
+  isOf,
+  fieldsOf,
+  isSigned,
+  otherByte,
+  signedAnew,
+  type StoredNote,
+  withFields,
+} from "./hand.ts";
 import { forge } from "./rows.ts";
 import type { Known, Tampering } from "./tampering.ts";
 
@@ -40,6 +52,24 @@ function signedFrom(copy: Copy, log: Known, from: number, signer: (log: Known) =
   );
   copy.storeNotes(notes);
   copy.file = notes.at(-1)?.note ?? "";
+}
+
+/** The log, had its owner added a file on another disk. */
+function promisesADisk(log: Known): string[] {
+  const at = seq(log) - 1;
+  const kept = Object.fromEntries(
+    Object.entries(fieldsOf(log.bodies[at] ?? "")).filter(([key]) => key.startsWith("$") || key === "nonce"),
+  );
+  const added = {
+    ...kept,
+    $kind: "anchor.added",
+    anchor: "disk",
+    type: "file",
+    vkey: null,
+    by: anId("p"),
+    via: "terminal",
+  };
+  return log.bodies.with(at, canonical(added));
 }
 
 const first = (log: Known): Signer => log.original.signers[0] ?? stranger(log);
@@ -348,10 +378,29 @@ export const CHECKPOINTS: readonly Tampering[] = [
     found: { code: "anchor-foreign", seq: () => null },
   },
   {
+    name: "the checkpoint file is signed with another key",
+    does: (copy, log) => {
+      const root = rootOf(log.original.outside);
+      copy.file = signCheckpoint({ origin: log.original.origin, size: log.size, root }, [stranger(log)]);
+    },
+    found: { code: "anchor-foreign", seq: () => null },
+  },
+  {
     name: "the pin is of another history",
     does: (copy, log) => forge(copy, log, log.bodies.with(log.middle, otherByte(log.bodies[log.middle] ?? ""))),
     given: (log) => ({ pin: { state: "found", note: log.original.outside } }),
     found: { code: "forked", seq: () => null },
+  },
+  {
+    name: "the log promises an anchor from its beginning on, and there is none",
+    does: (copy, log) => forge(copy, log, log.bodies.with(0, withFields(log.bodies[0] ?? "", { anchors: 1 }))),
+    found: { code: "anchor-missing", seq: () => null },
+  },
+  {
+    name: "the file of an anchor is gone from its disk",
+    does: (copy, log) => forge(copy, log, promisesADisk(log)),
+    given: () => ({ disks: [{ state: "absent", name: "disk" }] }),
+    found: { code: "anchor-missing", seq: (log) => seq(log) - 1 },
   },
   {
     name: "the pin is gone from the keychain that holds the key",

@@ -1,3 +1,6 @@
+import { z } from "zod";
+import { commitParts, sealPart } from "../../../audit/content.ts";
+import { fieldsOf } from "./hand.ts";
 import type { Known, Tampering } from "./tampering.ts";
 
 /** Two rows with one part of the same name each. */
@@ -37,6 +40,21 @@ export const CONTENT: readonly Tampering[] = [
       copy.run("UPDATE content SET id = -1 WHERE id = ?", id(log));
       copy.run("UPDATE content SET id = ? WHERE id = ?", id(log), id(log) + 1);
       copy.run("UPDATE content SET id = ? WHERE id = -1", id(log) + 1);
+    },
+    found: { code: "content-changed", seq: received(0) },
+  },
+  {
+    name: "other content is sealed in its place with the session's own key",
+    does: (copy, log) => {
+      const session = z.string().parse(fieldsOf(log.bodies[received(0)(log)] ?? "")["session"]);
+      const [part] = commitParts("message.received", { text: "another question" });
+      if (part === undefined) throw new Error("there is no part");
+      const place = { origin: log.original.origin, seq: received(0)(log) };
+      copy.run(
+        "UPDATE content SET sealed = ? WHERE id = ?",
+        sealPart(log.original.sealer, session, place, part),
+        id(log),
+      );
     },
     found: { code: "content-changed", seq: received(0) },
   },

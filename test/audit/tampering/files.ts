@@ -169,6 +169,20 @@ export const FILE_TAMPERINGS: readonly Tampering[] = [
     found: { code: "pages", seq: nothing },
   },
   {
+    name: "the file counts other unused pages than it has",
+    does: (copy) => copy.flip("audit.db", 39),
+    found: { code: "pages", seq: nothing },
+  },
+  {
+    name: "a page in the middle of the file is overwritten",
+    does: (copy) => {
+      const bytes = readFileSync(copy.path);
+      bytes.fill(0xa5, 7 * PAGE, 8 * PAGE);
+      writeFileSync(copy.path, bytes);
+    },
+    found: { code: "pages", seq: nothing },
+  },
+  {
     name: "the file is empty",
     does: (copy) => truncateSync(copy.path, 0),
     found: { code: "schema", seq: nothing },

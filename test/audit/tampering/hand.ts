@@ -207,7 +207,11 @@ export function otherHash(hash: string): string {
 
 /** Sets fields of a body, in its one form. */
 export function withFields(body: string, fields: Readonly<Record<string, unknown>>): string {
-  return canonical({ ...z.record(z.string(), z.unknown()).parse(JSON.parse(body)), ...fields });
+  return canonical({ ...fieldsOf(body), ...fields });
+}
+
+export function fieldsOf(body: string): Record<string, unknown> {
+  return z.record(z.string(), z.unknown()).parse(JSON.parse(body));
 }
 
 export function replaced<T>(list: readonly T[], at: number, by: T): T[] {

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import type { AuditLog } from "../../../audit/log.ts";
 import type { Sealer, Signer } from "../../../audit/ports.ts";
@@ -35,6 +35,11 @@ export function copyLog(from: string, to: string = mkdtempSync(join(tmpdir(), "w
   return to;
 }
 
+/** A folder of a log's own, where its test deletes them all. */
+function beside(folder: string, prefix: string): string {
+  return mkdtempSync(join(dirname(folder), prefix));
+}
+
 /** 70 rows and more: content, checkpoints of every reason but time, two starts, a new key between them. */
 export async function wholeLog(folder: string): Promise<Original> {
   const test = await beginLog(folder);
@@ -43,7 +48,7 @@ export async function wholeLog(folder: string): Promise<Original> {
   await test.log.checkpoint("demand");
   await recordTurn(test);
   await test.log.close();
-  const earlier = copyLog(folder);
+  const earlier = copyLog(folder, beside(folder, "earlier-"));
   test.clock.pass(60_000);
   await (await reopen(test)).checkpoint("start");
   await recordTurn(test);
@@ -60,26 +65,26 @@ export async function wholeLog(folder: string): Promise<Original> {
   await recordTurn(test);
   await recordTurn(test);
   await test.log.close();
-  return { ...left(test, folder, earlier), signers: [test.signer, next], other: await otherLog() };
+  return { ...left(test, folder, earlier), signers: [test.signer, next], other: await otherLog(folder) };
 }
 
 /** A log in use, most of it in its write-ahead log. */
-async function otherLog(): Promise<string> {
-  const run = mkdtempSync(join(tmpdir(), "wirken-other-"));
+async function otherLog(folder: string): Promise<string> {
+  const run = beside(folder, "run-");
   const test = await beginLog(run);
   await recordTurn(test);
-  const other = copyLog(run);
+  const other = copyLog(run, beside(folder, "other-"));
   await test.log.close();
   return other;
 }
 
 /** A log whose daemon was killed: newer rows have no checkpoint, and lie in the write-ahead log with most others. */
 export async function killedLog(folder: string): Promise<Original> {
-  const run = mkdtempSync(join(tmpdir(), "wirken-killed-"));
+  const run = beside(folder, "run-");
   const test = await beginLog(run);
   await recordTurn(test);
   await test.log.close();
-  const earlier = copyLog(run);
+  const earlier = copyLog(run, beside(folder, "earlier-"));
   test.clock.pass(60_000);
   await (await reopen(test)).checkpoint("start");
   await recordTurn(test);
@@ -115,7 +120,7 @@ export async function closingLog(folder: string): Promise<Original> {
 
 /** A log as it was at each of these sizes, ascending, with a checkpoint of exactly so many rows. */
 export async function logsOfSizes(sizes: readonly number[], folderOf: (size: number) => string): Promise<Original[]> {
-  const run = mkdtempSync(join(tmpdir(), "wirken-sizes-"));
+  const run = beside(folderOf(0), "run-");
   const test = await beginLog(run);
   const originals: Original[] = [];
   for (const size of sizes) {
@@ -148,7 +153,7 @@ async function openIntent(log: AuditLog): Promise<void> {
 
 function left(test: TestLog, folder: string, earlier: string): Original {
   // Of a copy: whoever opens a database with a write-ahead log changes the files.
-  const database = new Database(join(copyLog(folder), "audit.db"));
+  const database = new Database(join(copyLog(folder, beside(folder, "read-")), "audit.db"));
   try {
     const { origin, signer, sealer, clock, log } = test;
     const outside = log.lastCheckpoint?.note ?? "";

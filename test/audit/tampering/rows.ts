@@ -1,4 +1,4 @@
-import { ed25519Signer } from "../../support/audit-ports.ts";
+import { ed25519Signer, newOrigin } from "../../support/audit-ports.ts";
 import {
   chained,
   type Copy,
@@ -67,6 +67,14 @@ export const ROWS: readonly Tampering[] = [
       found: { code: "row-changed", seq },
     },
   ]),
+  {
+    name: "the hashes of two rows change places",
+    does: (copy, log) => {
+      copy.run("UPDATE entry SET hash = ? WHERE seq = ?", log.rows[log.middle + 1]?.hash ?? "", log.middle);
+      copy.run("UPDATE entry SET hash = ? WHERE seq = ?", log.rows[log.middle]?.hash ?? "", log.middle + 1);
+    },
+    found: { code: "row-changed", seq: (log) => log.middle },
+  },
   {
     name: "a body and its hash are edited together",
     does: (copy, log) => editBoth(copy, log, log.middle),
@@ -245,6 +253,22 @@ export const ROWS: readonly Tampering[] = [
     does: (copy, log) =>
       void storeChained(copy, replaced(log.bodies, 0, withFields(log.bodies[0] ?? "", { format: 2 }))),
     found: { code: "genesis", seq: () => 0 },
+  },
+  {
+    name: "the beginning gets the name of another log",
+    does: (copy, log) =>
+      forge(copy, log, replaced(log.bodies, 0, withFields(log.bodies[0] ?? "", { origin: newOrigin() }))),
+    found: { code: "genesis", seq: () => 0 },
+  },
+  {
+    name: "the beginning brings no key",
+    does: (copy, log) => forge(copy, log, replaced(log.bodies, 0, withFields(log.bodies[0] ?? "", { vkey: "none" }))),
+    found: { code: "genesis", seq: () => 0 },
+  },
+  {
+    name: "the first body is emptied",
+    does: (copy) => copy.run("UPDATE entry SET body = '' WHERE seq = 0"),
+    found: { code: "row-emptied", seq: () => 0 },
   },
   {
     name: "the beginning becomes another row",
