@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  accessSync,
   closeSync,
   constants,
   fstatSync,
@@ -12,7 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import Database from "better-sqlite3";
 import { isSqlite, sentenceOf, wrongSchema } from "./database.ts";
 import { AuditError } from "./error.ts";
@@ -37,6 +38,16 @@ export function openLive(path: string): Evidence | Finding {
     if (link !== null) return link;
   }
   return opened(path, path, [], { readonly: true, fileMustExist: true }, () => undefined);
+}
+
+/** Can the log in use be read where it lies? SQLite puts a file beside it even to read, which a folder that is read-only does not take. */
+export function isReadInPlace(path: string): boolean {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Said while a log is copied, so that others can run. */

@@ -1,4 +1,4 @@
-import { openCopy, openLive, unreadable } from "./evidence.ts";
+import { isReadInPlace, openCopy, openLive, unreadable } from "./evidence.ts";
 import { Findings } from "./findings.ts";
 import type { Sealer } from "./ports.ts";
 import type { Verdict } from "./verdict.ts";
@@ -75,7 +75,8 @@ export function verifySync(path: string, options: VerifyOptions = {}): Verdict {
 /** The same, a page a step. Whoever stops early calls `return()`, so that files are closed and the copy is deleted. */
 export function* verifySteps(path: string, options: VerifyOptions = {}): Generator<Progress, Verdict> {
   const findings = new Findings();
-  const evidence = options.live === true ? openLive(path) : yield* openCopy(path, options.scratch);
+  const evidence =
+    options.live === true && isReadInPlace(path) ? openLive(path) : yield* openCopy(path, options.scratch);
   if ("code" in evidence) {
     findings.add(evidence.code, evidence.seq, evidence.sentence);
     return new Verification(null, findings, path, options).verdict();

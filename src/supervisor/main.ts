@@ -3,9 +3,9 @@ import { pino } from "pino";
 import { HomeError, homeFrom } from "../config/home.ts";
 import { banner } from "./banner.ts";
 import { Daemon } from "./daemon.ts";
-import { RESTORE } from "./findings.ts";
 import { LockedError } from "./lock.ts";
 import { OperatorError } from "./operator-error.ts";
+import { troubleOf } from "./trouble.ts";
 
 const EXIT = { good: 0, usage: 2, notReady: 3, bug: 70 } as const;
 
@@ -49,9 +49,9 @@ export async function runDaemon(options: { readonly home: string; readonly port?
       complain(error.message, null);
       return EXIT.usage;
     }
-    const disk = diskTrouble(error);
-    if (disk === null) throw error;
-    complain(`cannot start: ${disk}`, MAKE_ROOM);
+    const trouble = troubleOf(error);
+    if (trouble === null) throw error;
+    complain(`cannot start: ${trouble.sentence}`, trouble.hint);
     return EXIT.notReady;
   }
   const ending: { reason: "command" | "signal" } = { reason: "command" };
@@ -75,42 +75,12 @@ export async function runDaemon(options: { readonly home: string; readonly port?
       complain(error.message, error.hint);
       return error.code === "usage" ? EXIT.usage : EXIT.notReady;
     }
-    if (
-      error instanceof Error &&
-      "code" in error &&
-      typeof error.code === "string" &&
-      /^(AUDIT|VAULT|STATE)_/.test(error.code)
-    ) {
-      complain(error.message, HINTS[error.code] ?? null);
-      return EXIT.notReady;
-    }
-    const disk = diskTrouble(error);
-    if (disk === null) throw error;
-    complain(`cannot go on: ${disk}`, MAKE_ROOM);
+    const trouble = troubleOf(error);
+    if (trouble === null) throw error;
+    complain(`cannot go on: ${trouble.sentence}`, trouble.hint);
     return EXIT.notReady;
   }
 }
-
-const MAKE_ROOM = "make at least 20 MB free on the disk of the data directory (WIRKEN_HOME), then start again";
-
-/** A disk that takes nothing more is no bug of ours. @returns what is the matter with it, or null if that is not why. */
-function diskTrouble(error: unknown): string | null {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-    if (/^(ENOSPC|EDQUOT|EFBIG|SQLITE_FULL)$/.test(code)) return "the disk is full";
-    if (/^(EROFS|EIO|SQLITE_READONLY|SQLITE_IOERR)/.test(code)) return "the disk cannot be written";
-  }
-  return null;
-}
-
-/** The one command that mends what keeps a start from going on. */
-const HINTS: Readonly<Record<string, string>> = {
-  AUDIT_BROKEN: `wirken audit verify says more; if this is an older copy, put the newer one back, else begin a new log that names this one: ${RESTORE}`,
-  AUDIT_SECOND_WRITER: `wirken audit verify says more; then: ${RESTORE}`,
-  VAULT_ROLLED_BACK: "if you restored a backup, restore vault.db and audit.db from the same one",
-  VAULT_ABSENT: "restore the whole data directory from one backup",
-  VAULT_KEY_MISSING: "restore the keychain, or the whole data directory from one backup",
-};
 
 async function announce(daemon: Daemon, milliseconds: number): Promise<void> {
   const { web } = daemon.composition;

@@ -3,10 +3,12 @@ import type { OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { Secret } from "../../vault/secret.ts";
 import { ensureHome } from "../config/home.ts";
 import { Daemon } from "./daemon.ts";
-import { WriterLock } from "./lock.ts";
+import { LockedError, WriterLock } from "./lock.ts";
+import { OperatorError } from "./operator-error.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
 import { type Restored, restoreLog } from "./restore.ts";
+import { troubleOf } from "./trouble.ts";
 
 /** The supervisor's composition root inside a command, while no daemon runs: it holds the writer's lock and starts no channel. */
 export interface Offline {
@@ -19,8 +21,18 @@ export interface Offline {
 }
 
 /** Opens log and vault in this process. A locked vault leaves it answering what needs no key, until `vault.unlock`.
- *  @throws {LockedError} when a daemon or another command holds the data directory. */
+ *  @throws {LockedError} when a daemon or another command holds the data directory. @throws {OperatorError} when log, vault or disk cannot be used. */
 export async function openOffline(home: Home): Promise<Offline> {
+  try {
+    return await open(home);
+  } catch (error) {
+    const trouble = error instanceof LockedError ? null : troubleOf(error);
+    if (trouble === null) throw error;
+    throw new OperatorError("not-ready", trouble.sentence, trouble.hint, { cause: error });
+  }
+}
+
+async function open(home: Home): Promise<Offline> {
   const locked = Promise.withResolvers<void>();
   const daemon = await Daemon.open({
     home,

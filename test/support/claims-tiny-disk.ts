@@ -73,6 +73,12 @@ export class TinyDisk implements AsyncDisposable {
     return this.kind === "limit" ? ["prlimit", "--fsize=0"] : [];
   }
 
+  /** Mounts it again, as a system does that found its disk damaged. No file on it may be open for writing. */
+  remount(as: "ro" | "rw"): void {
+    const [program = "mount", ...words] = [...this.inside, "mount", "-o", `remount,${as}`, this.path];
+    execFileSync(program, words);
+  }
+
   /** A folder for a data directory. @returns its path as the daemon sees it. */
   folder(name: string): { readonly path: string; readonly view: string } {
     mkdirSync(join(this.view, name), { mode: 0o700 });

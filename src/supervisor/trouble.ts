@@ -1,0 +1,48 @@
+import { RESTORE } from "./findings.ts";
+
+/** Why a start cannot go on that is no fault of ours, in a sentence, and the one thing that mends it. */
+export interface Trouble {
+  readonly sentence: string;
+  readonly hint: string | null;
+}
+
+const MAKE_ROOM = "make at least 20 MB free on the disk of the data directory (WIRKEN_HOME), then start again";
+const MAKE_WRITABLE =
+  "mount the file system of the data directory (WIRKEN_HOME) for writing; wirken audit verify works without";
+
+const HINTS: Readonly<Record<string, string>> = {
+  AUDIT_BROKEN: `wirken audit verify says more; if this is an older copy, put the newer one back, else begin a new log that names this one: ${RESTORE}`,
+  AUDIT_SECOND_WRITER: `wirken audit verify says more; then: ${RESTORE}`,
+  VAULT_ROLLED_BACK: "if you restored a backup, restore vault.db and audit.db from the same one",
+  VAULT_ABSENT: "restore the whole data directory from one backup",
+  VAULT_KEY_MISSING: "restore the keychain, or the whole data directory from one backup",
+};
+
+/** @returns null for an error that is a bug. */
+export function troubleOf(error: unknown): Trouble | null {
+  const disk = diskTrouble(error);
+  if (disk !== null) return disk;
+  const code = codeOf(error);
+  return error instanceof Error && /^(AUDIT|VAULT|STATE)_/.test(code)
+    ? { sentence: error.message, hint: HINTS[code] ?? null }
+    : null;
+}
+
+/** A disk that takes nothing is no bug of ours: what the system or SQLite said of it, wherever in the causes. */
+function diskTrouble(error: unknown): Trouble | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = codeOf(cause);
+    if (/^(ENOSPC|EDQUOT|EFBIG|SQLITE_FULL)$/.test(code)) return { sentence: "the disk is full", hint: MAKE_ROOM };
+    if (/^(EROFS|SQLITE_READONLY|SQLITE_CANTOPEN)/.test(code))
+      return {
+        sentence: "the data directory cannot be written: it, or a file in it, is read-only",
+        hint: MAKE_WRITABLE,
+      };
+    if (/^(EIO|SQLITE_IOERR)/.test(code)) return { sentence: "the disk cannot be written", hint: MAKE_ROOM };
+  }
+  return null;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
