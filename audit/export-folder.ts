@@ -56,17 +56,10 @@ export class ExportFolder {
     this.#manifest = this.#growing(MANIFEST, false);
   }
 
-  /** Begins an export. @param out a folder that is not there, or is empty. @param id makes the name of the draft.
-   *  @param notInside folders of ours, where nobody looks for an export and which it would become a part of.
+  /** Begins an export. @param out, notInside as {@link mayExportTo}. @param id makes the name of the draft.
    *  @throws {AuditError} AUDIT_INVALID when it may not be written there, AUDIT_UNWRITABLE when it cannot. */
   static begin(out: string, id: string, notInside: readonly string[]): ExportFolder {
-    const final = placeOf(out);
-    for (const folder of notInside) {
-      const inside = realpathSync(folder);
-      if (final === inside || final.startsWith(`${inside}${sep}`))
-        throw invalid(`${out} lies inside ${folder}: an export is handed over, so choose a folder outside of it`);
-    }
-    refuseUsed(out, final);
+    const final = mayExportTo(out, notInside);
     return new ExportFolder(final, join(dirname(final), `.${basename(final)}.${id}.unfinished`));
   }
 
@@ -194,6 +187,20 @@ export class ExportFolder {
     this.#open.clear();
     rmSync(this.#draft, { recursive: true, force: true });
   }
+}
+
+/** May an export be written there? @param out a folder that is not there, or is empty.
+ *  @param notInside folders of ours, where nobody looks for an export, and which it would become a part of.
+ *  @returns where it really lies. @throws {AuditError} AUDIT_INVALID. */
+export function mayExportTo(out: string, notInside: readonly string[]): string {
+  const final = placeOf(out);
+  for (const folder of notInside) {
+    const inside = realpathSync(folder);
+    if (final === inside || final.startsWith(`${inside}${sep}`))
+      throw invalid(`${out} lies inside ${folder}: an export is handed over, so choose a folder outside of it`);
+  }
+  refuseUsed(out, final);
+  return final;
 }
 
 /** @returns where the folder really lies, links in the path to it followed. */

@@ -95,3 +95,14 @@ function checkText(database: Database.Database, seq: number, body: string): void
 export function broken(why: string): AuditError {
   return new AuditError("AUDIT_BROKEN", `nothing was exported, because the log does not verify: ${why}`);
 }
+
+/** The first row that is not earlier than a time; null if there is none. Rows that were pruned say nothing of theirs. */
+export function firstRowAt(database: Database.Database, at: string): number | null {
+  const found: unknown = database
+    .prepare<[string]>(
+      "SELECT seq FROM entry NOT INDEXED WHERE body <> '' AND substr(body, 9, 24) >= ? ORDER BY seq LIMIT 1",
+    )
+    .pluck()
+    .get(at);
+  return typeof found === "number" ? found : null;
+}

@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import type { ActionOf } from "./action.ts";
 import { readProof } from "./anchor-proof.ts";
 import { readBody, readHead } from "./entry.ts";
+import { AuditError } from "./error.ts";
 import { ContentExport, type Disclosure } from "./export-content.ts";
 import type { ExportFolder, Growing } from "./export-folder.ts";
 import { broken, type Page, pagesOf, type Passing } from "./export-lines.ts";
@@ -293,6 +294,8 @@ class Export {
   finish(): Exported {
     const { id, from, to, session, content } = this.#request;
     const { at, version } = this.#source;
+    if (this.#rows === 0)
+      throw new AuditError("AUDIT_INVALID", "nothing was exported: there are no such rows up to the newest checkpoint");
     const [size, rows, proofs, parts] = [this.#size, this.#rows, this.#proofs, this.#content.opened];
     const facts: BundleFacts = {
       format: BUNDLE_FORMAT,

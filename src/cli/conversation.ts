@@ -52,6 +52,8 @@ export class Conversation {
   heard(event: OperatorEvent, payload: Uint8Array): void {
     switch (event.event) {
       case "turn":
+      case "progress":
+      case "row":
         return;
       case "text":
         this.#show(this.#decoder.decode(payload, { stream: true }));

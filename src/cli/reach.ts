@@ -43,6 +43,7 @@ interface Inside {
     call: OperatorCall,
     payload: Uint8Array,
     onEvent: (event: OperatorEvent, payload?: Uint8Array) => void,
+    signal?: AbortSignal,
   ): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -86,8 +87,11 @@ class Offline implements OperatorPort {
   async call<C extends CallName>(call: CallOf<C>, options: CallOptions = {}): Promise<AnswerTo<C>> {
     const payload = options.payload ?? new Uint8Array(0);
     try {
-      const value: unknown = await this.#operator.call(call, payload, (event, piece) =>
-        options.onEvent?.(event, piece ?? NOTHING),
+      const value: unknown = await this.#operator.call(
+        call,
+        payload,
+        (event, piece) => options.onEvent?.(event, piece ?? NOTHING),
+        options.signal,
       );
       return parseAnswer<C>(call.call, value);
     } catch (error) {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { Name, PrincipalId, SessionId } from "./ids.ts";
+import { ExportId, Name, PrincipalId, SessionId } from "./ids.ts";
 
 /** What the owner may ask of the record. */
 
@@ -39,6 +39,17 @@ export const AUDIT_CALLS = [
   z.strictObject({ call: z.literal("audit.follow"), after: z.int().min(-1), filter: z.strictObject(About) }),
   z.strictObject({ call: z.literal("audit.explain"), seq: z.int().min(0) }),
   z.strictObject({ call: z.literal("audit.verify") }),
+  /** Writes a folder that an outsider can verify. `progress` events meanwhile. */
+  z.strictObject({
+    call: z.literal("audit.export"),
+    /** From the root of the file system. */
+    out: z.string().min(1).max(4096),
+    session: SessionId.nullable(),
+    /** Not earlier than this, and earlier than that. */
+    since: Moment.nullable(),
+    until: Moment.nullable(),
+    content: z.enum(["none", "commitments", "full"]),
+  }),
   z.strictObject({ call: z.literal("audit.checkpoint") }),
   z.strictObject({ call: z.literal("audit.acknowledge"), reason: z.string().min(1).max(500) }),
 ] as const;
@@ -76,6 +87,23 @@ export const AUDIT_ANSWERS = {
   "audit.follow": z.strictObject({}),
   "audit.explain": z.strictObject({ chain: z.array(RowView), sentences: z.array(z.string()) }),
   "audit.verify": VerdictView,
+  "audit.export": z.strictObject({
+    export: ExportId,
+    out: z.string(),
+    /** Disclosed, of so many that the tree has. */
+    rows: z.int(),
+    size: z.int(),
+    from: z.int(),
+    to: z.int(),
+    proofs: z.int(),
+    /** Content parts that were opened. */
+    parts: z.int(),
+    files: z.int(),
+    bytes: z.int(),
+    /** SHA-256 of its manifest: it stands for the whole folder, and is on the log. */
+    digest: z.string(),
+    vkey: z.string(),
+  }),
   "audit.checkpoint": z.strictObject({ size: z.int(), note: z.string() }),
   "audit.acknowledge": z.strictObject({ acknowledged: z.array(z.string()) }),
 } as const;

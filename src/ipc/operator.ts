@@ -242,6 +242,8 @@ export const OperatorEvent = z.discriminatedUnion("event", [
     sentence: z.string(),
   }),
   z.strictObject({ event: z.literal("turn.end"), end: z.string() }),
+  /** How far a long call is. */
+  z.strictObject({ event: z.literal("progress"), done: z.int(), of: z.int() }),
   /** A row of the log that is followed (payload: a `RowView` as JSON). */
   z.strictObject({ event: z.literal("row") }),
 ]);

@@ -25,6 +25,7 @@ import type { TalkParts } from "./channel-talk.ts";
 import { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
 import { type Checked, Credentials } from "./credentials.ts";
+import { EvidenceExport } from "./evidence-export.ts";
 import { Findings } from "./findings.ts";
 import { configOf, InForce } from "./in-force.ts";
 import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
@@ -253,6 +254,7 @@ export class Composition {
       vault: made.keeper,
       record,
       findings: made.findings,
+      evidence: new EvidenceExport({ log, home, vault: booted.vault, now: () => Date.now() }),
       web: this.web,
       stop: parts.stop,
       status: async () => await this.status(),

@@ -16,6 +16,7 @@ export interface Offline {
     call: OperatorCall,
     payload: Uint8Array,
     onEvent: (event: OperatorEvent, payload?: Uint8Array) => void,
+    signal?: AbortSignal,
   ): Promise<object>;
   close(): Promise<void>;
 }
@@ -51,8 +52,8 @@ async function open(home: Home): Promise<Offline> {
     throw error;
   }
   return {
-    call: async (call, payload, onEvent) =>
-      await daemon.answer(call, payload, { via: "terminal", browser: null }, onEvent, new AbortController().signal),
+    call: async (call, payload, onEvent, signal = new AbortController().signal) =>
+      await daemon.answer(call, payload, { via: "terminal", browser: null }, onEvent, signal),
     close: async () => {
       daemon.stop();
       await running.catch(() => undefined);

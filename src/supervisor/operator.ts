@@ -4,6 +4,7 @@ import type { LocalChannel } from "../ipc/channel.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Channels } from "./channels.ts";
 import type { Credentials } from "./credentials.ts";
+import type { EvidenceExport } from "./evidence-export.ts";
 import type { Findings } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
@@ -43,6 +44,7 @@ export interface OperatorParts {
   readonly vault: VaultKeeper;
   readonly record: RecordView;
   readonly findings: Findings;
+  readonly evidence: EvidenceExport;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
   readonly status: () => Promise<AnswerTo<"status">>;
@@ -182,6 +184,8 @@ export class Operator {
         return record.explain(call.seq);
       case "audit.verify":
         return await record.verify();
+      case "audit.export":
+        return await this.#parts.evidence.export(call, who, emit, signal);
       case "audit.checkpoint":
         return await record.checkpoint();
       case "audit.acknowledge":

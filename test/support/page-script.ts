@@ -169,6 +169,7 @@ export class PageScript {
       case "approvals.show":
       case "audit.acknowledge":
       case "audit.checkpoint":
+      case "audit.export":
       case "audit.follow":
       case "channel.disable":
       case "channel.enable":

@@ -3,6 +3,7 @@ import type { Context } from "../context.ts";
 import { auditAcknowledgeCommand } from "./audit-acknowledge.ts";
 import { auditCheckpointCommand } from "./audit-checkpoint.ts";
 import { auditExplainCommand } from "./audit-explain.ts";
+import { auditExportCommand } from "./audit-export.ts";
 import { auditLogCommand } from "./audit-log.ts";
 import { auditRestoreCommand } from "./audit-restore.ts";
 import { auditShowCommand } from "./audit-show.ts";
@@ -15,6 +16,7 @@ export function auditCommand(context: Context): Command {
     .addCommand(auditShowCommand(context))
     .addCommand(auditExplainCommand(context))
     .addCommand(auditVerifyCommand(context))
+    .addCommand(auditExportCommand(context))
     .addCommand(auditCheckpointCommand(context))
     .addCommand(auditAcknowledgeCommand(context))
     .addCommand(auditRestoreCommand(context));

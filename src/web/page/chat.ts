@@ -103,6 +103,8 @@ export class Chat {
         this.#endTurn(event.end);
         return;
       case "approval":
+      case "progress":
+      case "row":
         return;
       case "approval.closed":
         this.#notice("info", event.sentence);
