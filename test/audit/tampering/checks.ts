@@ -60,7 +60,7 @@ export const CONDITIONS: readonly Condition[] = [
     ["!isAction({ ...body.fields, kind })", "false"],
     ["Object.keys(body.content ?? {}).some((part) => !parts.includes(part))", "false"],
   ]),
-  ...of("content.ts", [["commit(plain.subarray(0, SALT_BYTES), bytes) === commitment", "true"]]),
+  ...of("content.ts", [["commit(salt, bytes) === commitment", "true"]]),
   ...of("database.ts", [
     ["known === undefined", "false"],
     ['database.pragma("encoding", { simple: true }) !== "UTF-8"', "false"],
@@ -100,7 +100,7 @@ export const LIKELY: readonly (readonly [check: string, tampering: string])[] = 
   ["role === null", "no calendar"],
   ["head.seq", "keep their numbers"],
   ["REPLACEMENT", "become no UTF-8"],
-  ["commit(plain", "sealed in its place"],
+  ["commit(salt", "sealed in its place"],
 ];
 
 /** Checks without which every tampering is still found, and what stands before them: a check by its name, or what SQLite does. */

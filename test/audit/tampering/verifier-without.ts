@@ -107,7 +107,8 @@ function switched(files: readonly string[], conditions: readonly Condition[], ch
         for (const { find, without } of conditions.filter((one) => one.file === file)) {
           const [before = "", inner, after = ""] = find.split(/[⟦⟧]/);
           const whole = `${before}${inner ?? ""}${after}`;
-          if (text.split(whole).length !== 2) throw new Error(`${file} does not hold once: ${whole}`);
+          if (text.split(whole).length !== 2)
+            throw new Error(`${file} does not hold this check once (name it anew in checks.ts): ${whole}`);
           const [condition, left, right] = inner === undefined ? [before, "", ""] : [inner, before, after];
           text = text.replace(whole, () => `${left}(${check(condition)} ? (${without}) : (${condition}))${right}`);
         }
