@@ -22,10 +22,9 @@ test.for([
 });
 
 test("what log and vault say of themselves is told in their words, with what mends it", () => {
-  expect(troubleOf(new AuditError("AUDIT_BROKEN", "row 7 was changed"))).toEqual({
-    sentence: "row 7 was changed",
-    hint: null,
-  });
+  const newer = troubleOf(new AuditError("AUDIT_NEWER", "wirken 9 opens it"));
+  expect(newer).toEqual({ sentence: "wirken 9 opens it", hint: null });
+  expect(troubleOf(new AuditError("AUDIT_BROKEN", "row 7 was changed"))?.hint).toContain("wirken audit restore");
   expect(troubleOf(new VaultError("VAULT_ABSENT", "there is no vault"))?.hint).toContain("backup");
 });
 
