@@ -14,6 +14,7 @@ export const ENTRIES = {
   ingress: "src/ingress/main.ts",
   web: "src/web/main.ts",
   keychain: "src/keychain/main.ts",
+  anchor: "src/anchor/main.ts",
   /** No program: what loads a native addon, where one is needed. */
   addon: "src/executable/addon.ts",
 } as const;
@@ -28,6 +29,7 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
   ["ingress", "ingress"],
   ["web", "web"],
   ["keychain", "keychain"],
+  ["anchor", "anchor"],
 ]);
 
 /** The supervisor gives each of its children one end of a socket pair as descriptor 3; nothing else speaks to them. */

@@ -10,6 +10,7 @@ import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { vaultCommand } from "./commands/vault.ts";
+import { witnessCommand } from "./commands/witness.ts";
 import { webCommand } from "./commands/web.ts";
 import type { Context } from "./context.ts";
 import { EXIT, type ExitStatus } from "./exit-status.ts";
@@ -53,7 +54,7 @@ export function programOf(context: Context): Command {
     .version(versionText(), "-V, --version", "print version, build and commit")
     .helpCommand("help [command]", "display help for command");
   const commands = [startCommand, stopCommand, statusCommand, askCommand, vaultCommand, channelCommand];
-  commands.push(pairCommand, approvalsCommand, auditCommand, webCommand);
+  commands.push(pairCommand, approvalsCommand, auditCommand, webCommand, witnessCommand);
   for (const command of commands) program.addCommand(command(context));
   program.addHelpText(
     "after",

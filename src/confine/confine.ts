@@ -41,6 +41,11 @@ export function dropNetwork(): void {
   drop("net");
 }
 
+/** For a command that parses what strangers send: it gives up what it does not need. It keeps its files. @throws {ConfineError} if one stays. */
+export function dropScopes(scopes: readonly Scope[]): void {
+  for (const scope of scopes) drop(scope);
+}
+
 /** A name that Node does not know is ignored by `drop`, hence the question after it. */
 function drop(scope: Scope): void {
   process.permission.drop(scope);

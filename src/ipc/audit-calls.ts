@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { AnchorUrl } from "./anchor-frames.ts";
 import { ExportId, Name, PrincipalId, SessionId } from "./ids.ts";
 
 /** What the owner may ask of the record. */
@@ -33,6 +34,15 @@ export const RowFilter = z.strictObject({
 });
 export type RowFilter = z.infer<typeof RowFilter>;
 
+/** What an anchor is and where it lies. */
+const NewAnchor = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("witness"), url: AnchorUrl, vkey: z.string().min(1).max(256) }),
+  z.strictObject({ type: z.literal("timestamp"), url: AnchorUrl }),
+  /** An absolute path. */
+  z.strictObject({ type: z.literal("file"), path: z.string().min(1).max(1024) }),
+  z.strictObject({ type: z.literal("keychain") }),
+]);
+
 export const AUDIT_CALLS = [
   z.strictObject({ call: z.literal("audit.rows"), filter: RowFilter }),
   /** Each new row that fits, as a `row` event, until the caller goes away. */
@@ -51,6 +61,17 @@ export const AUDIT_CALLS = [
     content: z.enum(["none", "commitments", "full"]),
   }),
   z.strictObject({ call: z.literal("audit.checkpoint") }),
+  /** `name` null: one is chosen. `later`: it need not answer now. */
+  z.strictObject({
+    call: z.literal("audit.anchor.add"),
+    name: Name.nullable(),
+    anchor: NewAnchor,
+    later: z.boolean(),
+  }),
+  z.strictObject({ call: z.literal("audit.anchor.list") }),
+  z.strictObject({ call: z.literal("audit.anchor.remove"), name: Name }),
+  z.strictObject({ call: z.literal("audit.key.show") }),
+  z.strictObject({ call: z.literal("audit.key.rotate") }),
   z.strictObject({ call: z.literal("audit.acknowledge"), reason: z.string().min(1).max(500) }),
 ] as const;
 
@@ -72,6 +93,20 @@ export const VerdictView = z.strictObject({
   state: z.enum(["good", "broken", "unchecked"]),
   sentences: z.array(z.string()),
   verdict: z.record(z.string(), z.unknown()),
+});
+
+const AnchorView = z.strictObject({
+  name: z.string(),
+  type: z.enum(["witness", "timestamp", "file", "keychain"]),
+  place: z.string().nullable(),
+  vkey: z.string().nullable(),
+  /** `never`: it has not answered yet. `new-key`: it awaits the log's new key. */
+  state: z.enum(["never", "good", "unreachable", "refused", "conflict", "new-key", "bad-answer"]),
+  /** Rows that it holds, the time of the last of them, and rows newer than that. */
+  size: z.int(),
+  time: Time.nullable(),
+  newer: z.int(),
+  note: z.string().nullable(),
 });
 
 /** What each of these calls answers with, as the JSON payload of its `answer`. */
@@ -105,5 +140,30 @@ export const AUDIT_ANSWERS = {
     vkey: z.string(),
   }),
   "audit.checkpoint": z.strictObject({ size: z.int(), note: z.string() }),
+  "audit.anchor.add": z.strictObject({ anchor: AnchorView, notes: z.array(z.string()) }),
+  "audit.anchor.list": z.strictObject({ anchors: z.array(AnchorView) }),
+  "audit.anchor.remove": z.strictObject({ removed: z.string() }),
+  "audit.key.show": z.strictObject({
+    origin: z.string(),
+    /** Oldest first; a key signs checkpoints of more than `from` rows, up to and with `to`. */
+    epochs: z.array(
+      z.strictObject({
+        epoch: z.int(),
+        vkey: z.string(),
+        protector: z.enum(["none", "keychain", "passphrase"]),
+        from: z.int(),
+        to: z.int().nullable(),
+        since: Time,
+      }),
+    ),
+  }),
+  /** `witnesses`: anchors whose operators have to add the new key. */
+  "audit.key.rotate": z.strictObject({
+    epoch: z.int(),
+    vkey: z.string(),
+    size: z.int(),
+    pinned: z.boolean(),
+    witnesses: z.array(z.string()),
+  }),
   "audit.acknowledge": z.strictObject({ acknowledged: z.array(z.string()) }),
 } as const;

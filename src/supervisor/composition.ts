@@ -18,6 +18,9 @@ import type { AnswerTo } from "../ipc/operator.ts";
 import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import { AgentPool } from "./agent-pool.ts";
+import { disksOf, findingsOnDisks } from "./anchor-disks.ts";
+import { AnchorHistory } from "./anchor-history.ts";
+import { Anchors } from "./anchors.ts";
 import { ApprovalDesk } from "./approval-desk.ts";
 import type { Booted } from "./boot.ts";
 import { Channels } from "./channels.ts";
@@ -29,6 +32,7 @@ import { EvidenceExport } from "./evidence-export.ts";
 import { Findings } from "./findings.ts";
 import { configOf, InForce } from "./in-force.ts";
 import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
+import { LogKeys } from "./log-keys.ts";
 import { Models } from "./models.ts";
 import { Operator } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -74,6 +78,7 @@ export class Composition {
   readonly sandbox: Sandbox;
   readonly config: ConfigFile;
   readonly findings: Findings;
+  readonly anchors: Anchors;
   /** Null for a command that runs without the daemon. */
   readonly verification: ContinuousVerification | null;
   readonly inForce: InForce;
@@ -109,6 +114,7 @@ export class Composition {
     await keeper.finishStart(starting);
     const people = new People(log, state, () => Date.now());
     await people.ensureOwner(parts.owner, log.genesis.by ?? null);
+    const history = new AnchorHistory(log);
     const findings = new Findings({
       log,
       path: home.audit,
@@ -117,14 +123,21 @@ export class Composition {
       lifted: () => void composed?.goOn(),
       now: () => Date.now(),
     });
-    await findings.begin(booted.findings, starting);
-    composed = new Composition(parts, { state, config, keeper, people, findings });
+    await findings.begin([...booted.findings, ...(await findingsOnDisks(history, log))], starting);
+    composed = new Composition(parts, { state, config, keeper, people, findings, history });
     return composed;
   }
 
   private constructor(
     parts: CompositionParts,
-    made: { state: State; config: ConfigFile; keeper: VaultKeeper; people: People; findings: Findings },
+    made: {
+      state: State;
+      config: ConfigFile;
+      keeper: VaultKeeper;
+      people: People;
+      findings: Findings;
+      history: AnchorHistory;
+    },
   ) {
     const { booted, home } = parts;
     const { log } = booted;
@@ -140,11 +153,20 @@ export class Composition {
           path: home.audit,
           findings: made.findings,
           line: (sentence) => parts.line("audit", sentence),
+          waits: (finding) => made.history.waits(finding),
           now: () => Date.now(),
         })
       : null;
     this.#refusals = new Refusals(log, systemClock);
     const processes = new Processes({ log, vault: () => made.keeper.vault, line: parts.line });
+    this.anchors = new Anchors({
+      log,
+      history: made.history,
+      processes,
+      home: home.root,
+      probe: parts.probe,
+      line: parts.line,
+    });
     this.sandbox = new Sandbox({ home: home.root, executable: process.execPath });
     this.models = new Models({
       processes,
@@ -244,6 +266,8 @@ export class Composition {
       path: home.audit,
       vault: booted.vault,
       pin: parts.pin,
+      disks: async () => await disksOf(made.history),
+      anchored: () => this.anchors.now(),
       findings: made.findings,
     });
     this.operator = new Operator({
@@ -255,6 +279,8 @@ export class Composition {
       record,
       findings: made.findings,
       evidence: new EvidenceExport({ log, home, vault: booted.vault, now: () => Date.now() }),
+      anchors: this.anchors,
+      keys: new LogKeys(log, made.keeper, made.history),
       web: this.web,
       stop: parts.stop,
       status: async () => await this.status(),
@@ -272,6 +298,7 @@ export class Composition {
     await this.#desk.approvals.expireInterrupted();
     await this.channels.align(cause);
     await this.channels.recover();
+    this.anchors.start(cause);
     // It waits for the channels to be connected: nothing else does.
     void this.#desk
       .closeLeft()
@@ -403,6 +430,7 @@ export class Composition {
     await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
     await this.#pool.close();
     await this.models.close();
+    await this.anchors.close();
     await this.web?.close();
     await this.#refusals.close();
   }

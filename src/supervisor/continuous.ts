@@ -24,6 +24,8 @@ export interface ContinuousParts {
   readonly path: string;
   readonly findings: Findings;
   readonly line: (sentence: string) => void;
+  /** A finding that is told and stops nothing: an anchor that has not answered yet, or says without a signature what it holds. */
+  readonly waits: (finding: Pick<OpenFinding, "code" | "seq">) => boolean;
   readonly now: () => number;
   /** Milliseconds before the first pass; {@link FIRST_MS} if not given. */
   readonly firstMs?: number;
@@ -111,12 +113,12 @@ export class ContinuousVerification {
 
   /** Reads the whole log once. What it finds it makes sure of by reading it again: what was written meanwhile is no finding. */
   async pass(): Promise<void> {
-    const { findings, log } = this.#parts;
+    const { findings, log, waits } = this.#parts;
     [this.#hurried, this.#hurry] = [false, Promise.withResolvers<void>()];
     const size = log.size;
     const first = await this.#verified();
     if (first === null || this.#closed.signal.aborted) return;
-    const found = first.findings.filter((one) => !findings.seen(one));
+    const found = first.findings.filter((one) => !findings.seen(one) && !waits(one));
     if (found.length === 0) {
       await this.#record(size, first.findings.length);
       return;

@@ -110,7 +110,8 @@ export class Daemon {
         pin: async (note) => {
           // While a finding is open, the pin that it rests on stays.
           const held = findings.length > 0 && (this.#composition?.findings.open.length ?? 1) > 0;
-          if (vault.protector === "keychain" && !held) await this.#keychain.writePin(hexOf(vault.id), note);
+          const promised = vault.protector === "keychain" || this.#composition?.anchors.pinned === true;
+          if (promised && !held) await this.#keychain.writePin(hexOf(vault.id), note);
         },
         failed: (error) => {
           line("audit", error.message);
@@ -132,7 +133,9 @@ export class Daemon {
       keepers: this.#keepers,
       probe: async (maxAgeMs) => await this.#probe(maxAgeMs),
       pin: async () =>
-        booted.vault.protector === "keychain" ? await this.#keychain.readPin(vaultId) : { state: "absent" },
+        booted.vault.protector === "keychain" || this.#composition?.anchors.pinned === true
+          ? await this.#keychain.readPin(vaultId)
+          : { state: "absent" },
       owner: userInfo().username,
       serve,
       port: this.#options.port,

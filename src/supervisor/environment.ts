@@ -8,6 +8,7 @@ const WINDOWS = ["SystemRoot"];
 const BY_ROLE: Readonly<Record<Role, readonly string[]>> = {
   adapter: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
   model: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  anchor: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
   agent: [],
   web: [],
   ingress: [],

@@ -16,7 +16,14 @@ interface Raised extends OpenFinding {
 }
 
 /** After these the log is never continued: it would go on behind what was kept elsewhere, as a second history. */
-const NOT_EXTENDABLE: ReadonlySet<string> = new Set(["PIN_BEHIND", "PIN_FORKED", "rolled-back", "forked"]);
+const NOT_EXTENDABLE: ReadonlySet<string> = new Set([
+  "PIN_BEHIND",
+  "PIN_FORKED",
+  "ANCHOR_BEHIND",
+  "ANCHOR_FORKED",
+  "rolled-back",
+  "forked",
+]);
 
 /** After these it may be that the log can still be continued: the next start finds that out. */
 const OF_ITS_END: ReadonlySet<string> = new Set(["AUDIT_BROKEN", "AUDIT_SECOND_WRITER"]);

@@ -1,11 +1,13 @@
 import { decodeNamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import type { LocalChannel } from "../ipc/channel.ts";
+import type { Anchors } from "./anchors.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Channels } from "./channels.ts";
 import type { Credentials } from "./credentials.ts";
 import type { EvidenceExport } from "./evidence-export.ts";
 import type { Findings } from "./findings.ts";
+import type { LogKeys } from "./log-keys.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
 import type { RecordView } from "./record-view.ts";
@@ -31,6 +33,8 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "channel.enable",
   "pair.approve",
   "audit.checkpoint",
+  "audit.anchor.add",
+  "audit.key.rotate",
 ]);
 
 /** Text of one message, UTF-8. */
@@ -45,6 +49,8 @@ export interface OperatorParts {
   readonly record: RecordView;
   readonly findings: Findings;
   readonly evidence: EvidenceExport;
+  readonly anchors: Anchors;
+  readonly keys: LogKeys;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
   readonly status: () => Promise<AnswerTo<"status">>;
@@ -188,6 +194,16 @@ export class Operator {
         return await this.#parts.evidence.export(call, who, emit, signal);
       case "audit.checkpoint":
         return await record.checkpoint();
+      case "audit.anchor.add":
+        return await this.#parts.anchors.add(call, who);
+      case "audit.anchor.list":
+        return await this.#parts.anchors.list();
+      case "audit.anchor.remove":
+        return await this.#parts.anchors.remove(call.name, who);
+      case "audit.key.show":
+        return this.#parts.keys.show();
+      case "audit.key.rotate":
+        return await this.#parts.keys.rotate();
       case "audit.acknowledge":
         return { acknowledged: await record.acknowledge(call.reason, who) };
     }

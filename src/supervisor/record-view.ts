@@ -20,6 +20,8 @@ export class RecordView {
   readonly #path: string;
   readonly #vault: Vault;
   readonly #pin: () => Promise<NonNullable<VerifyOptions["pin"]>>;
+  readonly #disks: () => Promise<NonNullable<VerifyOptions["disks"]>>;
+  readonly #anchored: () => void;
   readonly #findings: Findings;
 
   constructor(parts: {
@@ -28,6 +30,9 @@ export class RecordView {
     path: string;
     vault: Vault;
     pin: () => Promise<NonNullable<VerifyOptions["pin"]>>;
+    disks: () => Promise<NonNullable<VerifyOptions["disks"]>>;
+    /** Gives the newest checkpoint to every anchor now; nothing waits for it. */
+    anchored: () => void;
     findings: Findings;
   }) {
     this.#log = parts.log;
@@ -35,6 +40,8 @@ export class RecordView {
     this.#path = parts.path;
     this.#vault = parts.vault;
     this.#pin = parts.pin;
+    this.#disks = parts.disks;
+    this.#anchored = parts.anchored;
     this.#findings = parts.findings;
   }
 
@@ -89,6 +96,7 @@ export class RecordView {
     const verdict = await verify(this.#path, {
       live: true,
       pin: await this.#pin(),
+      disks: await this.#disks(),
       sealer: this.#vault.sealer(),
       ...(this.#vault.protector === "none" ? {} : { vkey: this.#log.vkey }),
     });
@@ -97,6 +105,7 @@ export class RecordView {
 
   async checkpoint(): Promise<AnswerTo<"audit.checkpoint">> {
     const { size, note } = await this.#log.checkpoint("demand");
+    this.#anchored();
     return { size, note };
   }
 

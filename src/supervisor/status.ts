@@ -28,6 +28,7 @@ export async function statusOf(parts: StatusParts): Promise<AnswerTo<"status">> 
   const notes: string[] = [];
   if (composition.config.problem !== null)
     notes.push(`${composition.config.problem}; the settings of before are still in force`);
+  notes.push(...composition.anchors.notes());
   return {
     version: VERSION,
     build: BUILD,

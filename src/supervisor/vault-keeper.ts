@@ -123,9 +123,31 @@ export class VaultKeeper {
       await this.#vault.change({ change: "log-key", step: "add" }, this.recorder(cause));
     if (this.#vault.logEpochs().length > 1) {
       const newest = this.#vault.signer();
-      if (newest.vkey !== this.#log.vkey) await this.#log.rotate(newest, { protector: this.#vault.protector, cause });
+      if (newest.vkey !== this.#log.vkey) {
+        const rotated = await this.#log.rotate(newest, { protector: this.#vault.protector, cause });
+        if (!rotated.pinned) return;
+      } else {
+        // A crash fell between the rotation and its pin, or the pin did not work then.
+        await this.#log.checkpoint("demand");
+        if (!(await this.#log.pin())) return;
+      }
       await this.#vault.change({ change: "log-key", step: "forget" }, this.recorder(cause));
     }
+  }
+
+  /** Hands the log to a new key (evidence.md §2): stored and read back; one transaction with its row and the checkpoint that both keys sign; the
+   *  pin; then the key before is destroyed. A crash in between is finished by the next start. @throws {VaultError}, {OperatorError}. */
+  async rotateLogKey(): Promise<{ size: number; pinned: boolean }> {
+    await this.finish(null);
+    if (this.#vault.logEpochs().length > 1)
+      throw new OperatorError(
+        "not-ready",
+        "the key before the last is still there: the change of keys could not be pinned in the keychain",
+        "unlock the keychain and try again",
+      );
+    await this.#vault.change({ change: "log-key", step: "add" }, this.recorder(null));
+    await this.finish(null);
+    return { size: this.#log.lastCheckpoint?.size ?? 0, pinned: this.#vault.logEpochs().length === 1 };
   }
 
   /** At a start, when the new master has been seen to open the vault: the former ones go. */

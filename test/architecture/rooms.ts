@@ -33,6 +33,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     network: SDK_NETWORK,
   },
   "src/keychain": { ours: CHILD, packages: ["keytar", "zod"], network: [] },
+  "src/anchor": { ours: CHILD, packages: ["zod"], network: [] },
   "src/ingress": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
   "src/web": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
 
@@ -58,8 +59,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     // A local socket for commands; the supervisor opens no network connection.
     network: ["node:net"],
   },
+  // A witness of other machines' logs checks their notes and proofs with the same code as the verifier, and keeps what it signed in a database.
+  "src/witness": { ours: ["audit", "src/confine"], packages: ["better-sqlite3"], network: ["node:http"] },
   "src/cli": {
-    ours: ["src/supervisor", "src/broker", "src/config", "src/ipc", "vault", "audit"],
+    ours: ["src/witness", "src/confine", "src/supervisor", "src/broker", "src/config", "src/ipc", "vault", "audit"],
     packages: ["commander", "zod"],
     // The same socket from the other side.
     network: ["node:net"],

@@ -27,6 +27,7 @@ const ROLES = [
   ["ingress"],
   ["web"],
   ["keychain"],
+  ["anchor"],
 ] as const;
 
 const folder = mkdtempSync(join(tmpdir(), "wirken-planted-"));

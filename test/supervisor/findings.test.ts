@@ -49,6 +49,7 @@ function verification(world: World, { findings, lines }: Watched): ContinuousVer
     path: pathOf(world),
     findings,
     line: (line) => lines.push(line),
+    waits: () => false,
     now: () => world.clock.now(),
     firstMs: 0,
   });

@@ -168,9 +168,14 @@ export class PageScript {
         return this.verdict;
       case "approvals.show":
       case "audit.acknowledge":
+      case "audit.anchor.add":
+      case "audit.anchor.list":
+      case "audit.anchor.remove":
       case "audit.checkpoint":
       case "audit.export":
       case "audit.follow":
+      case "audit.key.rotate":
+      case "audit.key.show":
       case "channel.disable":
       case "channel.enable":
       case "channel.list":

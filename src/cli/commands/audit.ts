@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import type { Context } from "../context.ts";
 import { auditAcknowledgeCommand } from "./audit-acknowledge.ts";
+import { auditAnchorCommand } from "./audit-anchor.ts";
 import { auditCheckpointCommand } from "./audit-checkpoint.ts";
 import { auditExplainCommand } from "./audit-explain.ts";
 import { auditExportCommand } from "./audit-export.ts";
+import { auditKeyCommand } from "./audit-key.ts";
 import { auditLogCommand } from "./audit-log.ts";
 import { auditRestoreCommand } from "./audit-restore.ts";
 import { auditShowCommand } from "./audit-show.ts";
@@ -18,6 +20,8 @@ export function auditCommand(context: Context): Command {
     .addCommand(auditVerifyCommand(context))
     .addCommand(auditExportCommand(context))
     .addCommand(auditCheckpointCommand(context))
+    .addCommand(auditAnchorCommand(context))
+    .addCommand(auditKeyCommand(context))
     .addCommand(auditAcknowledgeCommand(context))
     .addCommand(auditRestoreCommand(context));
 }

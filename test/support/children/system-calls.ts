@@ -7,7 +7,7 @@ import { filterFor } from "../../../src/confine/filter.ts";
 import { NEEDS } from "../../../src/confine/role.ts";
 import { buildWalls } from "../../../src/confine/walls.ts";
 
-const role = z.enum(["adapter", "model", "agent", "ingress", "web", "keychain"]).parse(process.argv[2]);
+const role = z.enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor"]).parse(process.argv[2]);
 const { sockets } = NEEDS[role];
 if (process.argv[3] === "walls") buildWalls(sockets);
 
