@@ -386,6 +386,14 @@ class OpenAuditLog {
     const ended = action !== undefined && isIntent(action.kind) && !this.#open.has(seq);
     return { chain, rests, outcome: ended ? this.#core.query.outcome(seq) : null };
   }
+  /** The rows that led to one, the first first and itself last. @throws {AuditError} AUDIT_INVALID if there is no such row. */
+  chain(seq: number): CommittedRow[] {
+    return this.#core.query.chain(seq);
+  }
+  /** What followed from a row, within the next few thousand. @param wanted which kinds are returned. */
+  effects(seq: number, wanted: (kind: string) => boolean, limit: number): CommittedRow[] {
+    return this.#core.query.effects(seq, wanted, limit);
+  }
   /** What a checkpoint that was kept elsewhere says against this log; null when they agree. */
   compare(note: string): Contradiction | null {
     return this.#core.compare(note);

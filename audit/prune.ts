@@ -15,6 +15,7 @@ const STAYS: readonly string[] = [
   "log.",
   "key.",
   "policy.",
+  "agent.",
   "vault.",
   "grant.",
   "pair.",

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { readPart } from "./content.ts";
-import { readBody } from "./entry.ts";
+import { readBody, readHead } from "./entry.ts";
 import { AuditError } from "./error.ts";
 import { isAction, isOutcome } from "./kinds.ts";
 import type { Sealer } from "./ports.ts";
@@ -9,6 +9,8 @@ import { Search } from "./search.ts";
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
+/** What follows from a row lies near it: so many rows behind it are looked at. */
+const MAX_AFTER = 5_000;
 /** A chain of causes longer than this is no chain of ours. */
 const MAX_CHAIN = 10_000;
 /** From here on a body holds its cause (counted from 1, as SQL does), its kind and its number. */
@@ -68,6 +70,8 @@ export class Query {
       const row = this.row(at);
       // Further back nothing is known any more.
       if (row === null && chain.length > 0 && this.#isPruned(at)) return chain;
+      // The bodies of old rows may have been pruned: then this is where the story begins.
+      if (row === null && chain.length > 0 && this.#isThere(at)) return chain;
       if (row === null) throw new AuditError("AUDIT_INVALID", `there is no row ${at}`);
       chain.unshift(row);
       if (row.cause !== null && (row.cause >= at || chain.length > MAX_CHAIN))
@@ -75,6 +79,32 @@ export class Query {
       at = row.cause;
     }
     return chain;
+  }
+
+  #isThere(seq: number): boolean {
+    return this.#database.prepare("SELECT 1 FROM entry WHERE seq = ?").get(seq) !== undefined;
+  }
+
+  /** What followed from a row, what followed from that, and so on, as far as it lies within the next rows.
+   *  @param wanted which of them are returned; the others are only followed. @param limit of rows returned. */
+  effects(seq: number, wanted: (kind: string) => boolean, limit: number): CommittedRow[] {
+    const from = new Set([seq]);
+    const found: CommittedRow[] = [];
+    const heads: unknown[] = this.#database
+      .prepare<[number, number]>(
+        "SELECT substr(body, 1, 160) FROM entry WHERE seq > ? AND body <> '' ORDER BY seq LIMIT ?",
+      )
+      .pluck()
+      .all(seq, MAX_AFTER);
+    for (const text of heads) {
+      const head = typeof text === "string" ? readHead(text) : null;
+      if (head === null || head.cause === null || !from.has(head.cause)) continue;
+      from.add(head.seq);
+      const row = wanted(head.kind) ? this.row(head.seq) : null;
+      if (row !== null) found.push(row);
+      if (found.length >= limit) break;
+    }
+    return found;
   }
 
   /** The first row that an intent ended in. */

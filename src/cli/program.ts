@@ -6,6 +6,8 @@ import { askCommand } from "./commands/ask.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { channelCommand } from "./commands/channel.ts";
 import { pairCommand } from "./commands/pair.ts";
+import { peopleCommand } from "./commands/people.ts";
+import { policyCommand } from "./commands/policy.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
@@ -54,7 +56,7 @@ export function programOf(context: Context): Command {
     .version(versionText(), "-V, --version", "print version, build and commit")
     .helpCommand("help [command]", "display help for command");
   const commands = [startCommand, stopCommand, statusCommand, askCommand, vaultCommand, channelCommand];
-  commands.push(pairCommand, approvalsCommand, auditCommand, webCommand, witnessCommand);
+  commands.push(pairCommand, peopleCommand, approvalsCommand, policyCommand, auditCommand, webCommand, witnessCommand);
   for (const command of commands) program.addCommand(command(context));
   program.addHelpText(
     "after",

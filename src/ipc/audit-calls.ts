@@ -48,6 +48,10 @@ export const AUDIT_CALLS = [
   /** Each new row that fits, as a `row` event, until the caller goes away. */
   z.strictObject({ call: z.literal("audit.follow"), after: z.int().min(-1), filter: z.strictObject(About) }),
   z.strictObject({ call: z.literal("audit.explain"), seq: z.int().min(0) }),
+  /** The rules and settings that were in force at a row; at the newest where null. */
+  z.strictObject({ call: z.literal("policy.show"), seq: z.int().min(0).nullable() }),
+  /** Who was let in, and what was remembered for them, at a time; now where null. */
+  z.strictObject({ call: z.literal("people.report"), at: Moment.nullable() }),
   z.strictObject({ call: z.literal("audit.verify") }),
   /** Writes a folder that an outsider can verify. `progress` events meanwhile. */
   z.strictObject({
@@ -88,6 +92,9 @@ export const RowView = z.strictObject({
 });
 export type RowView = z.infer<typeof RowView>;
 
+/** The row that put something in force, and its text, which is content (`null`: erased, or the vault is locked). */
+const InForceText = { row: z.int(), since: Time, digest: z.string(), text: z.string().nullable() } as const;
+
 /** `audit.verify`: the verifier's own value, and the sentences it says. */
 export const VerdictView = z.strictObject({
   state: z.enum(["good", "broken", "unchecked"]),
@@ -120,7 +127,50 @@ export const AUDIT_ANSWERS = {
     unread: z.array(z.int()),
   }),
   "audit.follow": z.strictObject({}),
-  "audit.explain": z.strictObject({ chain: z.array(RowView), sentences: z.array(z.string()) }),
+  /** `held`: what was in force then, in sentences. */
+  "audit.explain": z.strictObject({
+    chain: z.array(RowView),
+    sentences: z.array(z.string()),
+    held: z.array(z.string()),
+  }),
+  "policy.show": z.strictObject({
+    seq: z.int(),
+    at: Time,
+    policy: z.strictObject({ ...InForceText }).nullable(),
+    agents: z.array(z.strictObject({ agent: z.string(), provider: z.string(), model: z.string(), ...InForceText })),
+  }),
+  "people.report": z.strictObject({
+    seq: z.int(),
+    at: Time,
+    people: z.array(
+      z.strictObject({
+        principal: z.string(),
+        /** Null once it was erased. */
+        name: z.string().nullable(),
+        role: z.string(),
+        since: Time,
+        row: z.int(),
+        by: z.string(),
+        via: z.string(),
+        channels: z.array(z.string()),
+      }),
+    ),
+    grants: z.array(
+      z.strictObject({
+        grant: z.string(),
+        key: z.string(),
+        agent: z.string(),
+        principal: z.string(),
+        channel: z.string(),
+        session: z.string().nullable(),
+        since: Time,
+        until: Time,
+        row: z.int(),
+        by: z.string(),
+        via: z.string(),
+      }),
+    ),
+  }),
   "audit.verify": VerdictView,
   "audit.export": z.strictObject({
     export: ExportId,

@@ -1,80 +1,218 @@
 import type { CommittedRow } from "../../audit/log.ts";
+import type { Held } from "./held.ts";
 
-type NameOf = (principal: string) => string | null;
+/** What an action rests on and what came of it, as rows. */
+export interface Explained {
+  /** From the person's message to the row that was asked about. */
+  readonly chain: readonly CommittedRow[];
+  /** What allowed it: the request, its decision, and the grant that remembered it. */
+  readonly rests: readonly CommittedRow[];
+  /** What it ended in, or what followed from it. */
+  readonly after: readonly CommittedRow[];
+}
 
-/** The chain of causes in sentences: from the person's message to the action, the authority it rests on, and what it ended in.
- *  @param chain root first, the asked row last. */
-export function explained(
-  chain: readonly CommittedRow[],
-  rests: CommittedRow | null,
-  outcome: CommittedRow | null,
-  nameOf: NameOf,
-): string[] {
+/** The whole story in plain sentences, in the order in which it happened as far as that can be told: what led to it, what allowed it, what it was, what came of it. */
+export function explained({ chain, rests, after }: Explained, held: Held): string[] {
+  const told = new Teller(held);
+  const itself = chain.at(-1);
+  const led = chain.slice(0, -1);
   return [
-    ...chain.map((row) => sentenceOf(row, nameOf)),
-    ...(rests === null ? [] : [`it was allowed by ${sentenceOf(rests, nameOf)}`]),
-    ...(outcome === null ? [] : [`it ended: ${sentenceOf(outcome, nameOf)}`]),
+    ...led.map((row) => told.row(row)),
+    ...rests.filter(({ seq }) => !chain.some((row) => row.seq === seq)).map((row) => told.row(row)),
+    ...(itself === undefined ? [] : [told.row(itself)]),
+    ...after.map((row) => told.row(row)),
   ];
 }
 
-/** One row in one sentence. Content that was erased, or is locked, is said to be. */
-export function sentenceOf(row: CommittedRow, nameOf: NameOf): string {
-  const { action } = row;
-  const at = `row ${row.seq}, ${row.at}: `;
-  const who = (principal: string): string => nameOf(principal) ?? principal;
-  const by = (given: { by: string; via: string }): string => `${who(given.by)} by ${given.via}`;
-  switch (action.kind) {
-    case "message.received":
-      return `${at}${who(action.principal)} wrote on ${action.channel}: ${quoted(row.content("text"))}`;
-    case "turn.started":
-      return `${at}agent ${action.agent} began a turn for ${who(action.principal)}`;
-    case "turn.ended":
-      return `${at}the turn ended (${action.reason}) after ${action.rounds} rounds`;
-    case "turn.stopped":
-      return `${at}${by(action)} stopped the turn`;
-    case "model.called":
-      return `${at}agent ${action.agent} asked ${action.provider}/${action.model}`;
-    case "model.answered":
-      return `${at}${action.model} answered with ${action.outputTokens} tokens (${action.stop})`;
-    case "tool.called":
-      return `${at}agent ${action.agent} ran ${action.tool} (${action.key}, tier ${action.tier}) on the authority of ${AUTHORITY[action.authority]}: ${quoted(row.content("action"))}`;
-    case "tool.finished":
-      return `${at}the tool ended (${action.outcome})${action.status === null ? "" : ` with status ${action.status}`}`;
-    case "tool.refused":
-      return `${at}${action.tool ?? "an unknown tool"} was refused (${action.reason}), and nothing ran`;
-    case "approval.requested":
-      return `${at}agent ${action.agent} asked for an approval of ${action.key} for ${who(action.principal)}`;
-    case "approval.decided":
-      return `${at}the approval was ${action.decision}${action.by === null ? "" : ` by ${who(action.by)}`}${action.via === null ? "" : ` on ${action.via}`} (${action.scope})`;
-    case "grant.given":
-      return `${at}${by(action)} granted ${action.key} to agent ${action.agent} until ${action.until}`;
-    case "message.sent":
-      return `${at}a message (${action.purpose}) left on ${action.channel}`;
-    case "message.delivered":
-      return `${at}it was delivered in ${action.parts} parts`;
-    case "message.failed":
-      return `${at}it was not delivered (${action.reason})`;
-    case "process.started":
-      return `${at}a process started: ${action.role}${action.subject === null ? "" : ` ${action.subject}`}`;
-    case "secret.used":
-      return `${at}a credential of ${action.scope} (version ${action.version}) was handed to a process`;
-    case "action.interrupted":
-      return `${at}it was interrupted: its effect is unknown, and it was not repeated`;
-    case "action.failed":
-      return `${at}it failed: ${quoted(row.content("error"))}`;
-    default:
-      return `${at}${action.kind}`;
+/** What held when it happened, in sentences: rules, settings, the people who have a part in it, and the grants in force for them. */
+export function whatHeld({ chain, rests, after }: Explained, held: Held): string[] {
+  const told = new Teller(held);
+  const rows = [...chain, ...rests, ...after];
+  const agents = new Set(rows.flatMap((row) => fieldOf(row, "agent")));
+  const people = new Set(rows.flatMap((row) => [...fieldOf(row, "principal"), ...fieldOf(row, "by")]));
+  return [
+    held.policy === null
+      ? "no policy was in force yet"
+      : `the policy ${short(held.policy.digest)} was in force, since ${told.moment(held.policy.since)} (row ${held.policy.row}); its text: wirken policy show --at ${held.seq}`,
+    ...held.agents
+      .filter(({ agent }) => agents.has(agent))
+      .map(
+        ({ agent, provider, model, digest, row }) =>
+          `agent ${agent} was ${provider}/${model} with the settings ${short(digest)} (row ${row})`,
+      ),
+    ...held.people
+      .filter(({ principal }) => people.has(principal))
+      .map(({ principal, by, via, since, row }) => {
+        const how = by === principal ? `began the log ${where(via)}` : `was let in by ${told.who(by)} ${where(via)}`;
+        return `${told.who(principal)} ${how} on ${told.moment(since)} (row ${row})`;
+      }),
+    ...[...people].flatMap((principal) => {
+      const theirs = held.grants.filter((grant) => grant.principal === principal);
+      if (!held.people.some((person) => person.principal === principal)) return [];
+      if (theirs.length === 0) return [`no approval was remembered for ${told.who(principal)}`];
+      return theirs.map((grant) => told.grant(grant));
+    }),
+  ];
+}
+
+function fieldOf({ action }: CommittedRow, name: string): string[] {
+  const value = Object.entries(action).find(([field]) => field === name)?.[1];
+  return typeof value === "string" ? [value] : [];
+}
+
+/** Says rows with the names and roles that people had then, and each day only once. */
+class Teller {
+  readonly #held: Held;
+  #day = "";
+
+  constructor(held: Held) {
+    this.#held = held;
+  }
+
+  who(principal: string): string {
+    const person = this.#held.people.find((one) => one.principal === principal);
+    if (person === undefined) return `${principal} (nobody who was let in then)`;
+    return `${line(person.name ?? principal)} (${person.role})`;
+  }
+
+  /** In this machine's own time. */
+  moment(at: string): string {
+    const time = new Date(at);
+    return `${day(time)} ${two(time.getHours())}:${two(time.getMinutes())}`;
+  }
+
+  grant({ key, agent, principal, channel, session, until, by, via, row }: Held["grants"][number]): string {
+    const reach = session === null ? "" : " in one session";
+    return `${this.who(principal)} had ${key} remembered for agent ${agent} on ${channel}${reach} until ${this.moment(until)}, by ${this.who(by)} ${where(via)} (row ${row})`;
+  }
+
+  row(row: CommittedRow): string {
+    const time = new Date(row.at);
+    const date = day(time);
+    const on = date === this.#day ? "" : `on ${date} `;
+    this.#day = date;
+    const at = `${on}at ${two(time.getHours())}:${two(time.getMinutes())}`;
+    return `${this.#say(row, at)} (row ${row.seq})`;
+  }
+
+  #say(row: CommittedRow, at: string): string {
+    const { action } = row;
+    switch (action.kind) {
+      case "message.received":
+        return `${this.who(action.principal)} wrote ${where(action.channel)} ${at}: ${quoted(row, "text")}`;
+      case "turn.started":
+        return `agent ${action.agent} began a turn for ${this.who(action.principal)} ${at}`;
+      case "turn.ended":
+        return `the turn ended (${action.reason}) ${at}, after ${count(action.rounds, "round")}`;
+      case "turn.stopped":
+        return `${this.who(action.by)} stopped the turn ${where(action.via)} ${at}`;
+      case "model.called":
+        return `agent ${action.agent} asked the model ${action.provider}/${action.model} ${at}`;
+      case "model.answered":
+        return `${action.model} answered ${at} with ${count(action.outputTokens, "token")} (${action.stop})`;
+      case "tool.called":
+        return `agent ${action.agent} ran ${action.tool} ${at} (${action.key}, tier ${action.tier}), which ${AUTHORITY[action.authority]}: ${quoted(row, "action")}`;
+      case "tool.finished":
+        return `it ended (${action.outcome}) ${at}${action.status === null ? "" : ` with status ${action.status}`}`;
+      case "tool.refused":
+        return `${action.tool ?? "an unknown tool"} was refused ${at} (${action.reason}), and nothing ran`;
+      case "approval.requested":
+        return `agent ${action.agent} asked ${at} for an approval of ${action.key} (tier ${action.tier}), for ${this.who(action.principal)}`;
+      case "approval.decided":
+        return this.#decided(action, at);
+      case "grant.given":
+        return `${this.who(action.by)} had ${action.key} remembered ${where(action.via)} ${at} for agent ${action.agent} until ${this.moment(action.until)}`;
+      case "grant.revoked":
+        return `${this.who(action.by)} took that back ${where(action.via)} ${at}`;
+      case "message.sent":
+        return `a message (${action.purpose}) left ${where(action.channel)} ${at}`;
+      case "message.delivered":
+        return `it was delivered ${at} in ${count(action.parts, "part")}`;
+      case "message.failed":
+        return `it was not delivered (${action.reason}) ${at}`;
+      case "person.added":
+        return `${this.who(action.by)} let ${line(action.principal)} in as ${action.role} ${where(action.via)} ${at}`;
+      case "person.revoked":
+        return `${this.who(action.by)} took the access of ${action.principal} away ${where(action.via)} ${at}`;
+      case "process.started":
+        return `a process started ${at}: ${action.role}${action.subject === null ? "" : ` ${action.subject}`}`;
+      case "process.ready":
+        return `it was ready ${at}`;
+      case "process.ended":
+        return `it ended (${action.reason}) ${at}`;
+      case "secret.used":
+        return `a credential of ${action.scope} (version ${action.version}) was handed to a process ${at}`;
+      case "action.interrupted":
+        return `it was interrupted, as was found ${at}: its effect is unknown, and it was not repeated`;
+      case "action.failed":
+        return `it failed ${at}: ${quoted(row, "error")}`;
+      case "daemon.starting":
+        return `the daemon ${action.version} began to start ${at}`;
+      case "finding.raised":
+        return `the record was found wrong ${at}: ${action.code}${action.at === null ? "" : ` at row ${action.at}`}`;
+      case "finding.acknowledged":
+        return `${this.who(action.by)} acknowledged ${action.code} ${where(action.via)} ${at}: ${quoted(row, "reason")}`;
+      default:
+        return `${action.kind} ${at}`;
+    }
+  }
+
+  #decided(
+    { decision, scope, by, via }: Extract<CommittedRow["action"], { kind: "approval.decided" }>,
+    at: string,
+  ): string {
+    if (by === null) return `nobody approved this: it was ${decision} ${at}`;
+    const who = `${this.who(by)} ${decision} this${via === null ? "" : ` ${where(via)}`} ${at}`;
+    return decision === "approved" ? `${who} ${SCOPE[scope]}` : who;
   }
 }
 
-const AUTHORITY: Readonly<Record<"free" | "grant" | "approval", string>> = {
-  free: "the policy alone",
-  grant: "a standing grant",
-  approval: "an approval",
+const SCOPE: Readonly<Record<"once" | "session" | "always", string>> = {
+  once: "for this once",
+  session: "for this session",
+  always: "from then on",
 };
 
-function quoted(text: string | null): string {
+const AUTHORITY: Readonly<Record<"free" | "grant" | "approval", string>> = {
+  free: "the policy allows without asking",
+  grant: "a remembered approval allowed",
+  approval: "that approval allowed",
+};
+
+function where(via: string): string {
+  if (via === "web") return "on the page";
+  return via === "terminal" ? "on the terminal" : `on ${via}`;
+}
+
+function quoted(row: CommittedRow, part: string): string {
+  let text: string | null;
+  try {
+    text = row.content(part);
+  } catch {
+    return "[changed: this is not what the row committed to]";
+  }
   if (text === null) return "[erased or locked]";
-  const line = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ");
-  return `“${line.length <= 200 ? line : `${line.slice(0, 200)}…`}”`;
+  const words = line(text);
+  return `“${words.length <= 200 ? words : `${words.slice(0, 200).toWellFormed()}…`}”`;
+}
+
+/** One line: what a terminal would obey, and what would break the line, is blank. */
+function line(text: string): string {
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ");
+}
+
+function short(digest: string): string {
+  return digest.slice(0, 16);
+}
+
+function count(n: number, word: string): string {
+  return `${n} ${word}${n === 1 ? "" : "s"}`;
+}
+
+function day(time: Date): string {
+  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
 }

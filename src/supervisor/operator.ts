@@ -187,7 +187,11 @@ export class Operator {
         );
         return {};
       case "audit.explain":
-        return record.explain(call.seq);
+        return await record.explain(call.seq, signal);
+      case "policy.show":
+        return await record.policy(call.seq, signal);
+      case "people.report":
+        return await record.people(call.at, signal);
       case "audit.verify":
         return await record.verify();
       case "audit.export":

@@ -10,8 +10,10 @@ import type { AnswerTo } from "../ipc/operator.ts";
 import type { By } from "./people.ts";
 import type { State } from "./state.ts";
 import { transcriptForPeople } from "./transcript.ts";
-import { explained } from "./explain.ts";
+import { explained, whatHeld } from "./explain.ts";
 import type { Findings } from "./findings.ts";
+import { heldAt, rowAt } from "./held.ts";
+import { OperatorError } from "./operator-error.ts";
 
 /** Reading the record for the owner. Nothing here changes it but a checkpoint and an acknowledgement. */
 export class RecordView {
@@ -81,12 +83,43 @@ export class RecordView {
     }
   }
 
-  explain(seq: number): AnswerTo<"audit.explain"> {
+  async explain(seq: number, signal: AbortSignal): Promise<AnswerTo<"audit.explain">> {
+    this.#there(seq);
     const { chain, rests, outcome } = this.#log.explain(seq);
-    const all = [...chain, ...(rests === null ? [] : [rests]), ...(outcome === null ? [] : [outcome])];
+    const allowed = rests === null ? [] : this.#log.chain(rests.seq).filter(({ action }) => ALLOWS.has(action.kind));
+    const after = outcome === null ? this.#log.effects(seq, (kind) => FOLLOWS.has(kind), MAX_FOLLOWING) : [outcome];
+    const story = { chain, rests: allowed, after };
+    const held = await heldAt(this.#log, seq, chain.at(-1)?.at ?? "", signal);
+    const all = new Map([...chain, ...allowed, ...after].map((row) => [row.seq, row]));
     return {
-      chain: all.map((row) => viewOf(row)),
-      sentences: explained(chain, rests, outcome, (principal) => this.#state.person(principal)?.name ?? null),
+      chain: [...all.values()].toSorted((a, b) => a.seq - b.seq).map((row) => smaller(viewOf(row))),
+      sentences: explained(story, held),
+      held: whatHeld(story, held),
+    };
+  }
+
+  #there(seq: number): void {
+    const { size } = this.#log;
+    if (seq >= size)
+      throw new OperatorError("not-found", `there is no row #${seq}`, `the log has ${size} rows, from #0`);
+  }
+
+  async policy(seq: number | null, signal: AbortSignal): Promise<AnswerTo<"policy.show">> {
+    const asked = seq ?? this.#log.size - 1;
+    this.#there(asked);
+    const { policy, agents, at } = await heldAt(this.#log, asked, this.#log.row(asked)?.at ?? "", signal);
+    return { seq: asked, at, policy, agents: [...agents] };
+  }
+
+  async people(at: string | null, signal: AbortSignal): Promise<AnswerTo<"people.report">> {
+    const time = at ?? new Date().toISOString();
+    const seq = await rowAt(this.#log, time);
+    const { people, grants } = await heldAt(this.#log, seq, time, signal);
+    return {
+      seq,
+      at: time,
+      people: people.map((person) => ({ ...person, channels: [...person.channels] })),
+      grants: [...grants],
     };
   }
 
@@ -124,6 +157,29 @@ export class RecordView {
   }
 }
 
+/** What allowed an action. */
+const ALLOWS: ReadonlySet<string> = new Set(["approval.requested", "approval.decided", "grant.given"]);
+/** What is told of what followed from a row. */
+const FOLLOWS: ReadonlySet<string> = new Set([
+  "turn.started",
+  "turn.stopped",
+  "turn.ended",
+  "approval.decided",
+  "grant.given",
+  "grant.revoked",
+  "tool.called",
+  "tool.refused",
+  "tool.finished",
+  "message.sent",
+  "message.delivered",
+  "message.failed",
+  "action.failed",
+  "action.interrupted",
+  "process.ready",
+  "process.ended",
+  "finding.acknowledged",
+]);
+const MAX_FOLLOWING = 20;
 /** Rows that are named as unreadable in one answer. */
 const MAX_UNREAD = 100;
 /** Rows taken at once by who follows the log. */

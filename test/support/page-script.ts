@@ -163,6 +163,7 @@ export class PageScript {
             "The agent default called the tool list_files.",
             "Reading the workspace is free: nobody had to approve it.",
           ],
+          held: ["The policy 5f5f5f5f5f5f5f5f was in force."],
         } satisfies AnswerTo<"audit.explain">;
       case "audit.verify":
         return this.verdict;
@@ -181,6 +182,8 @@ export class PageScript {
       case "channel.list":
       case "daemon.stop":
       case "pair.revoke":
+      case "people.report":
+      case "policy.show":
       case "vault.add":
       case "vault.protect":
       case "vault.remove":

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import * as z from "zod";
+import type { AnswerTo } from "../../ipc/operator.ts";
 import { rowLines } from "../audit-row.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
@@ -11,9 +12,9 @@ const Options = z.object({ json: z.boolean().default(false) });
 
 export function auditExplainCommand(context: Context): Command {
   return new Command("explain")
-    .summary("why something happened: every row that led to it")
+    .summary("why something happened, who allowed it, and what came of it")
     .description(
-      "Follows the causes of a row back to the message of the person it was done for, and to what allowed it.",
+      "Follows the causes of a row back to the message of the person it was done for and to what allowed it, and on to its outcome, in sentences, with the rules, people and remembered approvals that held then.",
     )
     .argument("<row>", "its number")
     .option("--json", "print one JSON object")
@@ -23,11 +24,17 @@ export function auditExplainCommand(context: Context): Command {
         const seq = seqOf(text);
         await using operator = await reachOperator(context);
         const answer = await operator.call({ call: "audit.explain", seq });
-        const { chain, sentences } = answer;
-        context.terminal.print(
-          json ? JSON.stringify(answer) : [...sentences.map((line) => printable(line)), "", rowLines(chain)].join("\n"),
-        );
+        context.terminal.print(json ? JSON.stringify(answer) : explainedText(answer));
         return EXIT.ok;
       }),
     );
+}
+
+/** What `audit explain` says. */
+export function explainedText({ chain, sentences, held }: AnswerTo<"audit.explain">): string {
+  return [
+    sentences.map((line) => printable(line)).join("\n"),
+    ["what held then:", ...held.map((line) => `- ${printable(line)}`)].join("\n"),
+    rowLines(chain),
+  ].join("\n\n");
 }

@@ -1,0 +1,73 @@
+import { Command } from "commander";
+import * as z from "zod";
+import type { AnswerTo } from "../../ipc/operator.ts";
+import type { Context } from "../context.ts";
+import { EXIT } from "../exit-status.ts";
+import { moment } from "../moment.ts";
+import { printableLines } from "../printable.ts";
+import { reachOperator } from "../reach.ts";
+import { pairs } from "../table.ts";
+import { seqOf } from "../whole-number.ts";
+
+const Options = z.object({ json: z.boolean().default(false), at: z.string().optional() });
+
+export function policyCommand(context: Context): Command {
+  return new Command("policy").summary("the rules that decide what may be done").addCommand(show(context));
+}
+
+function show(context: Context): Command {
+  return new Command("show")
+    .summary("policy and agents' settings, as they were in force at a row")
+    .option("--at <row>", "its number, as in: wirken audit log; the newest if left out")
+    .option("--json", "print one JSON object")
+    .action((options: unknown) =>
+      context.run(async () => {
+        const { json, at } = Options.parse(options);
+        const seq = at === undefined ? null : seqOf(at);
+        await using operator = await reachOperator(context);
+        const answer = await operator.call({ call: "policy.show", seq });
+        context.terminal.print(json ? JSON.stringify(answer) : policyText(answer));
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** What `policy show` says. */
+export function policyText({ seq, policy, agents }: AnswerTo<"policy.show">): string {
+  if (policy === null) return `no policy was in force at row #${seq}`;
+  return [
+    pairs([
+      ["policy", policy.digest],
+      ["in force", `at row #${seq}, since ${moment(policy.since)} (row #${policy.row})`],
+    ]),
+    textOf(policy.text),
+    ...agents.flatMap(({ agent, provider, model, digest, since, row, text }) => [
+      pairs([
+        ["agent", agent],
+        ["model", `${provider}/${model}`],
+        ["settings", digest],
+        ["in force", `since ${moment(since)} (row #${row})`],
+      ]),
+      textOf(text),
+    ]),
+  ].join("\n\n");
+}
+
+/** The text without its salt, which only keeps the digest from being guessed, laid out to be read. */
+function textOf(text: string | null): string {
+  if (text === null) return "  (erased, or the vault is locked)";
+  let laid = text;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) {
+      const { salt: _, ...rest }: Record<string, unknown> = { ...value };
+      laid = JSON.stringify(rest, null, 2);
+    }
+  } catch {
+    // It is shown as it is.
+  }
+  return printableLines(laid)
+    .split("\n")
+    .map((line) => `  ${line}`)
+    .join("\n");
+}

@@ -1,0 +1,155 @@
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+
+/** Rows read at once. */
+const PAGE = 1_000;
+
+export interface HeldPerson {
+  readonly principal: string;
+  /** Null once it was erased. */
+  readonly name: string | null;
+  readonly role: "user" | "approver" | "owner";
+  readonly since: string;
+  /** The row that let them in. */
+  readonly row: number;
+  readonly by: string;
+  readonly via: string;
+  /** Where they were known. */
+  readonly channels: readonly string[];
+}
+
+export interface HeldGrant {
+  readonly grant: string;
+  readonly key: string;
+  readonly agent: string;
+  readonly principal: string;
+  readonly channel: string;
+  readonly session: string | null;
+  readonly until: string;
+  readonly since: string;
+  readonly row: number;
+  readonly by: string;
+  readonly via: string;
+}
+
+/** A policy, or an agent's settings, as it was put in force. */
+export interface HeldText {
+  readonly row: number;
+  readonly since: string;
+  readonly digest: string;
+  /** Null once it was erased. */
+  readonly text: string | null;
+}
+
+export interface HeldAgent extends HeldText {
+  readonly agent: string;
+  readonly provider: string;
+  readonly model: string;
+}
+
+/** What held at a row: folded from the rows up to it, so that today's people, grants and rules have no part in it. */
+export interface Held {
+  readonly seq: number;
+  readonly at: string;
+  readonly policy: HeldText | null;
+  readonly agents: readonly HeldAgent[];
+  readonly people: readonly HeldPerson[];
+  readonly grants: readonly HeldGrant[];
+}
+
+const KINDS = ["person.", "identity.linked", "grant.", "session.closed", "policy.loaded", "agent.configured"];
+
+/** @param seq the row up to which is read, itself included. @param at the time that grants must not have ended at. */
+export async function heldAt(log: AuditLog, seq: number, at: string, signal?: AbortSignal): Promise<Held> {
+  const fold = new Fold();
+  for (let after = -1; ; ) {
+    const rows = await log.search({ kinds: KINDS, after, before: seq + 1, limit: PAGE }, signal);
+    for (const row of rows) fold.take(row);
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE) return fold.at(seq, at);
+    after = last.seq;
+  }
+}
+
+/** The last row that is not later than a time; -1 if the log began after it. @param at as the log writes it. */
+export async function rowAt(log: AuditLog, at: string): Promise<number> {
+  const until = new Date(Date.parse(at) + 1).toISOString();
+  const [row] = await log.search({ until, limit: 1 });
+  return row?.seq ?? -1;
+}
+
+class Fold {
+  #policy: HeldText | null = null;
+  readonly #agents = new Map<string, HeldAgent>();
+  readonly #people = new Map<string, HeldPerson>();
+  readonly #grants = new Map<string, HeldGrant>();
+
+  take(row: CommittedRow): void {
+    const { action, seq, at } = row;
+    switch (action.kind) {
+      case "policy.loaded":
+        this.#policy = { row: seq, since: at, digest: action.digest, text: readable(row, "text") };
+        return;
+      case "agent.configured": {
+        const { agent, digest, provider, model } = action;
+        this.#agents.set(agent, {
+          row: seq,
+          since: at,
+          agent,
+          digest,
+          provider,
+          model,
+          text: readable(row, "settings"),
+        });
+        return;
+      }
+      case "person.added": {
+        const { principal, role, by, via } = action;
+        const name = readable(row, "name");
+        this.#people.set(principal, { principal, role, by, via, name, since: at, row: seq, channels: [] });
+        return;
+      }
+      case "person.revoked":
+        this.#people.delete(action.principal);
+        return;
+      case "identity.linked": {
+        const person = this.#people.get(action.principal);
+        if (person === undefined || person.channels.includes(action.channel)) return;
+        this.#people.set(action.principal, { ...person, channels: [...person.channels, action.channel] });
+        return;
+      }
+      case "grant.given": {
+        const { kind: _, uses: __, ...given } = action;
+        this.#grants.set(action.grant, { ...given, since: at, row: seq });
+        return;
+      }
+      case "grant.revoked":
+        this.#grants.delete(action.grant);
+        return;
+      case "session.closed":
+        for (const [id, grant] of this.#grants) if (grant.session === action.session) this.#grants.delete(id);
+        return;
+      default:
+        return;
+    }
+  }
+
+  at(seq: number, at: string): Held {
+    return {
+      seq,
+      at,
+      policy: this.#policy,
+      agents: [...this.#agents.values()],
+      people: [...this.#people.values()],
+      grants: [...this.#grants.values()].filter(({ until }) => until > at),
+    };
+  }
+}
+
+/** Content that was erased, or was changed, is none: `verify` says which. */
+function readable(row: CommittedRow, part: string): string | null {
+  try {
+    return row.content(part);
+  } catch {
+    return null;
+  }
+}
