@@ -340,6 +340,12 @@ class OpenAuditLog {
     return (await this.#core.publisher?.pinned()) ?? true;
   }
 
+  /** Intents of one kind that earlier processes left open: whoever can complete one does so before {@link interrupted} ends it. */
+  left(kind: IntentKind): CommittedRow[] {
+    const seqs = [...this.#open].flatMap(([seq, open]) => (open === kind && seq < this.#from ? [seq] : []));
+    return seqs.toSorted((a, b) => a - b).flatMap((seq) => this.row(seq) ?? []);
+  }
+
   /** Ends the intents that earlier processes left open, and says which: their effect is unknown, and none is repeated. */
   async interrupted(): Promise<Interrupted[]> {
     const open = [...this.#open.keys()].filter((seq) => seq < this.#from).toSorted((a, b) => a - b);

@@ -26,6 +26,7 @@ const STAYS: readonly string[] = [
   "anchor.",
   "finding.",
   "storage.",
+  "agent.",
   "person.",
   "identity.",
   "conversation.",

@@ -74,6 +74,27 @@ export class Removal {
     }
   }
 
+  /** The bodies of rows from one on that have one, a page at a time. */
+  async *bodies(from: number): AsyncGenerator<string[]> {
+    const page = this.#core.database
+      .prepare<[number]>(`SELECT seq, body FROM entry WHERE seq >= ? ORDER BY seq LIMIT ${PAGE}`)
+      .raw();
+    for (let next = from; ; ) {
+      const rows: unknown[] = page.all(next);
+      const bodies: string[] = [];
+      let last = -1;
+      for (const row of rows) {
+        const [seq, body]: unknown[] = Array.isArray(row) ? row : [];
+        if (typeof seq === "number") last = seq;
+        if (typeof body === "string" && body !== "") bodies.push(body);
+      }
+      yield bodies;
+      if (last < 0 || rows.length < PAGE) return;
+      next = last + 1;
+      await pause();
+    }
+  }
+
   /** Deletes sealed parts; SQLite overwrites their bytes. @returns how many there were. @throws {AuditError} AUDIT_UNWRITABLE. */
   async delete(ids: readonly number[]): Promise<number> {
     const { database } = this.#core;
@@ -115,6 +136,8 @@ export class Removal {
     if (free === undefined || pages === undefined || size === undefined || free === 0) return false;
     if ((pages - free) * size > atMost) return false;
     try {
+      // In memory: a copy in the system's folder for temporary files would outlive what is taken out here.
+      database.pragma("temp_store = MEMORY");
       database.exec("VACUUM");
     } catch {
       // Too little room for a second copy: the file stays as it is, whole.

@@ -125,10 +125,17 @@ export class Store {
       throw new VaultError("VAULT_UNWRITABLE", "The vault cannot be written", { cause });
     }
     // After the commit, so a failure here loses nothing: the next change or the closing truncates it.
-    if (given.erases) this.#truncateLog();
+    if (given.erases) this.#rewrite();
   }
 
-  #truncateLog(): void {
+  /** Overwriting what is deleted leaves copies where pages were rearranged before: the file is written anew, and the write-ahead log emptied. */
+  #rewrite(): void {
+    try {
+      this.#db.pragma("temp_store = MEMORY");
+      this.#db.exec("VACUUM");
+    } catch {
+      // Too little room for a second copy: what was overwritten is gone all the same.
+    }
     try {
       this.#db.pragma("wal_checkpoint(TRUNCATE)");
     } catch {

@@ -8,5 +8,6 @@ export async function reasonOf({ terminal }: Context, given: string | undefined,
   if (given === undefined && !terminal.interactive) throw needed;
   const reason = (given ?? (await terminal.ask(question))).trim();
   if (reason === "") throw needed;
+  if (reason.length > 500) throw usage("a reason has at most 500 characters");
   return reason;
 }

@@ -35,6 +35,21 @@ const Channel = z.strictObject({
   agent: Name.default("default"),
 });
 
+const Days = z.int().min(1).max(36_500).nullable();
+
+const Retention = z.strictObject({
+  /** What was said, asked and answered: it is erased, and its rows stay. */
+  content: Days.default(90),
+  /** The rows themselves: their hashes stay. */
+  rows: Days.default(null),
+  /** Copies of files as they were before an agent changed them. None are made so far. */
+  undo: Days.default(7),
+  /** Files that were sent. None are kept so far. */
+  blobs: Days.default(30),
+  /** What agents remember between conversations. Nothing so far. */
+  memory: Days.default(null),
+});
+
 export const Config = z.strictObject({
   agents: z.record(Name, Agent).default({}),
   providers: z.record(Name, Provider).default({}),
@@ -45,10 +60,13 @@ export const Config = z.strictObject({
       port: z.int().min(0).max(65_535).default(7717),
     })
     .default({ port: 7717 }),
-  /** Days that conversations are kept before their content is erased are a matter of `audit erase`; this is what people are told. */
+  /** Days after which what was recorded goes, every night; null: it stays. */
+  retention: Retention.prefault({}),
+  /** What people are told of it, in other words than those that follow from `retention`. */
   retentionNote: z.string().max(200).optional(),
 });
 export type Config = z.infer<typeof Config>;
+export type RetentionConfig = z.infer<typeof Retention>;
 export type AgentConfig = z.infer<typeof Agent>;
 export type ChannelConfig = z.infer<typeof Channel>;
 

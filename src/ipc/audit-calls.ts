@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { AnchorUrl } from "./anchor-frames.ts";
 import { ExportId, Name, PrincipalId, SessionId } from "./ids.ts";
+import { RETENTION_ANSWERS, RETENTION_CALLS } from "./retention-calls.ts";
 
 /** What the owner may ask of the record. */
 
@@ -77,6 +78,7 @@ export const AUDIT_CALLS = [
   z.strictObject({ call: z.literal("audit.key.show") }),
   z.strictObject({ call: z.literal("audit.key.rotate") }),
   z.strictObject({ call: z.literal("audit.acknowledge"), reason: z.string().min(1).max(500) }),
+  ...RETENTION_CALLS,
 ] as const;
 
 const Time = z.string().max(24);
@@ -216,4 +218,5 @@ export const AUDIT_ANSWERS = {
     witnesses: z.array(z.string()),
   }),
   "audit.acknowledge": z.strictObject({ acknowledged: z.array(z.string()) }),
+  ...RETENTION_ANSWERS,
 } as const;

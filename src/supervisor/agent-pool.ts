@@ -141,11 +141,11 @@ export class AgentPool {
   }
 
   /** The session is over, and with it its process. */
-  forget(session: string): void {
+  async forget(session: string): Promise<void> {
     const held = this.#held.get(session);
     if (held === undefined || held.busy) return;
     this.#held.delete(session);
-    void held.agent.stop();
+    await held.agent.stop();
   }
 
   async #room(signal: AbortSignal): Promise<void> {

@@ -214,24 +214,24 @@ export class ApprovalDesk {
   /** A card says what became of it, and loses its buttons. */
   async #editCards(pending: PendingApproval, sentence: string): Promise<void> {
     const shown = pending.card.text.length <= CARD_CHARACTERS ? `\n\n${pending.card.text}` : "";
-    await this.#edit(pending.approval, `${sentence}${shown}`, pending.row);
+    await this.#edit(pending.approval, `${sentence}${shown}`, pending.row, SessionId.parse(pending.turn.session));
   }
 
   /** Cards that were still to be answered when the daemon ended lose their buttons too. */
   async closeLeft(): Promise<void> {
     for (const approval of this.#parts.state.cardsLeft()) {
       if (this.approvals.get(approval) !== null) continue;
-      await this.#edit(approval, "expired: nobody answered before a restart, and nothing ran", null);
+      await this.#edit(approval, "expired: nobody answered before a restart, and nothing ran", null, null);
     }
   }
 
-  async #edit(approval: string, text: string, cause: number | null): Promise<void> {
+  async #edit(approval: string, text: string, cause: number | null, session: SessionId | null): Promise<void> {
     const { state } = this.#parts;
     let over = true;
     for (const card of state.cards(approval)) {
       const record = state.conversation(card.conversation);
       if (record === null) continue;
-      over = (await this.#parts.channels().editCard(record, card.ids, text, cause)) && over;
+      over = (await this.#parts.channels().editCard(record, card.ids, text, cause, session)) && over;
     }
     // What could not be reached is tried again after the next start.
     if (over) state.forgetCard(approval);

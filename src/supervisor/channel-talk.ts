@@ -22,8 +22,8 @@ export interface TalkParts {
   readonly refusals: Refusals;
   /** Which agent answers on this channel. */
   readonly agent: () => string;
-  /** Makes the key that a new session's content is sealed under; recorded. */
-  readonly contentKey: (session: SessionId) => Promise<void>;
+  /** Makes the key that the content of a new session, or what says who a person is, is sealed under; recorded. */
+  readonly contentKey: (scope: string) => Promise<void>;
   readonly decide: Decider;
   readonly run: (agent: string, place: string) => RunParts;
   /** What a stranger and a new person are told about the record. */
@@ -75,12 +75,14 @@ export class ChannelTalk<L extends symbol> {
     }
     const owner = await people.claim(this.channel, inbound.sender, inbound.senderName, text);
     if (owner !== null) {
-      const address = await this.#address(inbound);
+      const address = await this.#address(inbound, owner.principal);
       this.#outLater(
         address,
         "pairing",
         `You are linked as the owner, ${owner.name}. ${this.#parts.notice()} Say what you need.`,
         null,
+        null,
+        owner.principal,
       );
       return;
     }
@@ -89,11 +91,11 @@ export class ChannelTalk<L extends symbol> {
       await refuse();
       return;
     }
-    const address = await this.#address(inbound);
+    const address = await this.#address(inbound, asked.pairing.pairing);
     const words =
       `I do not know you yet. Ask my owner to run: wirken pair approve ${asked.pairing.code}\n` +
       `The code is good for an hour. ${this.#parts.notice()} Nothing you wrote so far went any further.`;
-    this.#outLater(address, "pairing", words, asked.seq);
+    this.#outLater(address, "pairing", words, asked.seq, null, asked.pairing.pairing);
   }
 
   async #fromPerson(person: Person, inbound: Inbound, text: Uint8Array): Promise<void> {
@@ -104,7 +106,7 @@ export class ChannelTalk<L extends symbol> {
     const agent = this.#parts.agent();
     // What takes authority away does not wait for the record of the word: there may be no room for that.
     if (command === "/stop") await this.#obey(inbound, agent, who);
-    const address = await this.#address(inbound);
+    const address = await this.#address(inbound, person.principal);
     const run = await this.#runIn(address, agent);
     const message = mint("message");
     const row = await log.append(
@@ -213,7 +215,7 @@ export class ChannelTalk<L extends symbol> {
     fresh: boolean,
   ): Promise<{ session: SessionId; end: TurnEnding }> {
     const { log } = this.#parts;
-    const address = await this.#address({ place, thread: null, talk: "direct" });
+    const address = await this.#address({ place, thread: null, talk: "direct" }, person.principal);
     const agent = place;
     if (fresh) {
       const open = this.#parts.state.openSession(address.conversation, agent);
@@ -253,8 +255,9 @@ export class ChannelTalk<L extends symbol> {
     session: SessionId | null,
     sentence: string,
     cause: number | null,
+    whose: string | null = session,
   ): Promise<Delivery> {
-    return await this.#out(this.#at(record), "notice", sentence, cause, session);
+    return await this.#out(this.#at(record), "notice", sentence, cause, session, "plain", whose);
   }
 
   /** Shows a card, whole: what does not fit in one message goes before it as parts. @returns the ids of the card's own message. */
@@ -280,10 +283,18 @@ export class ChannelTalk<L extends symbol> {
     ids: readonly string[],
     text: string,
     cause: number | null,
+    session: SessionId | null,
   ): Promise<Delivery> {
     const address = this.#at(record);
-    const recorded = await this.#record(address, "edit", text, cause, null);
+    const recorded = await this.#record(address, "edit", text, cause, session);
     return await editMessage(recorded, this.#link, address, ids);
+  }
+
+  /** Ends a session for good: its turn, and what waits in it. */
+  async end(session: string, who: By): Promise<void> {
+    const run = this.#runs.get(session);
+    this.#runs.delete(session);
+    await run?.abandon(who);
   }
 
   async stop(session: string, who: By): Promise<boolean> {
@@ -328,14 +339,24 @@ export class ChannelTalk<L extends symbol> {
     });
   }
 
-  async #address(where: { place: string; thread: string | null; talk: "direct" | "group" }): Promise<Address<L>> {
+  /** @param whose the scope of whoever is reached there alone: where a person is reached goes with them. */
+  async #address(
+    where: { place: string; thread: string | null; talk: "direct" | "group" },
+    whose: string,
+  ): Promise<Address<L>> {
     const { state, log } = this.#parts;
     const known = state.conversationAt(this.channel, where.place, where.thread);
     if (known !== null) return this.#at(known);
     const conversation = mint("conversation");
+    const direct = where.talk === "direct";
+    if (direct) await this.#parts.contentKey(whose);
     await log.append(
       { kind: "conversation.opened", conversation, channel: this.channel, talk: where.talk },
-      { cause: null, content: { place: `${where.place}\n${where.thread ?? ""}` } },
+      {
+        cause: null,
+        ...(direct ? { seal: whose } : {}),
+        content: { place: `${where.place}\n${where.thread ?? ""}` },
+      },
     );
     return this.#link.address(conversation, { place: where.place, thread: where.thread });
   }
@@ -372,8 +393,9 @@ export class ChannelTalk<L extends symbol> {
     cause: number | null,
     session: SessionId | null = null,
     style: "plain" | "preformatted" = "plain",
+    whose: string | null = session,
   ): Promise<Delivery> {
-    const recorded = await this.#record(address, purpose, text, cause, session);
+    const recorded = await this.#record(address, purpose, text, cause, session, whose);
     return await sendMessage(recorded, this.#link, address, { style, card: null, replyTo: null });
   }
 
@@ -384,9 +406,10 @@ export class ChannelTalk<L extends symbol> {
     text: string,
     cause: number | null,
     session: SessionId | null = null,
+    whose: string | null = session,
   ): void {
     // The log tells of its own failures; what the platform did is the intent's outcome.
-    void this.#out(address, purpose, text, cause, session).catch(() => undefined);
+    void this.#out(address, purpose, text, cause, session, "plain", whose).catch(() => undefined);
   }
 
   async #record(
@@ -395,6 +418,7 @@ export class ChannelTalk<L extends symbol> {
     text: string,
     cause: number | null,
     session: SessionId | null,
+    whose: string | null = session,
   ): Promise<Recorded<"message.sent">> {
     return await this.#parts.log.record<"message.sent">(
       {
@@ -405,7 +429,7 @@ export class ChannelTalk<L extends symbol> {
         channel: this.channel,
         purpose,
       },
-      { cause, ...(session === null ? {} : { seal: session }), content: { text } },
+      { cause, ...(whose === null ? {} : { seal: whose }), content: { text } },
     );
   }
 }

@@ -37,6 +37,7 @@ interface Talk {
   card: ChannelTalk<symbol>["card"];
   editCard: ChannelTalk<symbol>["editCard"];
   stop: ChannelTalk<symbol>["stop"];
+  end: ChannelTalk<symbol>["end"];
   close: ChannelTalk<symbol>["close"];
   reopen: ChannelTalk<symbol>["reopen"];
   stopOf: ChannelTalk<symbol>["stopOf"];
@@ -357,6 +358,12 @@ export class Channels {
     return (await this.#talkOf(record.channel)?.stop(session, who)) ?? false;
   }
 
+  /** Ends a session for good, whatever runs or waits in it. */
+  async endSession(session: string, who: By): Promise<void> {
+    const record = this.#parts.state.session(session);
+    if (record !== null) await this.#talkOf(record.channel)?.end(session, who);
+  }
+
   /** Ends what runs for one person, on every channel. */
   async stopOf(principal: string, who: By): Promise<void> {
     const talks = [...this.#adapters.values(), ...Object.values(this.#local)].map((one) => one.talk);
@@ -375,6 +382,7 @@ export class Channels {
       null,
       `You are paired as ${person.name} (${person.role}). Say what you need.`,
       null,
+      person.principal,
     );
   }
 
@@ -393,8 +401,9 @@ export class Channels {
     ids: readonly string[],
     text: string,
     cause: number | null,
+    session: SessionId | null,
   ): Promise<boolean> {
-    const delivery = await this.#talkOf(record.channel)?.editCard(record, ids, text, cause);
+    const delivery = await this.#talkOf(record.channel)?.editCard(record, ids, text, cause, session);
     return delivery?.state === "delivered" || (delivery !== undefined && FINAL.has(delivery.reason));
   }
   async tell(

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { AuditLog } from "../../audit/log.ts";
 import { systemClock } from "../../audit/ports.ts";
 import { Refusals } from "../../audit/refused.ts";
 import type { VerifyOptions } from "../../audit/verify.ts";
@@ -13,7 +14,6 @@ import { toolDescriptions } from "../broker/tools/catalogue.ts";
 import { Effects } from "../effect/effects.ts";
 import type { Home } from "../config/home.ts";
 import { AdapterChannel } from "../ipc/channel.ts";
-import type { SessionId } from "../ipc/ids.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
@@ -29,15 +29,19 @@ import { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
 import { type Checked, Credentials } from "./credentials.ts";
 import { EvidenceExport } from "./evidence-export.ts";
+import { Erasure, type ErasureSteps } from "./erasure.ts";
 import { Findings } from "./findings.ts";
+import { Holds } from "./holds.ts";
 import { configOf, InForce } from "./in-force.ts";
 import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
 import { LogKeys } from "./log-keys.ts";
+import { Keeping } from "./keeping.ts";
 import { Models } from "./models.ts";
 import { Operator } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
-import { People } from "./people.ts";
+import { type By, People } from "./people.ts";
 import { Processes, type SecretOf } from "./processes.ts";
+import { Retention } from "./retention.ts";
 import { RecordView } from "./record-view.ts";
 import type { AgentInForce, RunParts } from "./session-run.ts";
 import { State } from "./state.ts";
@@ -90,6 +94,7 @@ export class Composition {
   readonly #people: People;
   readonly #refusals: Refusals;
   readonly #keeper: VaultKeeper;
+  readonly #keeping: Keeping;
   readonly #sweep: NodeJS.Timeout;
   #ollama: string | null = null;
 
@@ -97,8 +102,21 @@ export class Composition {
   static async open(parts: CompositionParts): Promise<Composition> {
     const { booted, home } = parts;
     const { log, starting } = booted;
+    let composed: Composition | null = null;
     const state = State.open(home.state);
     log.follow(state.applied, (row) => state.apply(row));
+    const keeper = new VaultKeeper({ vault: booted.vault, keepers: parts.keepers, log, probe: parts.probe });
+    const holds = new Holds(log, state);
+    const steps = stepsOf(log, state, keeper);
+    const erasure = new Erasure({
+      log,
+      state,
+      holds,
+      steps,
+      endSession: async (session, who) => await composed?.endSession(session, who),
+    });
+    const completed = await erasure.complete();
+    if (completed > 0) parts.line("audit", `${completed} erasures that a crash cut short were completed`);
     const interrupted = await log.interrupted();
     if (interrupted.length > 0)
       parts.line(
@@ -106,13 +124,16 @@ export class Composition {
         `${interrupted.length} actions were interrupted by a crash: their effect is unknown, and none is repeated`,
       );
     state.forgetSeen(new Date(Date.now() - SEEN_DAYS * DAY_MS).toISOString());
-    let composed: Composition | null = null;
     const config = await ConfigFile.open(home.config, log, starting, async () => {
       await composed?.configChanged();
     });
-    const keeper = new VaultKeeper({ vault: booted.vault, keepers: parts.keepers, log, probe: parts.probe });
     await keeper.finishStart(starting);
-    const people = new People(log, state, () => Date.now());
+    const people = new People(
+      log,
+      state,
+      () => Date.now(),
+      async (scope) => await keeper.contentKey(scope),
+    );
     await people.ensureOwner(parts.owner, log.genesis.by ?? null);
     const history = new AnchorHistory(log);
     const findings = new Findings({
@@ -124,7 +145,20 @@ export class Composition {
       now: () => Date.now(),
     });
     await findings.begin([...booted.findings, ...(await findingsOnDisks(history, log))], starting);
-    composed = new Composition(parts, { state, config, keeper, people, findings, history });
+    const retention = new Retention({
+      log,
+      state,
+      holds,
+      erasure,
+      steps,
+      hasKey: (scope) => keeper.vault.hasContentKey(scope),
+      days: () => config.config.retention,
+      owner: () => people.owner().principal,
+      now: () => Date.now(),
+      line: parts.line,
+    });
+    const keeping = new Keeping({ erasure, holds, retention });
+    composed = new Composition(parts, { state, config, keeper, people, findings, history, keeping });
     return composed;
   }
 
@@ -137,6 +171,7 @@ export class Composition {
       people: People;
       findings: Findings;
       history: AnchorHistory;
+      keeping: Keeping;
     },
   ) {
     const { booted, home } = parts;
@@ -146,6 +181,7 @@ export class Composition {
     this.#people = made.people;
     this.#keeper = made.keeper;
     this.config = made.config;
+    this.#keeping = made.keeping;
     this.findings = made.findings;
     this.verification = parts.serve
       ? new ContinuousVerification({
@@ -216,7 +252,7 @@ export class Composition {
         people: made.people,
         refusals: this.#refusals,
         agent,
-        contentKey: async (session: SessionId) => await made.keeper.contentKey(session),
+        contentKey: async (scope) => await made.keeper.contentKey(scope),
         decide: async (ask) => await desk.decide(ask),
         run: (name, place) => this.#runParts(channel, name, place, broker),
         notice: () => this.#recordingNotice(),
@@ -281,6 +317,7 @@ export class Composition {
       evidence: new EvidenceExport({ log, home, vault: booted.vault, now: () => Date.now() }),
       anchors: this.anchors,
       keys: new LogKeys(log, made.keeper, made.history),
+      keeping: made.keeping,
       web: this.web,
       stop: parts.stop,
       status: async () => await this.status(),
@@ -306,6 +343,7 @@ export class Composition {
         this.#parts.line("approvals", `a card could not be updated: ${error instanceof Error ? error.name : "error"}`),
       );
     this.config.follow();
+    this.#keeping.retention.start();
   }
 
   /** A finding: whatever runs ends. The log refuses every intent already; looking and stopping still work. */
@@ -414,7 +452,10 @@ export class Composition {
   }
 
   #recordingNotice(): string {
-    const retention = this.config.config.retentionNote ?? "until the owner erases them";
+    const { content } = this.config.config.retention;
+    const retention =
+      this.config.config.retentionNote ??
+      (content === null ? "until the owner erases it" : `and erased after ${content} days`);
     return `What you write here is recorded by ${this.#people.owner().name}, ${retention}.`;
   }
 
@@ -422,10 +463,17 @@ export class Composition {
     return { people: this.#people, state: this.#state };
   }
 
+  /** Ends a session for good: what runs and waits in it, and the process that remembers it. */
+  async endSession(session: string, who: By): Promise<void> {
+    await this.channels.endSession(session, who);
+    await this.#pool.forget(session);
+  }
+
   /** Ends turns and children, in that order; what waits stays on the log for the next start. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
     await this.verification?.close();
+    await this.#keeping.retention.close();
     this.config[Symbol.dispose]();
     await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
     await this.#pool.close();
@@ -439,4 +487,12 @@ export class Composition {
   closeState(): void {
     this.#state.close();
   }
+}
+
+function stepsOf(log: AuditLog, state: State, keeper: VaultKeeper): ErasureSteps {
+  return {
+    destroyKey: async (scope, cause) => await keeper.destroyContentKey(scope, cause),
+    removal: log.removal,
+    state,
+  };
 }

@@ -9,6 +9,7 @@ import type { EvidenceExport } from "./evidence-export.ts";
 import type { Findings } from "./findings.ts";
 import type { LogKeys } from "./log-keys.ts";
 import { OperatorError } from "./operator-error.ts";
+import type { Keeping } from "./keeping.ts";
 import type { By, People } from "./people.ts";
 import type { RecordView } from "./record-view.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
@@ -35,6 +36,9 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "audit.checkpoint",
   "audit.anchor.add",
   "audit.key.rotate",
+  // What is in question is not thrown away.
+  "audit.erase",
+  "audit.prune",
 ]);
 
 /** Text of one message, UTF-8. */
@@ -51,6 +55,7 @@ export interface OperatorParts {
   readonly evidence: EvidenceExport;
   readonly anchors: Anchors;
   readonly keys: LogKeys;
+  readonly keeping: Keeping;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
   readonly status: () => Promise<AnswerTo<"status">>;
@@ -208,6 +213,12 @@ export class Operator {
         return this.#parts.keys.show();
       case "audit.key.rotate":
         return await this.#parts.keys.rotate();
+      case "audit.erase":
+      case "audit.prune":
+      case "hold.add":
+      case "hold.list":
+      case "hold.remove":
+        return await this.#parts.keeping.answer(call, who);
       case "audit.acknowledge":
         return { acknowledged: await record.acknowledge(call.reason, who) };
     }

@@ -28,11 +28,14 @@ export class People {
   readonly #log: AuditLog;
   readonly #state: State;
   readonly #now: () => number;
+  readonly #contentKey: (scope: string) => Promise<void>;
 
-  constructor(log: AuditLog, state: State, now: () => number) {
+  /** @param contentKey makes the key under which what says who somebody is is sealed, theirs alone: they can be erased alone. */
+  constructor(log: AuditLog, state: State, now: () => number, contentKey: (scope: string) => Promise<void>) {
     this.#log = log;
     this.#state = state;
     this.#now = now;
+    this.#contentKey = contentKey;
   }
 
   /** Whoever holds the operating-system account. Made at the first start.
@@ -41,9 +44,10 @@ export class People {
     const found = this.#state.people().find((person) => person.role === "owner");
     if (found !== undefined) return found;
     const principal = known === null ? mint("principal") : PrincipalId.parse(known);
+    await this.#contentKey(principal);
     await this.#log.append(
       { kind: "person.added", principal, role: "owner", by: principal, via: "terminal" },
-      { cause: null, content: { name } },
+      { cause: null, seal: principal, content: { name } },
     );
     return this.owner();
   }
@@ -79,9 +83,11 @@ export class People {
     if (this.#state.pairings(iso(now)).filter((one) => one.kind === "request").length >= MAX_PENDING) return null;
     const pairing = mint("pairing");
     const code = newCode();
+    // Who they are when they are nobody yet: the pairing's own key, which goes with them or when they are not let in.
+    await this.#contentKey(pairing);
     const row = await this.#log.append(
       { kind: "pair.requested", pairing, channel },
-      { cause: null, content: { code, sender, name } },
+      { cause: null, seal: pairing, content: { code, sender, name } },
     );
     const made = this.#state.pairingByCode(code, iso(now));
     return made === null ? null : { pairing: made, seq: row.seq };
@@ -116,9 +122,11 @@ export class People {
       },
       { cause: pairing.seq },
     );
+    // It is there unless the owner was erased since.
+    await this.#contentKey(owner.principal);
     await this.#log.append(
       { kind: "identity.linked", principal: owner.principal, channel },
-      { cause: pairing.seq, content: { sender, name } },
+      { cause: pairing.seq, seal: owner.principal, content: { sender, name } },
     );
     return owner;
   }
@@ -140,14 +148,18 @@ export class People {
     }
     const principal = mint("principal");
     const name = as ?? pairing.name;
+    await this.#contentKey(principal);
     const row = await this.#log.append(
       { kind: "pair.approved", pairing: pairing.pairing, principal, role, ...who },
       { cause: pairing.seq },
     );
-    await this.#log.append({ kind: "person.added", principal, role, ...who }, { cause: row.seq, content: { name } });
+    await this.#log.append(
+      { kind: "person.added", principal, role, ...who },
+      { cause: row.seq, seal: principal, content: { name } },
+    );
     await this.#log.append(
       { kind: "identity.linked", principal, channel: pairing.channel },
-      { cause: row.seq, content: { sender: pairing.sender, name: pairing.name } },
+      { cause: row.seq, seal: principal, content: { sender: pairing.sender, name: pairing.name } },
     );
     return { person: { principal, role, name }, channel: pairing.channel, asked: pairing.seq };
   }

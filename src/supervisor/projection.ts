@@ -100,6 +100,14 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
       database.run("UPDATE session SET last = ? WHERE session = ?", at, action.session);
       return;
     }
+    case "content.erasing":
+      // What was written and nobody has begun cannot be begun any more.
+      database.run(
+        "UPDATE message SET state = 'ended' WHERE state = 'received' AND (session = ? OR principal = ?)",
+        action.session,
+        action.principal,
+      );
+      return;
     case "turn.started":
       database.run("UPDATE message SET state = 'started' WHERE message = ?", action.message);
       database.run("INSERT INTO turn VALUES (?, ?, ?, ?, 0)", action.turn, action.session, action.message, seq);

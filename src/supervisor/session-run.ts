@@ -149,6 +149,12 @@ export class SessionRun<L extends symbol> {
     await this.#quiet;
   }
 
+  /** The same, and nothing of it is left to the next start either: whoever waits for an answer is told so. */
+  async abandon(who: By): Promise<void> {
+    await this.close(who);
+    for (const waiting of this.#queue.splice(0)) waiting.ended?.("stopped");
+  }
+
   async #run(message: Waiting): Promise<TurnEnding> {
     const { log, pool } = this.#parts;
     const force = this.#parts.inForce();

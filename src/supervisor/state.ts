@@ -4,6 +4,9 @@ import type { Role } from "../ipc/operator.ts";
 import { project } from "./projection.ts";
 import { StateDatabase } from "./state-database.ts";
 
+/** What stands where a name was. */
+export const ERASED = "[erased]";
+
 export interface Person {
   readonly principal: PrincipalId;
   readonly role: Role;
@@ -207,6 +210,72 @@ export class State {
         turn: row["turn"] === null ? null : text(row["turn"]),
         what: text(row["what"]),
       }));
+  }
+
+  /** Somebody who is, or was, one of the people. */
+  isKnown(principal: string): boolean {
+    return (
+      this.person(principal) !== null ||
+      this.#database.one("SELECT 1 FROM message WHERE principal = ? LIMIT 1", principal) !== null
+    );
+  }
+  /** Sessions that this person wrote in. */
+  sessionsOf(principal: string): string[] {
+    return this.#database
+      .many("SELECT DISTINCT session FROM message WHERE principal = ?", principal)
+      .map((row) => text(row["session"]));
+  }
+  /** Everybody who wrote in a session. */
+  principalsOf(session: string): string[] {
+    return this.#database
+      .many("SELECT DISTINCT principal FROM message WHERE session = ?", session)
+      .map((row) => text(row["principal"]));
+  }
+  /** Row and person of every message of a session, oldest first. */
+  messagesOf(session: string): { seq: number; principal: string }[] {
+    return this.#database
+      .many("SELECT seq, principal FROM message WHERE session = ? ORDER BY seq", session)
+      .map((row) => ({ seq: Number(row["seq"]), principal: text(row["principal"]) }));
+  }
+  isOpen(session: string): boolean {
+    return this.#database.one("SELECT 1 FROM session WHERE session = ? AND closed = 0", session) !== null;
+  }
+  /** Sessions in which nothing happened since. @param before an ISO time. */
+  quietSince(before: string): string[] {
+    return this.#database
+      .many("SELECT session FROM session WHERE last < ? ORDER BY last", before)
+      .map((row) => text(row["session"]));
+  }
+  conversationsOf(sessions: readonly string[]): ConversationRecord[] {
+    return sessions.flatMap((session) => {
+      const record = this.session(session);
+      const conversation = record === null ? null : this.conversation(record.conversation);
+      return conversation === null ? [] : [conversation];
+    });
+  }
+
+  /** Forgets what rows said that are erased: where somebody is reached, and the platform's ids of what they wrote. */
+  forgetRows(seqs: readonly number[], conversations: readonly string[]): void {
+    this.#database.transaction(() => {
+      for (const conversation of conversations)
+        this.#database.run("DELETE FROM conversation WHERE conversation = ?", conversation);
+      for (const seq of seqs) {
+        this.#database.run("DELETE FROM seen WHERE seq = ?", seq);
+        this.#database.run("DELETE FROM pairing WHERE seq = ?", seq);
+      }
+    });
+  }
+  /** Forgets who somebody is. They stay a person without a name, whom nobody can write as. */
+  forgetPerson(principal: string): void {
+    this.#database.transaction(() => {
+      this.#database.run("DELETE FROM identity WHERE principal = ?", principal);
+      this.#database.run("UPDATE person SET name = ? WHERE principal = ?", ERASED, principal);
+    });
+  }
+  /** What was forgotten is not to be found in the file either: it is written anew, and its write-ahead log emptied.
+   *  @returns false while another program reads it. */
+  compact(): boolean {
+    return this.#database.compact();
   }
 
   cards(approval: string): { channel: string; conversation: string; ids: string[] }[] {

@@ -1,11 +1,10 @@
 import type { AuditLog } from "../../audit/log.ts";
 import { Answer, type ChatMessage, type ToolCall } from "../ipc/completion.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
-import type { State } from "./state.ts";
+import { ERASED, type State } from "./state.ts";
 
 /** Rows that a transcript is rebuilt from at the most; what is older stays on the log. */
 const MAX_ROWS = 2_000;
-const ERASED = "[erased]";
 const NO_RESULT = "[no result: it was interrupted, and its effect is unknown]";
 
 /** What was said in a session before a row, as a model is shown it: calls stay together with their results, and what was erased says so. */

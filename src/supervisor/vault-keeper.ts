@@ -1,4 +1,5 @@
 import type { AuditLog } from "../../audit/log.ts";
+import { contentScope } from "../../vault/change.ts";
 import { VaultError } from "../../vault/error.ts";
 import { deleteOldMasters, type Keepers, moveTo } from "../../vault/protector.ts";
 import { Secret } from "../../vault/secret.ts";
@@ -20,6 +21,7 @@ export class VaultKeeper {
   readonly #keepers: Keepers;
   readonly #log: AuditLog;
   readonly #probe: (maxAgeMs: number) => Promise<KeychainState>;
+  readonly #making = new Map<string, Promise<void>>();
 
   constructor(parts: {
     vault: Vault;
@@ -42,10 +44,25 @@ export class VaultKeeper {
     return async (row) => await this.#log.record(row, { cause });
   }
 
-  /** Makes the key under which a session's content is sealed, unless it has one. */
-  async contentKey(session: string): Promise<void> {
-    if (this.#vault.hasContentKey(session)) return;
-    await this.#vault.change({ change: "content-key", session }, this.recorder(null));
+  /** Makes the key under which content of this scope (a session, a person, a pairing) is sealed, unless it has one. */
+  async contentKey(scope: string): Promise<void> {
+    const making = this.#making.get(scope);
+    if (making !== undefined) {
+      await making;
+      return;
+    }
+    if (this.#vault.hasContentKey(scope)) return;
+    const made = this.#vault
+      .change({ change: "content-key", session: scope }, this.recorder(null))
+      .finally(() => this.#making.delete(scope));
+    this.#making.set(scope, made);
+    await made;
+  }
+
+  /** Destroys that key: what was sealed under it opens nowhere any more, in this file or in a copy of the log alone. */
+  async destroyContentKey(scope: string, cause: number): Promise<void> {
+    if (!this.#vault.hasContentKey(scope)) return;
+    await this.#vault.change({ change: "remove", scope: contentScope(scope) }, this.recorder(cause));
   }
 
   async status(): Promise<VaultStatus> {

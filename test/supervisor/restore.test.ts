@@ -69,6 +69,14 @@ async function restore(at: Home = home): Promise<Restored> {
   });
 }
 
+/** Makes the keys that a day needs, as the daemon does. */
+function contentKeysOf({ vault, log }: Booted): (scope: string) => Promise<void> {
+  return async (scope) => {
+    if (!vault.hasContentKey(scope))
+      await vault.change({ change: "content-key", session: scope }, (row) => log.record(row, { cause: null }));
+  };
+}
+
 /** As a day of the daemon leaves it: an owner, somebody who was let in, a session with a key of its own. */
 beforeEach(async () => {
   pin = { state: "absent" };
@@ -78,7 +86,7 @@ beforeEach(async () => {
   const { log, vault } = day;
   const state = State.open(home.state);
   log.follow(state.applied, (row) => state.apply(row));
-  const people = new People(log, state, () => Date.now());
+  const people = new People(log, state, () => Date.now(), contentKeysOf(day));
   const owner = await people.ensureOwner("ada");
   await people.request("telegram", "42", "Ben");
   const [code] = people.pending().map((one) => one.code);
@@ -143,7 +151,10 @@ test("nobody is let in but the owner, who is the one that began the log; the key
   const state = State.open(home.state);
   day.log.follow(state.applied, (row) => state.apply(row));
   expect(state.people()).toEqual([]);
-  const owner = await new People(day.log, state, () => Date.now()).ensureOwner("ada", day.log.genesis.by ?? null);
+  const owner = await new People(day.log, state, () => Date.now(), contentKeysOf(day)).ensureOwner(
+    "ada",
+    day.log.genesis.by ?? null,
+  );
   expect(owner.principal).toBe(day.log.genesis.by);
   expect(state.people()).toHaveLength(1);
   expect(state.personOf("telegram", "42")).toBeNull();

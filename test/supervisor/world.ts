@@ -20,6 +20,11 @@ export interface World {
   open(projection?: string): Promise<void>;
 }
 
+/** The sealer of these tests makes a key when it is first asked for it. */
+async function noKey(): Promise<void> {
+  await Promise.resolve();
+}
+
 export async function newWorld(): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "wirken-supervisor-"));
   const clock = new TestClock();
@@ -28,7 +33,7 @@ export async function newWorld(): Promise<World> {
     const log = await openLog(join(folder, "audit.db"), clock, keys);
     const state = State.open(join(folder, projection));
     log.follow(state.applied, (row) => state.apply(row));
-    return { log, state, people: new People(log, state, () => clock.now()) };
+    return { log, state, people: new People(log, state, () => clock.now(), noKey) };
   };
   let isOpen = true;
   const world: World = {

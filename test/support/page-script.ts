@@ -174,13 +174,18 @@ export class PageScript {
       case "audit.anchor.remove":
       case "audit.checkpoint":
       case "audit.export":
+      case "audit.erase":
       case "audit.follow":
       case "audit.key.rotate":
       case "audit.key.show":
+      case "audit.prune":
       case "channel.disable":
       case "channel.enable":
       case "channel.list":
       case "daemon.stop":
+      case "hold.add":
+      case "hold.list":
+      case "hold.remove":
       case "pair.revoke":
       case "people.report":
       case "policy.show":

@@ -6,7 +6,7 @@ import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
 import { reasonOf } from "../reason.ts";
 
-const Options = z.object({ json: z.boolean().default(false), reason: z.string().max(500).optional() });
+const Options = z.object({ json: z.boolean().default(false), reason: z.string().optional() });
 
 export function auditAcknowledgeCommand(context: Context): Command {
   return new Command("acknowledge")

@@ -1,0 +1,146 @@
+import { readHead } from "../../audit/entry.ts";
+import type { AuditLog } from "../../audit/log.ts";
+import type { StoredPart } from "../../audit/removal.ts";
+import type { State } from "./state.ts";
+
+/** Whom or what an erasure is about. */
+export type ErasureTarget = { readonly session: string } | { readonly principal: string };
+
+/** Kinds whose rows say who somebody is: content sealed under the daemon's key by builds that gave nobody a key of their own. */
+const WHO: ReadonlySet<string> = new Set(["person.added", "identity.linked"]);
+const PAIRING: ReadonlySet<string> = new Set(["pair.requested", "pair.invited"]);
+
+/** What belongs to the subject of an erasure: which keys end, and which sealed parts go. It follows from the log and its projection, so that a start after a
+ *  crash finds the same. */
+export class ErasurePlan {
+  /** Sessions that end with their keys. */
+  readonly sessions: readonly string[];
+  /** Scopes whose keys are destroyed: those sessions, the person, the pairings they came by. */
+  readonly scopes: ReadonlySet<string>;
+  /** No content before this row is concerned. */
+  readonly from: number;
+  readonly #log: AuditLog;
+  readonly #principal: string | null;
+  readonly #pairings: ReadonlySet<string>;
+  readonly #conversations: ReadonlySet<string>;
+  readonly #senders: ReadonlySet<string>;
+  /** Rows of theirs in sessions that others wrote in too. */
+  readonly #theirs: ReadonlySet<number>;
+
+  private constructor(
+    log: AuditLog,
+    found: {
+      principal: string | null;
+      sessions: readonly string[];
+      pairings: readonly string[];
+      conversations: readonly string[];
+      senders: readonly string[];
+      theirs: ReadonlySet<number>;
+      from: number;
+    },
+  ) {
+    this.#log = log;
+    this.#principal = found.principal;
+    this.sessions = found.sessions;
+    this.from = found.from;
+    this.#pairings = new Set(found.pairings);
+    this.#conversations = new Set(found.conversations);
+    this.#senders = new Set(found.senders);
+    this.#theirs = found.theirs;
+    this.scopes = new Set([
+      ...found.sessions,
+      ...found.pairings,
+      ...(found.principal === null ? [] : [found.principal]),
+    ]);
+  }
+
+  static async of(target: ErasureTarget, log: AuditLog, state: State): Promise<ErasurePlan> {
+    if ("session" in target) {
+      const [first] = state.messagesOf(target.session);
+      const nothing = { principal: null, pairings: [], conversations: [], senders: [], theirs: new Set<number>() };
+      return new ErasurePlan(log, { ...nothing, sessions: [target.session], from: first?.seq ?? 0 });
+    }
+    const { principal } = target;
+    const all = state.sessionsOf(principal);
+    const alone = all.filter((session) => state.principalsOf(session).every((one) => one === principal));
+    const approved = await log.search({ kind: "pair.approved", principal, limit: 1_000 });
+    const pairings = approved.flatMap(({ action }) => (action.kind === "pair.approved" ? [action.pairing] : []));
+    const direct = state.conversationsOf(alone).filter(({ talk }) => talk === "direct");
+    return new ErasurePlan(log, {
+      principal,
+      sessions: alone,
+      pairings,
+      conversations: direct.map(({ conversation }) => conversation),
+      senders: state.identities(principal).map(({ channel, id }) => `${channel}\n${id}`),
+      theirs: await rowsCausedBy(
+        log,
+        all
+          .filter((session) => !alone.includes(session))
+          .flatMap((session) => state.messagesOf(session))
+          .filter((message) => message.principal === principal)
+          .map(({ seq }) => seq),
+      ),
+      from: 0,
+    });
+  }
+
+  /** Does this part belong to the subject? */
+  owns(part: StoredPart): boolean {
+    if (this.scopes.has(part.scope) || this.#theirs.has(part.seq)) return true;
+    return part.scope === "daemon" && this.#isTheirsByItsRow(part);
+  }
+
+  /** The conversation that a part says the place of, or null. */
+  conversationOf({ kind, seq }: StoredPart): string | null {
+    const action = kind === "conversation.opened" ? this.#log.row(seq)?.action : undefined;
+    return action?.kind === "conversation.opened" ? action.conversation : null;
+  }
+
+  #isTheirsByItsRow({ kind, seq, body }: StoredPart): boolean {
+    if (kind === null) return false;
+    if (kind.startsWith("message.")) return this.#isTheirMessage(seq);
+    if (this.#principal === null) return false;
+    if (WHO.has(kind)) return body.includes(`"principal":"${this.#principal}"`);
+    if (PAIRING.has(kind)) return [...this.#pairings].some((pairing) => body.includes(`"pairing":"${pairing}"`));
+    return kind === "conversation.opened" && this.#isIn(this.#conversations, body);
+  }
+
+  #isIn(conversations: ReadonlySet<string>, body: string): boolean {
+    const found = /"conversation":"([^"]+)"/.exec(body)?.[1];
+    return found !== undefined && conversations.has(found);
+  }
+
+  /** A message of ours, or its outcome, that no session's key sealed; or the refusal of somebody before they were let in. */
+  #isTheirMessage(seq: number): boolean {
+    const row = this.#log.row(seq);
+    if (row?.action.kind === "message.refused") {
+      const sender = row.content("sender");
+      return sender !== null && this.#senders.has(`${row.action.channel}\n${sender}`);
+    }
+    const sent = row?.action.kind === "message.sent" ? row : (this.#rowOf(row?.cause ?? null) ?? row);
+    if (sent?.action.kind !== "message.sent") return false;
+    if (this.#conversations.has(sent.action.conversation)) return true;
+    const about = this.#rowOf(sent.cause)?.action;
+    return (
+      about !== undefined && "session" in about && typeof about.session === "string" && this.scopes.has(about.session)
+    );
+  }
+
+  #rowOf(seq: number | null) {
+    return seq === null ? null : this.#log.row(seq);
+  }
+}
+
+/** These rows and all that they led to. */
+async function rowsCausedBy(log: AuditLog, seqs: readonly number[]): Promise<Set<number>> {
+  const rows = new Set(seqs);
+  const first = Math.min(...seqs);
+  if (seqs.length === 0) return rows;
+  for await (const page of log.removal.bodies(first)) {
+    for (const body of page) {
+      const head = readHead(body);
+      if (head !== null && head.cause !== null && rows.has(head.cause)) rows.add(head.seq);
+    }
+  }
+  return rows;
+}
