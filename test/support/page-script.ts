@@ -70,6 +70,8 @@ export class PageScript {
     ],
     verdict: {},
   };
+  /** Why nothing runs. */
+  stopped: string | null = null;
   pending: AnswerTo<"pair.list">["pending"] = [
     {
       pairing: mint("pairing"),
@@ -265,7 +267,7 @@ export class PageScript {
         { channel: "slack", enabled: false, state: "disabled", account: null, note: null },
       ],
       sandbox: { works: true, note: null },
-      log: { rows: this.rows.length, checkpoint: 120, stopped: null },
+      log: { rows: this.rows.length, checkpoint: 120, stopped: this.stopped },
       processes: [
         process("ingress", null, 4107),
         process("web", null, 4108),

@@ -21,6 +21,34 @@ test("the audit log is shown newest first with its verdict, in pages, filtered, 
   await world.page.getByText("README.md").first().waitFor();
   await world.page.getByRole("button", { name: "Explain" }).click();
   await world.page.getByText("nobody had to approve it").waitFor();
+  await world.page.getByText("The policy 5f5f5f5f5f5f5f5f was in force.").waitFor();
+});
+
+test("rows are asked for by session and time; a session that is none is said to be none, and not asked for", async () => {
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.verdict();
+  const asked = (): unknown[] =>
+    world.supervisor.calls.map(({ call }) => call).filter(({ call }) => call === "audit.rows");
+  const session = `s_${"0".repeat(26)}`;
+  await world.page.getByLabel("Session").fill(session);
+  await world.page.keyboard.press("Enter");
+  await expect.poll(() => asked().at(-1)).toMatchObject({ filter: { session } });
+  await world.page.getByLabel("From").fill("2026-11-28T14:03:00");
+  await world.page.getByRole("button", { name: "Filter" }).click();
+  const since: unknown = await world.page.evaluate(`new Date("2026-11-28T14:03:00").toISOString()`);
+  await expect.poll(() => asked().at(-1)).toMatchObject({ filter: { session, since } });
+  const before = asked().length;
+  await world.page.getByLabel("Session").fill("nobody");
+  await world.page.keyboard.press("Enter");
+  await world.page.getByText("nobody is not a session's id").first().waitFor();
+  expect(asked()).toHaveLength(before);
+});
+
+test("while something is wrong with the record the tab says so first, as an alarm", async () => {
+  world.script.stopped = "nothing runs: row 7 was changed. If you know why, go on with: wirken audit acknowledge";
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.verdict();
+  await world.page.getByRole("alert").getByText("nothing runs: row 7 was changed").waitFor();
 });
 
 test("a broken record is said first and in words", async () => {

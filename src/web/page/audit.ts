@@ -1,9 +1,10 @@
+import type { SessionId } from "../../ipc/ids.ts";
 import type { RowFilter, RowView } from "../../ipc/audit-calls.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { ask } from "./call.ts";
 import { button, byId, el } from "./element.ts";
 import { count, plain, visible, visibleLines, when } from "./format.ts";
-import { attempt, command } from "./notices.ts";
+import { attempt, command, tell, withCode } from "./notices.ts";
 
 type Verdict = AnswerTo<"audit.verify">;
 
@@ -41,6 +42,10 @@ export class Audit {
   readonly #older = byId("older", HTMLButtonElement);
   readonly #size = byId("log-size", HTMLElement);
   readonly #kind = byId("kind", HTMLInputElement);
+  readonly #session = byId("session", HTMLInputElement);
+  readonly #since = byId("since", HTMLInputElement);
+  readonly #until = byId("until", HTMLInputElement);
+  readonly #alarm = byId("alarm", HTMLElement);
   readonly #verdict = byId("verdict", HTMLElement);
   readonly #kinds = new Set<string>();
   #oldest: number | null = null;
@@ -54,12 +59,14 @@ export class Audit {
       event.preventDefault();
       void attempt(() => this.#reload());
     });
-    this.#kind.addEventListener("change", () => void attempt(() => this.#reload()));
+    for (const field of [this.#kind, this.#session, this.#since, this.#until])
+      field.addEventListener("change", () => void attempt(() => this.#reload()));
   }
 
   /** Called whenever the tab is looked at. */
   show(): void {
     void attempt(() => this.#reload());
+    void attempt(() => this.#showAlarm());
     if (!this.#shown) void this.#verify();
     this.#shown = true;
   }
@@ -67,7 +74,38 @@ export class Audit {
   clear(): void {
     this.#rows.replaceChildren();
     this.#verdict.replaceChildren();
+    this.#alarm.replaceChildren();
+    this.#alarm.hidden = true;
     this.#shown = false;
+  }
+
+  /** While something is wrong with the record nothing is done, and this says why before anything else. */
+  async #showAlarm(): Promise<void> {
+    const { stopped } = (await ask({ call: "status" })).log;
+    this.#alarm.hidden = stopped === null;
+    this.#alarm.replaceChildren(
+      ...(stopped === null
+        ? []
+        : [el("p", { class: "note" }, el("strong", null, "Alarm: "), ...withCode(visible(stopped)))]),
+    );
+  }
+
+  /** @returns what the form asks for; null when it cannot be meant, which was said. */
+  #asked(): Omit<RowFilter, "limit"> | null {
+    const kind = this.#kind.value.trim();
+    const session = this.#session.value.trim();
+    const since = timeOf(this.#since);
+    const until = timeOf(this.#until);
+    if (session !== "" && !isSession(session)) {
+      tell(`${visible(session)} is not a session's id`, "it begins with s_, as in the rows of a conversation");
+      return null;
+    }
+    return {
+      ...(kind === "" ? {} : { kind }),
+      ...(isSession(session) ? { session } : {}),
+      ...(since === null ? {} : { since }),
+      ...(until === null ? {} : { until }),
+    };
   }
 
   async #reload(): Promise<void> {
@@ -76,21 +114,21 @@ export class Audit {
   }
 
   async #more(again = false): Promise<void> {
-    const kind = this.#kind.value.trim();
-    const filter: RowFilter = {
-      limit: PAGE_ROWS,
-      ...(kind === "" ? {} : { kind }),
-      ...(this.#oldest === null ? {} : { before: this.#oldest }),
-    };
-    const { rows, size } = await ask({ call: "audit.rows", filter });
+    const asked = this.#asked();
+    if (asked === null) return;
+    const before = this.#oldest === null ? {} : { before: this.#oldest };
+    const { rows, size, next, unread } = await ask({
+      call: "audit.rows",
+      filter: { ...asked, ...before, limit: PAGE_ROWS },
+    });
+    for (const seq of unread) tell(`Row #${seq} cannot be read: the verdict says what is wrong with it.`);
     const made = rows.map(rowElement);
     if (again) this.#rows.replaceChildren(...made);
     else this.#rows.append(...made);
     this.#oldest = rows.at(-1)?.seq ?? this.#oldest;
-    this.#older.hidden = rows.length < PAGE_ROWS || this.#oldest === 0;
+    this.#older.hidden = (rows.length < PAGE_ROWS && next === null) || this.#oldest === 0;
     this.#size.textContent = count(size, "row", "rows");
-    if (this.#rows.childElementCount === 0)
-      this.#rows.append(el("li", { class: "empty" }, kind === "" ? "Nothing yet." : `No row of kind ${kind}.`));
+    if (this.#rows.childElementCount === 0) this.#rows.append(el("li", { class: "empty" }, emptyText(asked)));
     this.#learn(rows);
   }
 
@@ -125,6 +163,23 @@ export class Audit {
       command("wirken audit verify"),
     );
   }
+}
+
+/** In this browser's own zone. */
+function timeOf(field: HTMLInputElement): string | null {
+  const time = new Date(field.value);
+  return field.value === "" || Number.isNaN(time.getTime()) ? null : time.toISOString();
+}
+
+function isSession(text: string): text is SessionId {
+  return /^s_[0-9a-hjkmnp-tv-z]{26}$/.test(text);
+}
+
+function emptyText(asked: Omit<RowFilter, "limit">): string {
+  if (Object.keys(asked).length === 0) return "Nothing yet.";
+  return asked.kind === undefined || Object.keys(asked).length > 1
+    ? "No row is like that."
+    : `No row of kind ${asked.kind}.`;
 }
 
 function rowElement(row: RowView): HTMLElement {
@@ -178,10 +233,12 @@ function fact(name: string, value: unknown): Node[] {
 
 /** Whose doing it was: the rows that led to this one. */
 async function explainInto(place: HTMLElement, seq: number): Promise<void> {
-  const { chain, sentences } = await ask({ call: "audit.explain", seq });
+  const { chain, sentences, held } = await ask({ call: "audit.explain", seq });
   place.replaceChildren(
     el("h4", null, "How it came to this"),
     el("ol", { class: "sentences" }, ...sentences.map((sentence) => el("li", { dir: "auto" }, visible(sentence)))),
+    el("h4", null, "What held then"),
+    el("ul", { class: "sentences" }, ...held.map((sentence) => el("li", { dir: "auto" }, visible(sentence)))),
     el("ol", { class: "rows" }, ...chain.filter((row) => row.seq !== seq).map(rowElement)),
   );
 }
