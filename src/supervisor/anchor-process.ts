@@ -73,21 +73,22 @@ export class AnchorProcess {
   }
 
   async #ask(question: Question, note: string): Promise<AnchorAnswer> {
-    const failed = (sentence: string): AnchorAnswer => ({ state: "failed", reason: "unreachable", sentence });
     try {
       await this.#kept.whenReady(UP_MS);
     } catch {
-      return failed("its process does not start");
+      return failed("unreachable", "its process does not start");
     }
     this.#ref += 1;
     const ref = this.#ref;
     const answered = Promise.withResolvers<AnchorAnswer>();
     this.#waiting.set(ref, answered.resolve);
     const late = setTimeout(
-      () => answered.resolve(failed(`it did not answer within ${ANSWER_MS / 1000} s`)),
+      () => answered.resolve(failed("unreachable", `it did not answer within ${ANSWER_MS / 1000} s`)),
       ANSWER_MS,
     );
-    this.#kept.send({ ...question, ref }, Buffer.from(note)).catch(() => answered.resolve(failed("its process ended")));
+    this.#kept
+      .send({ ...question, ref }, Buffer.from(note))
+      .catch(() => answered.resolve(failed("unreachable", "its process ended")));
     try {
       return await answered.promise;
     } finally {
@@ -101,18 +102,21 @@ export class AnchorProcess {
   }
 }
 
+function failed(reason: AnchorFailure, sentence: string): AnchorAnswer {
+  return { state: "failed", reason, sentence };
+}
+
 function answerOf(header: Exclude<FromAnchor, { type: "ready" }>, payload: Uint8Array): AnchorAnswer {
-  const bad = (sentence: string): AnchorAnswer => ({ state: "failed", reason: "bad-answer", sentence });
   switch (header.type) {
     case "cosigned":
       return payload.length > MAX_LINES
-        ? bad("it answered with too much")
+        ? failed("bad-answer", "it answered with too much")
         : { state: "cosigned", lines: Buffer.from(payload).toString("utf8") };
     case "holds":
       return { state: "holds", size: header.size };
     case "stamped":
       return payload.length > MAX_RESPONSE
-        ? bad("it answered with too much")
+        ? failed("bad-answer", "it answered with too much")
         : { state: "stamped", time: header.time, response: payload };
     case "failed":
       return {

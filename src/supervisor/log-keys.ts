@@ -18,10 +18,10 @@ export class LogKeys {
   }
 
   show(): AnswerTo<"audit.key.show"> {
-    const { origin, vkey, protector, at } = this.#log.genesis;
+    const { origin, vkey, protector, at: opened } = this.#log.genesis;
     const rotations = this.#log.epoch === 1 ? [] : this.#log.rows({ kind: "key.rotated", limit: 1000 }).toReversed();
     const epochs = [
-      { epoch: 1, vkey, protector, from: 0, since: at },
+      { epoch: 1, vkey, protector, from: 0, since: opened },
       ...rotations.flatMap(({ action, seq, at: since }) =>
         action.kind === "key.rotated"
           ? [{ epoch: action.epoch, vkey: action.vkey, protector: action.protector, from: seq + 1, since }]

@@ -72,7 +72,7 @@ function makeKey(path: string, given: string | null): WitnessKey {
   // Exclusively: two that start at once do not end up with two keys.
   const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
-    writeSync(file, `${name}\n${pem.toString()}`);
+    writeSync(file, `${name}\n${pem}`);
     fsyncSync(file);
   } finally {
     closeSync(file);

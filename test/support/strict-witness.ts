@@ -12,6 +12,7 @@ interface Held {
 
 type Answer = readonly [status: number, body: string, type?: string];
 
+const node = (l: Buffer, r: Buffer): Buffer => sha(Buffer.of(1), l, r);
 const sha = (...parts: Buffer[]): Buffer => createHash("sha256").update(Buffer.concat(parts)).digest();
 
 /** RFC 6962 §2.1.2 read backwards: the roots that a consistency proof leads to, or null if it has too few or too many hashes. */
@@ -22,7 +23,6 @@ function rootsOf(oldSize: number, newSize: number, oldRoot: Buffer, proof: reado
     if (next === undefined) throw new RangeError("too short");
     return next;
   };
-  const node = (l: Buffer, r: Buffer): Buffer => sha(Buffer.of(1), l, r);
   const walk = (m: number, n: number, whole: boolean): [Buffer, Buffer] => {
     if (m === n) {
       const root = whole ? oldRoot : take();
