@@ -19,6 +19,8 @@ const AT_LENGTH = 24;
 /** From the beginning of a body to the first digit, or the `n`, of its cause. */
 const CAUSE_AT = AT.length + AT_LENGTH + CAUSE.length;
 
+const HEAD_KEYS: ReadonlySet<string> = new Set(["$at", "$cause", "$kind", "$seq"]);
+
 /** Where a row stands and what it is. */
 export interface Head {
   readonly at: string;
@@ -163,7 +165,9 @@ export function readBody(body: string): Body | null {
   let content: Record<string, string> | null = null;
   let nonce: string | null = null;
   for (const [key, value] of Object.entries(parsed)) {
-    if (key.startsWith("$")) continue;
+    if (HEAD_KEYS.has(key)) continue;
+    // Nothing else begins so: a field that everybody passes over would be a place to hide something.
+    if (key.startsWith("$") || key.startsWith("#")) return null;
     if (key === "nonce") nonce = typeof value === "string" ? value : null;
     else if (key === "content") {
       content = commitmentsOf(value);

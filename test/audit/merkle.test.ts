@@ -14,8 +14,14 @@ import {
   rootOf,
 } from "../../audit/merkle.ts";
 
+const Proof = z.array(z.string());
 const vectors = z
-  .object({ leaves: z.array(z.string()), roots: z.array(z.string()) })
+  .object({
+    leaves: z.array(z.string()),
+    roots: z.array(z.string()),
+    inclusion: z.array(z.object({ index: z.int(), size: z.int(), proof: Proof })).nonempty(),
+    consistency: z.array(z.object({ from: z.int(), size: z.int(), proof: Proof })).nonempty(),
+  })
   .parse(JSON.parse(readFileSync(new URL("../vectors/rfc6962.json", import.meta.url), "utf8")));
 
 /** RFC 6962 §2.1 as it is written there, on bytes. */
@@ -38,6 +44,23 @@ describe("the reference tree of RFC 6962", () => {
       expect(rootOf(hashes(vectors.leaves.slice(0, size).map((hex) => Buffer.from(hex, "hex"))))).toBe(root);
     },
   );
+  const referenceLeaves = hashes(vectors.leaves.map((hex) => Buffer.from(hex, "hex")));
+  const treeOf = (size: number): { size: number; root: string } => ({ size, root: vectors.roots[size - 1] ?? "" });
+  test.for(vectors.inclusion)("proves leaf $index of $size as the reference does", ({ index, size, proof }) => {
+    expect(inclusionProof(referenceLeaves.slice(0, size), index)).toEqual(proof);
+    const leaf = referenceLeaves[index] ?? "";
+    expect(includes(treeOf(size), leaf, index, proof)).toBe(true);
+    expect(includes(treeOf(size), leaf, index, [...proof, leaf]), "a hash more").toBe(false);
+    expect(includes(treeOf(size), leaf, size - 1 - index, proof), "another place").toBe(size - 1 === 2 * index);
+    expect(proof.length > 0 && includes(treeOf(size), leaf, index, proof.slice(0, -1)), "cut").toBe(false);
+  });
+  test.for(vectors.consistency)("grows from $from to $size as the reference does", ({ from, size, proof }) => {
+    expect(consistencyProof(referenceLeaves.slice(0, size), from)).toEqual(proof);
+    expect(grows(treeOf(from), treeOf(size), proof)).toBe(true);
+    expect(grows(treeOf(from), treeOf(size), [...proof, EMPTY_ROOT]), "a hash more").toBe(false);
+    expect(proof.length > 0 && grows(treeOf(from), treeOf(size), proof.slice(1)), "cut").toBe(false);
+    expect(grows({ size: from, root: EMPTY_ROOT }, treeOf(size), proof), "another tree").toBe(false);
+  });
   test("has the hash of nothing without leaves", () => {
     expect(rootOf([])).toBe(createHash("sha256").digest("hex"));
     expect(EMPTY_ROOT).toBe(rootOf([]));

@@ -164,6 +164,7 @@ export const TYPES: readonly Tampering[] = [
       ["spells a letter as an escape", (body) => body.replace('"new"', String.raw`"n\u0065w"`)],
       ["has a nonce of another length", (body) => body.replace(/"nonce":"../, '"nonce":"')],
       ["has a field that its kind does not have", (body) => withFields(body, { more: 1 })],
+      ["has a field where only its beginning stands", (body) => withFields(body, { $z: "hidden" })],
       ["has a content that its kind does not have", (body) => withFields(body, { content: { text: "ab".repeat(32) } })],
       ["has a field of another class", (body) => withFields(body, { session: "for Ann" })],
       ["is cut", (body) => body.slice(0, -1)],
