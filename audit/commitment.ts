@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 
-const DOMAIN = "wirken/content/v1\n";
+export const COMMITMENT_DOMAIN = "wirken/content/v1\n";
 export const SALT_BYTES = 32;
 
 /** Fresh for each part of each row: without it the same text would have the same commitment, and a short one could be guessed. */
@@ -12,5 +12,5 @@ export function newSalt(): Uint8Array {
  *  @param salt 32 bytes.  @returns 64 lower-case hex digits.  @throws {RangeError} for a salt of another length. */
 export function commit(salt: Uint8Array, bytes: Uint8Array): string {
   if (salt.length !== SALT_BYTES) throw new RangeError(`a salt has ${SALT_BYTES} bytes, not ${salt.length}`);
-  return createHash("sha256").update(DOMAIN).update(salt).update(bytes).digest("hex");
+  return createHash("sha256").update(COMMITMENT_DOMAIN).update(salt).update(bytes).digest("hex");
 }

@@ -29,6 +29,11 @@ export class Findings {
     return this.#findings.length > 0;
   }
 
+  /** Is one of them about a row from `from` up to, without, `to`? */
+  hasWithin(from: number, to: number): boolean {
+    return this.#findings.some(({ seq }) => seq !== null && seq >= from && seq < to);
+  }
+
   /** By row, those about the whole file first. */
   get findings(): Finding[] {
     return this.#findings.toSorted((a, b) => (a.seq ?? -1) - (b.seq ?? -1));

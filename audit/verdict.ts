@@ -40,7 +40,30 @@ export type FindingCode =
   | "anchor-conflict"
   // Content
   | "content-changed"
-  | "content-stray";
+  | "content-stray"
+  // An export
+  | "bundle-file"
+  | "bundle-form"
+  | "tile"
+  | "proof";
+
+/** Findings that say whose log it is, not whether it is whole. */
+export const OF_AUTHENTICITY: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  "checkpoint-forged",
+  "wrong-key",
+  "rotation",
+  "genesis",
+]);
+export const OF_ANCHORS: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  "anchor-foreign",
+  "anchor-missing",
+  "rolled-back",
+  "forked",
+  "wrong-key",
+  "anchor-forged",
+  "anchor-time",
+  "anchor-conflict",
+]);
 
 export type WarningCode =
   | "future"
@@ -131,6 +154,27 @@ export interface Verdict {
   /** The first 100; `more` of the warnings says how many there are besides. */
   readonly findings: readonly Finding[];
   readonly warnings: readonly Finding<WarningCode>[];
+  /** Of an exported folder. */
+  readonly bundle?: BundleVerdict;
+}
+
+/** What an export holds. */
+export interface BundleVerdict {
+  /** Its id on the log, and when it was asked for. */
+  readonly export: string;
+  readonly at: string;
+  /** Rows in it, of those that the tree has. */
+  readonly rows: number;
+  /** Those from one up to, without, the other, and of one session only. */
+  readonly from: number;
+  readonly to: number;
+  readonly session: string | null;
+  readonly content: "none" | "commitments" | "full";
+  /** Rows that were proved one by one. */
+  readonly proofs: number;
+  readonly files: number;
+  /** SHA-256 of its manifest, hex: the log that it was exported from records the same. */
+  readonly manifest: string;
 }
 
 const SHOWN = 20;
@@ -147,13 +191,25 @@ export function sentences(verdict: Verdict): string[] {
   ];
 }
 
-function headline({ state, selfAttested, size, origin, findings }: Verdict): string {
+function headline(verdict: Verdict): string {
+  const { state, selfAttested, size, origin, findings, bundle } = verdict;
   const start = selfAttested ? "self-attested: " : "";
+  if (bundle !== undefined) return `${start}${exportHeadline(verdict, bundle)}`;
   const name = origin === null ? "this file" : `the log ${origin}`;
   if (state === "broken")
     return `${start}${name} is broken: ${count(findings.length, "finding")} in ${count(size, "row")}`;
   const rows = `${count(size, "row")} of ${name} ${size === 1 ? "is" : "are"} whole and in order`;
   return state === "good" ? `${start}${rows}` : `${start}${rows}; whose they are was not checked`;
+}
+
+function exportHeadline({ state, size, origin, findings }: Verdict, { rows, export: id }: BundleVerdict): string {
+  const name = `the export ${id} of the log ${origin ?? "unknown"}`;
+  if (state === "broken") return `${name} is broken: ${count(findings.length, "finding")}`;
+  const held =
+    rows === size
+      ? `${count(size, "row")} of ${name} are whole and in order`
+      : `${rows} of ${count(size, "row")} are in ${name}, as they were signed`;
+  return state === "good" ? held : `${held}; whose they are was not checked`;
 }
 
 function findingLines({ findings }: Verdict): string[] {
@@ -223,13 +279,15 @@ const FINDS: Readonly<Record<AnchorVerdict["by"], string>> = {
     "shows that these rows were there then, once the authority's signature on it is checked: openssl ts -verify does that",
 };
 
-function newerLine({ newer, completeness }: Verdict): string {
+function newerLine({ newer, completeness, bundle, size }: Verdict): string {
   const until = completeness.time === null ? "" : ` (${completeness.time})`;
   if (completeness.by === null) return "completeness: nothing signed says how long this log was";
+  if (bundle !== undefined && bundle.rows < size)
+    return `completeness: the tree is the one that was signed up to row ${completeness.size - 1}${until}; ${count(size - bundle.rows, "row")} of it are not disclosed; ${count(newer, "row")} ${newer === 1 ? "is" : "are"} newer than the last anchor`;
   return `completeness: nothing is missing up to row ${completeness.size - 1}${until}; ${count(newer, "row")} ${newer === 1 ? "is" : "are"} newer than the last anchor`;
 }
 
-function remarks({ warnings, pauses, starts, content, pages, files, pruned }: Verdict): string[] {
+function remarks({ warnings, pauses, starts, content, pages, files, pruned, bundle, size }: Verdict): string[] {
   return [
     ...(pruned.rows === 0
       ? []
@@ -238,11 +296,23 @@ function remarks({ warnings, pauses, starts, content, pages, files, pruned }: Ve
         ]),
     ...warnings.map(({ sentence }) => `note: ${sentence}`),
     ...(starts > 1 ? [`pauses: ${count(starts, "start")}; ${count(pauses.length, "pause")} listed`] : []),
+    ...(bundle === undefined ? [] : exportLines(bundle, size)),
     content.opened
       ? `content: ${count(content.checked, "part")} compared with what its row committed to`
-      : "content: not compared with what the rows committed to, because that needs the vault unlocked",
+      : bundle === undefined
+        ? "content: not compared with what the rows committed to, because that needs the vault unlocked"
+        : "content: not in this export",
     ...(pages === "checked" ? [] : ["pages: not checked one by one, because the log is large and in use"]),
     ...files.map(({ name, bytes, sha256 }) => `read: ${name}, ${bytes} bytes, SHA-256 ${sha256}`),
+  ];
+}
+
+function exportLines({ at, from, to, session, proofs, files, manifest, rows }: BundleVerdict, size: number): string[] {
+  const which = session === null ? "" : ` of the session ${session}`;
+  const hidden = rows === size ? "" : "; of all others it holds hashes only";
+  return [
+    `export: asked for at ${at}, rows ${from} to ${to - 1}${which}; ${count(proofs, "row")} proved one by one${hidden}`,
+    `manifest: ${count(files, "file")}, SHA-256 ${manifest}; the log that it is of records the same`,
   ];
 }
 

@@ -11,7 +11,7 @@ import { parseCheckpoint } from "./note.ts";
 import { RowMeaning } from "./row-meaning.ts";
 import { RowScan } from "./row-scan.ts";
 import { PrunedCheck } from "./pruned.ts";
-import type { AnchorVerdict, FindingCode, Verdict } from "./verdict.ts";
+import { type AnchorVerdict, type Verdict, OF_ANCHORS, OF_AUTHENTICITY } from "./verdict.ts";
 import type { Progress, VerifyOptions } from "./verify.ts";
 
 /** Rows read at once: more cost memory, fewer time. */
@@ -22,23 +22,6 @@ const LARGE = 64 * 1024 * 1024;
 const LEAST = -9_223_372_036_854_775_808n;
 /** Sizes, newest first, whose trees are compared with what anchors say: each costs memory. */
 const MAX_PROOFS = 20_000;
-/** Findings that say whose log it is, not whether it is whole. */
-const OF_AUTHENTICITY: ReadonlySet<FindingCode> = new Set<FindingCode>([
-  "checkpoint-forged",
-  "wrong-key",
-  "rotation",
-  "genesis",
-]);
-const OF_ANCHORS: ReadonlySet<FindingCode> = new Set<FindingCode>([
-  "anchor-foreign",
-  "anchor-missing",
-  "rolled-back",
-  "forked",
-  "wrong-key",
-  "anchor-forged",
-  "anchor-time",
-  "anchor-conflict",
-]);
 
 interface Kept {
   readonly by: AnchorVerdict["by"];
@@ -360,17 +343,19 @@ export class Verification {
     const broken = findings.length > 0;
     const current = this.#notes.epochs.at(-1);
     const outside = this.#anchors.filter(({ by, good }) => by === "outside" && good);
+    // A checkpoint that the reader kept covers row 0, which names the key.
+    const kept = new Set((this.#options.anchors ?? []).map(({ name }) => name));
+    const given = vkey !== undefined || outside.some(({ name }) => kept.has(name));
     const completeness = this.#completeness();
     return {
-      state: broken ? "broken" : vkey === undefined ? "unchecked" : "good",
+      state: broken ? "broken" : given ? "good" : "unchecked",
       origin: this.#notes.genesis?.origin ?? null,
       size: scan?.size ?? 0,
       root: scan?.root ?? EMPTY_ROOT,
       from: this.#meaning.from,
       until: this.#meaning.until,
       integrity: findings.every(({ code }) => OF_ANCHORS.has(code)) ? "good" : "broken",
-      authenticity:
-        vkey === undefined ? "not-checked" : findings.some(({ code }) => OF_AUTHENTICITY.has(code)) ? "broken" : "good",
+      authenticity: !given ? "not-checked" : findings.some(({ code }) => OF_AUTHENTICITY.has(code)) ? "broken" : "good",
       vkey: current?.key.vkey ?? null,
       epochs: this.#notes.epochs.length,
       protector: current?.protector ?? null,

@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { verifyBundle } from "./bundle-verify.ts";
 import { isReadInPlace, openCopy, openLive, unreadable } from "./evidence.ts";
 import { Findings } from "./findings.ts";
 import type { Sealer } from "./ports.ts";
@@ -75,6 +77,7 @@ export function verifySync(path: string, options: VerifyOptions = {}): Verdict {
 /** The same, a page a step. Whoever stops early calls `return()`, so that files are closed and the copy is deleted. */
 export function* verifySteps(path: string, options: VerifyOptions = {}): Generator<Progress, Verdict> {
   const findings = new Findings();
+  if (options.live !== true && isFolder(path)) return yield* verifyBundle(path, findings, options);
   const evidence =
     options.live === true && isReadInPlace(path) ? openLive(path) : yield* openCopy(path, options.scratch);
   if ("code" in evidence) {
@@ -94,4 +97,9 @@ export function* verifySteps(path: string, options: VerifyOptions = {}): Generat
   } finally {
     evidence.close();
   }
+}
+
+/** An export is a folder; a log is a file. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

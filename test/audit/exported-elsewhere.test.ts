@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { leafHash } from "../../audit/merkle.ts";
+import { type FindingCode, verifySync } from "../../audit/verify.ts";
 import { bodiesOf } from "../support/claims-log.ts";
 import { anId, beginLog, recordTurn } from "../support/audit-fixture.ts";
 import { ed25519Signer } from "../support/audit-ports.ts";
@@ -49,6 +50,13 @@ const nonceOf = (body: string): string => /"nonce":"([0-9a-f]{32})"/.exec(body)?
 const lines = (at: string, name: string): string[] => read(at, name).split("\n").slice(0, -1);
 
 describe("a whole export", () => {
+  test("is accepted by our own verifier", () => {
+    for (const vkey of [vkeys.first, vkeys.second]) {
+      const verdict = verifySync(whole, { vkey, deep: true });
+      expect(verdict.findings).toEqual([]);
+      expect(verdict).toMatchObject({ state: "good", size, epochs: 2, checkpoints: 8, content: { checked: 200 } });
+    }
+  });
   test("is accepted by Go's note and tlog, with any of the log's keys", () => {
     for (const vkey of [vkeys.first, vkeys.second])
       expect(verifiers.go(whole, vkey).text).toContain(
@@ -70,6 +78,12 @@ describe("a whole export", () => {
 });
 
 describe("a partial export", () => {
+  test("is accepted by our own verifier", () => {
+    const verdict = verifySync(part, { vkey: vkeys.first, deep: true });
+    expect(verdict.findings).toEqual([]);
+    expect(verdict).toMatchObject({ state: "good", size, bundle: { rows: TO - FROM, proofs: TO - FROM } });
+    expect(verifySync(ofSession, { vkey: vkeys.second }).state).toBe("good");
+  });
   test("is accepted by each of the three", () => {
     expect(verifiers.go(part, vkeys.first).text).toContain(`GOOD: ${TO - FROM} of ${size} rows`);
     expect(verifiers.sigstore(part, vkeys.second).text).toContain(`GOOD: ${TO - FROM} of ${TO - FROM} rows`);
@@ -99,6 +113,8 @@ describe("a partial export", () => {
 /** A change somebody makes to a whole export (`at`), and who refuses it. Each repairs the manifest, which anybody can. */
 interface Harm {
   readonly name: string;
+  /** Our own verifier's first finding about a row. */
+  readonly finds: readonly [FindingCode, number];
   readonly of: "whole" | "part";
   readonly by: readonly (keyof Omit<Verifiers, typeof Symbol.dispose>)[];
   readonly harm: (at: string) => void;
@@ -119,12 +135,14 @@ const ALL = ["go", "sigstore", "shell"] as const;
 const HARMS: readonly Harm[] = [
   {
     name: "a row is edited",
+    finds: ["row-changed", FROM],
     of: "part",
     by: ALL,
     harm: (at) => edit(at, "entries.jsonl", (text) => otherDigit(text, '"nonce":"')),
   },
   {
     name: "a proof is edited",
+    finds: ["proof", FROM],
     of: "part",
     by: ALL,
     harm: (at) =>
@@ -134,24 +152,28 @@ const HARMS: readonly Harm[] = [
   },
   {
     name: "a proof is cut",
+    finds: ["proof", FROM],
     of: "part",
     by: ALL,
     harm: (at) => edit(at, `proof/${FROM}.tlog-proof`, (text) => text.replace(/\n[A-Za-z0-9+/]{43}=\n\n/, "\n\n")),
   },
   {
     name: "a proof has one hash more",
+    finds: ["proof", FROM],
     of: "part",
     by: ALL,
     harm: (at) => edit(at, `proof/${FROM}.tlog-proof`, (text) => text.replace("\n\n", `\n${"A".repeat(43)}=\n\n`)),
   },
   {
     name: "a proof is that of another row",
+    finds: ["proof", FROM],
     of: "part",
     by: ALL,
     harm: (at) => cpSync(join(at, `proof/${FROM + 1}.tlog-proof`), join(at, `proof/${FROM}.tlog-proof`)),
   },
   {
     name: "the checkpoint covers one row less, in the proofs too",
+    finds: ["proof", FROM],
     of: "part",
     by: ALL,
     harm: (at) => {
@@ -161,6 +183,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     name: "the checkpoint has another root",
+    finds: ["proof", 0],
     of: "whole",
     by: ALL,
     harm: (at) => {
@@ -175,6 +198,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     name: "everything is signed anew with another key",
+    finds: ["proof", 0],
     of: "whole",
     by: ALL,
     harm: (at) => {
@@ -191,6 +215,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     name: "the last row is cut off, and counted out",
+    finds: ["proof", 1],
     of: "whole",
     by: ["go", "sigstore"],
     harm: (at) => {
@@ -200,6 +225,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     name: "a row in the middle is left out, and counted out",
+    finds: ["proof", 1],
     of: "whole",
     by: ["go", "sigstore"],
     harm: (at) => {
@@ -209,6 +235,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     name: "two rows change places",
+    finds: ["row-missing", 100],
     of: "whole",
     by: ["go"],
     harm: (at) =>
@@ -219,6 +246,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     name: "a row is edited and its hash in the tile with it",
+    finds: ["proof", 0],
     of: "whole",
     by: ["go"],
     harm: (at) => {
@@ -230,6 +258,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     name: "an older checkpoint is of another tree",
+    finds: ["checkpoint-missing", 1],
     of: "whole",
     by: ["go"],
     harm: (at) =>
@@ -239,26 +268,29 @@ const HARMS: readonly Harm[] = [
   },
   {
     name: "the key is said to be another from the beginning on",
+    finds: ["genesis", 0],
     of: "whole",
     by: ["go"],
     harm: (at) => edit(at, "keys.jsonl", (text) => text.replaceAll(vkeys.first, vkeys.stranger)),
   },
   {
     name: "content is edited",
+    finds: ["content-changed", 2],
     of: "whole",
     by: ["go"],
     harm: (at) => edit(at, "content.jsonl", (text) => text.replace("how much disk is free?", "how much disk is full?")),
   },
   {
     name: "the entries in tiles are not those in lines",
+    finds: ["tile", 0],
     of: "whole",
     by: ["go"],
     harm: (at) => edit(at, "tile/entries/000", (text) => otherDigit(text, '"nonce":"')),
   },
 ];
 
-describe.for(HARMS)("where $name", ({ of, by, harm }) => {
-  test(`it is refused by ${by.join(", ")}`, () => {
+describe.for(HARMS)("where $name", ({ of, by, harm, finds }) => {
+  test(`it is refused by ${by.join(", ")}, and our own verifier names ${finds.join(" ")}`, () => {
     const at = join(mkdtempSync(join(folder, "harmed-")), "export");
     cpSync(of === "whole" ? whole : part, at, { recursive: true });
     harm(at);
@@ -269,6 +301,10 @@ describe.for(HARMS)("where $name", ({ of, by, harm }) => {
       const said = who === "shell" ? verifiers.shell(at, vkeys.second, ...rows) : verifiers[who](at, vkeys.second);
       expect(said.accepts, `${who}: ${said.text}`).toBe(false);
     }
+    const { state, findings } = verifySync(at, { vkey: vkeys.second });
+    expect(state).toBe("broken");
+    const [first] = findings.filter(({ seq }) => seq !== null);
+    expect([first?.code, first?.seq], JSON.stringify(findings.slice(0, 4))).toEqual(finds);
   });
 });
 

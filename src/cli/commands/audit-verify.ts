@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
-import { Command } from "commander";
+import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
+import { basename, join } from "node:path";
+import { Command, Option } from "commander";
 import * as z from "zod";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { CommandError, usage } from "../command-error.ts";
@@ -8,44 +9,109 @@ import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { printable } from "../printable.ts";
 import { reachDaemon } from "../reach.ts";
 
-const Options = z.object({ json: z.boolean().default(false), vkey: z.string().max(512).optional() });
+/** A checkpoint is a few hundred bytes; nobody's note is larger than this. */
+const MAX_NOTE = 64 * 1024;
+
+const Options = z.object({
+  json: z.boolean().default(false),
+  deep: z.boolean().default(false),
+  key: z.string().max(512).optional(),
+  vkey: z.string().max(512).optional(),
+  pin: z.string().optional(),
+});
+
+/** What the auditor was given. */
+interface Given {
+  readonly deep: boolean;
+  readonly vkey: string | null;
+  readonly anchors: readonly { readonly name: string; readonly note: string }[];
+}
 
 export function auditVerifyCommand(context: Context): Command {
   return new Command("verify")
     .summary("check every hash and signature of the log")
     .description(
-      "Checks the log of this data directory, or an audit.db from anywhere. A file is read as an attacker's; neither the daemon nor the vault is needed.",
+      "Checks the log of this data directory, an audit.db from anywhere, or the folder of an export. What is named is read as an attacker's; neither the daemon nor the vault is needed.",
     )
-    .argument("[file]", "path of an audit.db, live or copied")
-    .option("--vkey <key>", "the log's public key, as you were given it")
+    .argument("[path]", "an audit.db, live or copied, or an exported folder")
+    .option("--key <vkey>", "the log's public key, as you were given it")
+    .addOption(new Option("--vkey <vkey>", "the same").hideHelp())
+    .option("--pin <file>", "a checkpoint of it that you kept, or were given")
+    .option("--deep", "check the form of every row too, and every page of a log in use")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      `\nExit status is ${EXIT.bad} if anything was changed, ${EXIT.notReady} if something could not be checked.`,
+      `\nExit status is ${EXIT.bad} if anything was changed, ${EXIT.notReady} if something could not be checked: without a key or a kept checkpoint, whose log it is.`,
     )
-    .action((file: string | undefined, options: unknown) =>
+    .action((path: string | undefined, options: unknown) =>
       context.run(async () => {
-        const { json, vkey } = Options.parse(options);
-        const view = await verdictOf(context, file, vkey);
+        const { json, deep, key, vkey = key, pin } = Options.parse(options);
+        const given = { deep, vkey: await keyOf(vkey), anchors: await keptOf(pin) };
+        const view = await verdictOf(context, path, given);
         context.terminal.print(json ? JSON.stringify(view) : view.sentences.map((line) => printable(line)).join("\n"));
         return statusOf(view.state);
       }),
     );
 }
 
+async function keyOf(vkey: string | undefined): Promise<string | null> {
+  if (vkey === undefined) return null;
+  const { parseVkey } = await import("../../../audit/note.ts");
+  try {
+    return parseVkey(vkey).vkey;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandError(EXIT.usage, `--key: ${why}`, "a key is one word: name+id+base64", { cause });
+  }
+}
+
+async function keptOf(file: string | undefined): Promise<Given["anchors"]> {
+  if (file === undefined) return [];
+  const { parseCheckpoint } = await import("../../../audit/note.ts");
+  const note = readBounded(file);
+  try {
+    parseCheckpoint(note);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const hint = "it is what wirken audit checkpoint prints, its last newline included";
+    throw new CommandError(EXIT.usage, `--pin ${file}: ${why}`, hint, { cause });
+  }
+  return [{ name: `the checkpoint in ${basename(file)}`, note }];
+}
+
+function readBounded(path: string): string {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    throw new CommandError(EXIT.usage, `--pin: ${path} cannot be read`, "name the file of a checkpoint", { cause });
+  }
+  try {
+    const bytes = Buffer.alloc(MAX_NOTE);
+    const note = bytes.subarray(0, readSync(file, bytes)).toString("utf8");
+    // Where it was printed on a terminal and copied from there, its last newline is missing.
+    return note.endsWith("\n") ? note : `${note}\n`;
+  } catch (cause) {
+    throw new CommandError(EXIT.usage, `--pin: ${path} is no file`, "name the file of a checkpoint", { cause });
+  } finally {
+    closeSync(file);
+  }
+}
+
 async function verdictOf(
   context: Context,
-  file: string | undefined,
-  vkey: string | undefined,
+  named: string | undefined,
+  { deep, vkey, anchors }: Given,
 ): Promise<AnswerTo<"audit.verify">> {
-  if (file === undefined && vkey === undefined) {
+  if (named === undefined && vkey === null && anchors.length === 0 && !deep) {
     // The daemon also has the pin in the keychain and the key to the content.
     await using daemon = await reachDaemon(context);
     if (daemon !== null) return await daemon.call({ call: "audit.verify" });
   }
-  const path = file ?? context.home.audit;
+  const path = named === undefined ? context.home.audit : logIn(named);
   if (!existsSync(path)) {
-    if (file !== undefined) throw usage(`there is no file ${path}`, "name an audit.db, or leave it out");
+    if (named !== undefined)
+      throw usage(`there is no ${path}`, "name an audit.db or an exported folder, or leave it out");
     throw new CommandError(
       EXIT.notReady,
       `there is no log yet in ${context.home.root}`,
@@ -55,13 +121,19 @@ async function verdictOf(
   const { sentences, verify } = await import("../../../audit/verify.ts");
   // The keychain is not asked here: that is said, and is not the same as a keychain that holds nothing.
   const pin = { state: "unreachable" } as const;
-  const options = { live: file === undefined, pin, ...(vkey === undefined ? {} : { vkey }) };
+  const options = { live: named === undefined, pin, deep, anchors, ...(vkey === null ? {} : { vkey }) };
   const verdict = await verify(path, options, shown(context)).catch((error: unknown) => {
     if (!(error instanceof Error && "code" in error && error.code === "AUDIT_UNREADABLE")) throw error;
     throw new CommandError(EXIT.notReady, error.message, "nothing was checked", { cause: error });
   });
   const { state } = verdict;
   return { state, sentences: sentences(verdict), verdict: { ...verdict } };
+}
+
+/** Whoever names a data directory means the log in it. */
+function logIn(path: string): string {
+  const within = join(path, "audit.db");
+  return existsSync(within) && !existsSync(join(path, "bundle.json")) ? within : path;
 }
 
 /** How far it is, where somebody watches. */
