@@ -1,5 +1,4 @@
-import { AuditError } from "../../audit/error.ts";
-import type { AuditLog, CommittedRow, SearchFilter } from "../../audit/log.ts";
+import type { AuditLog } from "../../audit/log.ts";
 import { sentences, type Verdict, verify, type VerifyOptions } from "../../audit/verify.ts";
 import type { z } from "zod";
 import type { Vault } from "../../vault/vault.ts";
@@ -14,6 +13,7 @@ import { explained, whatHeld } from "./explain.ts";
 import type { Findings } from "./findings.ts";
 import { heldAt, rowAt } from "./held.ts";
 import { OperatorError } from "./operator-error.ts";
+import { bounded, followRows, type RowsAbout, searchRows } from "./row-search.ts";
 
 /** Reading the record for the owner. Nothing here changes it but a checkpoint and an acknowledgement. */
 export class RecordView {
@@ -48,39 +48,11 @@ export class RecordView {
   }
 
   async rows(filter: RowFilter, signal: AbortSignal): Promise<AnswerTo<"audit.rows">> {
-    const unread: number[] = [];
-    const rows = await this.#log.search(given(filter), signal, (seq) => unread.push(seq));
-    return { ...fitting(rows), size: this.#log.size, unread: unread.slice(0, MAX_UNREAD) };
+    return await searchRows(this.#log, filter, signal);
   }
 
-  /** Gives `take` each new row that fits, in order, until the signal fires. */
-  async follow(
-    after: number,
-    filter: Omit<RowFilter, "limit" | "after" | "before" | "since" | "until">,
-    take: (row: RowView) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    let last = Math.min(after, this.#log.size - 1);
-    let wake = Promise.withResolvers<void>();
-    const end = this.#log.watch(() => wake.resolve());
-    const over = (): void => wake.resolve();
-    signal.addEventListener("abort", over, { once: true });
-    try {
-      while (!signal.aborted) {
-        wake = Promise.withResolvers<void>();
-        const size = this.#log.size;
-        for (;;) {
-          const rows = await this.#log.search(given({ ...filter, after: last, before: size, limit: FOLLOWED }), signal);
-          for (const row of rows) take(smaller(viewOf(row)));
-          last = rows.length < FOLLOWED ? size - 1 : (rows.at(-1)?.seq ?? size - 1);
-          if (last >= size - 1 || signal.aborted) break;
-        }
-        if (!signal.aborted && this.#log.size === size) await wake.promise;
-      }
-    } finally {
-      signal.removeEventListener("abort", over);
-      end();
-    }
+  async follow(after: number, about: RowsAbout, take: (row: RowView) => void, signal: AbortSignal): Promise<void> {
+    await followRows(this.#log, after, about, take, signal);
   }
 
   async explain(seq: number, signal: AbortSignal): Promise<AnswerTo<"audit.explain">> {
@@ -92,7 +64,7 @@ export class RecordView {
     const held = await heldAt(this.#log, seq, chain.at(-1)?.at ?? "", signal);
     const all = new Map([...chain, ...allowed, ...after].map((row) => [row.seq, row]));
     return {
-      chain: [...all.values()].toSorted((a, b) => a.seq - b.seq).map((row) => smaller(viewOf(row))),
+      chain: bounded([...all.values()].toSorted((a, b) => a.seq - b.seq)),
       sentences: explained(story, held),
       held: whatHeld(story, held),
     };
@@ -180,80 +152,7 @@ const FOLLOWS: ReadonlySet<string> = new Set([
   "finding.acknowledged",
 ]);
 const MAX_FOLLOWING = 20;
-/** Rows that are named as unreadable in one answer. */
-const MAX_UNREAD = 100;
-/** Rows taken at once by who follows the log. */
-const FOLLOWED = 200;
-/** What one answer may hold, in bytes of JSON: a frame takes a megabyte. */
-const ANSWER_BYTES = 786_432;
-/** Of content that is larger, a list of rows shows the beginning: characters of one part. */
-const SHOWN = 16_384;
-
-/** Without the fields that are not given: the log takes an absent one only as absent. */
-function given(filter: RowFilter): SearchFilter {
-  const { after, before, limit, kind, session, agent, channel, principal, tool, since, until, text } = filter;
-  return {
-    limit,
-    ...(after === undefined ? {} : { after }),
-    ...(before === undefined ? {} : { before }),
-    ...(kind === undefined ? {} : { kind }),
-    ...(session === undefined ? {} : { session }),
-    ...(agent === undefined ? {} : { agent }),
-    ...(channel === undefined ? {} : { channel }),
-    ...(principal === undefined ? {} : { principal }),
-    ...(tool === undefined ? {} : { tool }),
-    ...(since === undefined ? {} : { since }),
-    ...(until === undefined ? {} : { until }),
-    ...(text === undefined ? {} : { text }),
-  };
-}
-
-/** As many rows as one answer holds. */
-function fitting(rows: readonly CommittedRow[]): Pick<AnswerTo<"audit.rows">, "rows" | "next"> {
-  const shown: RowView[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const whole = viewOf(row);
-    const one = bytesOf(whole) > ANSWER_BYTES || rows.length > 1 ? smaller(whole) : whole;
-    bytes += bytesOf(one);
-    if (bytes > ANSWER_BYTES && shown.length > 0) return { rows: shown, next: shown.at(-1)?.seq ?? null };
-    shown.push(one);
-  }
-  return { rows: shown, next: null };
-}
-
-function bytesOf(row: RowView): number {
-  return Buffer.byteLength(JSON.stringify(row));
-}
-
-/** The row with the beginning of each large part of its content. */
-function smaller(row: RowView): RowView {
-  const content = Object.entries(row.content).map(([part, text]) => [part, text === null ? null : beginningOf(text)]);
-  return { ...row, content: Object.fromEntries(content) };
-}
-
-function beginningOf(text: string): string {
-  return text.length <= SHOWN
-    ? text
-    : `${text.slice(0, SHOWN).toWellFormed()}… (${text.length - SHOWN} more characters)`;
-}
-
 /** A verdict as the plain value it is. */
 function plain(verdict: Verdict): Record<string, unknown> {
   return { ...verdict };
-}
-
-function contentOf(row: CommittedRow, part: string): string | null {
-  try {
-    return row.content(part);
-  } catch (error) {
-    if (error instanceof AuditError) return "[changed: this is not what the row committed to]";
-    throw error;
-  }
-}
-
-export function viewOf(row: CommittedRow): RowView {
-  const { kind, ...fields } = row.action;
-  const content = Object.fromEntries(Object.keys(row.commitments).map((part) => [part, contentOf(row, part)]));
-  return { seq: row.seq, at: row.at, kind, cause: row.cause, fields, content };
 }

@@ -87,6 +87,17 @@ test("Ctrl-C on the question ends the turn, and nothing runs", async () => {
   expect(status).toBe(1);
 });
 
+test("the log is followed as it grows, a line for each row, until Ctrl-C, which is no failure", async () => {
+  const about = ["audit", "log", "--follow", "--kind", "log.checkpointed", "--limit", "1"];
+  await using terminal = new Terminal(`'${executable}' ${about.join(" ")}`, environment);
+  await terminal.shows("log.checkpointed");
+  const checkpoint = spawn(executable, ["audit", "checkpoint"], { env: environment, stdio: "ignore" });
+  await once(checkpoint, "exit");
+  await terminal.shows("reason=demand");
+  terminal.type("\u0003");
+  expect(await terminal.status()).toBe(0);
+});
+
 test("the terminal echoes again after a hidden prompt and after Ctrl-C", async () => {
   await using terminal = new Terminal(`'${executable}' vault add anthropic; stty -a`, environment);
   await terminal.shows("(not shown): ");
