@@ -133,7 +133,7 @@ export class Removal {
     const [pages, free, size] = ["page_count", "freelist_count", "page_size"].map((name) =>
       Number(database.pragma(name, { simple: true })),
     );
-    if (free === undefined || pages === undefined || size === undefined || free === 0) return false;
+    if (free === undefined || pages === undefined || size === undefined) return false;
     if ((pages - free) * size > atMost) return false;
     try {
       // In memory: a copy in the system's folder for temporary files would outlive what is taken out here.

@@ -174,6 +174,8 @@ export const OPERATOR_ANSWERS = {
     channels: z.array(ChannelView),
     sandbox: z.strictObject({ works: z.boolean(), note: z.string().nullable() }),
     log: z.strictObject({ rows: z.int(), checkpoint: z.int(), stopped: z.string().nullable() }),
+    /** Is there room for the record? `exhausted`: nothing runs. */
+    storage: z.strictObject({ state: z.enum(["good", "low", "exhausted"]), sentence: z.string().nullable() }),
     processes: z.array(ProcessView),
     pendingApprovals: z.int(),
     notes: z.array(z.string()),

@@ -29,6 +29,7 @@ import { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
 import { type Checked, Credentials } from "./credentials.ts";
 import { EvidenceExport } from "./evidence-export.ts";
+import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
 import { Findings } from "./findings.ts";
 import { Holds } from "./holds.ts";
@@ -45,6 +46,7 @@ import { Retention } from "./retention.ts";
 import { RecordView } from "./record-view.ts";
 import type { AgentInForce, RunParts } from "./session-run.ts";
 import { State } from "./state.ts";
+import { Storage } from "./storage.ts";
 import { statusOf } from "./status.ts";
 import { transcriptBefore } from "./transcript.ts";
 import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
@@ -82,6 +84,7 @@ export class Composition {
   readonly sandbox: Sandbox;
   readonly config: ConfigFile;
   readonly findings: Findings;
+  readonly storage: Storage;
   readonly anchors: Anchors;
   /** Null for a command that runs without the daemon. */
   readonly verification: ContinuousVerification | null;
@@ -182,6 +185,7 @@ export class Composition {
     this.#keeper = made.keeper;
     this.config = made.config;
     this.#keeping = made.keeping;
+    this.storage = new Storage({ log, root: home.root, room: roomOf, line: parts.line });
     this.findings = made.findings;
     this.verification = parts.serve
       ? new ContinuousVerification({
@@ -331,6 +335,7 @@ export class Composition {
   async serve(): Promise<void> {
     const { booted, serve } = this.#parts;
     const cause = booted.starting;
+    if (serve) this.storage.start();
     if (!serve || this.findings.stopped !== null) return;
     await this.#desk.approvals.expireInterrupted();
     await this.channels.align(cause);
@@ -474,6 +479,7 @@ export class Composition {
     clearInterval(this.#sweep);
     await this.verification?.close();
     await this.#keeping.retention.close();
+    await this.storage.close();
     this.config[Symbol.dispose]();
     await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
     await this.#pool.close();

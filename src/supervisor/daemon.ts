@@ -264,6 +264,7 @@ export class Daemon {
       channels: [],
       sandbox: { works: false, note: "not tried while the vault is locked" },
       log: { rows: 0, checkpoint: 0, stopped: vault.sentence },
+      storage: { state: "good", sentence: null },
       processes: [],
       pendingApprovals: 0,
       notes: ["run wirken vault unlock: until then nothing can be recorded, so nothing runs"],

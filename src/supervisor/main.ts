@@ -49,7 +49,7 @@ export async function runDaemon(options: { readonly home: string; readonly port?
       complain(error.message, null);
       return EXIT.usage;
     }
-    const trouble = troubleOf(error);
+    const trouble = troubleOf(error, options.home);
     if (trouble === null) throw error;
     complain(`cannot start: ${trouble.sentence}`, trouble.hint);
     return EXIT.notReady;
@@ -75,7 +75,7 @@ export async function runDaemon(options: { readonly home: string; readonly port?
       complain(error.message, error.hint);
       return error.code === "usage" ? EXIT.usage : EXIT.notReady;
     }
-    const trouble = troubleOf(error);
+    const trouble = troubleOf(error, options.home);
     if (trouble === null) throw error;
     complain(`cannot go on: ${trouble.sentence}`, trouble.hint);
     return EXIT.notReady;

@@ -27,7 +27,7 @@ export async function openOffline(home: Home): Promise<Offline> {
   try {
     return await open(home);
   } catch (error) {
-    const trouble = error instanceof LockedError ? null : troubleOf(error);
+    const trouble = error instanceof LockedError ? null : troubleOf(error, home.root);
     if (trouble === null) throw error;
     throw new OperatorError("not-ready", trouble.sentence, trouble.hint, { cause: error });
   }

@@ -1,3 +1,4 @@
+import { AuditError } from "../../audit/error.ts";
 import type { AuditLog } from "../../audit/log.ts";
 import type { StoredPart } from "../../audit/removal.ts";
 import type { RetentionConfig } from "../config/schema.ts";
@@ -13,6 +14,9 @@ const DAY_MS = 24 * 3_600_000;
 /** It is looked whether retention is due so often, in milliseconds; the first time when a start has settled. */
 const LOOK_MS = 10 * 60_000;
 const FIRST_MS = 30_000;
+/** Room that pruning made is seen by the log within so many looks. */
+const ROOM_TRIES = 4;
+const ROOM_EVERY_MS = 1_100;
 /** The hour of the night, by the local clock. */
 const NIGHT = 3;
 /** A larger file is not written anew while the daemon answers its channels, in bytes. */
@@ -122,9 +126,24 @@ export class Retention {
       // Rows first: on a full disk they are what may still be taken out, and they make the room for the rest.
       const { removed: rows, held, from } = await this.#rows(before, who);
       const compacted = log.removal.compact(COMPACT_BYTES);
-      const { removed: parts } = await this.#content(before, who);
+      const parts = await this.#contentWithRoom(before, who);
       return { rows, held, parts, from, compacted };
     });
+  }
+
+  /** After a full disk the log looks for room once a second. @returns how much went; 0 where there still is none. */
+  async #contentWithRoom(before: string, who: By): Promise<number> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return (await this.#content(before, who)).removed;
+      } catch (error) {
+        if (!(error instanceof AuditError) || error.code !== "AUDIT_UNWRITABLE") throw error;
+        if (tries === ROOM_TRIES) return 0;
+        await new Promise((resolve) => {
+          setTimeout(resolve, ROOM_EVERY_MS);
+        });
+      }
+    }
   }
 
   #one<T>(run: () => Promise<T>): Promise<T> {

@@ -26,6 +26,8 @@ export async function statusOf(parts: StatusParts): Promise<AnswerTo<"status">> 
   const vault = await keeper.status();
   const stopped = composition.findings.stopped ?? log.stopped?.message ?? null;
   const notes: string[] = [];
+  const storage = composition.storage.now;
+  if (storage.sentence !== null) notes.push(storage.sentence);
   if (composition.config.problem !== null)
     notes.push(`${composition.config.problem}; the settings of before are still in force`);
   notes.push(...composition.anchors.notes());
@@ -48,6 +50,7 @@ export async function statusOf(parts: StatusParts): Promise<AnswerTo<"status">> 
       note: sandbox.state === "works" ? null : `${sandbox.sentence}${sandbox.hint === "" ? "" : `: ${sandbox.hint}`}`,
     },
     log: { rows: log.size, checkpoint: log.lastCheckpoint?.size ?? 0, stopped },
+    storage,
     processes: parts.processes.list(),
     pendingApprovals: parts.desk.pending,
     notes,

@@ -1,3 +1,4 @@
+import { fullText } from "./disk.ts";
 import { RESTORE } from "./findings.ts";
 
 /** Why a start cannot go on that is no fault of ours, in a sentence, and the one thing that mends it. */
@@ -11,6 +12,7 @@ const MAKE_WRITABLE =
   "mount the file system of the data directory (WIRKEN_HOME) for writing; wirken audit verify works without";
 
 const HINTS: Readonly<Record<string, string>> = {
+  AUDIT_UNWRITABLE: MAKE_ROOM,
   AUDIT_BROKEN: `wirken audit verify says more; if this is an older copy, put the newer one back, else begin a new log that names this one: ${RESTORE}`,
   AUDIT_SECOND_WRITER: `wirken audit verify says more; then: ${RESTORE}`,
   VAULT_ROLLED_BACK: "if you restored a backup, restore vault.db and audit.db from the same one",
@@ -18,10 +20,16 @@ const HINTS: Readonly<Record<string, string>> = {
   VAULT_KEY_MISSING: "restore the keychain, or the whole data directory from one backup",
 };
 
-/** @returns null for an error that is a bug. */
-export function troubleOf(error: unknown): Trouble | null {
-  const disk = diskTrouble(error);
-  if (disk !== null) return disk;
+/** @param home the data directory, of which is said where there is no room and what takes it; null: not looked at.
+ *  @returns null for an error that is a bug. */
+export function troubleOf(error: unknown, home: string | null = null): Trouble | null {
+  const trouble = diskTrouble(error) ?? otherTrouble(error);
+  if (trouble === null || trouble.hint !== MAKE_ROOM || home === null) return trouble;
+  const { what, largest } = fullText(home);
+  return { ...trouble, hint: [MAKE_ROOM, what, ...(largest === "" ? [] : [largest])].join("; ") };
+}
+
+function otherTrouble(error: unknown): Trouble | null {
   const code = codeOf(error);
   return error instanceof Error && /^(AUDIT|VAULT|STATE)_/.test(code)
     ? { sentence: error.message, hint: HINTS[code] ?? null }

@@ -274,6 +274,7 @@ export class PageScript {
         process("adapter", "telegram", 4110),
         process("model", "ollama", 4115),
       ],
+      storage: { state: "good", sentence: null },
       pendingApprovals: this.approvals.length,
       notes: ["keychain entry was made by an earlier version: run `wirken vault protect` once"],
     };

@@ -15,7 +15,7 @@ export function statusCommand(context: Context): Command {
   return new Command("status")
     .summary("what runs, and what is missing")
     .option("--json", "print one JSON object")
-    .addHelpText("after", `\nExit status is ${EXIT.notReady} if no daemon runs.`)
+    .addHelpText("after", `\nExit status is ${EXIT.notReady} if no daemon runs, or its disk is full.`)
     .action((options: unknown) =>
       context.run(async () => {
         const { json } = Options.parse(options);
@@ -37,7 +37,7 @@ export function statusCommand(context: Context): Command {
         }
         const status = await daemon.call({ call: "status" });
         terminal.print(json ? JSON.stringify({ running: true, ...status }) : statusText(status, Date.now()));
-        return EXIT.ok;
+        return status.storage.state === "exhausted" ? EXIT.notReady : EXIT.ok;
       }),
     );
 }
