@@ -15,6 +15,14 @@ export function median(values: readonly number[]): number {
   return middle;
 }
 
+/** The median of several runs, and between which values half of them lie. */
+export function spread(values: readonly number[], unit: (value: number) => string): string {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN;
+  if (sorted.length === 1) return unit(median(sorted));
+  return `${unit(median(sorted))} (${unit(at(0.25))} to ${unit(at(0.75))}, ${sorted.length} runs)`;
+}
+
 /** Milliseconds that `work` takes. */
 export async function timed(work: () => unknown): Promise<number> {
   const begun = performance.now();
@@ -23,7 +31,7 @@ export async function timed(work: () => unknown): Promise<number> {
 }
 
 export function ms(value: number): string {
-  return `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
+  return `${Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
 }
 
 export function ratio(value: number): string {

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { bulkLog } from "../../test/support/audit-fixture.ts";
-import { type Figure, median, ratio } from "./figure.ts";
+import { type Figure, median, ratio, spread } from "./figure.ts";
 
 const ROWS = 1_000_000;
-const ROUNDS = 3;
+const ROUNDS = 5;
 
 const Measured = z.strictObject({ seconds: z.number(), megabytes: z.number() });
 
@@ -27,15 +27,15 @@ export function verifyFigures(): Promise<Figure[]> {
       ours: measured("verify", path, vkey),
       baseline: measured("baseline", path, vkey),
     }));
-    const share = median(pairs.map(({ ours, baseline }) => baseline.seconds / ours.seconds));
+    const shares = pairs.map(({ ours, baseline }) => baseline.seconds / ours.seconds);
     const seconds = median(pairs.map(({ ours }) => ours.seconds));
     const peak = Math.max(...pairs.map(({ ours }) => ours.megabytes));
     return Promise.resolve([
       {
         what: "a million rows, against reading and hashing",
-        measured: `${ratio(share)} (${seconds.toFixed(2)} s)`,
+        measured: `${spread(shares, ratio)}; ${seconds.toFixed(2)} s`,
         budget: "≥ 0.8 ×",
-        met: share >= 0.8,
+        met: median(shares) >= 0.8,
       },
       { what: "its memory at the most", measured: `${peak.toFixed(0)} MB`, budget: "≤ 160 MB", met: peak <= 160 },
     ]);
