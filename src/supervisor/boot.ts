@@ -138,7 +138,7 @@ async function open(parts: BootParts, newest: NewestChange | null, given: Secret
 }
 
 /** The newest change of the vault that the log knows, and how it ended. */
-function newestChange(bootLog: BootLog): NewestChange | null {
+export function newestChange(bootLog: BootLog): NewestChange | null {
   const [row] = bootLog.rows({ kind: "vault.changing", limit: 1 });
   if (row?.action.kind !== "vault.changing") return null;
   const outcome = outcomeOf(bootLog, row);

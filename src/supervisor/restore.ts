@@ -18,12 +18,14 @@ import { BootLog } from "../../audit/log.ts";
 import { EMPTY_ROOT } from "../../audit/merkle.ts";
 import { systemClock } from "../../audit/ports.ts";
 import { type Pin, type Verdict, verify } from "../../audit/verify.ts";
+import { VaultError } from "../../vault/error.ts";
 import { LockedVault } from "../../vault/locked-vault.ts";
 import { fetchMaster, type Keepers } from "../../vault/protector.ts";
 import type { Secret } from "../../vault/secret.ts";
 import type { Vault } from "../../vault/vault.ts";
 import type { Home } from "../config/home.ts";
 import { mint } from "../ipc/ids.ts";
+import { newestChange } from "./boot.ts";
 import { OperatorError } from "./operator-error.ts";
 import { State } from "./state.ts";
 
@@ -63,7 +65,7 @@ export async function restoreLog(parts: RestoreParts): Promise<Restored> {
   using vault = await openVault(parts);
   const pin = await parts.readPin(Buffer.from(vault.id).toString("hex"));
   const verdict = await verdictOf(home.audit, pin);
-  refuseHealthy(home, vault, verdict);
+  await refuseHealthy(home, vault, verdict);
   const people = peopleOf(home);
   const predecessor = vault.origin;
   const kept = { kept: verdict?.size ?? 0, keptRoot: verdict?.root ?? EMPTY_ROOT, ahead: aheadOf(verdict) };
@@ -139,15 +141,42 @@ async function verdictOf(path: string, pin: Pin): Promise<Verdict | null> {
 }
 
 /** A log that can go on is not replaced: whoever is let in, and every grant, would have to be given again for nothing. */
-function refuseHealthy(home: Home, vault: Vault, verdict: Verdict | null): void {
+async function refuseHealthy(home: Home, vault: Vault, verdict: Verdict | null): Promise<void> {
   if (verdict === null || verdict.state === "broken" || readAlarms(home.audit).length > 0) return;
-  const signs = vault.logEpochs().some((epoch) => vault.signer(epoch).vkey === verdict.vkey);
-  if (!signs) return;
+  // Its key was lost, or another vault was put beside it.
+  if (!vault.logEpochs().some((epoch) => vault.signer(epoch).vkey === verdict.vkey)) return;
+  if (!(await belongs(home))) return;
   throw new OperatorError(
     "refused",
     "nothing is wrong with this log, so it is not replaced",
     "wirken audit verify says what holds",
   );
+}
+
+/** Is the vault the one that the log's newest change left? An older one opens with no log but a new one. */
+async function belongs(home: Home): Promise<boolean> {
+  let log: BootLog;
+  try {
+    log = BootLog.open(home.audit, systemClock);
+  } catch (error) {
+    // What a start says of it, the verdict may not know yet.
+    if (error instanceof AuditError && error.code === "AUDIT_BROKEN") return false;
+    throw error;
+  }
+  try {
+    const vault = await LockedVault.open(home.vault);
+    try {
+      vault.settle(newestChange(log));
+      return true;
+    } catch (error) {
+      if (error instanceof VaultError && error.code === "VAULT_ROLLED_BACK") return false;
+      throw error;
+    } finally {
+      vault.close();
+    }
+  } finally {
+    log.close();
+  }
 }
 
 function aheadOf(verdict: Verdict | null): number | null {

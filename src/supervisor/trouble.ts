@@ -15,7 +15,9 @@ const HINTS: Readonly<Record<string, string>> = {
   AUDIT_UNWRITABLE: MAKE_ROOM,
   AUDIT_BROKEN: `wirken audit verify says more; if this is an older copy, put the newer one back, else begin a new log that names this one: ${RESTORE}`,
   AUDIT_SECOND_WRITER: `wirken audit verify says more; then: ${RESTORE}`,
-  VAULT_ROLLED_BACK: "if you restored a backup, restore vault.db and audit.db from the same one",
+  AUDIT_WRONG_KEY: `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`,
+  VAULT_NOT_FOUND: `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`,
+  VAULT_ROLLED_BACK: `if you restored a backup, restore vault.db and audit.db from the same one; where there is none: ${RESTORE}`,
   VAULT_ABSENT: "restore the whole data directory from one backup",
   VAULT_KEY_MISSING: "restore the keychain, or the whole data directory from one backup",
 };

@@ -198,6 +198,25 @@ test("a log that is behind its pin is replaced, and the new one says how far the
   await closed(day);
 });
 
+test("a vault that is older than its log, and has no newer copy, goes on with a new log", async () => {
+  const older = readFileSync(home.vault);
+  const day = await booted();
+  const keeper = new VaultKeeper({
+    vault: day.vault,
+    keepers: keepersOf(home),
+    log: day.log,
+    probe: () => Promise.resolve("absent"),
+  });
+  await keeper.contentKey("s_11111111111111111111111111");
+  await closed(day);
+  writeFileSync(home.vault, older);
+  await expect(booted()).rejects.toMatchObject({ code: "VAULT_ROLLED_BACK" });
+  await restore();
+  const after = await booted();
+  expect(after.findings).toEqual([]);
+  await closed(after);
+});
+
 test("a pin of a log that is neither this one nor the one it follows is a finding", async () => {
   damage();
   await restore();
