@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { verifySync } from "../../audit/verify.ts";
-import type { PrincipalId, SessionId } from "../../src/ipc/ids.ts";
+import { mint, type PrincipalId, type SessionId } from "../../src/ipc/ids.ts";
 import { transcriptForPeople } from "../../src/supervisor/transcript.ts";
 import { ownFolder } from "../support/folder.ts";
 import { DataFolder } from "../vault/world.ts";
@@ -169,6 +169,35 @@ test.for(STEPS)("kill -9 after the step %s: the next start completes the erasure
   verifies(again.world, folder.log);
   const [last] = again.log.rows({ kind: "content.erased", limit: 2 });
   expect(again.log.row(last?.cause ?? -1)?.action.kind).toBe("content.erasing");
+});
+
+test("what an earlier build sealed under the daemon's key, for want of a key of theirs, goes as well", async () => {
+  const { folder, world } = await scene();
+  await using open = world;
+  const before = sealedCanaries(folder, ["daemon"]);
+  const principal = mint("principal");
+  const { log } = open;
+  await log.append(
+    { kind: "person.added", principal, role: "user", ...open.owner },
+    { cause: null, content: { name: "Old" } },
+  );
+  const linked = { kind: "identity.linked", principal, channel: "telegram" } as const;
+  await log.append(linked, { cause: null, content: { sender: "sender-old", name: "Old" } });
+  await log.append(
+    { kind: "message.refused", channel: "telegram", reason: "stranger", times: 1, since: "2026-01-01T00:00:00.000Z" },
+    { cause: null, content: { sender: "sender-old" } },
+  );
+  const session = await open.session("direct", "place-old", "daemon");
+  await open.say(session, principal, "an old word");
+  const all = sealedCanaries(folder, ["daemon", session]);
+  const theirs = new Map([...all].filter(([name]) => !before.has(name)));
+  theirs.set("place", Buffer.from("place-old"));
+  expect(theirs.size).toBeGreaterThanOrEqual(10);
+  expect(foundIn(folder.path, theirs)).toHaveLength(theirs.size);
+  await open.erasure().erase({ principal }, "they asked for it", open.owner);
+  expect(foundIn(folder.path, theirs)).toEqual([]);
+  expect(foundIn(folder.path, before)).toHaveLength(before.size);
+  verifies(open.world, folder.log);
 });
 
 test("an id that is nobody's is told so", async () => {
