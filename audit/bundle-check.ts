@@ -1,15 +1,16 @@
-import { hash } from "node:crypto";
-import { AnchorCheck, type ProofPlaces } from "./anchor-check.ts";
+import { AnchorCheck } from "./anchor-check.ts";
 import { BundleContent } from "./bundle-content.ts";
-import { type BundleEpoch, readFacts, readKeys, readObject, readStored } from "./bundle-facts.ts";
+import { type BundleEpoch, readFacts, readKeys } from "./bundle-facts.ts";
 import { BundleFiles } from "./bundle-files.ts";
+import { BundleHistory } from "./bundle-history.ts";
+import { checkManifest } from "./bundle-manifest.ts";
 import { entryHash, HeadReader, MAX_BODY_BYTES, NO_PREVIOUS, readBody } from "./entry.ts";
 import type { BundleFacts } from "./export.ts";
 import { MANIFEST } from "./export-folder.ts";
 import type { Findings } from "./findings.ts";
 import { isActionOf } from "./kinds.ts";
 import { EMPTY_ROOT, Frontier, includes } from "./merkle.ts";
-import { isSignedBy, NoteError, parseCheckpoint, type SignedCheckpoint } from "./note.ts";
+import { NoteError } from "./note.ts";
 import { MAX_PROOF, parseProof } from "./proof.ts";
 import { RowMeaning } from "./row-meaning.ts";
 import { SomeRows } from "./some-rows.ts";
@@ -21,10 +22,6 @@ const PREFIX = '{"#prev":"';
 /** From the beginning of a line to its body, its brace aside. */
 const BODY_AT = PREFIX.length + 64 + 2;
 const MAX_ENTRY = MAX_BODY_BYTES + 75;
-const MAX_NOTE_LINE = 40 * 1024;
-const MAX_MANIFEST_LINE = 512;
-const MAX_ANCHORS = 100_000;
-const MAX_ANCHOR_LINE = 256 * 1024;
 
 /** One verification of an export: the rows in it against its tree, the tree against its checkpoints, and those against its keys. */
 export class BundleCheck {
@@ -43,23 +40,11 @@ export class BundleCheck {
   readonly #tree = new Frontier();
   readonly #tiles: TileWriter;
   readonly #entries: Generator<Buffer | null, void>;
-  readonly #stored: Generator<Buffer | null, void>;
-  /** Roots and times at the sizes that somebody else holds. */
-  readonly #wanted: ReadonlySet<number>;
-  readonly #roots = new Map<number, { root: string; at: string | null }>();
-  readonly #notes = new Map<number, string>();
-  readonly #newest: SignedCheckpoint | null;
-  readonly #note: string;
+  readonly #history: BundleHistory | null;
   #bundle: Buffer[] = [];
-  #nextStored: { size: number; note: string } | null = null;
   #rows = 0;
   #proofs = 0;
-  #checkpoints = 0;
-  /** Up to here the tree is the one that was signed. */
-  #signed = 0;
   #promised = 0;
-  #keptGood = false;
-  #anchors: AnchorVerdict[] = [];
 
   constructor(path: string, findings: Findings, options: VerifyOptions) {
     const files = BundleFiles.list(path, findings);
@@ -84,13 +69,8 @@ export class BundleCheck {
         );
     });
     this.#entries = files.lines("entries.jsonl", MAX_ENTRY);
-    this.#stored = files.lines("checkpoints.jsonl", MAX_NOTE_LINE);
-    this.#note = files.text("checkpoint", MAX_NOTE_LINE) ?? "";
-    this.#newest = facts === null ? null : this.#checkpointOf(facts.size, this.#note);
-    this.#wanted = new Set([
-      ...this.#sizesOfAnchors(),
-      ...(options.anchors ?? []).flatMap(({ note }) => sizeOf(note) ?? []),
-    ]);
+    this.#history =
+      facts === null ? null : new BundleHistory({ files, findings, facts, keys: this.#keys }, options.anchors ?? []);
   }
 
   get #until(): string | null {
@@ -98,10 +78,9 @@ export class BundleCheck {
   }
 
   *run(): Generator<Progress, void> {
-    yield* this.#manifest();
+    yield* checkManifest(this.#files, this.#findings);
     const facts = this.#facts;
     if (facts === null) return;
-    this.#nextStored = this.#storedNext();
     let entry = this.#entryNext();
     let previous = NO_PREVIOUS;
     for (let first = 0; first < facts.size; first += TILE_WIDTH) {
@@ -127,40 +106,13 @@ export class BundleCheck {
           this.#bundle = [];
         }
         previous = leaf;
-        this.#checkpointsAt(seq + 1);
+        this.#history?.at(seq + 1, this.#tree, this.#until);
       }
       if (this.#whole) this.#bundleAt(tile);
       yield { rows: first + tile.width, of: facts.size };
     }
     this.#tiles.end();
     this.#end(facts, entry);
-  }
-
-  /** Every file is the one that the manifest lists, and none is beside them. */
-  *#manifest(): Generator<Progress, void> {
-    const unlisted = new Set(this.#files.names);
-    unlisted.delete(MANIFEST);
-    let count = 0;
-    for (const line of this.#files.lines(MANIFEST, MAX_MANIFEST_LINE)) {
-      const [, digest, name = ""] = /^([0-9a-f]{64}) {2}([^\n]+)$/.exec(line?.toString("utf8") ?? "") ?? [];
-      if (digest === undefined) {
-        this.#findings.add("bundle-file", null, `${MANIFEST} is damaged`);
-        return;
-      }
-      if (!unlisted.delete(name)) this.#findings.add("bundle-file", null, `${name} is in ${MANIFEST}, and not here`);
-      else if (this.#files.digest(name) !== digest)
-        this.#findings.add("bundle-file", null, `${name} is not the file that ${MANIFEST} lists: it was changed`);
-      count += 1;
-      if (count % 100 === 0) yield { rows: 0, of: null };
-    }
-    const [stray] = unlisted;
-    if (!this.#files.names.has(MANIFEST)) this.#findings.add("bundle-file", null, `${MANIFEST} is missing`);
-    else if (stray !== undefined)
-      this.#findings.add(
-        "bundle-file",
-        null,
-        `${unlisted.size} files are not in ${MANIFEST}, such as ${stray}: they were added`,
-      );
   }
 
   #entryNext(before = -1): { seq: number; line: Buffer } | null {
@@ -205,7 +157,7 @@ export class BundleCheck {
     if (role.anchor) this.#anchorCheck.row(seq, body);
     this.#content.row(seq, body);
     if (seq === 0 || role.kind === "key.rotated") this.#keyRow(seq, body);
-    if (this.#whole && role.signed && this.#nextStored?.size !== seq + 1)
+    if (this.#whole && role.signed && this.#history?.next !== seq + 1)
       this.#findings.add("checkpoint-missing", seq, `the checkpoint of ${seq + 1} rows is missing`);
     if (this.#whole) this.#bundle.push(lengthOf(line), line);
     if (!this.#whole || seq === 0 || seq === (this.#facts?.size ?? 0) - 1) this.#proof(seq, leaf);
@@ -234,14 +186,14 @@ export class BundleCheck {
   #proof(seq: number, leaf: string): void {
     const name = `proof/${seq}.tlog-proof`;
     const text = this.#files.text(name, MAX_PROOF);
-    const newest = this.#newest;
+    const { newest = null, note = null } = this.#history ?? {};
     try {
       const proof = text === null ? null : parseProof(text);
       const good =
         proof !== null &&
         newest !== null &&
         proof.index === seq &&
-        proof.checkpoint === this.#note &&
+        proof.checkpoint === note &&
         includes(newest, leaf, seq, proof.hashes);
       if (good) this.#proofs += 1;
       else
@@ -266,93 +218,24 @@ export class BundleCheck {
       this.#findings.add("tile", index * TILE_WIDTH, `${name} does not hold the rows that entries.jsonl has`);
   }
 
-  #storedNext(): { size: number; note: string } | null {
-    const next = this.#stored.next();
-    if (next.done === true) return null;
-    const stored = readStored(next.value);
-    if (stored !== null && stored.size > (this.#nextStored?.size ?? 0) && stored.size <= (this.#facts?.size ?? 0))
-      return stored;
-    this.#findings.add("checkpoint-changed", null, "a line of checkpoints.jsonl is none, or not in its place");
-    this.#stored.return();
-    return null;
-  }
-
-  #checkpointsAt(size: number): void {
-    if (this.#wanted.has(size)) this.#roots.set(size, { root: this.#tree.root(), at: this.#until });
-    if (this.#nextStored?.size !== size) return;
-    const { note } = this.#nextStored;
-    const checkpoint = this.#checkpointOf(size, note);
-    if (this.#wanted.has(size)) this.#notes.set(size, note);
-    if (checkpoint !== null) {
-      this.#checkpoints += 1;
-      if (checkpoint.root === this.#tree.root()) this.#signed = size;
-      else if (!this.#findings.hasWithin(this.#signed, size))
-        this.#findings.add(
-          "rows-unsigned",
-          this.#signed,
-          `rows ${this.#signed} to ${size - 1} are not those that the checkpoint of ${size} rows was signed for: at least one of them was changed, and its hash with it`,
-        );
-    }
-    this.#nextStored = this.#storedNext();
-  }
-
-  /** @returns null, with a finding, unless it is signed with the key, or keys, of its size. */
-  #checkpointOf(size: number, note: string): SignedCheckpoint | null {
-    const keys = this.#keys.filter(({ first, last }) => first <= size && size <= last);
-    let why = "is not signed with the log's key of that time";
-    try {
-      const checkpoint = parseCheckpoint(note);
-      if (checkpoint.origin !== this.#facts?.origin || checkpoint.size !== size) {
-        this.#findings.add(
-          "checkpoint-changed",
-          size - 1,
-          `the checkpoint of ${size} rows is one of other rows, or of another log`,
-        );
-        return null;
-      }
-      if (
-        keys.length > 0 &&
-        checkpoint.signatures.length === keys.length &&
-        keys.every(({ key }) => isSignedBy(checkpoint, key))
-      )
-        return checkpoint;
-    } catch (error) {
-      if (!(error instanceof NoteError)) throw error;
-      why = `is damaged: ${error.message}`;
-    }
-    this.#findings.add("checkpoint-forged", size - 1, `the checkpoint of ${size} rows ${why}`);
-    return null;
-  }
-
-  #sizesOfAnchors(): number[] {
-    const sizes: number[] = [];
-    for (const line of this.#files.lines("anchors.jsonl", MAX_ANCHOR_LINE)) {
-      const { size } = readObject(line) ?? {};
-      if (typeof size === "number" && sizes.length < MAX_ANCHORS) sizes.push(size);
-    }
-    return sizes;
-  }
-
   #end(facts: BundleFacts, entry: { seq: number } | null): void {
     if (entry !== null && !this.#findings.any)
       this.#findings.add("row-stray", entry.seq, `row ${entry.seq} stands where no row may`);
     this.#content.end();
+    const newest = this.#history?.newest ?? null;
     if (this.#rows !== facts.rows)
       this.#findings.add("row-missing", null, `there are ${this.#rows} rows, and the export says ${facts.rows}`);
-    if (this.#signed !== facts.size && !this.#findings.any)
+    if (this.#history?.signed !== facts.size && !this.#findings.any)
       this.#findings.add(
         "checkpoint-missing",
         facts.size - 1,
         `the checkpoint of ${facts.size} rows is missing from checkpoints.jsonl`,
       );
-    if (
-      this.#newest !== null &&
-      (this.#newest.root !== this.#tree.root() || this.#newest.root !== facts.root) &&
-      !this.#findings.any
-    )
+    if (newest !== null && (newest.root !== this.#tree.root() || newest.root !== facts.root) && !this.#findings.any)
       this.#findings.add("forked", null, "the newest checkpoint is of another tree than the export holds");
     if (this.#whole) this.#meaning.end(() => null);
-    this.#compare();
+    const { size } = this.#tree;
+    this.#history?.compare({ whole: this.#whole, size, promised: this.#promised, anchors: this.#anchorCheck });
     const { vkey } = this.#options;
     if (vkey !== undefined && !this.#keys.some(({ key }) => key.vkey === vkey))
       this.#findings.add(
@@ -360,72 +243,6 @@ export class BundleCheck {
         null,
         "this log is not signed with the key that was given: it is another log, or everything was signed anew",
       );
-  }
-
-  /** With what others hold: stored answers of anchors, and checkpoints that the reader kept. */
-  #compare(): void {
-    const places: ProofPlaces = {
-      size: this.#tree.size,
-      rootAt: (size) => this.#roots.get(size) ?? null,
-      noteAt: (size) => this.#notes.get(size) ?? null,
-      timeAt: (size) => this.#roots.get(size)?.at ?? null,
-    };
-    let answers = 0;
-    for (const line of this.#files.lines("anchors.jsonl", MAX_ANCHOR_LINE)) {
-      const { name, size, proof } = readObject(line) ?? {};
-      answers += 1;
-      if (this.#whole)
-        this.#anchorCheck.stored(name, size, typeof proof === "string" ? Buffer.from(proof, "base64") : null, places);
-    }
-    if (this.#whole) this.#anchors.push(...this.#anchorCheck.end(places));
-    else if (answers > 0)
-      this.#findings.warn(
-        "anchor-file",
-        null,
-        `${answers} answers of anchors are here; the rows that introduce their keys are not, so they were not checked: VERIFY.md says how to`,
-      );
-    if (this.#promised > answers)
-      this.#findings.add(
-        "anchor-missing",
-        0,
-        `the log promises ${this.#promised} anchors, and has ${answers === 0 ? "none" : answers}`,
-      );
-    for (const { name, note } of this.#options.anchors ?? []) {
-      const kept = this.#kept(name, note);
-      this.#anchors.push(kept);
-      this.#keptGood ||= kept.good;
-    }
-  }
-
-  #kept(name: string, note: string): AnchorVerdict {
-    const size = sizeOf(note) ?? 0;
-    const known = this.#roots.get(size);
-    const verdict = { by: "outside", name, size, time: known?.at ?? null } as const;
-    const add = (
-      code: "anchor-foreign" | "rolled-back" | "forked",
-      seq: number | null,
-      sentence: string,
-    ): AnchorVerdict => {
-      this.#findings.add(code, seq, sentence);
-      return { ...verdict, good: false };
-    };
-    const signed = this.#keys.some(
-      ({ key, first, last }) => first <= size && (size <= last || last === this.#facts?.size) && isGood(note, key),
-    );
-    if (!signed) return add("anchor-foreign", null, `${name} is not a checkpoint that this log signed`);
-    if (known === undefined)
-      return add(
-        "rolled-back",
-        this.#tree.size,
-        `the export has ${this.#tree.size} rows, and ${name} covers ${size}: it was made earlier, rows were cut off, or an older copy was put back`,
-      );
-    return known.root === parseCheckpoint(note).root
-      ? { ...verdict, good: true }
-      : add(
-          "forked",
-          null,
-          `the first ${size} rows are not those that ${name} was signed for: this is another history`,
-        );
   }
 
   /** What the verdict is made of. */
@@ -449,12 +266,12 @@ export class BundleCheck {
       facts,
       keys: this.#keys,
       tree: { size: this.#tree.size, root: this.#tree.size === 0 ? EMPTY_ROOT : this.#tree.root() },
-      signed: this.#signed,
-      checkpoints: this.#checkpoints,
-      anchors: this.#anchors,
+      signed: this.#history?.signed ?? 0,
+      checkpoints: this.#history?.checkpoints ?? 0,
+      anchors: this.#history?.anchors ?? [],
       span: this.#whole ? this.#meaning : this.#some,
       meaning: this.#meaning,
-      kept: this.#keptGood,
+      kept: this.#history?.kept === true,
       content: { checked, missing },
       bundle:
         facts === null
@@ -469,7 +286,7 @@ export class BundleCheck {
               content: facts.content,
               proofs: this.#proofs,
               files: this.#files.names.size,
-              manifest: hash("sha256", this.#files.read(MANIFEST, 256 * 1024 * 1024) ?? Buffer.alloc(0), "hex"),
+              manifest: this.#files.digest(MANIFEST) ?? "",
             },
     };
   }
@@ -479,22 +296,4 @@ function lengthOf(line: Buffer): Buffer {
   const length = Buffer.alloc(2);
   length.writeUInt16BE(line.length);
   return length;
-}
-
-function isGood(note: string, key: BundleEpoch["key"]): boolean {
-  try {
-    const checkpoint = parseCheckpoint(note);
-    return checkpoint.origin === key.name && isSignedBy(checkpoint, key);
-  } catch (error) {
-    if (error instanceof NoteError) return false;
-    throw error;
-  }
-}
-
-function sizeOf(note: string): number | null {
-  try {
-    return parseCheckpoint(note).size;
-  } catch {
-    return null;
-  }
 }

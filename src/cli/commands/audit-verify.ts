@@ -110,8 +110,7 @@ async function verdictOf(
   }
   const path = named === undefined ? context.home.audit : logIn(named);
   if (!existsSync(path)) {
-    if (named !== undefined)
-      throw usage(`there is no ${path}`, "name an audit.db or an exported folder, or leave it out");
+    if (named !== undefined) throw usage(`there is no file ${path}`, "name an audit.db, or leave it out");
     throw new CommandError(
       EXIT.notReady,
       `there is no log yet in ${context.home.root}`,
