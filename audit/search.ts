@@ -67,7 +67,8 @@ export class Search {
     let [low, high] = this.#range();
     let width = FIRST_WINDOW;
     let since = performance.now();
-    while (low < high && found.length < limit && signal?.aborted !== true) {
+    while (low < high && found.length < limit) {
+      if (signal?.aborted === true) break;
       const begun = performance.now();
       const [from, to] = forward ? [low, Math.min(high, low + width)] : [Math.max(low, high - width), high];
       for (const line of this.#lines(from, to, forward)) {

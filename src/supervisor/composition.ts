@@ -139,12 +139,14 @@ export class Composition {
     );
     await people.ensureOwner(parts.owner, log.genesis.by ?? null);
     const history = new AnchorHistory(log);
+    const untold = (error: unknown): void =>
+      parts.line("audit", `after a finding: ${error instanceof Error ? error.message : String(error)}`);
     const findings = new Findings({
       log,
       path: home.audit,
       line: (sentence) => parts.line("audit", sentence),
-      stop: () => void composed?.halt(),
-      lifted: () => void composed?.goOn(),
+      stop: () => void composed?.halt().catch(untold),
+      lifted: () => void composed?.goOn().catch(untold),
       now: () => Date.now(),
     });
     await findings.begin([...booted.findings, ...(await findingsOnDisks(history, log))], starting);

@@ -105,6 +105,12 @@ test("words are found in what a row committed to, in any case, and not once it i
   expect(seqs(await find({ text: "how much", after: -1 }))).toEqual([turns[0]?.from, turns[2]?.from]);
 });
 
+/** Milliseconds of the processor's time that this thread took: what other programs take meanwhile is not the search's doing. */
+function spent(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 test("a hundred thousand rows are searched without holding anybody up for more than 20 ms", async () => {
   const { path, vkey } = bulkLog(mkdtempSync(join(folder, "large-")), 100_000);
   const boot = BootLog.open(path, systemClock);
@@ -112,14 +118,9 @@ test("a hundred thousand rows are searched without holding anybody up for more t
   try {
     for (const filter of [{ kind: "nothing.such" }, { principal: anId("p") }, { tool: "exec" }, { text: "nowhere" }]) {
       const steps: number[] = [];
-      let searching = true;
-      // The processor's time of this thread: what other programs take meanwhile is not the search's doing.
-      const spent = (): number => {
-        const { user, system } = process.threadCpuUsage();
-        return (user + system) / 1000;
-      };
+      const search = { over: false };
       const watch = async (): Promise<void> => {
-        for (let last = spent(); searching; last = spent()) {
+        for (let last = spent(); !search.over; last = spent()) {
           await new Promise((resolve) => {
             setImmediate(resolve);
           });
@@ -128,7 +129,7 @@ test("a hundred thousand rows are searched without holding anybody up for more t
       };
       const watching = watch();
       expect(await large.search({ limit: 1000, ...filter })).toEqual([]);
-      searching = false;
+      search.over = true;
       await watching;
       expect(steps.length, JSON.stringify(filter)).toBeGreaterThan(10);
       // One step may have had the garbage of all the others to collect.

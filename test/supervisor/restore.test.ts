@@ -46,7 +46,9 @@ async function booted(at: Home = home): Promise<Booted> {
     keepers: keepersOf(at),
     probe: () => Promise.resolve("absent"),
     passphrase: () => Promise.resolve(null),
-    locked: (error) => Promise.reject(error),
+    locked: (error) => {
+      throw error;
+    },
     readPin: () => Promise.resolve(pin),
     events: () => ({}),
   });

@@ -48,7 +48,9 @@ test("while something is wrong with the record the tab says so first, as an alar
   world.script.stopped = "nothing runs: row 7 was changed. If you know why, go on with: wirken audit acknowledge";
   await world.driver.logIn(world.supervisor.link());
   await world.driver.verdict();
-  await world.page.getByRole("alert").getByText("nothing runs: row 7 was changed").waitFor();
+  const alarm = world.page.getByRole("alert").getByText("nothing runs: row 7 was changed");
+  await alarm.waitFor();
+  expect(await alarm.count()).toBe(1);
 });
 
 test("a broken record is said first and in words", async () => {
