@@ -123,6 +123,8 @@ export class Retention {
       throw new OperatorError("usage", "what is to come cannot be pruned", "give a day that is over with --before");
     return this.#one(async () => {
       const { log } = this.#parts;
+      // What lies before the checkpoint before the newest may go: with one more, that is all but the last minutes.
+      if (log.stopped === null) await log.checkpoint("demand");
       // Rows first: on a full disk they are what may still be taken out, and they make the room for the rest.
       const { removed: rows, held, from } = await this.#rows(before, who);
       const compacted = log.removal.compact(COMPACT_BYTES);
