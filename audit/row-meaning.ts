@@ -131,8 +131,10 @@ export class RowMeaning {
     else if (role.outcome) this.#ended(seq, cause, role.kind);
     else if (role.opens && seq !== 0) this.#findings.add("genesis", seq, `row ${seq} is a second beginning of the log`);
     else if (role.starts) this.#started(seq, before, head.at);
-    else if (role.signed && body.includes('"reason":"start"')) this.#settled(seq);
-    if (role.signed) this.#unsigned = 0;
+    else if (role.signed) {
+      this.#unsigned = 0;
+      if (body.includes('"reason":"start"')) this.#settled(seq);
+    }
     if (this.#deep) this.#form(seq, role.kind, body);
   }
 
