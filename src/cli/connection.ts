@@ -6,6 +6,7 @@ import { type FromCommand, ToCommand } from "../ipc/control-frames.ts";
 import { PROTOCOL } from "../ipc/frame-common.ts";
 import type { AnswerTo, CallName } from "../ipc/operator.ts";
 import { Pipe } from "../ipc/pipe.ts";
+import { closeNetwork } from "../supervisor/own-walls.ts";
 import { CommandError } from "./command-error.ts";
 import { EXIT } from "./exit-status.ts";
 import { type CallOf, type CallOptions, type OperatorPort, parseAnswer } from "./operator-port.ts";
@@ -46,8 +47,9 @@ export class Connection implements OperatorPort {
    *  @throws {CommandError} when one is there and does not let us in, or is of another build. */
   static async open(home: Home, environment: NodeJS.ProcessEnv): Promise<Connection | null> {
     const socket = await dial(controlSocketPath(home, environment));
-    if (socket === null) return null;
+    // A command speaks to its daemon and to nobody else.
     closeNetwork();
+    if (socket === null) return null;
     const connection = new Connection(socket);
     try {
       const token = readFileSync(home.token);
@@ -150,11 +152,6 @@ async function dial(path: string): Promise<Socket | null> {
     resolve(socket);
   });
   return await promise;
-}
-
-/** A command speaks to its daemon and to nobody else: from here on it can open no other connection. */
-function closeNetwork(): void {
-  process.permission?.drop("net");
 }
 
 function reason(error: unknown): string {

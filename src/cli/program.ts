@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { homeFrom } from "../config/home.ts";
+import { holdCommand } from "../supervisor/own-walls.ts";
 import { CommandError } from "./command-error.ts";
 import { approvalsCommand } from "./commands/approvals.ts";
 import { askCommand } from "./commands/ask.ts";
@@ -29,8 +30,11 @@ export async function runProgram(words: readonly string[], environment: NodeJS.P
     home: homeFrom(environment),
     environment,
     terminal,
-    run: async (work) => {
-      status = await settled(work, terminal);
+    run: async (work, { network } = { network: false }) => {
+      status = await settled(async () => {
+        if (!network) holdCommand();
+        return await work();
+      }, terminal);
     },
   };
   const program = programOf(context);
@@ -112,6 +116,10 @@ function told(error: unknown, terminal: Terminal): ExitStatus {
   if (error instanceof Error && error.name === "HomeError") {
     terminal.say(`wirken: ${error.message}`);
     return EXIT.usage;
+  }
+  if (error instanceof Error && error.name === "ConfineError") {
+    terminal.say(`wirken: this command cannot be held to local sockets: ${error.message}`);
+    return EXIT.notReady;
   }
   return toldBug(error, terminal);
 }

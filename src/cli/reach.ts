@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { BUILD } from "../ipc/build.ts";
 import type { AnswerTo, CallName, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
+import { holdCommand } from "../supervisor/own-walls.ts";
 import { CommandError, notRunning } from "./command-error.ts";
 import { Connection } from "./connection.ts";
 import type { Context } from "./context.ts";
@@ -11,6 +12,7 @@ import { askedHidden } from "./secret-input.ts";
 /** The line to the daemon, or null when none runs. */
 export async function reachDaemon(context: Context): Promise<Connection | null> {
   const connection = await Connection.open(context.home, context.environment);
+  if (connection !== null) holdCommand();
   if (connection !== null && connection.daemon.build !== BUILD) {
     context.terminal.say("wirken: the daemon is of another build than this command");
     context.terminal.say("hint: stop it and start it again to finish the upgrade");

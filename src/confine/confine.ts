@@ -46,6 +46,12 @@ export function dropScopes(scopes: readonly Scope[]): void {
   for (const scope of scopes) drop(scope);
 }
 
+/** For a process that is no child, once the one connection or listener that it needs is there: it opens no other.
+ *  @throws {ConfineError} if the scope is not gone. */
+export function closeNetwork(): void {
+  drop("net");
+}
+
 /** A name that Node does not know is ignored by `drop`, hence the question after it. */
 function drop(scope: Scope): void {
   process.permission.drop(scope);

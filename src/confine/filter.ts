@@ -1,5 +1,5 @@
 import type { Sockets } from "./role.ts";
-import { type Machine, numberOf, refused } from "./syscalls.ts";
+import { type Machine, numberOf, refused, ringCalls } from "./syscalls.ts";
 
 /** One instruction of classic BPF: `u16 code, u8 if true, u8 if false, u32 operand`; jumps count instructions to skip. */
 interface Instruction {
@@ -64,11 +64,7 @@ export function filterFor(machine: Machine, sockets: Sockets, pid: number): Uint
     on(numberOf(machine, name), body);
   const self = [...only(low(0), [pid]), ret(ALLOW)];
   return assemble([
-    { code: LOAD, jt: 0, jf: 0, k: ARCHITECTURE },
-    { code: IF_EQUAL, jt: 1, jf: 0, k: AUDIT_ARCH[machine] },
-    ret(KILL),
-    { code: LOAD, jt: 0, jf: 0, k: NUMBER },
-    ...(machine === "x64" ? [{ code: IF_AT_LEAST, jt: 0, jf: 1, k: X32 }, ret(EPERM)] : []),
+    ...onlyNative(machine),
     ...refused(machine).flatMap((number) => on(number, [ret(EPERM)])),
     ...call("clone3", [ret(ENOSYS)]),
     ...call("clone", [
@@ -89,6 +85,28 @@ export function filterFor(machine: Machine, sockets: Sockets, pid: number): Uint
     ...socketCalls(sockets, call),
     ret(ALLOW),
   ]);
+}
+
+/** For a process that is no child and starts some: every socket but a local one is refused, to it and to whatever it starts from then on.
+ *  io_uring opens sockets without asking the filter, so it is refused too. */
+export function localSocketsFilter(machine: Machine): Uint8Array<ArrayBuffer> {
+  return assemble([
+    ...onlyNative(machine),
+    ...ringCalls(machine).flatMap((number) => on(number, [ret(EPERM)])),
+    ...on(numberOf(machine, "socket"), [...only(low(0), [AF_UNIX]), ret(ALLOW)]),
+    ret(ALLOW),
+  ]);
+}
+
+/** Another machine's system calls have other numbers: they end the process. The call's number stays loaded. */
+function onlyNative(machine: Machine): Instruction[] {
+  return [
+    { code: LOAD, jt: 0, jf: 0, k: ARCHITECTURE },
+    { code: IF_EQUAL, jt: 1, jf: 0, k: AUDIT_ARCH[machine] },
+    ret(KILL),
+    { code: LOAD, jt: 0, jf: 0, k: NUMBER },
+    ...(machine === "x64" ? [{ code: IF_AT_LEAST, jt: 0, jf: 1, k: X32 }, ret(EPERM)] : []),
+  ];
 }
 
 function socketCalls(

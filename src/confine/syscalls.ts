@@ -141,6 +141,12 @@ export function refused(machine: Machine): number[] {
   return Object.values<Numbers>(REFUSED).flatMap((numbers) => numbers[column] ?? []);
 }
 
+/** @returns the numbers of what makes an io_uring. */
+export function ringCalls(machine: Machine): number[] {
+  const column = machine === "x64" ? 0 : 1;
+  return [REFUSED.io_uring_setup[column], REFUSED.io_uring_register[column]];
+}
+
 /** @returns the number of a call whose arguments are looked at. */
 export function numberOf(machine: Machine, name: keyof typeof DEPENDING): number {
   return DEPENDING[name][machine === "x64" ? 0 : 1];

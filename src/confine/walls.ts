@@ -1,5 +1,5 @@
 import { ConfineError } from "./error.ts";
-import { filterFor } from "./filter.ts";
+import { filterFor, localSocketsFilter } from "./filter.ts";
 import type { Sockets } from "./role.ts";
 import { type Machine, SECCOMP } from "./syscalls.ts";
 
@@ -19,6 +19,7 @@ const SECCOMP_FILTER_FLAG_TSYNC = 1;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const AF_UNIX = 1;
+const AF_INET = 2;
 const SOCK_STREAM = 1;
 
 /** asm-generic/resource.h, and the most of each. Without a set limit the kernel's own stands. */
@@ -65,24 +66,58 @@ export function buildWalls(sockets: Sockets): Wall[] {
     done(libc.setrlimit(resource, ffi.getRawPointer(limit.buffer)), name);
   }
 
-  const filter = filterFor(machine, sockets, process.pid);
-  // struct sock_fprog: `u16 instructions, 6 bytes of padding, pointer`.
-  const program = new DataView(new ArrayBuffer(16));
-  program.setUint16(0, filter.length / 8, true);
-  program.setBigUint64(8, pointer(filter), true);
-  const installed = libc.syscall(
-    BigInt(SECCOMP[machine]),
-    BigInt(SECCOMP_SET_MODE_FILTER),
-    BigInt(SECCOMP_FILTER_FLAG_TSYNC),
-    ffi.getRawPointer(program.buffer),
-  );
-  if (installed !== 0n)
-    throw new ConfineError("CONFINE_FAILED", "The system refused the seccomp filter: Linux 3.17 or later is needed");
+  install(machine, filterFor(machine, sockets, process.pid), (words) => libc.syscall(...words), pointer);
 
   if (libc.kill(process.ppid, 0) === 0) throw new ConfineError("CONFINE_FAILED", "The seccomp filter does not stand");
   if (sockets !== "local" && libc.socket(AF_UNIX, SOCK_STREAM, 0) >= 0)
     throw new ConfineError("CONFINE_FAILED", "The seccomp filter lets a local socket through");
   return ["no-new-privileges", "not-dumpable", "ends-with-parent", "limits", "seccomp"];
+}
+
+/** For a process that is no child: from here on it, and whatever it starts, opens local sockets only. For all threads, for good.
+ *  @throws {ConfineError} if the wall cannot be built or does not stand. */
+export function buildLocalSocketsWall(): void {
+  const machine = machineOf(process.arch);
+  const ffi = process.getBuiltinModule("node:ffi");
+  using c = ffi.dlopen(null, {
+    prctl: { arguments: ["int32", "uint64", "uint64", "uint64", "uint64"], return: "int32" },
+    syscall: { arguments: ["int64", "int64", "int64", "pointer"], return: "int64" },
+    socket: { arguments: ["int32", "int32", "int32"], return: "int32" },
+  });
+  const { functions: libc } = c;
+  done(libc.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n), "PR_SET_NO_NEW_PRIVS");
+  install(
+    machine,
+    localSocketsFilter(machine),
+    (words) => libc.syscall(...words),
+    (bytes) => ffi.getRawPointer(bytes.buffer),
+  );
+  if (libc.socket(AF_INET, SOCK_STREAM, 0) >= 0)
+    throw new ConfineError("CONFINE_FAILED", "The seccomp filter lets a network socket through");
+}
+
+type SystemCall = (words: [number: bigint, a: bigint, b: bigint, c: bigint]) => bigint;
+
+/** @throws {ConfineError} if the system does not take the filter. */
+function install(
+  machine: Machine,
+  filter: Uint8Array<ArrayBuffer>,
+  systemCall: SystemCall,
+  pointer: (bytes: Uint8Array<ArrayBuffer>) => bigint,
+): void {
+  // struct sock_fprog: `u16 instructions, 6 bytes of padding, pointer`.
+  const program = new Uint8Array(new ArrayBuffer(16));
+  const view = new DataView(program.buffer);
+  view.setUint16(0, filter.length / 8, true);
+  view.setBigUint64(8, pointer(filter), true);
+  const installed = systemCall([
+    BigInt(SECCOMP[machine]),
+    BigInt(SECCOMP_SET_MODE_FILTER),
+    BigInt(SECCOMP_FILTER_FLAG_TSYNC),
+    pointer(program),
+  ]);
+  if (installed !== 0n)
+    throw new ConfineError("CONFINE_FAILED", "The system refused the seccomp filter: Linux 3.17 or later is needed");
 }
 
 /** Who made our pipe: the kernel remembers it of a socketpair. Without a pipe (started by hand) it is whoever the parent is. */

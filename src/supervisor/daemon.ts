@@ -16,6 +16,7 @@ import type { Caller, Emit } from "./operator.ts";
 import type { OpenFinding } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
 import { finishRestore } from "./restore.ts";
+import { closeNetwork } from "./own-walls.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
 import type { KeychainState } from "./vault-keeper.ts";
@@ -71,7 +72,8 @@ export class Daemon {
     this.#keepers = { keychain: this.#keychain, provisional: options.home.provisionalKey };
   }
 
-  /** Takes the lock and, when serving, answers on the control socket. Nothing is open yet: {@link Daemon.run} does that.
+  /** Takes the lock and, when serving, answers on the control socket; from then on this process opens no connection. Nothing is open yet:
+   *  {@link Daemon.run} does that.
    *  @throws {LockedError}, {HomeError}. */
   static async open(options: DaemonOptions): Promise<Daemon> {
     ensureHome(options.home);
@@ -86,6 +88,7 @@ export class Daemon {
           await daemon.answer(call, payload, { via: "terminal", browser: null }, emit, signal),
       });
     }
+    closeNetwork();
     return daemon;
   }
 

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Terminal } from "../support/terminal.ts";
 
 /** What a person does at a keyboard: the executable has a terminal of its own. */
@@ -18,8 +18,12 @@ const notes = join(home, "workspaces/default/notes.txt");
 async function typing(
   words: readonly string[],
   script: readonly (readonly [shown: string, typed: string])[],
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{ screen: string; status: number | null }> {
-  await using terminal = new Terminal([executable, ...words].map((word) => `'${word}'`).join(" "), environment);
+  await using terminal = new Terminal([executable, ...words].map((word) => `'${word}'`).join(" "), {
+    ...environment,
+    ...more,
+  });
   for (const [shown, typed] of script) {
     await terminal.shows(shown);
     terminal.type(typed);
@@ -104,4 +108,45 @@ test("the terminal echoes again after a hidden prompt and after Ctrl-C", async (
   terminal.type("\u0003");
   await terminal.status();
   expect(terminal.screen).toMatch(/(?<!-)\becho\b/);
+});
+
+describe("where there is a desktop, a fresh link", () => {
+  const programs = join(folder, "programs");
+  const seen = join(folder, "seen");
+  const desktop = { DISPLAY: ":7", PATH: `${programs}:${process.env["PATH"] ?? ""}` };
+
+  /** Stands where the desktop's own program would. */
+  function opener(lines: string): void {
+    mkdirSync(programs, { recursive: true });
+    writeFileSync(join(programs, "xdg-open"), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+  }
+
+  test("is opened by a browser that nothing of ours holds, from a private file that is gone afterwards", async () => {
+    opener(`{ cat "$1"; stat -c "mode %a" "$1"; env; cat /proc/self/status; } > '${seen}'`);
+    const { screen, status } = await typing(["web"], [], desktop);
+    const [link = "none"] = /http:\/\/127\.0\.0\.1:\d+\/#login=\S+/.exec(screen) ?? [];
+    const text = readFileSync(seen, "utf8");
+    expect(text).toContain(`location.replace("${link}")`);
+    expect(text).toContain("mode 600");
+    expect(text).toMatch(/^Seccomp:\s+0$/m);
+    expect(text).toMatch(/^NoNewPrivs:\s+0$/m);
+    expect(text).not.toContain("NODE_OPTIONS");
+    expect(readdirSync(home).filter((name) => name.startsWith("login-"))).toEqual([]);
+    expect(status).toBe(0);
+  });
+
+  test("that no browser opens is there to be opened by hand, and the command says so", async () => {
+    opener("exit 3");
+    const { screen, status } = await typing(["web"], [], desktop);
+    expect(screen).toContain("no browser could be started: open the link in one");
+    expect(screen).toContain("/#login=");
+    expect(status).toBe(0);
+  });
+
+  test("is not asked of a browser where it is only printed", async () => {
+    rmSync(seen, { force: true });
+    opener(`touch '${seen}'`);
+    expect((await typing(["web", "--no-open"], [], desktop)).status).toBe(0);
+    expect(existsSync(seen)).toBe(false);
+  });
 });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { filterFor } from "../../src/confine/filter.ts";
+import { filterFor, localSocketsFilter } from "../../src/confine/filter.ts";
 import type { Role } from "../../src/confine/role.ts";
 import { childImage, run, startChild } from "../support/confined.ts";
 
@@ -9,7 +9,7 @@ const EPERM = 1;
 const ENOSYS = 38;
 const Answers = z.record(z.string(), z.number());
 
-async function systemCalls(role: Role, how: "bare" | "walls"): Promise<Readonly<Record<string, number>>> {
+async function systemCalls(role: Role | "command", how: "bare" | "walls"): Promise<Readonly<Record<string, number>>> {
   const { command, args } = childImage("system-calls");
   const { stdout, stderr, status } = await run(command, [...args, role, how]);
   if (status !== 0) throw new Error(`status ${String(status)}: ${stderr}`);
@@ -82,6 +82,22 @@ describe("native code in a child", () => {
   });
 });
 
+describe("a command of the owner", () => {
+  test("without its wall opens every kind of socket, so the calls tell", async () => {
+    const answers = await systemCalls("command", "bare");
+    expect([answers["socket TCP"], answers["socket UDP"], answers["socket netlink"]]).toEqual([0, 0, 0]);
+    expect(answers["set up an io_uring"]).not.toBe(EPERM);
+  });
+
+  test("opens local sockets only, and can start programs still", async () => {
+    const answers = await systemCalls("command", "walls");
+    const refused = ["socket TCP", "socket UDP", "socket netlink", "socket packet", "set up an io_uring", "x32 getpid"];
+    for (const name of refused) expect([name, answers[name]]).toEqual([name, EPERM]);
+    for (const name of ["socket local", "socketpair", "start a program", "kill parent"])
+      expect([name, answers[name]]).toEqual([name, 0]);
+  });
+});
+
 test("the walls stand around every thread, with its limits", async () => {
   const { command, args } = childImage("idle");
   await using child = await startChild(command, [...args, "model"]);
@@ -140,8 +156,10 @@ describe("the filter", () => {
   test.for(["x64", "arm64"] as const)(
     "for %s is a program the kernel takes: short enough, every jump within it",
     (machine) => {
-      for (const sockets of ["internet", "listening", "local", "none"] as const) {
-        const program = filterFor(machine, sockets, 4242);
+      const filters = (["internet", "listening", "local", "none"] as const).map((sockets) =>
+        filterFor(machine, sockets, 4242),
+      );
+      for (const program of [...filters, localSocketsFilter(machine)]) {
         const view = new DataView(program.buffer);
         const length = program.length / 8;
         expect(length).toBeLessThan(4096);
@@ -184,6 +202,20 @@ describe("the filter", () => {
     ["fork", "x64", X64, 57, [], REFUSE],
   ] as const)("answers as it should: %s on %s", ([, machine, architecture, number, words, answer]) => {
     expect(runFilter(filterFor(machine, "internet", 4242), architecture, number, words)).toBe(answer);
+  });
+
+  test.for([
+    ["a local socket", "arm64", ARM64, 198, [1, 1, 0], ALLOW],
+    ["TCP", "arm64", ARM64, 198, [2, 1, 0], REFUSE],
+    ["TCP over IPv6", "x64", X64, 41, [10, 1, 0], REFUSE],
+    ["netlink", "x64", X64, 41, [16, 3, 0], REFUSE],
+    ["AF_VSOCK", "x64", X64, 41, [40, 1, 0], REFUSE],
+    ["io_uring_setup", "x64", X64, 425, [1], REFUSE],
+    ["execve", "x64", X64, 59, [], ALLOW],
+    ["a call of x32", "x64", X64, 0x4000_0000 + 41, [1], REFUSE],
+    ["a call of the other machine", "x64", ARM64, 198, [1, 1, 0], KILL],
+  ] as const)("of a command answers as it should: %s on %s", ([, machine, architecture, number, words, answer]) => {
+    expect(runFilter(localSocketsFilter(machine), architecture, number, words)).toBe(answer);
   });
 });
 

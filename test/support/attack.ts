@@ -1,7 +1,9 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { Report, type Targets } from "./probes/attempts.ts";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { type Answers, Report, type Targets } from "./probes/attempts.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -20,6 +22,15 @@ export async function attackFreely(targets: Targets, held: readonly number[] = [
   await new Promise((done) => child.once("close", done));
   if (text.out === "") throw new Error(`the attempts ended early: ${text.err}`);
   return Report.parse(JSON.parse(text.out));
+}
+
+/** Runs the attempts to reach a network in a process of plain Node. @param port of a server on 127.0.0.1 that answers HTTP. */
+export async function attackNetworkFreely(port: number): Promise<Answers> {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(root, "test/support/probes/free.ts"),
+    `${port}`,
+  ]);
+  return z.record(z.string(), z.string()).parse(JSON.parse(stdout));
 }
 
 /** What a refusal looks like: the permission model's, the seccomp filter's, a module that is not there, an empty answer. */

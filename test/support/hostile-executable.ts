@@ -37,6 +37,7 @@ const SWAPPED: Readonly<Record<string, (honest: string) => string>> = {
     `export { HostileConnection as TelegramConnection } from "../../${PROBES}/adapter.ts";\n`,
   "src/agent/loop.ts": (honest) => wrapped(honest, "agent", "step"),
   "src/web/server.ts": (honest) => wrapped(honest, "web", "serve"),
+  "src/cli/terminal.ts": (honest) => wrapped(honest, "command", "processTerminal"),
 };
 
 function wrapped(honest: string, probe: string, name: string): string {
@@ -52,7 +53,8 @@ function wrapped(honest: string, probe: string, name: string): string {
 /** How long another test file may take to build it. */
 const BUILD_MS = 120_000;
 
-/** Builds the executable from these very sources, with hostile code in its Telegram adapter, its agent and its page's server. It is made once
+/** Builds the executable from these very sources, with hostile code in its Telegram adapter, its agent, its page's server
+ *  and its commands. It is made once
  *  for the same inputs, in `dist/hostile`, and ships nowhere. @returns its path. */
 export async function hostileExecutable(): Promise<string> {
   const probes = createHash("sha256");

@@ -6,7 +6,7 @@ import { Name } from "../../ipc/ids.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
-import { EXIT } from "../exit-status.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { moment } from "../moment.ts";
 import type { CallOf } from "../operator-port.ts";
 import { reachOperator } from "../reach.ts";
@@ -76,7 +76,7 @@ function urlOf(text: string): string {
 }
 
 async function added(context: Context, anchor: NewAnchor, given: unknown): Promise<void> {
-  await context.run(async () => {
+  const add = async (): Promise<ExitStatus> => {
     const { json, later, name } = Adding.parse(given);
     const called = name === undefined ? null : nameOf(name);
     await using operator = await reachOperator(context);
@@ -86,7 +86,9 @@ async function added(context: Context, anchor: NewAnchor, given: unknown): Promi
     if (answer.anchor.state !== "good")
       context.terminal.say("note: until it has answered, wirken audit verify says that it is missing");
     return EXIT.ok;
-  });
+  };
+  // While no daemon runs, a child of this command asks it.
+  await context.run(add, { network: true });
 }
 
 function nameOf(text: string): string {

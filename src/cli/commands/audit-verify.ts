@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { Command, Option } from "commander";
 import * as z from "zod";
 import type { AnswerTo } from "../../ipc/operator.ts";
+import { closeNetwork } from "../../supervisor/own-walls.ts";
 import { CommandError, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
@@ -117,6 +118,8 @@ async function verdictOf(
       "it begins with: wirken start",
     );
   }
+  // The file may be an attacker's, and nothing here needs a connection.
+  closeNetwork();
   const { sentences, verify } = await import("../../../audit/verify.ts");
   // The keychain is not asked here: that is said, and is not the same as a keychain that holds nothing.
   const pin = { state: "unreachable" } as const;

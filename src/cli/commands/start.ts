@@ -17,18 +17,14 @@ export function startCommand(context: Context): Command {
       "after",
       `\nExit status is ${EXIT.notReady} if another daemon uses the data directory, or the port is taken.`,
     )
-    .action((options: unknown) =>
-      context.run(async () => {
-        const { port } = Options.parse(options);
-        // Loaded here and nowhere else: no other command carries the daemon's code.
-        const { runDaemon } = await import("../../supervisor/main.ts");
-        const status = await runDaemon({
-          home: context.home.root,
-          ...(port === undefined ? {} : { port: portOf(port) }),
-        });
-        return known(status);
-      }),
-    );
+    .action((options: unknown) => context.run(async () => await start(context, options), { network: true }));
+}
+
+async function start({ home }: Context, options: unknown): Promise<ExitStatus> {
+  const { port } = Options.parse(options);
+  // Loaded here and nowhere else: no other command carries the daemon's code.
+  const { runDaemon } = await import("../../supervisor/main.ts");
+  return known(await runDaemon({ home: home.root, ...(port === undefined ? {} : { port: portOf(port) }) }));
 }
 
 function portOf(text: string): number {

@@ -6,7 +6,7 @@ import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { type Enrolment, enrolmentOf } from "../credential-name.ts";
-import { EXIT } from "../exit-status.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { moment } from "../moment.ts";
 import { slackInstructions, telegramInstructions } from "../platform-instructions.ts";
 import { printable } from "../printable.ts";
@@ -26,27 +26,29 @@ export function vaultAddCommand(context: Context): Command {
     .option("--no-check", "save it unchecked; it is checked at the next start")
     .option("--json", "print one JSON object");
   return takesSecret(command).action((what: string, options: unknown) =>
-    context.run(async () => {
-      const how = "wirken vault add";
-      const enrolment = enrolmentOf(what, configuredProviders(context));
-      refuseSecretArguments(command, 1, `${how} ${enrolment.subject}`);
-      const { json, check, ...given } = Options.parse(options);
-      const source = secretSource(given, context.terminal, `${how} ${enrolment.subject}`);
-      const scope = CredentialScope.safeParse(enrolment.scope);
-      if (!scope.success) throw usage(`${enrolment.subject} cannot be enrolled`, null);
-      if (!source.stdin && source.file === null) instruct(enrolment, context);
-      const payload = await readSecrets(enrolment, source, context.terminal);
-      try {
-        await using operator = await reachOperator(context);
-        if (check) context.terminal.say(`checking it with ${enrolment.subject} …`);
-        const answer = await operator.call({ call: "vault.add", scope: scope.data, check }, { payload });
-        context.terminal.print(json ? JSON.stringify(answer) : addedText(enrolment, answer));
-        return EXIT.ok;
-      } finally {
-        payload.fill(0);
-      }
-    }),
+    context.run(async () => await add(command, what, options, context), { network: true }),
   );
+}
+
+async function add(command: Command, what: string, options: unknown, context: Context): Promise<ExitStatus> {
+  const how = "wirken vault add";
+  const enrolment = enrolmentOf(what, configuredProviders(context));
+  refuseSecretArguments(command, 1, `${how} ${enrolment.subject}`);
+  const { json, check, ...given } = Options.parse(options);
+  const source = secretSource(given, context.terminal, `${how} ${enrolment.subject}`);
+  const scope = CredentialScope.safeParse(enrolment.scope);
+  if (!scope.success) throw usage(`${enrolment.subject} cannot be enrolled`, null);
+  if (!source.stdin && source.file === null) instruct(enrolment, context);
+  const payload = await readSecrets(enrolment, source, context.terminal);
+  try {
+    await using operator = await reachOperator(context);
+    if (check) context.terminal.say(`checking it with ${enrolment.subject} …`);
+    const answer = await operator.call({ call: "vault.add", scope: scope.data, check }, { payload });
+    context.terminal.print(json ? JSON.stringify(answer) : addedText(enrolment, answer));
+    return EXIT.ok;
+  } finally {
+    payload.fill(0);
+  }
 }
 
 /** Providers that the configuration names; a file that is wrong names none here, and the daemon says what is wrong with it. */

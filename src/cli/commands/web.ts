@@ -4,9 +4,9 @@ import { WebSessionId } from "../../ipc/ids.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
-import { EXIT } from "../exit-status.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { moment } from "../moment.ts";
-import { openInBrowser } from "../open-in-browser.ts";
+import { waitingBrowser } from "../open-in-browser.ts";
 import { needDaemon } from "../reach.ts";
 import { table } from "../table.ts";
 
@@ -22,20 +22,21 @@ export function webCommand(context: Context): Command {
     .enablePositionalOptions()
     .option("--no-open", "print the link only")
     .option("--json", "print one JSON object, open nothing")
-    .action((options: unknown) =>
-      context.run(async () => {
-        const { json, open } = Options.parse(options);
-        const { terminal } = context;
-        await using daemon = await needDaemon(context);
-        const answer = await daemon.call({ call: "web.link" });
-        terminal.print(json ? JSON.stringify(answer) : answer.link);
-        if (json) return EXIT.ok;
-        terminal.say(`it works once, until ${moment(answer.until)}`);
-        if (open && terminal.interactive) await openInBrowser(answer.link, context);
-        return EXIT.ok;
-      }),
-    )
+    .action((options: unknown) => context.run(async () => await link(context, options), { network: true }))
     .addCommand(sessions(context));
+}
+
+async function link(context: Context, options: unknown): Promise<ExitStatus> {
+  const { json, open } = Options.parse(options);
+  const { terminal } = context;
+  using browser = open && !json && terminal.interactive ? waitingBrowser(context) : null;
+  await using daemon = await needDaemon(context);
+  const answer = await daemon.call({ call: "web.link" });
+  terminal.print(json ? JSON.stringify(answer) : answer.link);
+  if (json) return EXIT.ok;
+  terminal.say(`it works once, until ${moment(answer.until)}`);
+  await browser?.open(answer.link);
+  return EXIT.ok;
 }
 
 function sessions(context: Context): Command {

@@ -39,29 +39,27 @@ function serveCommand(context: Context): Command {
       "after",
       "\nBehind a proxy with TLS it can be reached from everywhere; what it signs needs no TLS to be checked.",
     )
-    .action((options: unknown) =>
-      context.run(async (): Promise<ExitStatus> => {
-        const { state, listen, name, url } = Serving.parse(options);
-        const at = addressOf(listen);
-        const { openKey, openState, serve } = await witnessCode();
-        const folder = resolve(state);
-        const witness = await told(() => openKey(folder, name ?? null));
-        using kept = await told(() => openState(folder));
-        // What it parses comes from anybody: it starts no process and loads no more code.
-        dropScopes(["child", "worker", "addon", "ffi", "wasi", "inspector"]);
-        await using server = await told(() =>
-          serve({ witness, state: kept, line: (line) => context.terminal.say(`witness: ${line}`) }, at),
-        );
-        context.terminal.print(witness.vkey);
-        context.terminal.say(`listening on ${server.url}`);
-        context.terminal.say(`1. here, for each log:  wirken witness add-log VKEY --state ${state}`);
-        context.terminal.say(
-          `2. where the log is:    wirken audit anchor add witness ${url ?? server.url} ${witness.vkey}`,
-        );
-        await ended();
-        return EXIT.ok;
-      }),
-    );
+    .action((options: unknown) => context.run(async () => await serveLogs(context, options), { network: true }));
+}
+
+async function serveLogs({ terminal }: Context, options: unknown): Promise<ExitStatus> {
+  const { state, listen, name, url } = Serving.parse(options);
+  const at = addressOf(listen);
+  const { openKey, openState, serve } = await witnessCode();
+  const folder = resolve(state);
+  const witness = await told(() => openKey(folder, name ?? null));
+  using kept = await told(() => openState(folder));
+  // What it parses comes from anybody: it starts no process and loads no more code.
+  dropScopes(["child", "worker", "addon", "ffi", "wasi", "inspector"]);
+  await using server = await told(() =>
+    serve({ witness, state: kept, line: (line) => terminal.say(`witness: ${line}`) }, at),
+  );
+  terminal.print(witness.vkey);
+  terminal.say(`listening on ${server.url}`);
+  terminal.say(`1. here, for each log:  wirken witness add-log VKEY --state ${state}`);
+  terminal.say(`2. where the log is:    wirken audit anchor add witness ${url ?? server.url} ${witness.vkey}`);
+  await ended();
+  return EXIT.ok;
 }
 
 function addLogCommand(context: Context): Command {

@@ -1,15 +1,19 @@
 /** Makes system calls by number, as native code would that Node's permissions do not hold: `{"name": <errno, 0 if it was let through>}`.
  *
- *  argv: a role, and `bare` or `walls`. Every call is made so that it does nothing, whether it is let through or not. */
+ *  argv: a role, or `command` for what holds a command of the owner, and `bare` or `walls`. Every call is made so that it does nothing, whether
+ *  it is let through or not. */
 import { writeSync } from "node:fs";
 import { z } from "zod";
-import { filterFor } from "../../../src/confine/filter.ts";
 import { NEEDS } from "../../../src/confine/role.ts";
-import { buildWalls } from "../../../src/confine/walls.ts";
+import { buildLocalSocketsWall, buildWalls } from "../../../src/confine/walls.ts";
 
-const role = z.enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor"]).parse(process.argv[2]);
-const { sockets } = NEEDS[role];
-if (process.argv[3] === "walls") buildWalls(sockets);
+const role = z
+  .enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "command"])
+  .parse(process.argv[2]);
+if (process.argv[3] === "walls") {
+  if (role === "command") buildLocalSocketsWall();
+  else buildWalls(NEEDS[role].sockets);
+}
 
 const ffi = process.getBuiltinModule("node:ffi");
 const { functions: libc } = ffi.dlopen(null, {
@@ -66,6 +70,7 @@ const answers: Record<string, number> = {
   "sched_setparam of parent": call(142, 118, parent, Number(bytes(new BigUint64Array(1)))),
   shmget: call(29, 194, 0, 4096, 0o600),
   unshare: call(272, 97, 0),
+  "set up an io_uring": call(425, 425, 1, 0),
   "socket local": call(41, 198, AF_UNIX, STREAM, 0),
   "socket TCP": call(41, 198, AF_INET, STREAM, 0),
   "socket UDP": call(41, 198, AF_INET, DGRAM, 0),
@@ -80,7 +85,6 @@ const answers: Record<string, number> = {
   "x32 getpid": X64 ? call(0x4000_0000 + 39, 0) : 1,
   // What it says of itself.
   "is dumpable": libc.prctl(3, 0n, 0n, 0n, 0n),
-  "instructions of the filter": filterFor(X64 ? "x64" : "arm64", sockets, me).length / 8,
 };
 writeSync(1, `${JSON.stringify(answers)}\n`);
 process.exit(0);

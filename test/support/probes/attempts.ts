@@ -56,11 +56,11 @@ export const Report = z.object({
 });
 export type Report = z.infer<typeof Report>;
 
-/** Everything at once. @param network false for a process that has one. */
-export async function attack(targets: Targets, network: boolean): Promise<Report> {
+/** Everything at once. @param outward false for a process that has a network. */
+export async function attack(targets: Targets, outward: boolean): Promise<Report> {
   return {
     reach: await tryReach(targets),
-    network: network ? await tryNetwork(targets.port) : {},
+    network: outward ? await tryAll(network(targets.port)) : {},
     descriptors: openDescriptors(),
     environment: Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value ?? ""])),
     words: [...process.argv, ...process.execArgv],
@@ -85,10 +85,15 @@ async function tryReach(targets: Targets): Promise<Answers> {
   });
 }
 
+/** Every way out to a network, past Node's permissions too. @param port of a server on 127.0.0.1 that answers HTTP. */
+export async function attackNetwork(port: number): Promise<Answers> {
+  return await tryAll({ ...network(port), ...nativeSockets() });
+}
+
 /** Every way out to a network. */
-async function tryNetwork(port: number): Promise<Answers> {
+function network(port: number): Record<string, Attempt> {
   const url = `http://127.0.0.1:${port}/`;
-  return await tryAll({
+  return {
     "tcp to 127.0.0.1": () => connected(connect(port, "127.0.0.1")),
     "tcp to ::1": () => connected(connect(port, "::1")),
     "tcp to a name": () => connected(connect(port, "localhost")),
@@ -139,7 +144,21 @@ async function tryNetwork(port: number): Promise<Answers> {
       await Promise.race([once(socket, "open"), failed]);
       socket.close();
     },
-  });
+  };
+}
+
+/** Sockets as native code opens them: `socket(family, type, 0)`. */
+function nativeSockets(): Record<string, Attempt> {
+  const [STREAM, DGRAM, RAW] = [1, 2, 3];
+  return {
+    "socket of IPv4, TCP": () => call(41, 198, 2, STREAM, 0),
+    "socket of IPv4, UDP": () => call(41, 198, 2, DGRAM, 0),
+    "socket of IPv6, TCP": () => call(41, 198, 10, STREAM, 0),
+    "socket of IPv6, UDP": () => call(41, 198, 10, DGRAM, 0),
+    "socket of the routing table": () => call(41, 198, 16, RAW, 0),
+    "socket of the host of a virtual machine": () => call(41, 198, 40, STREAM, 0),
+    "an io_uring, which opens sockets by itself": () => call(425, 425, 1, 0),
+  };
 }
 
 /** Descriptors that are open, and what lies behind each: what was inherited is there whatever a permission says. */

@@ -1,9 +1,15 @@
-/** Runs the attempts where nothing holds them. argv: the targets as JSON; each process of theirs becomes one of its own making. */
+/** Runs the attempts where nothing holds them. argv: the targets as JSON; each process of theirs becomes one of its own making. With a port
+ *  instead: the attempts to reach a network, those of native code among them. */
 import { spawn } from "node:child_process";
 import { writeSync } from "node:fs";
-import { attack, Targets } from "./attempts.ts";
+import { attack, attackNetwork, Targets } from "./attempts.ts";
 
-const targets = Targets.parse(JSON.parse(process.argv[2] ?? "{}"));
+const [, , given = "{}"] = process.argv;
+if (/^\d+$/.test(given)) {
+  writeSync(1, `${JSON.stringify(await attackNetwork(Number(given)))}\n`);
+  process.exit(0);
+}
+const targets = Targets.parse(JSON.parse(given));
 const victims = targets.processes.map(() => spawn(process.execPath, ["-e", "setInterval(() => 0, 1e6)"]));
 const report = await attack({ ...targets, processes: victims.map(({ pid }) => pid ?? 0) }, true);
 for (const victim of victims) victim.kill("SIGKILL");

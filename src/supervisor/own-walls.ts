@@ -1,0 +1,24 @@
+import { isSea } from "node:sea";
+import * as confine from "../confine/confine.ts";
+import { buildLocalSocketsWall } from "../confine/walls.ts";
+
+/** The walls of those who start the children: the daemon, and the owner's commands. They stand in the executable; a process that runs the
+ *  sources, such as a unit test, is not ours alone to wall in. */
+
+let held = false;
+
+/** A command opens no socket but a local one, and neither does what it starts: the kernel sees to it, where there is seccomp. It comes before
+ *  anything else, but in a command that may have to ask a platform about a candidate by a child of its own, while no daemon runs.
+ *  @throws {ConfineError} if the wall does not stand: nothing may run then. */
+export function holdCommand(): void {
+  if (held || !isSea() || process.platform !== "linux") return;
+  buildLocalSocketsWall();
+  held = true;
+}
+
+/** The daemon once it listens on its control socket, a command once it has its line to it or knows that there is none: from here on this
+ *  process connects nowhere, listens nowhere else and resolves no name. Its children have permissions of their own.
+ *  @throws {ConfineError} if the network does not go. */
+export function closeNetwork(): void {
+  if (isSea()) confine.closeNetwork();
+}
