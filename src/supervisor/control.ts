@@ -2,6 +2,7 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { FromCommand, type ToCommand } from "../ipc/control-frames.ts";
+import { MAX_PAYLOAD_BYTES } from "../ipc/frame.ts";
 import type { OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { Pipe } from "../ipc/pipe.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -125,7 +126,13 @@ function serve(connection: Socket, token: Uint8Array, build: string, answer: Ans
         (event, piece) => post({ type: "event", ref, event }, piece),
         controller.signal,
       );
-      post({ type: "answer", ref }, Buffer.from(JSON.stringify(value)));
+      const told = Buffer.from(JSON.stringify(value));
+      // A frame that cannot be sent is told: otherwise the command would wait for ever.
+      if (told.length > MAX_PAYLOAD_BYTES) {
+        const sentence = `the answer has ${told.length} bytes, and one answer holds ${MAX_PAYLOAD_BYTES}`;
+        throw new OperatorError("not-ready", sentence, "ask for less at once");
+      }
+      post({ type: "answer", ref }, told);
     } catch (error) {
       post({ type: "refused", ref, failure: OperatorError.failure(error) });
     } finally {

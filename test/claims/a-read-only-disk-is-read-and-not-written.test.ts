@@ -26,7 +26,8 @@ function everything(): Record<string, string> {
 
 beforeAll(async () => {
   disk = await TinyDisk.make(60);
-  expect(disk.kind, "the file system can be mounted again").not.toBe("limit");
+  if (disk.kind === "limit")
+    throw new Error("this needs a file system that can be mounted again: root, or a user namespace");
   data = disk.folder("data");
   await using daemon = await TestDaemon.start({ environment: { WIRKEN_HOME: data.path }, inside: disk.inside });
   await ask(daemon, "list my files");

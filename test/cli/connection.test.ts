@@ -86,6 +86,17 @@ test("an answer that is not this call's is not taken", async () => {
   await expect(connection.call({ call: "approvals.list" })).rejects.toThrow("approvals");
 });
 
+test("an answer too large for a frame is refused in words, and leaves no call waiting", async () => {
+  const home = aHome();
+  await using _server = await serving(home, async () => ({ rows: ["x".repeat(1 << 20)] }));
+  await using connection = await connected(home);
+  await expect(connection.call({ call: "approvals.list" })).rejects.toMatchObject({
+    status: 3,
+    message: expect.stringContaining("one answer holds 1048576"),
+    hint: "ask for less at once",
+  });
+});
+
 test("a caller that gives up is heard", async () => {
   const home = aHome();
   const session = mint("session");

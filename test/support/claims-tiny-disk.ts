@@ -75,8 +75,8 @@ export class TinyDisk implements AsyncDisposable {
 
   /** Mounts it again, as a system does that found its disk damaged. No file on it may be open for writing. */
   remount(as: "ro" | "rw"): void {
-    const [program = "mount", ...words] = [...this.inside, "mount", "-o", `remount,${as}`, this.path];
-    execFileSync(program, words);
+    const [first, ...rest] = [...this.inside, "mount", "-o", `remount,${as}`, this.path];
+    execFileSync(first, rest);
   }
 
   /** A folder for a data directory. @returns its path as the daemon sees it. */
