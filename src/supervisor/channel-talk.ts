@@ -30,6 +30,9 @@ export interface TalkParts {
   readonly notice: () => string;
 }
 
+/** What is longer is only ever a message, and is not read here. */
+const MAX_COMMAND_BYTES = 4096;
+
 /** A refusal of a paired person's text code or of a press, in words for them. */
 const FOREIGN_PRESS = "This is not yours to decide: only an approver or the owner can.";
 
@@ -58,7 +61,7 @@ export class ChannelTalk<L extends symbol> {
     if (state.wasSeen(this.channel, inbound.dedupe)) return true;
     const person = state.personOf(this.channel, inbound.sender);
     if (person === null) {
-      await this.#stranger(inbound, Buffer.from(text).toString("utf8"));
+      await this.#stranger(inbound, wordsOf(text));
       return false;
     }
     await this.#fromPerson(person, inbound, text);
@@ -100,7 +103,7 @@ export class ChannelTalk<L extends symbol> {
 
   async #fromPerson(person: Person, inbound: Inbound, text: Uint8Array): Promise<void> {
     const { log } = this.#parts;
-    const words = Buffer.from(text).toString("utf8");
+    const words = wordsOf(text);
     const command = words.trim().toLowerCase();
     const who: By = { by: person.principal, via: this.channel };
     const agent = this.#parts.agent();
@@ -432,6 +435,11 @@ export class ChannelTalk<L extends symbol> {
       { cause, ...(whose === null ? {} : { seal: whose }), content: { text } },
     );
   }
+}
+
+/** A text as far as it can be a command, a code or an answer to a card. */
+function wordsOf(text: Uint8Array): string {
+  return text.length > MAX_COMMAND_BYTES ? "" : Buffer.from(text).toString("utf8");
 }
 
 const HELP = [

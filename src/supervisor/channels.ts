@@ -11,17 +11,20 @@ import { AdapterCarrier } from "./adapter-carrier.ts";
 import { ChannelTalk, type TalkParts } from "./channel-talk.ts";
 import type { ConfigFile } from "./config-file.ts";
 import type { Checked } from "./credentials.ts";
+import { Intake, type Source } from "./intake.ts";
 import { LocalCarrier } from "./local-carrier.ts";
 import type { Emit } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
-import type { Kept, Processes, SecretOf } from "./processes.ts";
+import type { Kept, Processes, SecretOf, StartedChild } from "./processes.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 import type { TurnEnding } from "./session-run.ts";
 
 const CHECK_MS = 30_000;
 /** Why an edit fails for good: the message is gone, or cannot be changed. */
 const FINAL: ReadonlySet<string> = new Set(["refused", "too-large", "unknown"]);
+/** The text of one message; no platform lets a person write nearly as much. */
+const MAX_INBOUND_BYTES = 1_048_576;
 /** At a stop, turns have this long to end and to say so. */
 const DRAIN_MS = 5_000;
 
@@ -44,10 +47,7 @@ interface Talk {
   readonly running: number;
 }
 
-/** The way to one process. */
-interface Line {
-  send(header: ToAdapter, payload?: Uint8Array): Promise<void>;
-}
+type Line = StartedChild<ToAdapter>;
 
 interface Adapter {
   readonly talk: Talk;
@@ -145,10 +145,9 @@ export class Channels {
     adapter.state = "connecting";
     adapter.note = null;
     adapter.apiRoot = apiRoot;
-    // One channel's frames are taken in one after the other: what is acknowledged first was recorded first.
-    let order: Promise<void> = Promise.resolve();
+    const intake = new Intake();
     /** The process that runs now: what one of before asked is not answered to the next, whose numbers begin anew. */
-    let current: Line | null = null;
+    let current: { readonly line: Line; readonly source: Source } | null = null;
     const kept: Kept<ToAdapter> = this.#parts.processes.keep<FromAdapter, ToAdapter>({
       role: "adapter",
       args: [platformOf(channel)],
@@ -159,7 +158,7 @@ export class Channels {
       cause,
       secrets,
       started: async (child) => {
-        current = child;
+        current = { line: child, source: intake.from(child) };
         adapter.carrier.attach((header, payload) => child.send(header, payload));
         await child.send({ type: "start", check: false, cursor: this.#parts.state.cursor(channel), apiRoot });
       },
@@ -170,11 +169,17 @@ export class Channels {
         }
         const from = current;
         if (from === null) return;
-        order = order
-          .then(() => this.#heard(channel, adapter, from, header, payload))
-          .catch(() => {
+        if (header.type === "inbound" && payload.length > MAX_INBOUND_BYTES) {
+          kept.broke(`a message of more than ${MAX_INBOUND_BYTES} bytes`);
+          return;
+        }
+        from.source.add(
+          payload.length,
+          () => this.#heard(channel, adapter, from.line, header, payload),
+          () => {
             if (from === current) kept.broke("a message that could not be recorded");
-          });
+          },
+        );
       },
       down: () => {
         current = null;

@@ -7,6 +7,7 @@ import { CheckFailure } from "../ipc/frame-common.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import { Compartment, type CompartmentStatus } from "./compartment.ts";
 import type { Checked } from "./credentials.ts";
+import type { Holdable } from "./intake.ts";
 import { type Life, type LifeSpec, type ProcessLog, startJoinedLives, startLife } from "./life.ts";
 
 /** A credential's place in the vault: all its names go to the one child that needs them. */
@@ -50,12 +51,17 @@ export interface OnceSpec<In extends Framed, Out extends Framed> extends What<In
   ended(): void;
 }
 
+/** The way to one process. */
+export interface StartedChild<Out> extends Holdable {
+  send(header: Out, payload?: Uint8Array): Promise<void>;
+}
+
 export interface KeepSpec<In extends Framed, Out extends Framed> extends What<In, Out> {
   /** The frame that carries one credential. */
   readonly secret: (name: string) => Out;
   readonly secrets: readonly SecretOf[];
   /** It is up and has its secrets: it is told to begin. */
-  started(child: { send(header: Out, payload?: Uint8Array): Promise<void> }): Promise<void>;
+  started(child: StartedChild<Out>): Promise<void>;
   hear(header: In, payload: Uint8Array): void;
   down(): void;
   givenUp?(why: string): void;
@@ -174,7 +180,11 @@ export class Processes {
           frame: (header, payload) => spec.hear(header, payload),
           begin: async (begun) => {
             for (const secret of spec.secrets) await this.#hand(secret, begun, spec.secret);
-            await spec.started({ send: (header, payload) => begun.send(header, payload) });
+            await spec.started({
+              send: (header, payload) => begun.send(header, payload),
+              pause: () => begun.pause(),
+              resume: () => begun.resume(),
+            });
           },
         });
         current = life;

@@ -32,6 +32,9 @@ export interface Waiting {
   readonly ended?: (ending: TurnEnding) => void;
 }
 
+/** One that waits for another to be answered. Its text is not kept, it is on the log: however much is written to a session, it holds no memory here. */
+type Queued = Omit<Waiting, "text"> & { readonly text: Uint8Array | null };
+
 /** What is in force for the agent that answers. */
 export interface AgentInForce {
   readonly agent: string;
@@ -86,7 +89,7 @@ export class SessionRun<L extends symbol> {
   readonly session: Session<L>;
   readonly #link: AdapterLink<L>;
   readonly #parts: RunParts;
-  readonly #queue: Waiting[] = [];
+  readonly #queue: Queued[] = [];
   #turn: Turn | null = null;
   #busy = false;
   /** Settles when nothing runs any more. */
@@ -117,7 +120,7 @@ export class SessionRun<L extends symbol> {
   }
 
   enqueue(message: Waiting): void {
-    this.#queue.push(message);
+    this.#queue.push(this.#busy ? { ...message, text: null } : message);
     if (!this.#busy) this.#quiet = this.#drain();
   }
 
@@ -138,7 +141,7 @@ export class SessionRun<L extends symbol> {
     }
   }
 
-  #next(): Waiting | undefined {
+  #next(): Queued | undefined {
     return this.#closed ? undefined : this.#queue.shift();
   }
 
@@ -155,8 +158,13 @@ export class SessionRun<L extends symbol> {
     for (const waiting of this.#queue.splice(0)) waiting.ended?.("stopped");
   }
 
-  async #run(message: Waiting): Promise<TurnEnding> {
+  async #run(message: Queued): Promise<TurnEnding> {
     const { log, pool } = this.#parts;
+    const text = message.text ?? log.row(message.seq)?.bytes("text") ?? null;
+    if (text === null) {
+      await this.#notice(ERASED, message.seq);
+      return "failed";
+    }
     const force = this.#parts.inForce();
     const person = this.#parts.state.person(message.principal);
     if (person === null) return "denied"; // revoked while the message waited
@@ -221,7 +229,7 @@ export class SessionRun<L extends symbol> {
         frame: (header, payload) => this.#heard(turn, agent, header, payload),
         died: () => this.#end(turn, "died"),
       });
-      if (turn.ending === null) await agent.send({ type: "turn" }, message.text);
+      if (turn.ending === null) await agent.send({ type: "turn" }, text);
       const ending = await turn.finished.promise;
       return await this.#close(turn, agent, ending);
     } catch (error) {
@@ -426,6 +434,8 @@ const ENDINGS: Readonly<Record<TurnEnding, string | null>> = {
   died: "I was interrupted: my process ended unexpectedly. Whatever was under way is on the log, and nothing is repeated.",
   denied: null,
 };
+
+const ERASED = "What you wrote while I was busy was erased before I came to it: say it again if you still need it.";
 
 const UNSURE =
   "I do not know whether my last answer reached you: the connection broke while it was sent. Ask again if it is not there.";

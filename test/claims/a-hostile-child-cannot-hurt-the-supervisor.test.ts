@@ -144,10 +144,8 @@ describe("an adapter that goes on for ever", () => {
 
   test("gives in large messages as fast as they are taken: they wait in it, not in the supervisor", async () => {
     const began = pssOf(daemon.pid);
-    const payload = Buffer.alloc(MIB - 1, "x");
-    const burst = Buffer.concat(Array.from({ length: 150 }, (_, i) => encodeFrame(inbound(i + 1), payload)));
     await using watch = new SupervisorWatch(daemon.pid, hostile.line);
-    const done = hostile.orders.give({ do: "fetch", path: hostile.orders.offer(burst) });
+    const done = hostile.orders.give({ do: "burst", sender: "666", bytes: MIB, times: 150 });
     expect(await done).toBe("written");
     await watch.answered();
     expect(watch.most - began).toBeLessThan(GROWTH_BYTES);

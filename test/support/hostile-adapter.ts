@@ -11,8 +11,8 @@ export class Orders implements AsyncDisposable {
   #waiting: ServerResponse | null = null;
   #here = Promise.withResolvers<void>();
   #said: unknown = null;
-  #answer = Promise.withResolvers<unknown>();
-  readonly #offered = new Map<string, Uint8Array>();
+  /** Of an order that is being carried out. */
+  #answer: PromiseWithResolvers<unknown> | null = null;
   /** Adapters that began, by their process. */
   readonly began: { readonly pid: number; readonly at: number }[] = [];
 
@@ -50,26 +50,23 @@ export class Orders implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) if (chunk instanceof Buffer) chunks.push(chunk);
+    // An adapter that was busy must not come back to a connection that was closed meanwhile.
+    response.shouldKeepAlive = false;
     if (request.url !== "/order") {
-      response.end(this.#offered.get(request.url ?? "") ?? "hello");
+      response.end("hello");
       return;
     }
     this.#said = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-    if (typeof this.#said === "object" && this.#said !== null && "began" in this.#said && "pid" in this.#said)
+    if (typeof this.#said === "object" && this.#said !== null && "began" in this.#said && "pid" in this.#said) {
       this.began.push({ pid: Number(this.#said.pid), at: performance.now() });
-    else this.#answer.resolve(this.#said);
+      this.#answer?.reject(new Error("the adapter ended before it had done what it was told to, and began anew"));
+    } else this.#answer?.resolve(this.#said);
+    this.#answer = null;
     this.#waiting = response;
     response.on("close", () => {
       if (this.#waiting === response) this.#waiting = null;
     });
     this.#here.resolve();
-  }
-
-  /** More bytes than go into an order. @returns the path to fetch them from. */
-  offer(bytes: Uint8Array): string {
-    const path = `/offered/${this.#offered.size}`;
-    this.#offered.set(path, bytes);
-    return path;
   }
 
   /** Resolves when an adapter waits for an order. */
@@ -85,11 +82,12 @@ export class Orders implements AsyncDisposable {
   /** Gives an order. @returns what it says when it has done it. */
   async give(order: Order): Promise<unknown> {
     await this.here();
-    this.#answer = Promise.withResolvers<unknown>();
+    const answer = Promise.withResolvers<unknown>();
+    this.#answer = answer;
     const response = this.#waiting;
     this.#waiting = null;
     response?.end(JSON.stringify(order));
-    return await this.#answer.promise;
+    return await answer.promise;
   }
 
   /** Gives an order that ends the adapter: there is no answer. */

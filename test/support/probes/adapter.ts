@@ -2,6 +2,8 @@ import { Buffer } from "node:buffer";
 import { readFileSync, writeSync } from "node:fs";
 import type { Connection, Credentials, Edit, Host, Send, Start } from "../../../adapters/contract.ts";
 import type { Draft } from "../../../adapters/outbox.ts";
+import type { FromAdapter } from "../../../src/ipc/adapter-frames.ts";
+import { encodeFrame } from "../../../src/ipc/frame.ts";
 import { attack } from "./attempts.ts";
 import { Order } from "./orders.ts";
 
@@ -46,9 +48,12 @@ export class HostileConnection implements Connection {
         while (order.spins);
         return written ? "written" : "the pipe is gone";
       }
-      case "fetch": {
-        const bytes = await (await fetch(`${this.#root}${order.path}`)).arrayBuffer();
-        return writeAll(3, new Uint8Array(bytes)) ? "written" : "the pipe is gone";
+      case "burst": {
+        const { sender, bytes, times } = order;
+        const text = Buffer.alloc(bytes, "x");
+        for (let ref = 1; ref <= times; ref++)
+          if (!writeAll(3, encodeFrame(inbound(ref, sender), text))) return "the pipe is gone";
+        return "written";
       }
       case "pour": {
         const bytes = Buffer.from(order.bytes, "base64");
@@ -72,6 +77,11 @@ export class HostileConnection implements Connection {
   }
   typing(): void {}
   async stop(): Promise<void> {}
+}
+
+function inbound(ref: number, sender: string): FromAdapter {
+  const where = { place: sender, thread: null, sender, senderName: "Mallory", talk: "direct" } as const;
+  return { type: "inbound", ref, dedupe: `burst ${ref}`, ...where };
 }
 
 const nap = new Int32Array(new SharedArrayBuffer(4));

@@ -11,8 +11,8 @@ export const Order = z.discriminatedUnion("do", [
   z.strictObject({ do: z.literal("inbound"), sender: z.string(), text: z.string(), dedupe: z.string() }),
   /** Writes these bytes (base64) on the pipe. With `spins` it never comes back to its event loop. */
   z.strictObject({ do: z.literal("write"), bytes: z.string(), spins: z.boolean() }),
-  /** Gets the bytes from here, and writes them. */
-  z.strictObject({ do: z.literal("fetch"), path: z.string() }),
+  /** Gives so many messages of so many bytes in, as fast as they are taken. */
+  z.strictObject({ do: z.literal("burst"), sender: z.string(), bytes: z.int(), times: z.int() }),
   /** The same, in one burst that goes on until the pipe is gone. */
   z.strictObject({ do: z.literal("pour"), bytes: z.string() }),
   z.strictObject({ do: z.literal("exit"), status: z.int() }),
