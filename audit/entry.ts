@@ -178,7 +178,7 @@ export function readBody(body: string): Body | null {
 }
 
 function commitmentsOf(value: unknown): Record<string, string> | null {
-  if (typeof value !== "object" || value === null) return null;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   const commitments: [string, string][] = [];
   for (const [part, hex] of Object.entries(value)) {
     if (typeof hex !== "string" || !/^[0-9a-f]{64}$/.test(hex)) return null;
