@@ -72,6 +72,7 @@ async function attemptAll(mark: string): Promise<string[]> {
 
 const ALL = ["a model was called", "a file was written", "a command ran", "a message left"];
 const Status = z.object({ log: z.object({ stopped: z.string().nullable() }) });
+const stored = (kind: string): number => rowsOf(join(data.view, "audit.db")).filter((row) => row.$kind === kind).length;
 const stopped = async (): Promise<string | null> => Status.parse(await daemon.json("status")).log.stopped;
 
 test("the detector detects: while there is room, all of it is done", async () => {
@@ -90,6 +91,17 @@ test("on a full disk nothing of it is done, and what a person wrote is left with
   expect(telegram.pending).toBeGreaterThan(0);
 });
 
+test("the owner is told where there is no room and what of ours takes it, and the log says so once, from the reserve", async () => {
+  const status = await daemon.wirken(["status"]);
+  expect(status.status, status.stdout).toBe(3);
+  expect(status.stdout).toMatch(/the disk is full, \S+ \(\w+\) has .* free; the largest folders of ours: /);
+  expect(status.stdout).toContain(`${data.path} (`);
+  // Where a limit stands in there is no reserve to write from.
+  if (disk.kind !== "limit") await until(() => stored("storage.exhausted") === 1, "the log says so");
+  await daemon.wirken(["ask", "list my files"]);
+  expect(stored("storage.exhausted")).toBe(disk.kind === "limit" ? 0 : 1);
+});
+
 test("with room again, all of it is done again, and the message that waited is answered", async () => {
   disk.free(daemon.pid);
   await until(async () => (await ask(daemon, "list my files").catch(() => null))?.end === "done", "a turn is done");
@@ -97,6 +109,8 @@ test("with room again, all of it is done again, and the message that waited is a
   expect(await attemptAll("after"), disk.kind).toEqual(ALL);
   await until(() => telegram.shown.some(({ text }) => text.includes("meanwhile")), "the message that waited");
   expect(await stopped()).toBeNull();
+  await until(() => stored("storage.recovered") === 1, "it goes on by itself");
+  expect((await daemon.wirken(["status"])).status).toBe(0);
 });
 
 test("a start on a full disk says so and changes nothing, and the log of all this verifies", async () => {
@@ -111,10 +125,23 @@ test("a start on a full disk says so and changes nothing, and the log of all thi
   });
   await until(() => refused.ended, "it ends");
   expect(refused.child.exitCode, refused.stderr).toBe(3);
-  expect(refused.stderr).toMatch(/the disk .*\nhint: make /);
+  expect(refused.stderr).toMatch(/the disk .*\nhint: make .* free; the largest folders of ours: /);
   disk.free(null);
   expect(rowsOf(path).length).toBe(rows);
   await start();
   const verified = await daemon.wirken(["audit", "verify", join(data.path, "audit.db"), "--vkey", vkeyOf(path)]);
   expect(verified.status, verified.stdout).toBe(0);
+});
+
+test("on a full disk old rows can be pruned, out of the reserve, and the log still verifies", async () => {
+  disk.fill(daemon.pid);
+  expect((await daemon.wirken(["ask", "list my files"])).status).not.toBe(0);
+  const pruned = await daemon.wirken(["audit", "prune", "--before", "1s"]);
+  if (disk.kind !== "limit")
+    expect(pruned.stdout, pruned.stderr).toMatch(/^pruned: [1-9]\d* rows keep only their hash/);
+  disk.free(daemon.pid);
+  const path = join(data.path, "audit.db");
+  const verified = await daemon.wirken(["audit", "verify", path, "--vkey", vkeyOf(join(data.view, "audit.db"))]);
+  expect(verified.status, verified.stdout).toBe(0);
+  await until(async () => (await ask(daemon, "list my files").catch(() => null))?.end === "done", "a turn is done");
 });

@@ -12,11 +12,13 @@ const Body = z.looseObject({
 });
 const Stored = z.array(z.object({ body: z.string() }));
 
-/** Every body of a log, in order, as another process sees it now. It works beside a running daemon, and beside a dead one. */
+/** Every body of a log that was not pruned, in order, as another process sees it now. It works beside a running daemon, and beside a dead one. */
 export function bodiesOf(path: string): string[] {
   const database = new Database(path, { readonly: true, fileMustExist: true });
   try {
-    return Stored.parse(database.prepare("SELECT body FROM entry ORDER BY seq").all()).map(({ body }) => body);
+    return Stored.parse(database.prepare("SELECT body FROM entry WHERE body <> '' ORDER BY seq").all()).map(
+      ({ body }) => body,
+    );
   } finally {
     database.close();
   }
