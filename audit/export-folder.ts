@@ -52,8 +52,13 @@ export class ExportFolder {
     } catch (cause) {
       throw unwritable(`${dirname(final)} cannot be written`, cause);
     }
-    this.#look();
-    this.#manifest = this.#growing(MANIFEST, false);
+    try {
+      this.#look();
+      this.#manifest = this.#growing(MANIFEST, false);
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
   }
 
   /** Begins an export. @param out, notInside as {@link mayExportTo}. @param id makes the name of the draft.
