@@ -4,7 +4,7 @@ import { NO_PREVIOUS } from "./entry.ts";
 import { AuditError } from "./error.ts";
 
 /** Rows read at once: whole tiles of them. */
-const PAGE = 1_024;
+const PAGE = 512;
 const NEWLINE = 10;
 const HASH = /^[0-9a-f]{64}$/;
 /** What a decoder puts where bytes are no UTF-8. */
