@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { leafHash } from "../../audit/merkle.ts";
 import { type FindingCode, verifySync } from "../../audit/verify.ts";
 import { bodiesOf } from "../support/claims-log.ts";
-import { anId, beginLog, recordTurn } from "../support/audit-fixture.ts";
+import { anId, beginLog, bulkLog, recordTurn } from "../support/audit-fixture.ts";
 import { ed25519Signer } from "../support/audit-ports.ts";
 import { exported, filesIn, rewriteManifest } from "../support/exported.ts";
 import { type Verifiers, verifiersOf } from "../support/verifiers.ts";
@@ -319,4 +319,20 @@ test("a changed file is not the one in the manifest", () => {
   cpSync(part, at, { recursive: true });
   edit(at, "keys.jsonl", (text) => text.replace("keychain", "none"));
   expect(verifiers.shell(at, vkeys.second).text).toContain("a file is not the one that the manifest lists");
+});
+
+const AROUND = [4, 8, 16, 32, 64, 128, 256, 512, 1_024].flatMap((k) => [k - 1, k, k + 1]);
+
+test.for([2, ...AROUND])("Go verifies tiles, proofs and growth of a log of %i rows", (rows) => {
+  const at = mkdtempSync(join(folder, "sized-"));
+  const { path: own, vkey } = bulkLog(at, rows);
+  // All rows but the last of a small log, and those at the right edge of a larger one: each then has a proof.
+  const from = rows > 70 ? rows - 5 : 0;
+  const { proofs } = exported(own, join(at, "out"), { from, to: rows - 1 });
+  expect(proofs).toBe(rows - 1 - from);
+  const older = new Set([2, rows, ...Array.from({ length: Math.floor(rows / 1_000) }, (_, k) => (k + 1) * 1_000)]);
+  expect(verifiers.go(join(at, "out"), vkey).text).toContain(
+    `GOOD: ${proofs} of ${rows} rows, ${older.size} checkpoints`,
+  );
+  expect(verifySync(join(at, "out"), { vkey }).state).toBe("good");
 });
