@@ -11,10 +11,9 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
 };
 
 /** `VERIFY.md`: what this folder is, how it is checked without any program of ours, and what it cannot show.
- *  @param vkey the key that signs the newest checkpoint. */
-export function guide(facts: BundleFacts, vkey: string): string {
+ *  @param vkey the key that signs the newest checkpoint. @param proved a row that has a proof of its own. */
+export function guide(facts: BundleFacts, vkey: string, proved: number): string {
   const whole = facts.rows === facts.size;
-  const [some] = whole ? [facts.size - 1] : [facts.from];
   return `# How to check this export
 
 ${about(facts)}
@@ -28,7 +27,7 @@ Each of the following ways stands alone and uses no program of ours. Read the sc
 
 ## 1. A shell, openssl and sha256sum
 
-    sh verify.sh VKEY ${String(some)}${whole ? "\n    sh verify.sh VKEY chain" : ""}
+    sh verify.sh VKEY ${String(proved)}${whole ? "\n    sh verify.sh VKEY chain" : ""}
 
 Compares every file with \`MANIFEST.sha256\`, checks the Ed25519 signature of the newest checkpoint, hashes the row and follows its proof to the root that was
 signed. Behind the key you can name any number of rows that have a file in \`proof/\`.${whole ? " With `chain` it hashes every row and compares it with what the next one names: complete, and slow, for it starts three programs a row." : ""}
@@ -37,12 +36,13 @@ By hand, a row is the leaf \`SHA-256(0x00 ‖ line)\`, its line in \`entries.jso
 
 ## 2. Go, with the packages of the Go checksum database
 
-    mkdir /tmp/check && cp verify.go /tmp/check && cd /tmp/check
-    go mod init check && go get golang.org/x/mod@latest && go build -o verify verify.go
-    ./verify THIS-FOLDER VKEY
+On Debian (\`apt-get install golang-go golang-golang-x-mod-dev\`), in a copy of this folder or elsewhere:
 
-On Debian, without a network: \`apt-get install golang-go golang-golang-x-mod-dev\` and
-\`GO111MODULE=off GOPATH=/usr/share/gocode go build -o verify verify.go\`. This is the complete check: every row, every checkpoint and that the log grew from it, every handing over of the
+    GO111MODULE=off GOPATH=/usr/share/gocode go build -o /tmp/verify verify.go
+    /tmp/verify THIS-FOLDER VKEY
+
+On other systems, with a network: \`go mod init check && go get golang.org/x/mod && go build -o verify verify.go\` in an empty folder with a copy of \`verify.go\`.
+This is the complete check: every row, every checkpoint and that the log grew from it, every handing over of the
 key, every tile, every proof${facts.content === "full" ? ", every commitment to content" : ""}.
 
 ## 3. Node, with the npm package @sigstore/verify
@@ -62,7 +62,7 @@ With the program that made it, \`wirken audit verify THIS-FOLDER --key VKEY\` sa
 | \`checkpoint\` | the newest checkpoint, a C2SP signed note: origin, number of rows, root, signature |
 | \`checkpoints.jsonl\` | every checkpoint so far, \`{size, note}\` |
 | \`keys.jsonl\` | every key of the log and the sizes that it signs; the checkpoint at which one takes over is signed by both |
-| \`tile/<level>/…\` | the tree of hashes in C2SP tlog-tiles${whole ? "; \\`tile/entries/…\\` the rows in the same layout" : ""} |
+| \`tile/<level>/…\` | the tree of hashes in C2SP tlog-tiles${whole ? "; `tile/entries/…` the rows in the same layout" : ""} |
 | \`proof/<row>.tlog-proof\` | C2SP tlog-proof: that this row is in the tree of \`checkpoint\` |
 ${contentRow(facts)}| \`anchors.jsonl\` | what witnesses and timestamp authorities answered, as stored, \`{id, size, name, type, proof}\`; empty where there are none |
 | \`anchor/<id>.note\` | the checkpoint that an answer is about; a witness's cosignature (C2SP tlog-cosignature) is its last line |

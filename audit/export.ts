@@ -315,7 +315,10 @@ class Export {
     };
     this.#folder.file("bundle.json", `${JSON.stringify(facts, null, 2)}\n`);
     for (const [name, text] of Object.entries(PROGRAMS)) this.#folder.file(name, text);
-    this.#folder.file("VERIFY.md", guide(facts, this.#epochs.at(-1)?.vkey ?? ""));
+    this.#folder.file(
+      "VERIFY.md",
+      guide(facts, this.#epochs.at(-1)?.vkey ?? "", rows === size ? size - 1 : (this.#runs[0] ?? 0)),
+    );
     const digest = this.#folder.finish();
     return { rows, proofs, size, parts, files: this.#folder.files, bytes: this.#folder.bytes, digest };
   }
