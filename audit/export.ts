@@ -1,10 +1,10 @@
 import type Database from "better-sqlite3";
 import type { ActionOf } from "./action.ts";
-import { readProof } from "./anchor-proof.ts";
 import { readBody, readHead } from "./entry.ts";
 import { AuditError } from "./error.ts";
 import { ContentExport, type Disclosure } from "./export-content.ts";
 import type { ExportFolder, Growing } from "./export-folder.ts";
+import { writeHistory } from "./export-history.ts";
 import { broken, type Page, pagesOf, type Passing } from "./export-lines.ts";
 import { guide, PROGRAMS } from "./export-guide.ts";
 import type { StoredCheckpoint } from "./head.ts";
@@ -238,41 +238,8 @@ class Export {
 
   /** Checkpoints, keys, and what others signed or hold. */
   history(): void {
-    const { database, checkpoint } = this.#source;
-    this.#folder.file("checkpoint", checkpoint.note);
-    const checkpoints = this.#folder.growing("checkpoints.jsonl");
-    const stored = database
-      .prepare<[number]>("SELECT size, note FROM checkpoint NOT INDEXED WHERE size <= ? ORDER BY size")
-      .raw();
-    for (const row of stored.all(this.#size)) {
-      const [size, note]: unknown[] = Array.isArray(row) ? row : [];
-      checkpoints.write(`${JSON.stringify({ size, note })}\n`);
-    }
-    checkpoints.end();
+    writeHistory(this.#source, this.#folder, this.#size);
     this.#folder.file("keys.jsonl", this.#epochs.map((epoch) => `${JSON.stringify(epoch)}\n`).join(""));
-    this.#anchors();
-  }
-
-  /** Each answer beside the checkpoint that it is about, in the form that the tools for it read. */
-  #anchors(): void {
-    const { database } = this.#source;
-    const anchors = this.#folder.growing("anchors.jsonl");
-    const noteOf = database.prepare("SELECT note FROM checkpoint NOT INDEXED WHERE size = ?").pluck();
-    const stored = database
-      .prepare<[number]>("SELECT id, size, name, proof FROM anchor NOT INDEXED WHERE size <= ? ORDER BY id")
-      .raw();
-    for (const row of stored.iterate(this.#size)) {
-      const [id, size, name, proof]: unknown[] = Array.isArray(row) ? row : [];
-      const note: unknown = typeof size === "number" ? noteOf.get(size) : null;
-      const read = proof instanceof Uint8Array ? readProof(proof) : null;
-      if (typeof id !== "number" || typeof note !== "string" || read === null || !(proof instanceof Uint8Array))
-        throw broken(`the answer number ${String(id)} of its anchors is damaged`);
-      const about = { id, size, name, type: read.type, proof: Buffer.from(proof).toString("base64") };
-      anchors.write(`${JSON.stringify(about)}\n`);
-      this.#folder.file(`anchor/${id}.note`, read.type === "witness" ? `${note}${read.line}` : note);
-      if (read.type === "timestamp") this.#folder.file(`anchor/${id}.tsr`, read.response);
-    }
-    anchors.end();
   }
 
   /** One for each row where not all are disclosed; else of the first and the last, which the chain joins. */
