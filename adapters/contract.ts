@@ -3,6 +3,7 @@ import { type FromAdapter, ToAdapter } from "../src/ipc/adapter-frames.ts";
 import { BUILD } from "../src/ipc/build.ts";
 import { PROTOCOL } from "../src/ipc/frame-common.ts";
 import { ownPipe, type PipeEvents } from "../src/ipc/pipe.ts";
+import { withoutSecret } from "../src/ipc/redaction.ts";
 import { SendFailure } from "./failure.ts";
 import { CLOCK, type Draft, Outbox, type Outcome } from "./outbox.ts";
 
@@ -140,8 +141,9 @@ export class Adapter {
 
   async #check(start: Start): Promise<void> {
     const checked = await this.#platform.check(this.#secrets, start);
-    if ("account" in checked) this.#say({ type: "checked", failure: null, account: shortened(checked.account) });
-    else this.#say({ type: "checked", failure: checked.failure, account: null }, checked.sentence);
+    if ("account" in checked)
+      this.#say({ type: "checked", failure: null, account: shortened(this.#clean(checked.account)) });
+    else this.#say({ type: "checked", failure: checked.failure, account: null }, this.#clean(checked.sentence));
     await this.#leave();
   }
 
@@ -165,7 +167,10 @@ export class Adapter {
       },
       cursor: (cursor) => this.#say({ type: "cursor", cursor }),
       state: (state, account, sentence = "") =>
-        this.#say({ type: "state", state, account: account === null ? null : shortened(account) }, sentence),
+        this.#say(
+          { type: "state", state, account: account === null ? null : shortened(this.#clean(account)) },
+          this.#clean(sentence),
+        ),
     };
   }
 
@@ -200,7 +205,8 @@ export class Adapter {
     const { ref } = frame;
     const outcome = await this.#outcome(frame.place, payload, plan);
     if (outcome.state === "delivered") this.#say({ type: "delivered", ref, ids: outcome.ids });
-    else this.#say({ type: "undelivered", ref, reason: outcome.reason, ids: outcome.ids }, outcome.sentence);
+    else
+      this.#say({ type: "undelivered", ref, reason: outcome.reason, ids: outcome.ids }, this.#clean(outcome.sentence));
   }
 
   async #outcome(
@@ -234,6 +240,13 @@ export class Adapter {
   async #leave(): Promise<void> {
     await this.#said;
     this.#exit(0);
+  }
+
+  /** What a platform says of itself or of an error may quote the credential that it was shown: nobody else is to see it. */
+  #clean(words: string): string {
+    let clean = words;
+    for (const secret of this.#secrets.values()) clean = withoutSecret(clean, secret, "[token]");
+    return clean;
   }
 
   #say(frame: FromAdapter, sentence = ""): void {

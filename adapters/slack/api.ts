@@ -60,7 +60,7 @@ export function platformCode(error: unknown): string | null {
   if (!(error instanceof Error) || !("code" in error) || error.code !== ErrorCode.PlatformError) return null;
   const data: unknown = "data" in error ? error.data : null;
   if (typeof data !== "object" || data === null || !("error" in data)) return null;
-  return typeof data.error === "string" && /^[a-z0-9_:.-]{1,80}$/i.test(data.error) ? data.error : null;
+  return typeof data.error === "string" && /^[a-z][a-z0-9_]{0,79}$/.test(data.error) ? data.error : null;
 }
 
 /** Milliseconds that Slack wants us to wait; null if it does not. */

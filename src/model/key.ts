@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { withoutSecret } from "../ipc/redaction.ts";
 import { ModelError } from "./model-error.ts";
 
 /** The longest key that is believed; real ones have 50 to 200 characters. */
@@ -59,11 +60,15 @@ export class ApiKey implements Disposable {
     return found !== undefined && known && found[1] !== provider ? found[1] : null;
   }
 
-  /** Takes the key, and whatever looks like a provider's key, out of a sentence that somebody else wrote. */
-  redact(sentence: string): string {
+  /** Takes the key, and pieces of it, out of what somebody else wrote. */
+  remove(words: string): string {
     const bytes = this.#bytes;
-    const plain = bytes === null || bytes.length < 8 ? sentence : sentence.replaceAll(text(bytes), "[key]");
-    return redactKeys(plain);
+    return bytes === null ? words : withoutSecret(words, text(bytes), "[key]");
+  }
+
+  /** Takes the key, pieces of it, and whatever looks like a provider's key, out of a sentence that somebody else wrote. */
+  redact(sentence: string): string {
+    return redactKeys(this.remove(sentence));
   }
 
   [Symbol.dispose](): void {

@@ -19,6 +19,8 @@ const KEY_NAME = "api-key";
 const CALL_MS = 15_000;
 /** After `stop`, what runs may finish this long; then it is cancelled. The supervisor kills after 5 s. */
 const DRAIN_MS = 3_500;
+/** Of a model's id, in characters: a key that was taken out of it may have made it longer. */
+const MAX_MODEL = 200;
 /** Of the sentence that goes with a failure, in characters. */
 const MAX_SENTENCE = 1000;
 
@@ -85,7 +87,8 @@ export class ModelProcess {
       const done = await provider.complete(request, frame, (text) => deltas.add(text), controller.signal);
       await deltas.end();
       const { answer, ...facts } = done;
-      await this.#send({ type: "completed", ref, ...facts }, bytesOf(JSON.stringify(answer)));
+      const model = this.#clean(facts.model).slice(0, MAX_MODEL);
+      await this.#send({ type: "completed", ref, ...facts, model }, bytesOf(JSON.stringify(answer)));
     } catch (error) {
       const failure = this.#failure(error);
       await deltas.end().catch(() => undefined);
@@ -108,7 +111,7 @@ export class ModelProcess {
   async #models(ref: Ref): Promise<void> {
     try {
       const list = await (await this.#provider()).models(within(CALL_MS, this.#name));
-      await this.#send({ type: "models", ref, failure: null }, bytesOf(JSON.stringify(list)));
+      await this.#send({ type: "models", ref, failure: null }, bytesOf(this.#clean(JSON.stringify(list))));
     } catch (error) {
       const failure = this.#failure(error);
       await this.#send({ type: "models", ref, failure: CHECK_FAILURE[failure.code] }, sentenceOf(failure));
@@ -119,7 +122,7 @@ export class ModelProcess {
   async #check(start: Start, provider: Promise<ModelProvider>): Promise<void> {
     try {
       const { account } = await (await provider).check(within(CALL_MS, start.provider));
-      await this.#send({ type: "checked", failure: null, account });
+      await this.#send({ type: "checked", failure: null, account: account === null ? null : this.#clean(account) });
     } catch (error) {
       const failure = this.#failure(error);
       const other = failure.code === "key-refused" ? (this.#key?.belongsElsewhere(start.provider) ?? null) : null;
@@ -157,6 +160,11 @@ export class ModelProcess {
     if (this.#stopping) throw new ModelError("cancelled", "Wirken is stopping");
     if (this.#started === null) throw new ModelError("other", "the model process was not started");
     return this.#started.provider;
+  }
+
+  /** What goes on the log as the provider wrote it: it may quote the key that it was shown. */
+  #clean(words: string): string {
+    return this.#key?.remove(words) ?? words;
   }
 
   get #name(): string {

@@ -392,3 +392,15 @@ test("stop ends the line at once", async () => {
   await talk[Symbol.asyncDispose]();
   expect(performance.now() - began).toBeLessThan(2_000);
 });
+
+test("an error that a server makes of a token is not repeated, whole or in part", async () => {
+  await using server = await SlackServer.start();
+  await using talk = await connected(server);
+  const { "bot-token": bot } = server.tokens;
+  for (const error of [bot, bot.slice(0, 20), Buffer.from(bot).toString("hex").slice(0, 80)]) {
+    server.mishaps.push({ method: "chat.postMessage", error });
+    const outcome = await talk.send("D0ADA", "x");
+    expect(outcome).toMatchObject({ type: "undelivered" });
+    expect(JSON.stringify(talk.said)).not.toContain(error.slice(0, 12));
+  }
+});

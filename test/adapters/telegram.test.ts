@@ -331,6 +331,37 @@ test("the token stands in no frame, whatever a server quotes", async () => {
   expect(JSON.stringify(talk.said)).not.toContain(server.token.slice(10));
 });
 
+test.for([
+  ["in base64", (token: string) => Buffer.from(`bot${token}`).toString("base64")],
+  ["percent-encoded", (token: string) => encodeURIComponent(token)],
+  ["in hex", (token: string) => Buffer.from(token).toString("hex")],
+  ["cut in half", (token: string) => token.slice(0, token.length / 2)],
+  ["where our own quote of it is cut", (token: string) => token, 470],
+] as const)("a token that is quoted %s stands in no frame", async ([, quote, before = 0]) => {
+  await using server = await TelegramServer.start();
+  await using talk = await connected(server);
+  const quoted = quote(server.token);
+  server.mishaps.push({ method: "sendMessage", status: 400, body: { description: "x".repeat(before) + quoted } });
+  const outcome = await talk.send("42", "x");
+  expect(outcome.text).toContain("[token]");
+  const said = JSON.stringify(talk.said);
+  const half = quoted.length / 2;
+  for (const piece of [quoted.slice(0, half), quoted.slice(half), server.token.slice(10, 20)])
+    expect(said).not.toContain(piece);
+});
+
+test("a bot that a server names after its token is not called so", async () => {
+  await using server = await TelegramServer.start();
+  server.mishaps.push({
+    method: "getMe",
+    status: 200,
+    body: { ok: true, result: { id: 1, is_bot: true, first_name: "x", username: server.token } },
+  });
+  await using talk = AdapterTalk.local(platform);
+  talk.start({ "bot-token": server.token }, { check: true, apiRoot: server.apiRoot });
+  expect(await talk.next("checked")).toMatchObject({ failure: null, account: "@[token]" });
+});
+
 test("when the server is away and comes back, what is waiting goes out and what came meanwhile comes in", async () => {
   const server = await TelegramServer.start();
   await using talk = await connected(server);

@@ -59,3 +59,10 @@ test("a key of any form is taken out of a sentence", () => {
   using key = ApiKey.take(bytes("a1b2c3d4e5f6"));
   expect(key.redact("no: a1b2c3d4e5f6 is unknown")).toBe("no: [key] is unknown");
 });
+
+test("half of a key, and a key in another form, is taken out of a sentence as well", () => {
+  const key = "plain-key-of-a-server-0123456789";
+  using held = ApiKey.take(bytes(key));
+  const quoted = [key.slice(0, 16), key.slice(16), Buffer.from(key).toString("base64"), encodeURIComponent(key)];
+  for (const one of quoted) expect(held.redact(`no: <${one}>`)).toMatch(/^no: <\[key\][\w+/]?=?>$/);
+});
