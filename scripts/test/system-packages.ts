@@ -16,6 +16,9 @@ const NEEDED: readonly { readonly debian: string; readonly there: () => boolean 
   { debian: "openssl", there: () => hasCommand("openssl") },
 ];
 
+/** One run of apt-get, in milliseconds; a mirror that does not answer must not take the whole time that there is. */
+const APT_MS = 8 * 60_000;
+
 /** Finds what is missing, and installs it where that is possible without asking: as root on Debian or Ubuntu.
  *  @returns false if something is missing still; it has been named then. */
 export function ensureSystemPackages(say: (line: string) => void): boolean {
@@ -35,15 +38,29 @@ export function ensureSystemPackages(say: (line: string) => void): boolean {
     return false;
   }
   say(`installing the system packages that the tests need: ${line}`);
-  const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   for (const words of [["update", "-qq"], line.split(" ").slice(1)]) {
-    const run = spawnSync("apt-get", words, { env: environment, encoding: "utf8", maxBuffer: 1 << 28 });
-    if (run.status !== 0) say(`${run.stdout}${run.stderr}${run.error?.message ?? ""}`);
+    const why = aptGet(words);
+    if (why !== null) say(`✗ apt-get ${words[0]} failed: ${why}`);
   }
   const still = NEEDED.filter(({ there }) => !there()).map(({ debian }) => debian);
   if (still.length === 0) return true;
   say(`✗ still missing after ${line}: ${still.join(", ")}`);
   return false;
+}
+
+/** @returns why it failed, with all that it said, or null. */
+function aptGet(words: readonly string[]): string | null {
+  const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const run = spawnSync("apt-get", words, {
+    env: environment,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: APT_MS,
+  });
+  if (run.error !== undefined) return run.error.message;
+  if (run.status === 0) return null;
+  return `status ${run.status ?? run.signal ?? "unknown"}\n${run.stdout}${run.stderr}`.trimEnd();
 }
 
 function hasCommand(...names: readonly string[]): boolean {
