@@ -20,9 +20,13 @@ interface Waiting {
   readonly failed: (error: Error) => void;
 }
 
+/** Says whether a daemon of that build may be given this call. @throws {CommandError} if not: then nothing is sent. */
+export type CallGate = (call: CallName, build: string) => void;
+
 /** A command's line to the daemon of one data directory. */
 export class Connection implements OperatorPort {
   readonly #socket: Socket;
+  readonly #gate: CallGate;
   readonly #pipe: Pipe<ToCommand, FromCommand>;
   readonly #waiting = new Map<number, Waiting>();
   readonly #welcomed = Promise.withResolvers<{ build: string; pid: number }>();
@@ -31,8 +35,9 @@ export class Connection implements OperatorPort {
   #closing = false;
   daemon: { readonly build: string; readonly pid: number } = { build: "", pid: 0 };
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, gate: CallGate) {
     this.#socket = socket;
+    this.#gate = gate;
     // A caller that never asks for the welcome is no reason to end the process.
     this.#welcomed.promise.catch(() => undefined);
     this.#pipe = new Pipe<ToCommand, FromCommand>(
@@ -44,13 +49,13 @@ export class Connection implements OperatorPort {
   }
 
   /** @returns null when no daemon listens.
-   *  @throws {CommandError} when one is there and does not let us in, or is of another build. */
-  static async open(home: Home, environment: NodeJS.ProcessEnv): Promise<Connection | null> {
+   *  @throws {CommandError} when one is there and does not let us in. */
+  static async open(home: Home, environment: NodeJS.ProcessEnv, gate: CallGate): Promise<Connection | null> {
     const socket = await dial(controlSocketPath(home, environment));
     // A command speaks to its daemon and to nobody else.
     closeNetwork();
     if (socket === null) return null;
-    const connection = new Connection(socket);
+    const connection = new Connection(socket, gate);
     try {
       const token = readFileSync(home.token);
       await connection.#pipe.send({ type: "hello", protocol: PROTOCOL, build: BUILD }, token, { wipe: true });
@@ -85,6 +90,12 @@ export class Connection implements OperatorPort {
   }
 
   async call<C extends CallName>(call: CallOf<C>, options: CallOptions = {}): Promise<AnswerTo<C>> {
+    try {
+      this.#gate(call.call, this.daemon.build);
+    } catch (error) {
+      options.payload?.fill(0);
+      throw error;
+    }
     const ref = ++this.#lastRef;
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     this.#waiting.set(ref, { options, answered: resolve, failed: reject });

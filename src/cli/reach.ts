@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { BUILD } from "../ipc/build.ts";
 import type { AnswerTo, CallName, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { holdCommand } from "../supervisor/own-walls.ts";
 import { CommandError, notRunning } from "./command-error.ts";
@@ -7,16 +6,13 @@ import { Connection } from "./connection.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit-status.ts";
 import { type CallOf, type CallOptions, type OperatorPort, parseAnswer } from "./operator-port.ts";
+import { refuseOtherBuild } from "./other-build.ts";
 import { askedHidden } from "./secret-input.ts";
 
-/** The line to the daemon, or null when none runs. */
+/** The line to the daemon, or null when none runs. One of another build takes next to no call. */
 export async function reachDaemon(context: Context): Promise<Connection | null> {
-  const connection = await Connection.open(context.home, context.environment);
+  const connection = await Connection.open(context.home, context.environment, refuseOtherBuild);
   if (connection !== null) holdCommand();
-  if (connection !== null && connection.daemon.build !== BUILD) {
-    context.terminal.say("wirken: the daemon is of another build than this command");
-    context.terminal.say("hint: stop it and start it again to finish the upgrade");
-  }
   return connection;
 }
 

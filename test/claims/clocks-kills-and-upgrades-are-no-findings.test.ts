@@ -179,6 +179,16 @@ describe("an upgrade", () => {
     ).toBe(true);
   });
 
+  test("takes no command of the new build but the question how it is, until it was stopped", async () => {
+    const asked = await daemon.wirken(["vault", "list"]);
+    expect(asked.status).toBe(3);
+    expect(asked.stderr).toContain("the daemon is of another build than this command");
+    expect(asked.stderr).toContain("restart to finish the upgrade: wirken stop, then wirken start");
+    const status = await daemon.wirken(["status"]);
+    expect(status.status).toBe(0);
+    expect(status.stderr).toContain("restart to finish the upgrade: wirken stop, then wirken start");
+  });
+
   test("ends well: the new build goes on with the log of the old one, and all of it verifies", async () => {
     expect(await daemon.end()).toBe(0);
     daemon = await TestDaemon.start({ home, executable: installed });

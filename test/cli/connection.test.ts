@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Connection } from "../../src/cli/connection.ts";
+import { refuseOtherBuild } from "../../src/cli/other-build.ts";
 import { controlSocketPath, ensureHome, type Home, homeFrom } from "../../src/config/home.ts";
 import { BUILD } from "../../src/ipc/build.ts";
 import { mint } from "../../src/ipc/ids.ts";
@@ -18,18 +19,18 @@ function aHome(): Home {
   return home;
 }
 
-async function serving(home: Home, answer: Answerer): Promise<ControlSocket> {
-  return await ControlSocket.open({ path: controlSocketPath(home, {}), tokenFile: home.token, build: BUILD, answer });
+async function serving(home: Home, answer: Answerer, build = BUILD): Promise<ControlSocket> {
+  return await ControlSocket.open({ path: controlSocketPath(home, {}), tokenFile: home.token, build, answer });
 }
 
 async function connected(home: Home): Promise<Connection> {
-  const connection = await Connection.open(home, {});
+  const connection = await Connection.open(home, {}, refuseOtherBuild);
   if (connection === null) throw new Error("nobody listens");
   return connection;
 }
 
 test("where no daemon listens there is no connection, and that is no error", async () => {
-  expect(await Connection.open(aHome(), {})).toBeNull();
+  expect(await Connection.open(aHome(), {}, refuseOtherBuild)).toBeNull();
 });
 
 test("a call is answered, with what happened meanwhile", async () => {
@@ -55,6 +56,30 @@ test("a call is answered, with what happened meanwhile", async () => {
     [{ event: "text" }, "hello"],
     [{ event: "text.end" }, ""],
   ]);
+});
+
+test("a daemon of another build is asked how it is and told to end, and gets no other call", async () => {
+  const home = aHome();
+  const heard: string[] = [];
+  const answer: Answerer = (call) => {
+    heard.push(call.call);
+    return Promise.resolve({});
+  };
+  await using _server = await serving(home, answer, "another");
+  await using connection = await connected(home);
+  const payload = new TextEncoder().encode("a secret");
+  await expect(connection.call({ call: "say", agent: "default", fresh: false }, { payload })).rejects.toMatchObject({
+    status: 3,
+    message: "the daemon is of another build than this command",
+    hint: "restart to finish the upgrade: wirken stop, then wirken start",
+  });
+  expect(payload).toEqual(new Uint8Array(8));
+  await expect(connection.call({ call: "channel.list" })).rejects.toMatchObject({ status: 3 });
+  expect(heard).toEqual([]);
+  // Their answers are none of ours: that they were sent is the point here.
+  await connection.call({ call: "status" }).catch(() => undefined);
+  await connection.call({ call: "daemon.stop" }).catch(() => undefined);
+  expect(heard).toEqual(["status", "daemon.stop"]);
 });
 
 test("a secret is wiped here once it is sent", async () => {
@@ -120,7 +145,7 @@ test("whoever has another token is not let in", async () => {
   const home = aHome();
   await using _server = await serving(home, async () => ({}));
   writeFileSync(home.token, new Uint8Array(32));
-  await expect(Connection.open(home, {})).rejects.toMatchObject({ status: 3 });
+  await expect(Connection.open(home, {}, refuseOtherBuild)).rejects.toMatchObject({ status: 3 });
 });
 
 test("a daemon that goes away leaves no call waiting", async () => {

@@ -50,7 +50,7 @@ export class HostileDaemon implements AsyncDisposable {
         ...options.environment,
       },
     });
-    const line = await Connection.open(homeFrom(daemon.environment), daemon.environment);
+    const line = await Connection.open(homeFrom(daemon.environment), daemon.environment, () => undefined);
     if (line === null) throw new Error("the daemon does not listen");
     const hostile = new HostileDaemon(daemon, orders, home, line);
     try {

@@ -187,7 +187,7 @@ export class Spine implements AsyncDisposable {
   async operator(): Promise<Connection> {
     if (this.#operator !== null) return this.#operator;
     const { environment } = this.daemon;
-    const opened = await Connection.open(homeFrom(environment), environment);
+    const opened = await Connection.open(homeFrom(environment), environment, () => undefined);
     if (opened === null) throw new Error("the daemon does not listen");
     this.#operator = opened;
     return opened;

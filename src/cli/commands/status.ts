@@ -1,10 +1,12 @@
 import { Command } from "commander";
 import * as z from "zod";
 import { type Alarm, readAlarms } from "../../../audit/alarm.ts";
+import { BUILD } from "../../ipc/build.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { moment, span } from "../moment.ts";
+import { FINISH_UPGRADE, OTHER_BUILD } from "../other-build.ts";
 import { printable } from "../printable.ts";
 import { reachDaemon } from "../reach.ts";
 import { pairs, table } from "../table.ts";
@@ -37,6 +39,7 @@ export function statusCommand(context: Context): Command {
         }
         const status = await daemon.call({ call: "status" });
         terminal.print(json ? JSON.stringify({ running: true, ...status }) : statusText(status, Date.now()));
+        if (status.build !== BUILD) terminal.say(`wirken: ${OTHER_BUILD}\nhint: ${FINISH_UPGRADE}`);
         return status.storage.state === "exhausted" ? EXIT.notReady : EXIT.ok;
       }),
     );
