@@ -42,7 +42,7 @@ export const count: FieldClass<number> = {
   admits: (value): value is number => typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
 };
 /** A row of this log. */
-export const seq = count;
+export const seq: FieldClass<number> = { ...count };
 
 export function oneOf<const W extends string>(...words: readonly W[]): FieldClass<W> {
   return {

@@ -16,7 +16,7 @@ import { type Draft, unwritable, type Written } from "./writer.ts";
 
 export type { Contradiction, LogEvents } from "./core.ts";
 export type { Genesis, Protector, StoredCheckpoint } from "./head.ts";
-export type { CommittedRow, Given, Row, RowFilter, SearchFilter } from "./row.ts";
+export type { CommittedRow, Row, RowFilter, SearchFilter } from "./row.ts";
 
 const mint = takeMint();
 

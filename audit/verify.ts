@@ -7,12 +7,9 @@ import type { Verdict } from "./verdict.ts";
 import { Verification } from "./verification.ts";
 
 export {
-  type AnchorVerdict,
-  type Finding,
   type FindingCode,
   sentences,
   type Verdict,
-  type WarningCode,
 } from "./verdict.ts";
 
 export interface Progress {

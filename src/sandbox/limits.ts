@@ -33,5 +33,3 @@ export const LIMITS: Limits = {
   shared: 64 * MB,
   diskReserve: 256 * MB,
 };
-
-export const MAX_SECONDS = 600;

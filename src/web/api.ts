@@ -6,9 +6,6 @@ import type { AnswerTo, OperatorCall, OperatorEvent, OperatorFailure } from "../
 export const COOKIE = "wirken";
 export const KEY_HEADER = "wirken-key";
 
-export interface LoginRequest {
-  token: string;
-}
 /** `key` is kept by the page's own origin and sent as the header {@link KEY_HEADER}: a cookie alone goes to every port of this machine. */
 export interface LoginAnswer {
   key: string;
