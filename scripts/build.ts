@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { NODE_FLAGS } from "../src/confine/flags.ts";
-import { ENTRIES } from "../src/main.ts";
+import { ENTRIES, PARTS } from "../src/main.ts";
 import { type Assets, addonAssets, bundleMain, bundlePage, bundleRole, bundleSplit } from "./build/bundle.ts";
 import { canStrip, writeExecutable } from "./build/executable.ts";
 import { commitOf, digestOfInputs } from "./build/inputs.ts";
@@ -45,7 +45,7 @@ function writePage(assets: readonly (readonly [name: string, bytes: Uint8Array])
 async function buildAll(): Promise<void> {
   const started = performance.now();
   const stamp = { version: versionOf(), commit, build: digest };
-  const bundles: Promise<Assets>[] = Object.entries(ENTRIES).map(([name, entry]) =>
+  const bundles: Promise<Assets>[] = Object.entries({ ...ENTRIES, ...PARTS }).map(([name, entry]) =>
     name === "cli" ? bundleSplit(root, stamp, name, entry) : bundleRole(root, stamp, name, entry),
   );
   const parts = await Promise.all([...bundles, bundlePage(root)]);

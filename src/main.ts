@@ -15,10 +15,16 @@ export const ENTRIES = {
   web: "src/web/main.ts",
   keychain: "src/keychain/main.ts",
   anchor: "src/anchor/main.ts",
-  /** No program: what loads a native addon, where one is needed. */
-  addon: "src/executable/addon.ts",
 } as const;
 type Entry = keyof typeof ENTRIES;
+
+/** No programs, but parts that a program asks for when it needs them: most processes never do. */
+export const PARTS = {
+  /** What loads a native addon. */
+  addon: "src/executable/addon.ts",
+  "sdk-anthropic": "src/model/sdk-anthropic.ts",
+  "sdk-openai-compatible": "src/model/sdk-openai-compatible.ts",
+} as const;
 
 /** The words that a process of ours is started with, and the program it then is. What is not here is the command line's. */
 const ROLES: ReadonlyMap<string, Entry> = new Map([

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { PARTS } from "../../src/main.ts";
 import { build as bundle, type BuildOptions, type Plugin, transform } from "esbuild";
 
 /** Turns the sources into the texts that go into the executable. */
@@ -36,9 +37,22 @@ function options(root: string, stamp: Stamp): BuildOptions {
       WIRKEN_BUILD: JSON.stringify(stamp.build),
       "process.env.NODE_ENV": '"production"',
     },
-    plugins: [addons(root), optionalPackages, oneLanguage, noHttpReceivers],
+    plugins: [addons(root), parts, optionalPackages, oneLanguage, noHttpReceivers],
   };
 }
+
+/** A part that a program imports when it needs it is an asset of its own, with its own copy of what it is made of: the program then keeps to the
+ *  little of a package that it uses itself. */
+const parts: Plugin = {
+  name: "parts",
+  setup(build) {
+    const names = new Map(Object.entries(PARTS).map(([name, path]) => [basename(path), name]));
+    build.onResolve({ filter: /^\.\/[\w-]+\.ts$/ }, ({ path, kind }) => {
+      const name = kind === "dynamic-import" ? names.get(basename(path)) : undefined;
+      return name === undefined ? null : { path: `./${name}.js`, external: true };
+    });
+  },
+};
 
 /** The packages that bring a native addon, and their file for this platform. */
 function addonFiles(root: string): Record<string, string> {

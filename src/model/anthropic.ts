@@ -1,4 +1,3 @@
-import { createAnthropic } from "@ai-sdk/anthropic";
 import * as z from "zod";
 import { getJson, peerOf, type ProviderSettings } from "./http.ts";
 import { listOf, timeOf } from "./listing.ts";
@@ -18,8 +17,9 @@ export function anthropic(settings: ProviderSettings): ModelProvider {
   const peer = peerOf(settings, "x-api-key");
 
   return {
-    complete: (request, options, onDelta, signal) =>
-      completeWith(
+    async complete(request, options, onDelta, signal) {
+      const { createAnthropic } = await import("./sdk-anthropic.ts");
+      return await completeWith(
         (fetch) =>
           // The placeholder keeps the SDK from looking for a key in the environment; `fetch` replaces it.
           createAnthropic({ baseURL: peer.baseUrl, apiKey: "placeholder", fetch }).languageModel(options.model),
@@ -29,7 +29,8 @@ export function anthropic(settings: ProviderSettings): ModelProvider {
         onDelta,
         signal,
         retry,
-      ),
+      );
+    },
     async models(signal) {
       const { body } = await getJson(peer, "/models?limit=1000", signal, { headers: VERSION });
       return listOf(peer, Models, body, ({ data }) =>

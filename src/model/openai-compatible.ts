@@ -1,4 +1,3 @@
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import * as z from "zod";
 import { isOllama } from "./failure.ts";
 import { getJson, type HttpPeer, peerOf, type ProviderSettings } from "./http.ts";
@@ -16,8 +15,9 @@ export function openAICompatible(settings: ProviderSettings): ModelProvider {
   const ownApi = new URL(baseUrl).hostname === "api.openai.com" || provider === "openai";
 
   return {
-    complete: (request, options, onDelta, signal) =>
-      completeWith(
+    async complete(request, options, onDelta, signal) {
+      const { createOpenAICompatible } = await import("./sdk-openai-compatible.ts");
+      return await completeWith(
         (fetch) =>
           createOpenAICompatible({
             name: "compatible",
@@ -33,7 +33,8 @@ export function openAICompatible(settings: ProviderSettings): ModelProvider {
         onDelta,
         signal,
         retry,
-      ),
+      );
+    },
     models: (signal) => (isOllama(provider) ? ollamaModels(peer, signal) : openAIModels(peer, signal)),
     async check(signal) {
       if (isOllama(provider)) {

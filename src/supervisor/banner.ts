@@ -1,10 +1,10 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
-import type { AnswerTo } from "../ipc/operator.ts";
+import type { Greeting } from "./status.ts";
 
 /** What `wirken start` says once it is ready: where the page is, what answers, what runs, and the exact next commands.
  *  @param program the executable's real path. @param link a login link; null where there is no page. */
-export function banner(status: AnswerTo<"status">, link: string | null, program: string, milliseconds: number): string {
+export function banner(status: Greeting, link: string | null, program: string, milliseconds: number): string {
   const home = process.env["WIRKEN_HOME"];
   const command = `${home === undefined || home === "" ? "" : `WIRKEN_HOME=${quoted(home)} `}${onPath(program) ? "wirken" : quoted(program)}`;
   const channels = status.channels.filter((one) => one.enabled);

@@ -102,14 +102,24 @@ async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
   }
   const newest = newestChange(bootLog);
   let vault: Vault;
+  let pin: Promise<PinRead> | null = null;
   try {
-    vault = await open(parts, newest, null);
+    vault = await open(parts, newest, null, {
+      // Both are questions to the keychain: side by side.
+      opening: (id) => {
+        pin = parts.readPin(id);
+      },
+      // What a keychain said that was locked then is not what it says when it is open.
+      waited: () => {
+        pin = null;
+      },
+    });
   } catch (error) {
     if (error instanceof VaultError && error.code === "VAULT_ROLLED_BACK")
       await bootLog.append({ kind: "vault.refused", reason: "rollback" }, starting);
     throw error;
   }
-  const findings = await findingsOf(parts, bootLog, vault);
+  const findings = findingsOf(await (pin ?? parts.readPin(hexOf(vault.id))), bootLog);
   const log = bootLog.unseal(vault.signer(epochOf(vault, bootLog)), vault.sealer(), parts.events(vault, findings));
   await settle(log, newest, vault);
   await log.append(
@@ -119,10 +129,16 @@ async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
   return { log, vault, starting, findings };
 }
 
-/** Opens the vault, waiting for as long as it is locked. */
-async function open(parts: BootParts, newest: NewestChange | null, given: Secret | null): Promise<Vault> {
+/** Opens the vault, waiting for as long as it is locked. @param told what happens meanwhile. */
+async function open(
+  parts: BootParts,
+  newest: NewestChange | null,
+  given: Secret | null,
+  told: { readonly opening?: (vaultId: string) => void; readonly waited?: () => void } = {},
+): Promise<Vault> {
   const locked = await LockedVault.open(parts.home.vault);
   locked.settle(newest);
+  told.opening?.(hexOf(locked.id));
   let passphrase: Secret | null = given ?? (await parts.passphrase());
   for (;;) {
     try {
@@ -133,6 +149,7 @@ async function open(parts: BootParts, newest: NewestChange | null, given: Secret
     } catch (error) {
       if (!(error instanceof VaultError) || !LOCKED.has(error.code)) throw error;
       passphrase = await parts.locked(error);
+      told.waited?.();
     }
   }
 }
@@ -174,8 +191,7 @@ function epochOf(vault: Vault, bootLog: BootLog): number {
 }
 
 /** The pin is in the keychain: a log that is behind it, or another one, is a finding. */
-async function findingsOf(parts: BootParts, bootLog: BootLog, vault: Vault): Promise<OpenFinding[]> {
-  const pin = await parts.readPin(hexOf(vault.id));
+function findingsOf(pin: PinRead, bootLog: BootLog): OpenFinding[] {
   if (pin.state !== "found") return [];
   // Nothing was pinned since this log took the place of the one that the pin is of: its own first pin is still to come.
   const before = bootLog.genesis?.predecessor;

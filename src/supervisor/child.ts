@@ -1,11 +1,9 @@
-import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { Duplex, type Stream } from "node:stream";
+import type { ChildProcess } from "node:child_process";
+import { Duplex } from "node:stream";
 import type { z } from "zod";
-import type { Role } from "../confine/role.ts";
 import { Pipe, type PipeEnd, type PipeOptions } from "../ipc/pipe.ts";
-import { environmentFor } from "./environment.ts";
 import { readLines } from "./output-lines.ts";
-import { type Image, ownImage } from "./own-image.ts";
+import { type ProcessSpec, startProcess } from "./start-process.ts";
 
 /** How a process ended: by its status or by a signal, or (both null) it was never there. */
 export interface ChildExit {
@@ -25,21 +23,14 @@ export interface ChildEvents<In> {
   exit?(exit: ChildExit): void;
 }
 
-export interface ChildOptions<In, Out> {
-  readonly role: Role;
-  /** Words behind the role, such as `telegram`: everybody on the machine can read them. */
-  readonly args?: readonly string[];
+export interface ChildOptions<In, Out> extends ProcessSpec {
   readonly accepts: z.ZodType<In>;
   readonly on: ChildEvents<In>;
   /** What the child prints, line by line, bounded and made safe to show. */
   readonly log: (line: string) => void;
   /** The frame that asks it to end. Without one it is killed when it is to stop. */
   readonly stop?: Out;
-  /** Descriptors from 4 on. */
-  readonly extraStdio?: readonly ("pipe" | Stream)[];
   readonly pipe?: PipeOptions;
-  /** What is started: our own image if not given. */
-  readonly image?: Image;
 }
 
 /** A child that was asked to stop and goes on is killed after this. */
@@ -77,6 +68,9 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
         if (process.pid === undefined) over(null, null, error);
       });
       if (started instanceof Error) setImmediate(() => over(null, null, started));
+      // One that was started a while ago may have ended before anybody listened.
+      else if (started.exitCode !== null || started.signalCode !== null)
+        setImmediate(() => over(started.exitCode, started.signalCode, null));
     });
     for (const output of [process?.stdout, process?.stderr])
       if (output !== undefined && output !== null) readLines(output, options.log);
@@ -138,20 +132,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
 export function spawnChild<In extends { type: string }, Out extends { type: string }>(
   options: ChildOptions<In, Out>,
 ): Child<In, Out> {
-  const image = options.image ?? ownImage();
-  const stdio: StdioOptions = ["ignore", "pipe", "pipe", "pipe", ...(options.extraStdio ?? [])];
-  let started: ChildProcess | Error;
-  try {
-    started = spawn(image.command, [...image.args, options.role, ...(options.args ?? [])], {
-      stdio,
-      env: environmentFor(options.role, process.env),
-      windowsHide: true,
-    });
-  } catch (error) {
-    // No memory, no more processes: some of these come as an event, some are thrown.
-    started = error instanceof Error ? error : new Error(String(error));
-  }
-  return new Child<In, Out>(started, options);
+  return new Child<In, Out>(startProcess(options), options);
 }
 
 /** Starts two children that share a private socketpair: it is descriptor 4 of both, and this process keeps neither end. If one cannot be

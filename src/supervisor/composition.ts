@@ -47,7 +47,7 @@ import { RecordView } from "./record-view.ts";
 import type { AgentInForce, RunParts } from "./session-run.ts";
 import { State } from "./state.ts";
 import { Storage } from "./storage.ts";
-import { statusOf } from "./status.ts";
+import { type Greeting, statusOf } from "./status.ts";
 import { transcriptBefore } from "./transcript.ts";
 import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
 import { WebDoor } from "./web-door.ts";
@@ -90,6 +90,8 @@ export class Composition {
   readonly verification: ContinuousVerification | null;
   readonly inForce: InForce;
   readonly status: () => Promise<AnswerTo<"status">>;
+  /** What a start says: the status without a question to the keychain, which takes a process. */
+  readonly greeting: () => Greeting;
   readonly #parts: CompositionParts;
   readonly #state: State;
   readonly #pool: AgentPool;
@@ -328,7 +330,9 @@ export class Composition {
       stop: parts.stop,
       status: async () => await this.status(),
     });
-    this.status = async () => await statusOf({ ...parts, composition: this, keeper: made.keeper, processes, desk });
+    const statusParts = { ...parts, composition: this, processes, desk };
+    this.status = async () => statusOf(statusParts, await made.keeper.status());
+    this.greeting = () => statusOf(statusParts, { sentence: made.keeper.sentence });
     this.#sweep = setInterval(() => void this.#refusals.sweep().catch(() => undefined), SWEEP_MS);
     this.#sweep.unref();
   }

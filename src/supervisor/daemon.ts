@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { userInfo } from "node:os";
 import { readAlarms, writeAlarms } from "../../audit/alarm.ts";
 import { AuditError } from "../../audit/error.ts";
@@ -42,6 +43,8 @@ export interface DaemonOptions {
   readonly port: number | null;
   /** An operational line: never message text, never a secret. */
   readonly line: (role: string, line: string) => void;
+  /** The keychain's helpers that were started in advance. */
+  readonly helpers?: readonly ChildProcess[];
   /** Told when the vault is locked and the daemon waits. */
   readonly waiting?: (sentence: string) => void;
 }
@@ -68,6 +71,7 @@ export class Daemon {
     this.#keychain = new HelperKeychain({
       timeout: options.serve ? KEYCHAIN_MS.daemon : KEYCHAIN_MS.terminal,
       log: (line) => options.line("keychain", line),
+      started: options.helpers ?? [],
     });
     this.#keepers = { keychain: this.#keychain, provisional: options.home.provisionalKey };
   }
@@ -97,6 +101,9 @@ export class Daemon {
     const { home, serve, environment, line } = this.#options;
     const given = passphraseFrom(environment);
     let passphrase: Secret | null = given;
+    // In a thread of its own, while this one opens log and vault.
+    const digest = serve ? executableDigest() : null;
+    digest?.catch(() => undefined);
     if (await finishRestore(home)) line("audit", "a restore that was interrupted is done: a new log is in place");
     const booted = await boot({
       home,
@@ -126,6 +133,7 @@ export class Daemon {
         },
       }),
     }).catch((error: unknown) => this.#refused(error));
+    this.#keychain.rest();
     this.#booted = booted;
     this.#attempt.resolve();
     this.#locked = null;
@@ -159,9 +167,6 @@ export class Daemon {
     page?.catch(() => undefined);
     ollama?.catch(() => undefined);
     const probe = composition.sandbox.probe();
-    const digest = executableDigest();
-    // They are awaited below: one that fails before is no error that nothing handles (a taken port is found out fast).
-    for (const one of [page, ollama, digest]) one?.catch(() => undefined);
     const sandbox = await probe;
     await booted.log.append(
       { kind: "sandbox.probed", state: sandbox.state },
@@ -172,7 +177,7 @@ export class Daemon {
         kind: "daemon.started",
         version: VERSION,
         commit: COMMIT,
-        executable: await digest,
+        executable: await (digest ?? executableDigest()),
         system: `${process.platform}-${process.arch}/node-${process.versions.node}`,
         confinement: process.platform === "linux" ? "permissions+seccomp" : "permissions",
         vault: booted.vault.protector,
@@ -291,6 +296,7 @@ export class Daemon {
       sentence: cause.message,
     };
     this.#options.waiting?.(cause.message);
+    this.#keychain.rest();
     const unlocked = Promise.withResolvers<Secret | null>();
     this.#locked = { status, unlock: unlocked.resolve, tried: this.#attempt.promise };
     this.#attempt.resolve();
@@ -321,6 +327,7 @@ export class Daemon {
   /** Ends everything in order and closes the log. */
   async close(reason: "command" | "signal" | "failure"): Promise<void> {
     this.stop();
+    this.#keychain.rest();
     try {
       await this.#composition?.close();
       const booted = this.#booted;

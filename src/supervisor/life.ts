@@ -264,14 +264,15 @@ export async function startJoinedLives<
   second: LifeSpec<InB, OutB>,
 ): Promise<{ first: Life<InA, OutA>; second: Life<InB, OutB> }> {
   const ids = [mint("process"), mint("process")] as const;
-  const recordedFirst = await record(ids[0], first);
-  let recordedSecond: Recorded<"process.started">;
-  try {
-    recordedSecond = await record(ids[1], second);
-  } catch (error) {
-    await recordedFirst.fail(error).catch(() => undefined);
+  // Together they share one sync.
+  const [one, other] = await Promise.allSettled([record(ids[0], first), record(ids[1], second)]);
+  if (one.status === "rejected" || other.status === "rejected") {
+    const error: unknown = one.status === "rejected" ? one.reason : other.status === "rejected" ? other.reason : null;
+    for (const half of [one, other])
+      if (half.status === "fulfilled") await half.value.fail(error).catch(() => undefined);
     throw error;
   }
+  const [recordedFirst, recordedSecond] = [one.value, other.value];
   recordedFirst.redeem();
   recordedSecond.redeem();
   const heard: { first: ChildEvents<InA> | null; second: ChildEvents<InB> | null } = { first: null, second: null };

@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { pino } from "pino";
 import { HomeError, homeFrom } from "../config/home.ts";
@@ -20,7 +21,12 @@ function operationalLog(): (role: string, line: string) => void {
 }
 
 /** Runs the daemon until it is told to stop. @returns the exit status (architecture §8). */
-export async function runDaemon(options: { readonly home: string; readonly port?: number }): Promise<number> {
+/** @param options.helpers the keychain's, started in advance. */
+export async function runDaemon(options: {
+  readonly home: string;
+  readonly port?: number;
+  readonly helpers?: readonly ChildProcess[];
+}): Promise<number> {
   const begun = performance.now();
   const line = operationalLog();
   process.on("unhandledRejection", (error) => {
@@ -38,9 +44,11 @@ export async function runDaemon(options: { readonly home: string; readonly port?
       serve: true,
       port: options.port ?? null,
       line,
+      helpers: options.helpers ?? [],
       waiting: (sentence) => complain(`the vault is locked: ${sentence}`, "in a second terminal: wirken vault unlock"),
     });
   } catch (error) {
+    for (const helper of options.helpers ?? []) helper.kill("SIGKILL");
     if (error instanceof LockedError) {
       complain(`already running: ${error.message}`, "talk to it with wirken ask, or end it with wirken stop");
       return EXIT.notReady;
@@ -85,7 +93,7 @@ export async function runDaemon(options: { readonly home: string; readonly port?
 async function announce(daemon: Daemon, milliseconds: number): Promise<void> {
   const { web } = daemon.composition;
   const link = web === null ? null : await web.link("terminal");
-  say(banner(await daemon.composition.status(), link?.link ?? null, programPath(), milliseconds));
+  say(banner(daemon.composition.greeting(), link?.link ?? null, programPath(), milliseconds));
 }
 
 function programPath(): string {

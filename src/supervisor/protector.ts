@@ -1,39 +1,33 @@
+import type { ChildProcess } from "node:child_process";
 import { VaultError, type VaultErrorCode } from "../../vault/error.ts";
 import type { Keychain } from "../../vault/protector.ts";
 import { Secret } from "../../vault/secret.ts";
-import { BUILD } from "../ipc/build.ts";
-import { FromKeychain, type ToKeychain } from "../ipc/keychain-frames.ts";
-import { spawnChild } from "./child.ts";
-import type { Image } from "./own-image.ts";
+import type { ToKeychain } from "../ipc/keychain-frames.ts";
+import { type Answered, type HelperOptions, KeychainHelper } from "./keychain-helper.ts";
 
 /** How long a helper may take: nobody waits for a daemon that asks a keychain, while a person may be typing the password it asks for. */
 export const KEYCHAIN_MS = { daemon: 3000, terminal: 60_000 } as const;
-/** A pin is the newest checkpoint: a few hundred bytes. */
-const MAX_ANSWER_BYTES = 4096;
-
 /** What a probe found; `unreachable` is also a helper that did not answer in time. */
 export type KeychainState = "works" | "locked" | "absent" | "unreachable";
 
 /** What the keychain knows of the log's end. A keychain that is locked or gone knows nothing: that is `unreachable`, never `absent`. */
 export type PinRead = { readonly state: "found"; readonly note: string } | { readonly state: "absent" | "unreachable" };
 
-export interface KeychainOptions {
-  /** Milliseconds until a helper is killed: one of {@link KEYCHAIN_MS}. */
+export interface KeychainOptions extends HelperOptions {
+  /** Milliseconds from a question until its helper is killed: one of {@link KEYCHAIN_MS}. */
   readonly timeout: number;
-  /** What the helper prints, line by line. */
-  readonly log: (line: string) => void;
-  /** What is started: our own image if not given. */
-  readonly image?: Image;
+  /** Helpers that were started in advance, for the first questions; {@link HelperKeychain.rest} ends those that are not asked. */
+  readonly started?: readonly ChildProcess[];
 }
-
-type Answer = Exclude<FromKeychain, { type: "ready" }>;
 
 /** The operating system's keychain, asked in a process of its own for every question: it may hang for 50 seconds, even at exit, and it may crash. */
 export class HelperKeychain implements Keychain {
   readonly #options: KeychainOptions;
+  readonly #spare: KeychainHelper[];
 
   constructor(options: KeychainOptions) {
     this.#options = options;
+    this.#spare = (options.started ?? []).map((started) => new KeychainHelper(options, started));
   }
 
   async read(account: string): Promise<Secret | null> {
@@ -79,44 +73,17 @@ export class HelperKeychain implements Keychain {
     if (answer.type !== "done") throw failure(answer, payload);
   }
 
-  /** Starts a helper, asks it once and ends it. A helper that fails in any way is an answer: `unreachable`. */
-  #ask(question: ToKeychain, value?: Uint8Array): Promise<{ answer: Answer; payload: Uint8Array }> {
-    const { timeout, log, image } = this.#options;
-    return new Promise((resolve) => {
-      let settled = false;
-      const settle = (answer: Answer, payload: Uint8Array): void => {
-        if (settled) {
-          payload.fill(0);
-          return;
-        }
-        settled = true;
-        clearTimeout(timer);
-        value?.fill(0);
-        resolve({ answer, payload });
-        void child.kill();
-      };
-      const unreachable = (why: string): void =>
-        settle({ type: "failed", state: "unreachable" }, new TextEncoder().encode(why));
-      const child = spawnChild<FromKeychain, ToKeychain>({
-        role: "keychain",
-        accepts: FromKeychain,
-        log,
-        ...(image === undefined ? {} : { image }),
-        pipe: { largest: MAX_ANSWER_BYTES },
-        on: {
-          frame(frame, payload) {
-            if (frame.type !== "ready") settle(frame, payload);
-            else if (frame.build !== BUILD)
-              unreachable("The program was upgraded while it ran: restart it to finish the upgrade");
-            // A pipe that breaks meanwhile says so by its end.
-            else child.send(question, value, { wipe: true }).catch(() => undefined);
-          },
-          end: (end) => unreachable(`The keychain's helper ended: ${end.detail}`),
-          exit: (exit) => unreachable(`The keychain's helper ended with ${exit.signal ?? exit.status ?? "no start"}`),
-        },
-      });
-      const timer = setTimeout(() => unreachable(`The keychain did not answer within ${timeout / 1000} s`), timeout);
-    });
+  /** Asks a helper that waits, or a new one, and ends it. */
+  async #ask(question: ToKeychain, value?: Uint8Array): Promise<Answered> {
+    let helper = this.#spare.shift();
+    while (helper?.over === true) helper = this.#spare.shift();
+    helper ??= new KeychainHelper(this.#options);
+    return await helper.ask(question, value, this.#options.timeout);
+  }
+
+  /** Ends the helpers that were started in advance and not asked. */
+  rest(): void {
+    for (const helper of this.#spare.splice(0)) helper.end();
   }
 }
 
@@ -138,7 +105,7 @@ const FAILURES = {
 } as const satisfies Record<string, { code: VaultErrorCode; sentence: string }>;
 
 /** @param payload the keychain's own words. */
-function failure(answer: Answer, payload: Uint8Array): VaultError {
+function failure(answer: Answered["answer"], payload: Uint8Array): VaultError {
   const { code, sentence } = FAILURES[answer.type === "failed" ? answer.state : "unreachable"];
   const words = answer.type === "failed" ? Buffer.from(payload).toString("utf8") : `it answered ${answer.type}`;
   return new VaultError(code, `${sentence} (${words})`, { cause: new Error(words) });

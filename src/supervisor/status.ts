@@ -5,25 +5,25 @@ import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Booted } from "./boot.ts";
 import type { Composition } from "./composition.ts";
 import type { Processes } from "./processes.ts";
-import type { VaultKeeper } from "./vault-keeper.ts";
 
 export interface StatusParts {
   readonly home: Home;
   readonly booted: Booted;
   readonly since: string;
   readonly composition: Composition;
-  readonly keeper: VaultKeeper;
   readonly processes: Processes;
   readonly desk: ApprovalDesk;
 }
 
-/** How the daemon is, with a sentence for everything that wants doing. */
-export async function statusOf(parts: StatusParts): Promise<AnswerTo<"status">> {
-  const { booted, composition, keeper } = parts;
+/** What is known of a status without asking anybody. */
+export type Greeting = Omit<AnswerTo<"status">, "vault"> & { readonly vault: { readonly sentence: string } };
+
+/** How the daemon is, with a sentence for everything that wants doing. @param vault how the vault is: finding that out may take a process. */
+export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status">, "vault"> & { readonly vault: V } {
+  const { booted, composition } = parts;
   const { log } = booted;
   const choice = composition.inForce.of("default")?.choice ?? null;
   const sandbox = composition.sandbox.state;
-  const vault = await keeper.status();
   const stopped = composition.findings.stopped ?? log.stopped?.message ?? null;
   const notes: string[] = [];
   const storage = composition.storage.now;

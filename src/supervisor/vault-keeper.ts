@@ -67,7 +67,11 @@ export class VaultKeeper {
 
   async status(): Promise<VaultStatus> {
     const keychain = await this.#probe(STATUS_AGE_MS);
-    return { state: "open", protector: this.#vault.protector, keychain, sentence: SENTENCES[this.#vault.protector] };
+    return { state: "open", protector: this.#vault.protector, keychain, sentence: this.sentence };
+  }
+
+  get sentence(): string {
+    return SENTENCES[this.#vault.protector];
   }
 
   /** Makes sure that credentials may be kept: a provisional vault moves behind the keychain, where there is one that works.

@@ -7,23 +7,53 @@ import type { z } from "zod";
 import { bundleRole } from "../../scripts/build/bundle.ts";
 import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import { Pipe } from "../../src/ipc/pipe.ts";
+import { PARTS } from "../../src/main.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
-const bundles = new Map<string, Promise<Uint8Array>>();
+const bundles = new Map<string, Promise<string>>();
 
 /** The program as the build makes it, once a test file. */
-function bundled(name: string, entry: string): Promise<Uint8Array> {
+function bundled(name: string, entry: string): Promise<string> {
   const known = bundles.get(name);
   if (known !== undefined) return known;
-  const stamp = { version: "0.0.0", commit: "none", build: "test-build" };
-  const made = bundleRole(root, stamp, name, entry).then((assets) => {
-    const [only] = assets.values();
-    if (only === undefined) throw new Error(`${name} was bundled to nothing`);
-    return only;
-  });
+  const made = programWithParts(name, entry);
   bundles.set(name, made);
   return made;
+}
+
+async function text(name: string, entry: string): Promise<string> {
+  const stamp = { version: "0.0.0", commit: "none", build: "test-build" };
+  const [only] = (await bundleRole(root, stamp, name, entry)).values();
+  if (only === undefined) throw new Error(`${name} was bundled to nothing`);
+  return Buffer.from(only).toString("utf8");
+}
+
+/** One file: a confined process can read no other, and in the executable the parts that it asks for lie beside it. */
+async function programWithParts(name: string, entry: string): Promise<string> {
+  const main = await text(name, entry);
+  const wanted = Object.entries(PARTS).filter(([part]) => main.includes(`require("./${part}.js")`));
+  const parts = await Promise.all(
+    wanted.map(async ([part, path]) => `"./${part}.js": ${asFunction(await text(part, path))}`),
+  );
+  return [
+    `const parts = {${parts.join(",\n")}};`,
+    "const loaded = new Map();",
+    "function load(specifier) {",
+    "  const part = parts[specifier];",
+    "  if (part === undefined) return require(specifier);",
+    "  if (!loaded.has(specifier)) {",
+    "    loaded.set(specifier, { exports: {} });",
+    "    part(loaded.get(specifier).exports, require, loaded.get(specifier));",
+    "  }",
+    "  return loaded.get(specifier).exports;",
+    "}",
+    `(${asFunction(main)})(exports, load, module);`,
+  ].join("\n");
+}
+
+function asFunction(code: string): string {
+  return `function (exports, require, module) {${code}\n}`;
 }
 
 export interface Heard<F> {

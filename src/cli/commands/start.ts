@@ -22,9 +22,12 @@ export function startCommand(context: Context): Command {
 
 async function start({ home }: Context, options: unknown): Promise<ExitStatus> {
   const { port } = Options.parse(options);
+  const chosen = port === undefined ? {} : { port: portOf(port) };
+  const { earlyHelpers } = await import("../../supervisor/early-helpers.ts");
+  const helpers = earlyHelpers(home.vault);
   // Loaded here and nowhere else: no other command carries the daemon's code.
   const { runDaemon } = await import("../../supervisor/main.ts");
-  return known(await runDaemon({ home: home.root, ...(port === undefined ? {} : { port: portOf(port) }) }));
+  return known(await runDaemon({ home: home.root, helpers, ...chosen }));
 }
 
 function portOf(text: string): number {
