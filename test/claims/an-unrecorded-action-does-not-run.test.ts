@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { LLMock } from "@copilotkit/aimock";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { IntentKind } from "../../audit/action.ts";
+import { beside } from "../../audit/beside.ts";
 import { breakLog, change, type Fault, openRows, rowsOf } from "../support/claims-log.ts";
 import { Witness } from "../support/claims-witness.ts";
 import {
@@ -18,7 +19,7 @@ import {
   until,
   workspaceOf,
 } from "../support/claims-world.ts";
-import type { TestDaemon } from "../support/daemon.ts";
+import { newHome, type TestDaemon } from "../support/daemon.ts";
 import { TelegramServer } from "../support/telegram-server.ts";
 
 /** The log is made to refuse the record of one kind of action, or to forget it without an error, while the daemon runs; then the world is
@@ -29,6 +30,7 @@ let telegram: TelegramServer;
 let beforeModel: Witness;
 let beforeTelegram: Witness;
 let daemon: TestDaemon;
+const home = newHome();
 /** For each request of a kind that arrived: was its intent on the log, and open, at that instant? */
 const seen: { readonly kind: string; readonly recorded: boolean }[] = [];
 
@@ -42,6 +44,7 @@ beforeAll(async () => {
     if (path.endsWith("/sendMessage")) look("message.sent");
   });
   daemon = await startProtected({
+    home,
     config: {
       agents: { remote: { model: "mock/some-model" } },
       providers: { mock: { baseUrl: `${beforeModel.url}/v1` } },
@@ -61,6 +64,7 @@ afterAll(async () => {
   await beforeTelegram[Symbol.asyncDispose]();
   await telegram[Symbol.asyncDispose]();
   await model.stop();
+  rmSync(home, { recursive: true, force: true });
 });
 
 interface Effect {
@@ -177,22 +181,10 @@ test("whatever reached a model or a platform was on the log when it arrived", ()
   expect(openRows(auditOf(daemon), "model.called")).toEqual([]);
 });
 
-describe.for<Fault>(["refuses", "forgets"])("a database that %s the record", (fault) => {
-  test.for(EFFECTS.map((effect) => [effect.name, effect] as const))("%s: not without it", async ([, effect]) => {
-    {
-      using _ = breakLog(auditOf(daemon), effect.kind, fault);
-      expect(await attempt(effect)).toBe(false);
-    }
-    expect(await attempt(effect), "and again, once it can be recorded").toBe(true);
-  });
-});
-
-test("after a second writer nothing of this is done any more", async () => {
-  change(auditOf(daemon), "INSERT INTO entry SELECT seq + 1, body, hash FROM entry ORDER BY seq DESC LIMIT 1");
-  // What needs no message first is refused; what does is not even begun.
-  for (const effect of EFFECTS.filter(({ kind }) => kind !== "message.sent" && kind !== "secret.used")) {
+/** What is not done while nothing can be recorded. What needs a message first is not even begun. */
+async function expectNothingDone(): Promise<void> {
+  for (const effect of EFFECTS.filter(({ kind }) => kind !== "message.sent" && kind !== "secret.used"))
     expect(await attempt(effect).catch(() => false), effect.name).toBe(false);
-  }
   const shown = telegram.shown.length;
   telegram.direct("read anything", OWNER);
   const enabled = await daemon.wirken(["channel", "enable", "telegram"]);
@@ -200,6 +192,30 @@ test("after a second writer nothing of this is done any more", async () => {
   await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
   expect(telegram.shown.length).toBe(shown);
   expect(telegram.pending, "the message is not taken from the platform").toBeGreaterThan(0);
+}
+
+test.for<[Fault, IntentKind]>([
+  ["refuses", "model.called"],
+  ["forgets", "tool.called"],
+])(
+  "in a database that %s the record of a %s nothing is done any more; once it is mended, all of it is",
+  async ([fault, kind]) => {
+    {
+      using _ = breakLog(auditOf(daemon), kind, fault);
+      await expectNothingDone();
+      await until(() => existsSync(beside(auditOf(daemon)).alarm), "the alarm");
+    }
+    await daemon.end();
+    const acknowledged = await daemon.wirken(["audit", "acknowledge", "--reason", "planted by a test"]);
+    expect(acknowledged.status, acknowledged.stderr).toBe(0);
+    daemon = await startProtected({ home });
+    for (const effect of EFFECTS) expect(await attempt(effect), effect.name).toBe(true);
+  },
+);
+
+test("after a second writer nothing of this is done any more", async () => {
+  change(auditOf(daemon), "INSERT INTO entry SELECT seq + 1, body, hash FROM entry ORDER BY seq DESC LIMIT 1");
+  await expectNothingDone();
 });
 
 /** What the rest of the product may call in `src/effect` without a record, because it touches nothing, or only looks in order to prepare a decision. */

@@ -10,8 +10,9 @@ const MESSAGES = 5_000;
 const AN_HOUR = 600;
 /** Strangers who wait for an approval at once. */
 const PENDING = 20;
-/** Rows that a stranger's one pairing code is: the request, the conversation, the message and what became of it. */
-const ROWS_OF_A_CODE = 4;
+/** Rows that a stranger's one pairing code is: a key of their own, so that they can be erased, and that it was made; the request, the
+ *  conversation, the message and what became of it. */
+const ROWS_OF_A_CODE = 6;
 
 const Body = z.looseObject({ $kind: z.string(), channel: z.string().optional(), times: z.number().optional() });
 

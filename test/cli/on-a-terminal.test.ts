@@ -93,7 +93,8 @@ test("Ctrl-C on the question ends the turn, and nothing runs", async () => {
 
 test("the log is followed as it grows, a line for each row, until Ctrl-C, which is no failure", async () => {
   const about = ["audit", "log", "--follow", "--kind", "log.checkpointed", "--limit", "1"];
-  await using terminal = new Terminal(`'${executable}' ${about.join(" ")}`, environment);
+  // In place of the shell, which would end by Ctrl-C itself.
+  await using terminal = new Terminal(`exec '${executable}' ${about.join(" ")}`, environment);
   await terminal.shows("log.checkpointed");
   const checkpoint = spawn(executable, ["audit", "checkpoint"], { env: environment, stdio: "ignore" });
   await once(checkpoint, "exit");

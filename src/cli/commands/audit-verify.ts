@@ -47,6 +47,8 @@ export function auditVerifyCommand(context: Context): Command {
     .action((path: string | undefined, options: unknown) =>
       context.run(async () => {
         const { json, deep, key, vkey = key, pin } = Options.parse(options);
+        // What was given may be an attacker's, and no daemon is asked about it.
+        if (path !== undefined || vkey !== undefined || pin !== undefined) closeNetwork();
         const given = { deep, vkey: await keyOf(vkey), anchors: await keptOf(pin) };
         const view = await verdictOf(context, path, given);
         context.terminal.print(json ? JSON.stringify(view) : view.sentences.map((line) => printable(line)).join("\n"));
