@@ -204,8 +204,12 @@ export class Spine implements AsyncDisposable {
   }
   /** The newest of them, with the bytes that its row committed to. */
   async lastCall(): Promise<{ row: RowView; action: Record<string, unknown> } | null> {
-    const row = (await this.rows("tool.called")).at(-1);
-    if (row === undefined) return null;
+    const seq = (await this.rows("tool.called")).at(-1)?.seq;
+    if (seq === undefined) return null;
+    // A list shows the beginning of large content; one row alone is whole.
+    const filter = { after: seq - 1, limit: 1 };
+    const [row] = (await (await this.operator()).call({ call: "audit.rows", filter })).rows;
+    if (row === undefined) throw new Error(`there is no row ${seq}`);
     return { row, action: z.record(z.string(), z.unknown()).parse(JSON.parse(row.content["action"] ?? "null")) };
   }
   async status(): Promise<AnswerTo<"status">> {
