@@ -13,6 +13,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: WHOLE,
+          // One less than there are processors is what vitest takes by itself: on two of them that is one.
+          maxWorkers: 2,
           testTimeout: 20_000,
           // Browsers on two shared cores: what fails twice has failed.
           retry: 2,

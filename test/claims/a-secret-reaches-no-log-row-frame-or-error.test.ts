@@ -56,6 +56,7 @@ beforeAll(async () => {
     ["telegram", `${telegram.token}\n${KEY}`],
   ] as const)
     await wirken(["vault", "add", what, "--stdin"], given);
+  await wirken(["vault", "add", "anthropic", KEY]);
   const file = join(spine.home, "key");
   writeFileSync(file, KEY);
   await wirken(["vault", "add", "anthropic", "--file", file, "--no-check"]);
