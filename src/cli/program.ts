@@ -6,6 +6,7 @@ import { approvalsCommand } from "./commands/approvals.ts";
 import { askCommand } from "./commands/ask.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { channelCommand } from "./commands/channel.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { pairCommand } from "./commands/pair.ts";
 import { peopleCommand } from "./commands/people.ts";
 import { policyCommand } from "./commands/policy.ts";
@@ -59,7 +60,7 @@ export function programOf(context: Context): Command {
     .enablePositionalOptions()
     .version(versionText(), "-V, --version", "print version, build and commit")
     .helpCommand("help [command]", "display help for command");
-  const commands = [startCommand, stopCommand, statusCommand, askCommand, vaultCommand, channelCommand];
+  const commands = [startCommand, stopCommand, statusCommand, doctorCommand, askCommand, vaultCommand, channelCommand];
   commands.push(pairCommand, peopleCommand, approvalsCommand, policyCommand, auditCommand, webCommand, witnessCommand);
   for (const command of commands) program.addCommand(command(context));
   program.addHelpText(

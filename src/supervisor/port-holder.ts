@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 
 /** State 0A of /proc/net/tcp: listening. */
 const LISTENING = "0A";
@@ -28,10 +29,19 @@ function ownerOf(inode: string): string | null {
       const held = readdirSync(`/proc/${pid}/fd`).some(
         (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`,
       );
-      if (held) return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (process ${pid})`;
+      if (held) return `${nameOf(pid)} (process ${pid})`;
     } catch {
       // Another user's process, or one that ended meanwhile.
     }
   }
   return null;
+}
+
+/** The file that runs: a process may call itself anything. Another user's is not told, and then it is what it calls itself. */
+function nameOf(pid: string): string {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, "");
+  } catch {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  }
 }

@@ -181,17 +181,19 @@ test("whatever reached a model or a platform was on the log when it arrived", ()
   expect(openRows(auditOf(daemon), "model.called")).toEqual([]);
 });
 
-/** What is not done while nothing can be recorded. What needs a message first is not even begun. */
-async function expectNothingDone(): Promise<void> {
+/** Tries all of it while nothing can be recorded. @returns what was done. What needs a message first is not even begun. */
+async function doneAllTheSame(): Promise<string[]> {
+  const done: string[] = [];
   for (const effect of EFFECTS.filter(({ kind }) => kind !== "message.sent" && kind !== "secret.used"))
-    expect(await attempt(effect).catch(() => false), effect.name).toBe(false);
+    if (await attempt(effect).catch(() => false)) done.push(effect.name);
   const shown = telegram.shown.length;
   telegram.direct("read anything", OWNER);
   const enabled = await daemon.wirken(["channel", "enable", "telegram"]);
-  expect(enabled.status).not.toBe(0);
+  if (enabled.status === 0) done.push("a credential is handed over");
   await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-  expect(telegram.shown.length).toBe(shown);
-  expect(telegram.pending, "the message is not taken from the platform").toBeGreaterThan(0);
+  if (telegram.shown.length > shown) done.push("a message leaves");
+  if (telegram.pending === 0) done.push("a message is taken from the platform");
+  return done;
 }
 
 test.for<[Fault, IntentKind]>([
@@ -202,7 +204,7 @@ test.for<[Fault, IntentKind]>([
   async ([fault, kind]) => {
     {
       using _ = breakLog(auditOf(daemon), kind, fault);
-      await expectNothingDone();
+      expect(await doneAllTheSame()).toEqual([]);
       await until(() => existsSync(beside(auditOf(daemon)).alarm), "the alarm");
     }
     await daemon.end();
@@ -215,7 +217,7 @@ test.for<[Fault, IntentKind]>([
 
 test("after a second writer nothing of this is done any more", async () => {
   change(auditOf(daemon), "INSERT INTO entry SELECT seq + 1, body, hash FROM entry ORDER BY seq DESC LIMIT 1");
-  await expectNothingDone();
+  expect(await doneAllTheSame()).toEqual([]);
 });
 
 /** What the rest of the product may call in `src/effect` without a record, because it touches nothing, or only looks in order to prepare a decision. */
