@@ -2,7 +2,8 @@ import type { BundleFiles } from "./bundle-files.ts";
 import { BUNDLE_FORMAT, type BundleFacts } from "./export.ts";
 import type { ContentLine } from "./export-content.ts";
 import type { Findings } from "./findings.ts";
-import { NoteError, parseVkey, type VerifierKey } from "./note.ts";
+import { keyOf } from "./note-check.ts";
+import type { VerifierKey } from "./note.ts";
 
 /** What an export says of itself, read as a stranger's: of the right types and sizes, or not at all. */
 
@@ -103,15 +104,6 @@ export function readKeys(files: BundleFiles, facts: BundleFacts, findings: Findi
   if (epochs.at(-1)?.last !== facts.size)
     findings.add("rotation", null, "the keys of keys.jsonl do not reach the newest checkpoint");
   return epochs;
-}
-
-function keyOf(vkey: string): VerifierKey | null {
-  try {
-    return parseVkey(vkey);
-  } catch (error) {
-    if (error instanceof NoteError) return null;
-    throw error;
-  }
 }
 
 /** @returns null for a line that is no checkpoint's. */

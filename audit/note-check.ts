@@ -145,7 +145,8 @@ function good(checkpoint: SignedCheckpoint, key: VerifierKey): boolean {
   }
 }
 
-function keyOf(vkey: string): VerifierKey | null {
+/** @returns null for what is no key. */
+export function keyOf(vkey: string): VerifierKey | null {
   try {
     return parseVkey(vkey);
   } catch (error) {
