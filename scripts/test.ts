@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { ensureSystemPackages } from "./test/system-packages.ts";
 
 /** Everything that must hold, in one run. The last line is `N passed, N failed`; the status is 0 only if nothing failed. */

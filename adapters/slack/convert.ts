@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type Inbound, shortened } from "../contract.ts";
 
 /** Whose messages these are: what `auth.test` said. */
@@ -16,25 +16,25 @@ export interface Heard {
   readonly text: string;
 }
 
-const Id = z.string().regex(/^[A-Z0-9]{2,64}$/);
-const Ts = z.string().regex(/^[0-9]{1,20}\.[0-9]{1,10}$/);
+const Id = z.string().check(z.regex(/^[A-Z0-9]{2,64}$/));
+const Ts = z.string().check(z.regex(/^[0-9]{1,20}\.[0-9]{1,10}$/));
 
 /** What is read of a message event; everything else is left out.
  *  @see https://docs.slack.dev/reference/events/message */
 const Message = z.object({
   type: z.enum(["message", "app_mention"]),
-  subtype: z.string().optional(),
+  subtype: z.optional(z.string()),
   channel: Id,
-  channel_type: z.string().optional(),
+  channel_type: z.optional(z.string()),
   user: Id,
-  user_team: Id.optional(),
-  text: z.string().default(""),
+  user_team: z.optional(Id),
+  text: z._default(z.string(), ""),
   ts: Ts,
-  thread_ts: Ts.optional(),
-  bot_id: z.unknown().optional(),
-  edited: z.unknown().optional(),
-  hidden: z.boolean().default(false),
-  files: z.array(z.object({ name: z.string().nullish(), mimetype: z.string().nullish() })).default([]),
+  thread_ts: z.optional(Ts),
+  bot_id: z.optional(z.unknown()),
+  edited: z.optional(z.unknown()),
+  hidden: z._default(z.boolean(), false),
+  files: z._default(z.array(z.object({ name: z.nullish(z.string()), mimetype: z.nullish(z.string()) })), []),
 });
 
 /** Messages that a person wrote: all other subtypes are Slack's notices, or changes of what was written before. */

@@ -1,5 +1,5 @@
 import { SocketModeClient } from "@slack/socket-mode";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Start } from "../contract.ts";
 import { options } from "./api.ts";
 
@@ -24,15 +24,15 @@ const OPEN_MS = 30_000;
 
 const Said = z.object({
   type: z.string(),
-  reason: z.string().default(""),
-  connection_info: z.object({ app_id: z.string().optional() }).optional(),
+  reason: z._default(z.string(), ""),
+  connection_info: z.optional(z.object({ app_id: z.optional(z.string()) })),
 });
 const Body = z.record(z.string(), z.unknown());
 const SlackEvent = z.object({
   body: Body,
   ack: z.custom<() => Promise<void>>((value) => typeof value === "function"),
-  retry_num: z.number().nullish(),
-  retry_reason: z.string().nullish(),
+  retry_num: z.nullish(z.number()),
+  retry_reason: z.nullish(z.string()),
 });
 
 /** One Socket Mode connection by the SDK's own client, which opens only this one: its own way of opening the next leaves five seconds of

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type Inbound, type Pressed, shortened } from "../contract.ts";
 
 /** Whose messages these are: what `getMe` said. */
@@ -18,36 +18,36 @@ const Id = z.int();
 const User = z.object({
   id: Id,
   is_bot: z.boolean(),
-  first_name: z.string().default(""),
-  last_name: z.string().default(""),
-  username: z.string().default(""),
+  first_name: z._default(z.string(), ""),
+  last_name: z._default(z.string(), ""),
+  username: z._default(z.string(), ""),
 });
 type User = z.infer<typeof User>;
 const Chat = z.object({ id: Id, type: z.enum(["private", "group", "supergroup", "channel"]) });
 const Entity = z.object({
   type: z.string(),
-  offset: z.int().min(0),
-  length: z.int().min(0),
-  user: z.object({ id: Id }).optional(),
+  offset: z.int().check(z.gte(0)),
+  length: z.int().check(z.gte(0)),
+  user: z.optional(z.object({ id: Id })),
 });
 type Entity = z.infer<typeof Entity>;
-const Entities = z.array(Entity).default([]);
-const Anything = z.unknown().optional();
+const Entities = z._default(z.array(Entity), []);
+const Anything = z.optional(z.unknown());
 
 /** What is read of a message; everything else is left out.
  *  @see https://core.telegram.org/bots/api#message */
 const Message = z.object({
   message_id: Id,
-  from: User.optional(),
+  from: z.optional(User),
   sender_chat: Anything,
   chat: Chat,
-  message_thread_id: Id.optional(),
-  is_topic_message: z.boolean().default(false),
-  reply_to_message: z.object({ from: z.object({ id: Id }).optional() }).optional(),
+  message_thread_id: z.optional(Id),
+  is_topic_message: z._default(z.boolean(), false),
+  reply_to_message: z.optional(z.object({ from: z.optional(z.object({ id: Id })) })),
   forward_origin: Anything,
-  text: z.string().optional(),
+  text: z.optional(z.string()),
   entities: Entities,
-  caption: z.string().default(""),
+  caption: z._default(z.string(), ""),
   caption_entities: Entities,
   photo: Anything,
   voice: Anything,
@@ -55,8 +55,8 @@ const Message = z.object({
   video: Anything,
   video_note: Anything,
   animation: Anything,
-  document: z.object({ file_name: z.string().default("") }).optional(),
-  sticker: z.object({ emoji: z.string().default("") }).optional(),
+  document: z.optional(z.object({ file_name: z._default(z.string(), "") })),
+  sticker: z.optional(z.object({ emoji: z._default(z.string(), "") })),
   location: Anything,
   venue: Anything,
   contact: Anything,
@@ -67,18 +67,18 @@ const Message = z.object({
 type Message = z.infer<typeof Message>;
 
 const CallbackQuery = z.object({
-  id: z.string().min(1).max(256),
+  id: z.string().check(z.minLength(1), z.maxLength(256)),
   from: User,
-  data: z.string().max(64),
+  data: z.string().check(z.maxLength(64)),
   message: z.object({
     message_id: Id,
     chat: Chat,
-    message_thread_id: Id.optional(),
-    is_topic_message: z.boolean().default(false),
+    message_thread_id: z.optional(Id),
+    is_topic_message: z._default(z.boolean(), false),
   }),
 });
 
-const Update = z.object({ message: z.unknown().optional(), callback_query: z.unknown().optional() });
+const Update = z.object({ message: z.optional(z.unknown()), callback_query: z.optional(z.unknown()) });
 
 /** One update as the supervisor is told of it. Nothing: it is no message for us (an edit, another bot's, unmentioned group talk, somebody
  *  behind a channel's name), or not of a form that we know. */

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { bulkLog } from "../../test/support/audit-fixture.ts";
 import { type Figure, median, ratio, spread } from "./figure.ts";
 

@@ -1,6 +1,6 @@
 import type { AnswerTo, CallName, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { OPERATOR_ANSWERS } from "../ipc/operator.ts";
-import type { z } from "zod";
+import type { z } from "zod/mini";
 
 export type CallOf<C extends CallName> = Extract<OperatorCall, { call: C }>;
 
@@ -21,9 +21,9 @@ export interface OperatorPort extends AsyncDisposable {
 }
 
 /** Each call's schema with its own type, which indexing the table by a type parameter would lose. */
-const SCHEMAS: { readonly [C in CallName]: z.ZodType<AnswerTo<C>> } = OPERATOR_ANSWERS;
+const SCHEMAS: { readonly [C in CallName]: z.ZodMiniType<AnswerTo<C>> } = OPERATOR_ANSWERS;
 
-/** @throws {z.ZodError} if it is no answer to this call. */
+/** @throws {z.core.$ZodError} if it is no answer to this call. */
 export function parseAnswer<C extends CallName>(name: C, value: unknown): AnswerTo<C> {
   return SCHEMAS[name].parse(value);
 }

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AnswerTo, CallName, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { holdCommand } from "../supervisor/own-walls.ts";
 import { CommandError, notRunning } from "./command-error.ts";
@@ -32,7 +32,7 @@ const Refusal = z.object({
   name: z.literal("OperatorError"),
   code: z.enum(["usage", "not-found", "not-ready", "locked", "refused", "bad-answer", "stopped", "bug"]),
   message: z.string(),
-  hint: z.string().nullable(),
+  hint: z.nullable(z.string()),
 });
 
 /** The supervisor's composition root inside this process. */

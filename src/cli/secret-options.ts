@@ -1,10 +1,10 @@
 import { type Command, Option } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { usage } from "./command-error.ts";
 import type { SecretSource } from "./secret-input.ts";
 import type { Terminal } from "./terminal.ts";
 
-export const SecretOptions = z.object({ stdin: z.boolean().default(false), file: z.string().optional() });
+export const SecretOptions = z.object({ stdin: z._default(z.boolean(), false), file: z.optional(z.string()) });
 
 /** Gives a command the two ways of taking a secret where nobody can type one. Anything else behind it is refused unseen: it may be a
  *  secret, which would be in the shell's history and in the list of processes by now. */

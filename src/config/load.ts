@@ -1,8 +1,11 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
-import type { z } from "zod";
+import * as z from "zod/mini";
 import { nearest } from "./nearest.ts";
 import { Config } from "./schema.ts";
+
+// What is wrong with the file is said in sentences.
+z.config(z.locales.en());
 
 /** The file is at most 1 MiB. */
 const MAX_BYTES = 1_048_576;
@@ -79,29 +82,28 @@ function sentenceOf(issue: z.core.$ZodIssue): string {
 
 /** The keys that may stand at a place of the file, read off the schema itself. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = Config;
-  for (const key of path) schema = within(unwrapped(schema), key);
-  const shape = shapeOf(unwrapped(schema));
-  return shape === null ? [] : Object.keys(shape);
+  let schema: z.core.$ZodType | undefined = Config;
+  for (const key of path) schema = schema === undefined ? undefined : within(unwrapped(schema), key);
+  return schema === undefined ? [] : Object.keys(shapeOf(unwrapped(schema)));
 }
 
-function unwrapped(schema: unknown): unknown {
+/** Defaults and options stand around the schema that they are for. */
+function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   let inner = schema;
-  while (typeof inner === "object" && inner !== null && "unwrap" in inner && typeof inner.unwrap === "function") {
-    const next: unknown = inner.unwrap();
-    inner = next;
-  }
+  while (
+    inner instanceof z.core.$ZodDefault ||
+    inner instanceof z.core.$ZodPrefault ||
+    inner instanceof z.core.$ZodOptional ||
+    inner instanceof z.core.$ZodNullable
+  )
+    inner = inner._zod.def.innerType;
   return inner;
 }
 
-function within(schema: unknown, key: PropertyKey): unknown {
-  const shape = shapeOf(schema);
-  if (shape !== null) return shape[String(key)];
-  return typeof schema === "object" && schema !== null && "valueType" in schema ? schema.valueType : undefined;
+function within(schema: z.core.$ZodType, key: PropertyKey): z.core.$ZodType | undefined {
+  return schema instanceof z.core.$ZodRecord ? schema._zod.def.valueType : shapeOf(schema)[String(key)];
 }
 
-function shapeOf(schema: unknown): Record<string, unknown> | null {
-  if (typeof schema !== "object" || schema === null || !("shape" in schema)) return null;
-  const { shape } = schema;
-  return typeof shape === "object" && shape !== null ? { ...shape } : null;
+function shapeOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> {
+  return schema instanceof z.core.$ZodObject ? schema._zod.def.shape : {};
 }

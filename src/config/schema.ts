@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { AdapterChannel } from "../ipc/channel.ts";
 import { Name } from "../ipc/ids.ts";
 import { ModelRef } from "../ipc/provider.ts";
@@ -7,63 +7,61 @@ import { ModelRef } from "../ipc/provider.ts";
 
 const Agent = z.strictObject({
   /** `provider/model`. Left out: the first provider enrolled, else Ollama if it answers, else the built-in offline model. */
-  model: ModelRef.optional(),
+  model: z.optional(ModelRef),
   /** What the agent is told before every conversation, at most 64 KiB. */
-  instructions: z.string().max(65_536).optional(),
+  instructions: z.optional(z.string().check(z.maxLength(65_536))),
   /** US dollars a day. */
-  budgetUsdPerDay: z.number().min(0).max(100_000).default(5),
+  budgetUsdPerDay: z._default(z.number().check(z.gte(0), z.lte(100_000)), 5),
   /** Tool rounds in one turn. */
-  rounds: z.int().min(1).max(100).default(20),
+  rounds: z._default(z.int().check(z.gte(1), z.lte(100)), 20),
   /** Minutes that a turn may take in all. */
-  turnMinutes: z.number().min(0.1).max(240).default(15),
+  turnMinutes: z._default(z.number().check(z.gte(0.1), z.lte(240)), 15),
 });
 
 const Provider = z.strictObject({
   /** An OpenAI-compatible or Anthropic endpoint, such as http://127.0.0.1:8080/v1. */
-  baseUrl: z.url({ protocol: /^https?$/ }).max(512),
+  baseUrl: z.url({ protocol: /^https?$/ }).check(z.maxLength(512)),
   /** Left out: as the provider is known to speak, else OpenAI-compatible. */
-  api: z.enum(["openai-compatible", "anthropic"]).optional(),
+  api: z.optional(z.enum(["openai-compatible", "anthropic"])),
 });
 
 const Channel = z.strictObject({
-  enabled: z.boolean().default(true),
+  enabled: z._default(z.boolean(), true),
   /** Another API than the platform's public one, e.g. a Bot API server of your own. */
-  apiRoot: z
-    .url({ protocol: /^https?$/ })
-    .max(512)
-    .optional(),
-  agent: Name.default("default"),
+  apiRoot: z.optional(z.url({ protocol: /^https?$/ }).check(z.maxLength(512))),
+  agent: z._default(Name, "default"),
 });
 
-const Days = z.int().min(1).max(36_500).nullable();
+const Days = z.nullable(z.int().check(z.gte(1), z.lte(36_500)));
 
 const Retention = z.strictObject({
   /** What was said, asked and answered: it is erased, and its rows stay. */
-  content: Days.default(90),
+  content: z._default(Days, 90),
   /** The rows themselves: their hashes stay. */
-  rows: Days.default(null),
+  rows: z._default(Days, null),
   /** Copies of files as they were before an agent changed them. None are made so far. */
-  undo: Days.default(7),
+  undo: z._default(Days, 7),
   /** Files that were sent. None are kept so far. */
-  blobs: Days.default(30),
+  blobs: z._default(Days, 30),
   /** What agents remember between conversations. Nothing so far. */
-  memory: Days.default(null),
+  memory: z._default(Days, null),
 });
 
 export const Config = z.strictObject({
-  agents: z.record(Name, Agent).default({}),
-  providers: z.record(Name, Provider).default({}),
-  channels: z.record(AdapterChannel, Channel).default({}),
-  web: z
-    .strictObject({
+  agents: z._default(z.record(Name, Agent), {}),
+  providers: z._default(z.record(Name, Provider), {}),
+  channels: z._default(z.record(AdapterChannel, Channel), {}),
+  web: z._default(
+    z.strictObject({
       /** The page's port on 127.0.0.1; 0 lets the system choose. */
-      port: z.int().min(0).max(65_535).default(7717),
-    })
-    .default({ port: 7717 }),
+      port: z._default(z.int().check(z.gte(0), z.lte(65_535)), 7717),
+    }),
+    { port: 7717 },
+  ),
   /** Days after which what was recorded goes, every night; null: it stays. */
-  retention: Retention.prefault({}),
+  retention: z.prefault(Retention, {}),
   /** What people are told of it, in other words than those that follow from `retention`. */
-  retentionNote: z.string().max(200).optional(),
+  retentionNote: z.optional(z.string().check(z.maxLength(200))),
 });
 export type Config = z.infer<typeof Config>;
 export type RetentionConfig = z.infer<typeof Retention>;

@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
-import * as z from "zod";
+import * as z from "zod/mini";
 
 /** What a tool call does, to the letter. These bytes are what a card is rendered from, what is recorded, and the only thing an effect reads. */
 
 /** SHA-256 of a file's bytes, lower-case hex. */
-const Digest = z.string().regex(/^[0-9a-f]{64}$/);
+const Digest = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 /** Relative to the workspace, resolved: no `.`, no `..`, no symbolic link left in it. The workspace itself is `.`. */
-const Path = z.string().min(1).max(4096);
+const Path = z.string().check(z.minLength(1), z.maxLength(4096));
 /** The workspace's directory on this machine. */
-const Workspace = z.string().min(1).max(4096);
+const Workspace = z.string().check(z.minLength(1), z.maxLength(4096));
 /** Text that survives UTF-8: a lone surrogate would be shown as one thing and written as another. */
-const Text = z.string().refine((text) => text.isWellFormed(), "holds half a character");
+const Text = z.string().check(z.refine((text) => text.isWellFormed(), "holds half a character"));
 
 export const ToolAction = z.discriminatedUnion("type", [
   z.strictObject({
@@ -18,15 +18,15 @@ export const ToolAction = z.discriminatedUnion("type", [
     workspace: Workspace,
     path: Path,
     /** The first line wanted, from 1. */
-    offset: z.int().min(1),
+    offset: z.int().check(z.gte(1)),
     /** Lines. */
-    limit: z.int().min(1).max(10_000),
+    limit: z.int().check(z.gte(1), z.lte(10_000)),
   }),
   z.strictObject({
     type: z.literal("file.list"),
     workspace: Workspace,
     path: Path,
-    depth: z.int().min(1).max(5),
+    depth: z.int().check(z.gte(1), z.lte(5)),
   }),
   z.strictObject({
     type: z.literal("file.write"),
@@ -36,7 +36,7 @@ export const ToolAction = z.discriminatedUnion("type", [
     /** One of the files that steer an agent, an editor or a package manager. */
     protected: z.boolean(),
     /** The file as it was when this was asked; null: there was none. Another file at the time of writing is not written. */
-    base: Digest.nullable(),
+    base: z.nullable(Digest),
     /** From that file to `content`, in unified form. */
     diff: Text,
     /** The whole file as it will be. */
@@ -45,13 +45,13 @@ export const ToolAction = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("exec"),
     workspace: Workspace,
-    argv: z.array(Text.min(1).max(131_072)).min(1).max(1024),
+    argv: z.array(Text.check(z.minLength(1), z.maxLength(131_072))).check(z.minLength(1), z.maxLength(1024)),
     /** May the command change the workspace? */
     write: z.boolean(),
-    stdin: Text.nullable(),
-    timeoutSeconds: z.int().min(1).max(600),
+    stdin: z.nullable(Text),
+    timeoutSeconds: z.int().check(z.gte(1), z.lte(600)),
     /** Workspace files named in argv, as they were when this was asked (for a command that may write). */
-    files: z.array(z.strictObject({ path: Path, digest: Digest })).max(64),
+    files: z.array(z.strictObject({ path: Path, digest: Digest })).check(z.maxLength(64)),
   }),
 ]);
 export type ToolAction = z.infer<typeof ToolAction>;
@@ -63,7 +63,7 @@ export class ActionError extends Error {
   readonly code = "ACTION_MALFORMED";
 }
 
-/** The one form of an action: JSON in the order of the schema, UTF-8. @throws {z.ZodError} if it is none. */
+/** The one form of an action: JSON in the order of the schema, UTF-8. @throws {z.core.$ZodError} if it is none. */
 export function encodeAction(action: ToolAction): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(ToolAction.parse(action)));
 }

@@ -1,8 +1,8 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { CheckFailure, Foreign, Ready, Ref, SecretFrame, Stop } from "./frame-common.ts";
 
 /** A conversation as its platform names it. `thread` is a conversation of its own. */
-const Place = { place: Foreign, thread: Foreign.nullable() };
+const Place = { place: Foreign, thread: z.nullable(Foreign) };
 
 /** What an adapter may say. No frame names a channel: the pipe it came on already does. */
 export const FromAdapter = z.discriminatedUnion("type", [
@@ -10,15 +10,15 @@ export const FromAdapter = z.discriminatedUnion("type", [
   /** Answers a `start` with `check: true`. On success `account` says who the credentials belong to; otherwise the payload is a sentence. */
   z.strictObject({
     type: z.literal("checked"),
-    failure: CheckFailure.nullable(),
-    account: z.string().max(200).nullable(),
+    failure: z.nullable(CheckFailure),
+    account: z.nullable(z.string().check(z.maxLength(200))),
   }),
   /** Connected or not. `refused`: the credentials were refused and trying again is useless; the payload is a sentence. */
   z.strictObject({
     type: z.literal("state"),
     state: z.enum(["connected", "reconnecting", "refused"]),
     /** Shown to the operator: the bot's own name, e.g. `@wirken_bot`. */
-    account: z.string().max(200).nullable(),
+    account: z.nullable(z.string().check(z.maxLength(200))),
   }),
   /** A message for us; the payload is its text, UTF-8, at most 1 MiB. Answered by `acknowledged` once it is on the log. */
   z.strictObject({
@@ -27,7 +27,7 @@ export const FromAdapter = z.discriminatedUnion("type", [
     ...Place,
     sender: Foreign,
     /** As the sender calls themselves today: shown, never decided by. */
-    senderName: z.string().max(200),
+    senderName: z.string().check(z.maxLength(200)),
     /** The platform's id of this message: what has been seen under it is dropped. */
     dedupe: Foreign,
     talk: z.enum(["direct", "group"]),
@@ -38,21 +38,21 @@ export const FromAdapter = z.discriminatedUnion("type", [
     ref: Ref,
     ...Place,
     sender: Foreign,
-    senderName: z.string().max(200),
+    senderName: z.string().check(z.maxLength(200)),
     dedupe: Foreign,
     card: Foreign,
     decision: z.enum(["approve", "approve-session", "deny"]),
   }),
   /** Where to go on after a restart (Telegram's offset); saved after the row it stands for. */
-  z.strictObject({ type: z.literal("cursor"), cursor: z.string().max(4096) }),
+  z.strictObject({ type: z.literal("cursor"), cursor: z.string().check(z.maxLength(4096)) }),
   /** All parts of a `send` or `edit` were taken; ids as the platform gave them. */
-  z.strictObject({ type: z.literal("delivered"), ref: Ref, ids: z.array(Foreign).max(64) }),
+  z.strictObject({ type: z.literal("delivered"), ref: Ref, ids: z.array(Foreign).check(z.maxLength(64)) }),
   /** Not sent, or (`unknown`) nobody can tell. The payload is the platform's own words. `ids` are the parts that were sent before. */
   z.strictObject({
     type: z.literal("undelivered"),
     ref: Ref,
     reason: z.enum(["refused", "rate-limited", "unreachable", "too-large", "unknown"]),
-    ids: z.array(Foreign).max(64),
+    ids: z.array(Foreign).check(z.maxLength(64)),
   }),
 ]);
 export type FromAdapter = z.infer<typeof FromAdapter>;
@@ -64,9 +64,9 @@ export const ToAdapter = z.discriminatedUnion("type", [
     type: z.literal("start"),
     /** Only check the credentials, answer `checked`, and exit. */
     check: z.boolean(),
-    cursor: z.string().max(4096).nullable(),
+    cursor: z.nullable(z.string().check(z.maxLength(4096))),
     /** The platform's API, when the operator (or a test) named another than its public one. */
-    apiRoot: z.url().max(512).nullable(),
+    apiRoot: z.nullable(z.url().check(z.maxLength(512))),
   }),
   /** The inbound message (or press) is on the log: the platform may be told so. `again`: it had been seen before. */
   z.strictObject({ type: z.literal("acknowledged"), ref: Ref, again: z.boolean() }),
@@ -77,12 +77,19 @@ export const ToAdapter = z.discriminatedUnion("type", [
     ref: Ref,
     ...Place,
     style: z.enum(["markdown", "plain", "preformatted"]),
-    card: z.strictObject({ id: Foreign, code: z.string().max(16), mayRemember: z.boolean() }).nullable(),
+    card: z.nullable(
+      z.strictObject({ id: Foreign, code: z.string().check(z.maxLength(16)), mayRemember: z.boolean() }),
+    ),
     /** The platform's id of the message this answers, where the platform can show that. */
-    replyTo: Foreign.nullable(),
+    replyTo: z.nullable(Foreign),
   }),
   /** Replaces messages sent before (a decided card): the payload is the new text, plain; any buttons go away. */
-  z.strictObject({ type: z.literal("edit"), ref: Ref, ...Place, ids: z.array(Foreign).min(1).max(64) }),
+  z.strictObject({
+    type: z.literal("edit"),
+    ref: Ref,
+    ...Place,
+    ids: z.array(Foreign).check(z.minLength(1), z.maxLength(64)),
+  }),
   z.strictObject({ type: z.literal("typing"), ...Place }),
   /** What the presser is told, privately where the platform can; the payload is one sentence. */
   z.strictObject({ type: z.literal("answer"), ref: Ref }),

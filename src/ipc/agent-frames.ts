@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { ChatMessage, ToolDescription } from "./completion.ts";
 import { Ready, Ref, Stop } from "./frame-common.ts";
 import { CompletionFailure, StopReason } from "./model-frames.ts";
@@ -16,8 +16,8 @@ export const FromAgent = z.discriminatedUnion("type", [
     type: z.literal("tool"),
     ref: Ref,
     group: Ref,
-    name: z.string().min(1).max(200),
-    call: z.string().max(200),
+    name: z.string().check(z.minLength(1), z.maxLength(200)),
+    call: z.string().check(z.maxLength(200)),
   }),
   /** A reply begins; `text` pieces follow (payloads), then its end. */
   z.strictObject({ type: z.literal("reply"), ref: Ref }),
@@ -30,7 +30,7 @@ export type FromAgent = z.infer<typeof FromAgent>;
 
 export const ToAgent = z.discriminatedUnion("type", [
   /** The payload is an `AgentStart` (below). */
-  z.strictObject({ type: z.literal("start"), rounds: z.int().min(1).max(100) }),
+  z.strictObject({ type: z.literal("start"), rounds: z.int().check(z.gte(1), z.lte(100)) }),
   /** A message to act on; the payload is its text. */
   z.strictObject({ type: z.literal("turn") }),
   /** A piece of the completion's text as it streams. */

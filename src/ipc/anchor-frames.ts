@@ -1,10 +1,10 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { Ready, Ref, Stop } from "./frame-common.ts";
 
 /** Where an anchor is asked: a witness's submission prefix, or an authority's address. */
 export const AnchorUrl = z
   .url({ protocol: /^https?$/, error: "use an address that begins with https:// or http://" })
-  .max(512);
+  .check(z.maxLength(512));
 
 /** Who answers over the network. */
 export const RemoteAnchor = z.enum(["witness", "timestamp"]);
@@ -15,9 +15,9 @@ export type RemoteAnchor = z.infer<typeof RemoteAnchor>;
 export const AnchorFailure = z.enum(["unreachable", "refused", "unknown-key", "conflict", "bad-answer"]);
 export type AnchorFailure = z.infer<typeof AnchorFailure>;
 
-const Size = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const Size = z.int().check(z.gte(0), z.lte(Number.MAX_SAFE_INTEGER));
 /** RFC 6962 proofs have at most 63 hashes. */
-const Proof = z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(63);
+const Proof = z.array(z.string().check(z.regex(/^[0-9a-f]{64}$/))).check(z.maxLength(63));
 
 export const FromAnchor = z.discriminatedUnion("type", [
   Ready,
@@ -26,7 +26,7 @@ export const FromAnchor = z.discriminatedUnion("type", [
   /** The witness's newest checkpoint is of this size, not of the one that was said. */
   z.strictObject({ type: z.literal("holds"), ref: Ref, size: Size }),
   /** The payload is the authority's answer, at most 64 KiB; `time` is the time in it, as it stands there. */
-  z.strictObject({ type: z.literal("stamped"), ref: Ref, time: z.string().max(32) }),
+  z.strictObject({ type: z.literal("stamped"), ref: Ref, time: z.string().check(z.maxLength(32)) }),
   z.strictObject({ type: z.literal("failed"), ref: Ref, reason: AnchorFailure }),
 ]);
 export type FromAnchor = z.infer<typeof FromAnchor>;

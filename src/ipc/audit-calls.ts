@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { AnchorUrl } from "./anchor-frames.ts";
 import { ExportId, Name, PrincipalId, SessionId } from "./ids.ts";
 import { RETENTION_ANSWERS, RETENTION_CALLS } from "./retention-calls.ts";
@@ -6,70 +6,74 @@ import { RETENTION_ANSWERS, RETENTION_CALLS } from "./retention-calls.ts";
 /** What the owner may ask of the record. */
 
 /** A time as the log writes it. */
-const Moment = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+const Moment = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/));
 
 /** What rows are about. What a row does not say itself, its causes say: an outcome is of its intent's session, agent, channel and person. */
 const About = {
   /** One kind, or a family by its beginning with the dot: `tool.`. */
-  kind: z.string().min(1).max(64).optional(),
-  session: SessionId.optional(),
-  agent: Name.optional(),
-  channel: z.string().min(1).max(64).optional(),
+  kind: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
+  session: z.optional(SessionId),
+  agent: z.optional(Name),
+  channel: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
   /** Whom it was done for, or who decided it. */
-  principal: PrincipalId.optional(),
-  tool: z.string().min(1).max(64).optional(),
+  principal: z.optional(PrincipalId),
+  tool: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
   /** Stands in content that can be opened, in any case of its letters. */
-  text: z.string().min(1).max(200).optional(),
+  text: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
 } as const;
 
 /** Which rows of the log: newest first unless `after` is given, then oldest first. */
 export const RowFilter = z.strictObject({
-  after: z.int().min(-1).optional(),
-  before: z.int().min(0).optional(),
-  limit: z.int().min(1).max(1000),
+  after: z.optional(z.int().check(z.gte(-1))),
+  before: z.optional(z.int().check(z.gte(0))),
+  limit: z.int().check(z.gte(1), z.lte(1000)),
   /** Not earlier than this. */
-  since: Moment.optional(),
+  since: z.optional(Moment),
   /** Earlier than this. */
-  until: Moment.optional(),
+  until: z.optional(Moment),
   ...About,
 });
 export type RowFilter = z.infer<typeof RowFilter>;
 
 /** What an anchor is and where it lies. */
 const NewAnchor = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("witness"), url: AnchorUrl, vkey: z.string().min(1).max(256) }),
+  z.strictObject({
+    type: z.literal("witness"),
+    url: AnchorUrl,
+    vkey: z.string().check(z.minLength(1), z.maxLength(256)),
+  }),
   z.strictObject({ type: z.literal("timestamp"), url: AnchorUrl }),
   /** An absolute path. */
-  z.strictObject({ type: z.literal("file"), path: z.string().min(1).max(1024) }),
+  z.strictObject({ type: z.literal("file"), path: z.string().check(z.minLength(1), z.maxLength(1024)) }),
   z.strictObject({ type: z.literal("keychain") }),
 ]);
 
 export const AUDIT_CALLS = [
   z.strictObject({ call: z.literal("audit.rows"), filter: RowFilter }),
   /** Each new row that fits, as a `row` event, until the caller goes away. */
-  z.strictObject({ call: z.literal("audit.follow"), after: z.int().min(-1), filter: z.strictObject(About) }),
-  z.strictObject({ call: z.literal("audit.explain"), seq: z.int().min(0) }),
+  z.strictObject({ call: z.literal("audit.follow"), after: z.int().check(z.gte(-1)), filter: z.strictObject(About) }),
+  z.strictObject({ call: z.literal("audit.explain"), seq: z.int().check(z.gte(0)) }),
   /** The rules and settings that were in force at a row; at the newest where null. */
-  z.strictObject({ call: z.literal("policy.show"), seq: z.int().min(0).nullable() }),
+  z.strictObject({ call: z.literal("policy.show"), seq: z.nullable(z.int().check(z.gte(0))) }),
   /** Who was let in, and what was remembered for them, at a time; now where null. */
-  z.strictObject({ call: z.literal("people.report"), at: Moment.nullable() }),
+  z.strictObject({ call: z.literal("people.report"), at: z.nullable(Moment) }),
   z.strictObject({ call: z.literal("audit.verify") }),
   /** Writes a folder that an outsider can verify. `progress` events meanwhile. */
   z.strictObject({
     call: z.literal("audit.export"),
     /** From the root of the file system. */
-    out: z.string().min(1).max(4096),
-    session: SessionId.nullable(),
+    out: z.string().check(z.minLength(1), z.maxLength(4096)),
+    session: z.nullable(SessionId),
     /** Not earlier than this, and earlier than that. */
-    since: Moment.nullable(),
-    until: Moment.nullable(),
+    since: z.nullable(Moment),
+    until: z.nullable(Moment),
     content: z.enum(["none", "commitments", "full"]),
   }),
   z.strictObject({ call: z.literal("audit.checkpoint") }),
   /** `name` null: one is chosen. `later`: it need not answer now. */
   z.strictObject({
     call: z.literal("audit.anchor.add"),
-    name: Name.nullable(),
+    name: z.nullable(Name),
     anchor: NewAnchor,
     later: z.boolean(),
   }),
@@ -77,25 +81,25 @@ export const AUDIT_CALLS = [
   z.strictObject({ call: z.literal("audit.anchor.remove"), name: Name }),
   z.strictObject({ call: z.literal("audit.key.show") }),
   z.strictObject({ call: z.literal("audit.key.rotate") }),
-  z.strictObject({ call: z.literal("audit.acknowledge"), reason: z.string().min(1).max(500) }),
+  z.strictObject({ call: z.literal("audit.acknowledge"), reason: z.string().check(z.minLength(1), z.maxLength(500)) }),
   ...RETENTION_CALLS,
 ] as const;
 
-const Time = z.string().max(24);
+const Time = z.string().check(z.maxLength(24));
 
 /** A row as it is shown: the body's own fields, and its content where it could be opened (`null`: erased or locked). */
 export const RowView = z.strictObject({
   seq: z.int(),
   at: Time,
   kind: z.string(),
-  cause: z.int().nullable(),
+  cause: z.nullable(z.int()),
   fields: z.record(z.string(), z.unknown()),
-  content: z.record(z.string(), z.string().nullable()),
+  content: z.record(z.string(), z.nullable(z.string())),
 });
 export type RowView = z.infer<typeof RowView>;
 
 /** The row that put something in force, and its text, which is content (`null`: erased, or the vault is locked). */
-const InForceText = { row: z.int(), since: Time, digest: z.string(), text: z.string().nullable() } as const;
+const InForceText = { row: z.int(), since: Time, digest: z.string(), text: z.nullable(z.string()) } as const;
 
 /** `audit.verify`: the verifier's own value, and the sentences it says. */
 export const VerdictView = z.strictObject({
@@ -107,15 +111,15 @@ export const VerdictView = z.strictObject({
 const AnchorView = z.strictObject({
   name: z.string(),
   type: z.enum(["witness", "timestamp", "file", "keychain"]),
-  place: z.string().nullable(),
-  vkey: z.string().nullable(),
+  place: z.nullable(z.string()),
+  vkey: z.nullable(z.string()),
   /** `never`: it has not answered yet. `new-key`: it awaits the log's new key. */
   state: z.enum(["never", "good", "unreachable", "refused", "conflict", "new-key", "bad-answer"]),
   /** Rows that it holds, the time of the last of them, and rows newer than that. */
   size: z.int(),
-  time: Time.nullable(),
+  time: z.nullable(Time),
   newer: z.int(),
-  note: z.string().nullable(),
+  note: z.nullable(z.string()),
 });
 
 /** What each of these calls answers with, as the JSON payload of its `answer`. */
@@ -124,7 +128,7 @@ export const AUDIT_ANSWERS = {
   "audit.rows": z.strictObject({
     rows: z.array(RowView),
     size: z.int(),
-    next: z.int().nullable(),
+    next: z.nullable(z.int()),
     /** Rows that fit and cannot be read: they were changed, or a newer build wrote them. */
     unread: z.array(z.int()),
   }),
@@ -138,7 +142,7 @@ export const AUDIT_ANSWERS = {
   "policy.show": z.strictObject({
     seq: z.int(),
     at: Time,
-    policy: z.strictObject({ ...InForceText }).nullable(),
+    policy: z.nullable(z.strictObject({ ...InForceText })),
     agents: z.array(z.strictObject({ agent: z.string(), provider: z.string(), model: z.string(), ...InForceText })),
   }),
   "people.report": z.strictObject({
@@ -148,7 +152,7 @@ export const AUDIT_ANSWERS = {
       z.strictObject({
         principal: z.string(),
         /** Null once it was erased. */
-        name: z.string().nullable(),
+        name: z.nullable(z.string()),
         role: z.string(),
         since: Time,
         row: z.int(),
@@ -164,7 +168,7 @@ export const AUDIT_ANSWERS = {
         agent: z.string(),
         principal: z.string(),
         channel: z.string(),
-        session: z.string().nullable(),
+        session: z.nullable(z.string()),
         since: Time,
         until: Time,
         row: z.int(),
@@ -204,7 +208,7 @@ export const AUDIT_ANSWERS = {
         vkey: z.string(),
         protector: z.enum(["none", "keychain", "passphrase"]),
         from: z.int(),
-        to: z.int().nullable(),
+        to: z.nullable(z.int()),
         since: Time,
       }),
     ),

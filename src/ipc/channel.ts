@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 
 /** Channels whose bytes come through an adapter process of their own. */
 export const PLATFORMS = ["telegram", "slack"] as const;
@@ -12,9 +12,11 @@ export type LocalChannel = (typeof LOCAL_CHANNELS)[number];
 /** A channel is an instance: `<platform>[:<name>]`, so that a second account of a platform is another channel. */
 export const AdapterChannel = z
   .string()
-  .regex(
-    new RegExp(`^(${PLATFORMS.join("|")})(:[a-z0-9][a-z0-9-]{0,31})?$`),
-    `a channel is ${PLATFORMS.join(" or ")}, or one of these with a name, such as slack:acme`,
+  .check(
+    z.regex(
+      new RegExp(`^(${PLATFORMS.join("|")})(:[a-z0-9][a-z0-9-]{0,31})?$`),
+      `a channel is ${PLATFORMS.join(" or ")}, or one of these with a name, such as slack:acme`,
+    ),
   )
   .brand<"adapter-channel">();
 export type AdapterChannel = z.infer<typeof AdapterChannel>;

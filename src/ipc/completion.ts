@@ -1,23 +1,32 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 
 /** What agent and model process say to each other, through a supervisor that hashes and forwards it but never parses it. */
 
 /** A tool as the model is shown it; `parameters` is a JSON schema. */
 export const ToolDescription = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/),
-  description: z.string().max(8192),
+  name: z.string().check(z.regex(/^[a-z][a-z0-9_]{0,63}$/)),
+  description: z.string().check(z.maxLength(8192)),
   parameters: z.record(z.string(), z.unknown()),
 });
 export type ToolDescription = z.infer<typeof ToolDescription>;
 
 /** A tool call as a model asks for it. `arguments` is the model's own JSON text: it may be anything. */
-export const ToolCall = z.strictObject({ id: z.string().max(200), name: z.string().max(200), arguments: z.string() });
+export const ToolCall = z.strictObject({
+  id: z.string().check(z.maxLength(200)),
+  name: z.string().check(z.maxLength(200)),
+  arguments: z.string(),
+});
 export type ToolCall = z.infer<typeof ToolCall>;
 
 export const ChatMessage = z.discriminatedUnion("role", [
   z.strictObject({ role: z.literal("user"), text: z.string() }),
   z.strictObject({ role: z.literal("assistant"), text: z.string(), calls: z.array(ToolCall) }),
-  z.strictObject({ role: z.literal("tool"), call: z.string().max(200), name: z.string().max(200), text: z.string() }),
+  z.strictObject({
+    role: z.literal("tool"),
+    call: z.string().check(z.maxLength(200)),
+    name: z.string().check(z.maxLength(200)),
+    text: z.string(),
+  }),
 ]);
 export type ChatMessage = z.infer<typeof ChatMessage>;
 

@@ -1,21 +1,24 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 
 /** Spoken by both ends; a child of another protocol is refused. */
 export const PROTOCOL = 1;
 
 /** A number that pairs a question with its answer on one pipe. */
-export const Ref = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+export const Ref = z.int().check(z.gte(1), z.lte(Number.MAX_SAFE_INTEGER));
 export type Ref = z.infer<typeof Ref>;
 
 /** The first frame of every child. `build` is the digest its executable was built with: a child of another build is refused. */
 export const Ready = z.strictObject({
   type: z.literal("ready"),
   protocol: z.literal(PROTOCOL),
-  build: z.string().max(128),
+  build: z.string().check(z.maxLength(128)),
 });
 
 /** One credential for the child; its bytes are the payload, once, before `start`. */
-export const SecretFrame = z.strictObject({ type: z.literal("secret"), name: z.string().regex(/^[a-z0-9-]{1,64}$/) });
+export const SecretFrame = z.strictObject({
+  type: z.literal("secret"),
+  name: z.string().check(z.regex(/^[a-z0-9-]{1,64}$/)),
+});
 
 /** The child finishes what it does and exits with status 0 within 5 s, else it is killed. */
 export const Stop = z.strictObject({ type: z.literal("stop") });
@@ -24,4 +27,4 @@ export const Stop = z.strictObject({ type: z.literal("stop") });
 export const CheckFailure = z.enum(["refused", "mixed-up", "unreachable", "scope-missing", "other"]);
 
 /** An identifier of somebody else's making: printable or not, it is data and never a name to decide by. */
-export const Foreign = z.string().min(1).max(512);
+export const Foreign = z.string().check(z.minLength(1), z.maxLength(512));

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import * as z from "zod";
+import * as z from "zod/mini";
 
 /** Crockford's base 32 in lower case: no i, l, o, u, so an id read aloud is not misheard. */
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -27,7 +27,7 @@ type Kind = keyof typeof PREFIX;
 function idOf<K extends Kind>(kind: K) {
   return z
     .string()
-    .regex(new RegExp(`^${PREFIX[kind]}_[${ALPHABET}]{${LENGTH}}$`))
+    .check(z.regex(new RegExp(`^${PREFIX[kind]}_[${ALPHABET}]{${LENGTH}}$`)))
     .brand<K>();
 }
 
@@ -105,5 +105,5 @@ export function mint<K extends Kind>(kind: K): Ids[K] {
 /** A word chosen by the operator: an agent, a provider, a channel's instance. */
 export const Name = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "use a-z, 0-9 and -, at most 32, starting with a letter or digit");
+  .check(z.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "use a-z, 0-9 and -, at most 32, starting with a letter or digit"));
 export type Name = z.infer<typeof Name>;

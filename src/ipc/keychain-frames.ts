@@ -1,7 +1,7 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { Ready } from "./frame-common.ts";
 
-const Account = z.string().regex(/^(vault|pin|probe)\/[0-9a-z/]{1,128}$/);
+const Account = z.string().check(z.regex(/^(vault|pin|probe)\/[0-9a-z/]{1,128}$/));
 
 /** One question per helper process; the service is always "wirken". */
 export const ToKeychain = z.discriminatedUnion("type", [

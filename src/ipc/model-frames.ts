@@ -1,8 +1,8 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { CheckFailure, Ready, Ref, SecretFrame, Stop } from "./frame-common.ts";
 import { ModelApi } from "./provider.ts";
 
-const Tokens = z.int().min(0).max(1_000_000_000);
+const Tokens = z.int().check(z.gte(0), z.lte(1_000_000_000));
 
 /** Why a completion ended. */
 export const StopReason = z.enum(["stop", "tool-calls", "length", "content-filter", "other"]);
@@ -29,8 +29,8 @@ export const FromModel = z.discriminatedUnion("type", [
   Ready,
   z.strictObject({
     type: z.literal("checked"),
-    failure: CheckFailure.nullable(),
-    account: z.string().max(200).nullable(),
+    failure: z.nullable(CheckFailure),
+    account: z.nullable(z.string().check(z.maxLength(200))),
   }),
   /** The payload is a piece of the answer's text. */
   z.strictObject({ type: z.literal("delta"), ref: Ref }),
@@ -38,7 +38,7 @@ export const FromModel = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("completed"),
     ref: Ref,
-    model: z.string().max(200),
+    model: z.string().check(z.maxLength(200)),
     inputTokens: Tokens,
     outputTokens: Tokens,
     stop: StopReason,
@@ -48,11 +48,11 @@ export const FromModel = z.discriminatedUnion("type", [
     type: z.literal("failed"),
     ref: Ref,
     code: CompletionFailure,
-    retryAfterSeconds: z.int().min(0).max(86_400).nullable(),
+    retryAfterSeconds: z.nullable(z.int().check(z.gte(0), z.lte(86_400))),
     streamed: z.boolean(),
   }),
   /** Answers `models`; the payload is JSON `[{id, tools, modified}]`: tools is true, false or null (unknown), modified an ISO time or null. */
-  z.strictObject({ type: z.literal("models"), ref: Ref, failure: CheckFailure.nullable() }),
+  z.strictObject({ type: z.literal("models"), ref: Ref, failure: z.nullable(CheckFailure) }),
 ]);
 export type FromModel = z.infer<typeof FromModel>;
 
@@ -62,17 +62,17 @@ export const ToModel = z.discriminatedUnion("type", [
     type: z.literal("start"),
     /** Only check the key with one cheap call, answer `checked`, and exit. */
     check: z.boolean(),
-    provider: z.string().max(32),
+    provider: z.string().check(z.maxLength(32)),
     api: ModelApi,
-    baseUrl: z.url().max(512).nullable(),
+    baseUrl: z.nullable(z.url().check(z.maxLength(512))),
   }),
   /** The payload is a `CompletionRequest` (see completion.ts), at most 32 MiB. */
   z.strictObject({
     type: z.literal("complete"),
     ref: Ref,
-    model: z.string().min(1).max(200),
-    maxOutputTokens: z.int().min(1).max(1_000_000),
-    timeoutMs: z.int().min(1000).max(3_600_000),
+    model: z.string().check(z.minLength(1), z.maxLength(200)),
+    maxOutputTokens: z.int().check(z.gte(1), z.lte(1_000_000)),
+    timeoutMs: z.int().check(z.gte(1000), z.lte(3_600_000)),
   }),
   z.strictObject({ type: z.literal("cancel"), ref: Ref }),
   z.strictObject({ type: z.literal("models"), ref: Ref }),

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { AUDIT_ANSWERS, AUDIT_CALLS } from "./audit-calls.ts";
 import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
@@ -13,7 +13,7 @@ export const ApprovalScope = z.enum(["once", "session", "always"]);
 export type ApprovalScope = z.infer<typeof ApprovalScope>;
 
 /** A vault scope that holds credentials: `channel/slack`, `provider/anthropic`. */
-export const CredentialScope = z.string().regex(/^(channel|provider)\/[a-z0-9][a-z0-9:-]{0,64}$/);
+export const CredentialScope = z.string().check(z.regex(/^(channel|provider)\/[a-z0-9][a-z0-9:-]{0,64}$/));
 
 export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("status") }),
@@ -23,7 +23,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   /** What was said so far in this caller's conversation with the agent. */
   z.strictObject({ call: z.literal("transcript"), agent: Name }),
   /** Ends the running turn of a session (of the caller's own where null). */
-  z.strictObject({ call: z.literal("session.stop"), session: SessionId.nullable() }),
+  z.strictObject({ call: z.literal("session.stop"), session: z.nullable(SessionId) }),
   /** Events of this caller (texts, approvals, changes) until the pipe closes. */
   z.strictObject({ call: z.literal("watch") }),
   z.strictObject({ call: z.literal("approvals.list") }),
@@ -34,9 +34,9 @@ export const OperatorCall = z.discriminatedUnion("call", [
     decision: z.enum(["approve", "deny"]),
     scope: ApprovalScope,
     /** SHA-256 in hex of the card that the person saw: another card is not what they approved. */
-    card: z.string().regex(/^[0-9a-f]{64}$/),
+    card: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
     /** Told to the model when denied. */
-    reason: z.string().max(500).nullable(),
+    reason: z.nullable(z.string().check(z.maxLength(500))),
   }),
   /** The payload is the credentials as named bytes. `check: false` saves them unchecked. */
   z.strictObject({ call: z.literal("vault.add"), scope: CredentialScope, check: z.boolean() }),
@@ -54,9 +54,9 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("pair.list") }),
   z.strictObject({
     call: z.literal("pair.approve"),
-    code: z.string().regex(/^[0-9A-HJKMNP-TV-Z]{8}$/),
+    code: z.string().check(z.regex(/^[0-9A-HJKMNP-TV-Z]{8}$/)),
     role: Role,
-    as: z.string().min(1).max(100).nullable(),
+    as: z.nullable(z.string().check(z.minLength(1), z.maxLength(100))),
   }),
   z.strictObject({ call: z.literal("pair.revoke"), principal: PrincipalId }),
   z.strictObject({ call: z.literal("web.link") }),
@@ -67,11 +67,11 @@ export const OperatorCall = z.discriminatedUnion("call", [
 export type OperatorCall = z.infer<typeof OperatorCall>;
 export type CallName = OperatorCall["call"];
 
-const Time = z.string().max(24);
+const Time = z.string().check(z.maxLength(24));
 
 const ProcessView = z.strictObject({
   role: z.string(),
-  subject: z.string().nullable(),
+  subject: z.nullable(z.string()),
   pid: z.int(),
   since: Time,
   restarts: z.int(),
@@ -92,9 +92,9 @@ const ChannelView = z.strictObject({
     "locked",
     "failed",
   ]),
-  account: z.string().nullable(),
+  account: z.nullable(z.string()),
   /** One sentence when something is to be done. */
-  note: z.string().nullable(),
+  note: z.nullable(z.string()),
 });
 
 export const ApprovalView = z.strictObject({
@@ -117,7 +117,7 @@ export const ApprovalView = z.strictObject({
   scopes: z.array(z.strictObject({ scope: ApprovalScope, means: z.string() })),
   /** May the asker of this list decide it here? If not, where it can be decided. */
   decidable: z.boolean(),
-  elsewhere: z.string().nullable(),
+  elsewhere: z.nullable(z.string()),
 });
 export type ApprovalView = z.infer<typeof ApprovalView>;
 
@@ -136,7 +136,7 @@ export const CredentialView = z.strictObject({
   version: z.int(),
   created: Time,
   checked: z.boolean(),
-  account: z.string().nullable(),
+  account: z.nullable(z.string()),
 });
 
 export const PairView = z.strictObject({
@@ -168,14 +168,14 @@ export const OPERATOR_ANSWERS = {
     pid: z.int(),
     since: Time,
     home: z.string(),
-    web: z.string().nullable(),
+    web: z.nullable(z.string()),
     vault: VaultStatus,
-    model: z.strictObject({ agent: z.string(), ref: z.string(), note: z.string().nullable() }),
+    model: z.strictObject({ agent: z.string(), ref: z.string(), note: z.nullable(z.string()) }),
     channels: z.array(ChannelView),
-    sandbox: z.strictObject({ works: z.boolean(), note: z.string().nullable() }),
-    log: z.strictObject({ rows: z.int(), checkpoint: z.int(), stopped: z.string().nullable() }),
+    sandbox: z.strictObject({ works: z.boolean(), note: z.nullable(z.string()) }),
+    log: z.strictObject({ rows: z.int(), checkpoint: z.int(), stopped: z.nullable(z.string()) }),
     /** Is there room for the record? `exhausted`: nothing runs. */
-    storage: z.strictObject({ state: z.enum(["good", "low", "exhausted"]), sentence: z.string().nullable() }),
+    storage: z.strictObject({ state: z.enum(["good", "low", "exhausted"]), sentence: z.nullable(z.string()) }),
     processes: z.array(ProcessView),
     pendingApprovals: z.int(),
     notes: z.array(z.string()),
@@ -186,7 +186,7 @@ export const OPERATOR_ANSWERS = {
     end: z.enum(["done", "stopped", "rounds", "failed", "budget", "time", "died", "denied"]),
   }),
   transcript: z.strictObject({
-    session: SessionId.nullable(),
+    session: z.nullable(SessionId),
     entries: z.array(
       z.strictObject({ who: z.enum(["person", "agent", "notice", "tool"]), at: Time, text: z.string() }),
     ),
@@ -198,11 +198,11 @@ export const OPERATOR_ANSWERS = {
   "approvals.decide": z.strictObject({ state: z.enum(["approved", "denied", "expired", "gone"]) }),
   "vault.add": z.strictObject({
     checked: z.boolean(),
-    account: z.string().nullable(),
+    account: z.nullable(z.string()),
     /** What happened besides, as sentences: protected by the keychain, now agent default's model, channel enabled, … */
     notes: z.array(z.string()),
     /** The link or code whose first sender is the owner. */
-    owner: z.strictObject({ code: z.string(), link: z.string().nullable(), until: Time }).nullable(),
+    owner: z.nullable(z.strictObject({ code: z.string(), link: z.nullable(z.string()), until: Time })),
   }),
   "vault.list": z.strictObject({ status: VaultStatus, credentials: z.array(CredentialView) }),
   "vault.remove": z.strictObject({ removed: z.int() }),
@@ -223,7 +223,7 @@ export const OPERATOR_ANSWERS = {
   }),
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
   ...AUDIT_ANSWERS,
-} as const satisfies Record<CallName, z.ZodType>;
+} as const satisfies Record<CallName, z.ZodMiniType>;
 export type AnswerTo<C extends CallName> = z.infer<(typeof OPERATOR_ANSWERS)[C]>;
 
 /** What a caller of `say` or `watch` is told meanwhile. Text pieces are the payload of their frame. */
@@ -254,7 +254,7 @@ export type OperatorEvent = z.infer<typeof OperatorEvent>;
 /** Why a call was not done; `sentence` and `hint` are shown as they are. The status is the command line's (architecture §8). */
 export const OperatorFailure = z.strictObject({
   code: z.enum(["usage", "not-found", "not-ready", "locked", "refused", "bad-answer", "stopped", "bug"]),
-  sentence: z.string().max(2000),
-  hint: z.string().max(2000).nullable(),
+  sentence: z.string().check(z.maxLength(2000)),
+  hint: z.nullable(z.string().check(z.maxLength(2000))),
 });
 export type OperatorFailure = z.infer<typeof OperatorFailure>;

@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import { FrameDecoder, FrameError, type RawFrame } from "./frame.ts";
 import { MAX_QUEUED_BYTES, NO_PAYLOAD, Outbox, PipeError } from "./outbox.ts";
 import { END_AT, Pace } from "./pace.ts";
@@ -46,7 +46,7 @@ export interface PipeOptions {
  *  more than 1 MiB on a pipe that you have paused. */
 export class Pipe<In extends { type: string }, Out extends { type: string }> {
   readonly #stream: Duplex;
-  readonly #accepts: z.ZodType<In>;
+  readonly #accepts: z.ZodMiniType<In>;
   readonly #on: PipeEvents<In>;
   readonly #decoder: FrameDecoder;
   readonly #incoming: IncomingStreams<In>;
@@ -60,7 +60,7 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
   #reading = false;
   #granting = false;
 
-  constructor(stream: Duplex, accepts: z.ZodType<In>, on: PipeEvents<In>, options: PipeOptions = {}) {
+  constructor(stream: Duplex, accepts: z.ZodMiniType<In>, on: PipeEvents<In>, options: PipeOptions = {}) {
     this.#stream = stream;
     this.#accepts = accepts;
     this.#on = on;
@@ -271,7 +271,7 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
  *  `on.end` (status 0 if it was closed, else 1), for nothing it could still do would be recorded. Another descriptor is a lane to
  *  another compartment, which is held to the same limits as any child. */
 export function ownPipe<In extends { type: string }, Out extends { type: string }>(
-  accepts: z.ZodType<In>,
+  accepts: z.ZodMiniType<In>,
   on: PipeEvents<In>,
   fd = 3,
   options: PipeOptions = {},
@@ -302,7 +302,7 @@ function isStreamFrame(header: unknown): boolean {
 }
 
 /** Which fields are wrong, without a word of what they hold: a key may be the other side's own. */
-function where(error: z.ZodError): string {
+function where(error: z.core.$ZodError): string {
   const places = error.issues.slice(0, 3).map(({ path, code }) => {
     const keys = path.map((key) => (/^[A-Za-z0-9]{1,32}$/.test(String(key)) ? String(key) : "?"));
     return `${keys.join(".") || "header"}: ${code}`;

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 
 /** How a model server is spoken to. `offline` is built in and speaks to nobody. */
 export const ModelApi = z.enum(["openai-compatible", "anthropic", "offline"]);
@@ -31,7 +31,12 @@ export const KNOWN_PROVIDERS = {
 /** A model as a person writes it: `provider/model`, where the model's own name may hold slashes. */
 export const ModelRef = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,31}\/[\x21-\x7e]{1,128}$/, "write provider/model, such as anthropic/claude-sonnet-4-5");
+  .check(
+    z.regex(
+      /^[a-z0-9][a-z0-9-]{0,31}\/[\x21-\x7e]{1,128}$/,
+      "write provider/model, such as anthropic/claude-sonnet-4-5",
+    ),
+  );
 export type ModelRef = z.infer<typeof ModelRef>;
 
 export function splitModelRef(ref: ModelRef): { provider: string; model: string } {

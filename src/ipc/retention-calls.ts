@@ -1,10 +1,10 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { HoldId, PrincipalId, SessionId } from "./ids.ts";
 
 /** What the owner may ask about how long things are kept: erase, exempt, prune. */
 
-const Moment = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-const Reason = z.string().min(1).max(500);
+const Moment = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/));
+const Reason = z.string().check(z.minLength(1), z.maxLength(500));
 
 /** A session, or a person. */
 const Erasable = z.discriminatedUnion("subject", [
@@ -23,7 +23,7 @@ export const RETENTION_CALLS = [
   z.strictObject({ call: z.literal("audit.erase"), target: Erasable, reason: Reason }),
   z.strictObject({ call: z.literal("hold.add"), target: HoldTarget, reason: Reason }),
   z.strictObject({ call: z.literal("hold.list") }),
-  z.strictObject({ call: z.literal("hold.remove"), hold: HoldId, reason: Reason.nullable() }),
+  z.strictObject({ call: z.literal("hold.remove"), hold: HoldId, reason: z.nullable(Reason) }),
   /** Content and bodies of rows before this time go. */
   z.strictObject({ call: z.literal("audit.prune"), before: Moment }),
 ] as const;

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { MAX_PAYLOAD_BYTES } from "./frame.ts";
 import { Ref } from "./frame-common.ts";
 
@@ -24,9 +24,9 @@ export const StreamFrame = z.discriminatedUnion("type", [
   /** `header` is the frame that is delivered, with `bytes` of payload, when the stream closes. */
   z.strictObject({ type: z.literal("stream.open"), id: Ref, bytes: z.int(), header: z.unknown() }),
   z.strictObject({ type: z.literal("stream.chunk"), id: Ref }),
-  z.strictObject({ type: z.literal("stream.close"), id: Ref, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  z.strictObject({ type: z.literal("stream.close"), id: Ref, sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)) }),
   /** From the receiver: so many more chunks may be sent. */
-  z.strictObject({ type: z.literal("stream.credit"), id: Ref, chunks: z.int().min(1).max(CREDIT_CHUNKS) }),
+  z.strictObject({ type: z.literal("stream.credit"), id: Ref, chunks: z.int().check(z.gte(1), z.lte(CREDIT_CHUNKS)) }),
 ]);
 export type StreamFrame = z.infer<typeof StreamFrame>;
 

@@ -1,9 +1,9 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { Ready, Ref, Stop } from "./frame-common.ts";
 import { OperatorCall, OperatorEvent, OperatorFailure } from "./operator.ts";
 
 /** SHA-256 in hex of the payload that `login.done` carried (its 43 characters): the supervisor checks it and never keeps the secret itself. */
-const SessionDigest = z.string().regex(/^[0-9a-f]{64}$/);
+const SessionDigest = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 
 /** What the web compartment may ask: to log in with a link's token, and what the logged-in owner may do. */
 export const FromWeb = z.discriminatedUnion("type", [
@@ -24,15 +24,19 @@ export type FromWeb = z.infer<typeof FromWeb>;
 
 export const ToWeb = z.discriminatedUnion("type", [
   /** The origin the page is served from: Host and Origin must match it. */
-  z.strictObject({ type: z.literal("start"), origin: z.url().max(128), version: z.string().max(64) }),
+  z.strictObject({
+    type: z.literal("start"),
+    origin: z.url().check(z.maxLength(128)),
+    version: z.string().check(z.maxLength(64)),
+  }),
   /** The payload is the new session's secret: 32 random bytes as base64url, 43 characters. `seconds`: how long it may live at most.
    *  web hands it out in two halves, a cookie and a key of the page's own origin: a cookie alone is sent to every port of 127.0.0.1. */
-  z.strictObject({ type: z.literal("login.done"), ref: Ref, seconds: z.int().min(1) }),
+  z.strictObject({ type: z.literal("login.done"), ref: Ref, seconds: z.int().check(z.gte(1)) }),
   z.strictObject({
     type: z.literal("login.refused"),
     ref: Ref,
     reason: z.enum(["bad-token", "locked"]),
-    seconds: z.int().min(0),
+    seconds: z.int().check(z.gte(0)),
   }),
   z.strictObject({ type: z.literal("event"), ref: Ref, event: OperatorEvent }),
   z.strictObject({ type: z.literal("answer"), ref: Ref }),

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { getJson, peerOf, type ProviderSettings } from "./http.ts";
 import { listOf, timeOf } from "./listing.ts";
 import type { ModelProvider } from "./port.ts";
@@ -8,7 +8,7 @@ import { completeWith } from "./sdk-completion.ts";
 const VERSION = { "anthropic-version": "2023-06-01" };
 
 const Models = z.object({
-  data: z.array(z.object({ id: z.string().min(1), created_at: z.string().nullish() })),
+  data: z.array(z.object({ id: z.string().check(z.minLength(1)), created_at: z.nullish(z.string()) })),
 });
 
 /** Anthropic's messages API. @see https://docs.anthropic.com/en/api/messages */

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { ModelError } from "./model-error.ts";
 import { isPassingStatus, retryAfterMs } from "./retry.ts";
 
@@ -19,8 +19,8 @@ const Explanation = z.union([
   z.object({
     error: z.object({
       message: z.string(),
-      type: z.string().nullish(),
-      code: z.union([z.string(), z.number()]).nullish(),
+      type: z.nullish(z.string()),
+      code: z.nullish(z.union([z.string(), z.number()])),
     }),
   }),
   z.object({ error: z.string() }),

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import type { Peer } from "./failure.ts";
 import { ModelError } from "./model-error.ts";
 import type { ModelListing } from "./port.ts";
@@ -9,7 +9,7 @@ const MAX_ID = 200;
 
 /** Reads a provider's list and orders it, newest first; what has no time comes last, in the provider's order.
  *  @throws {ModelError} for anything that is not such a list. */
-export function listOf<T>(peer: Peer, schema: z.ZodType<T>, body: unknown, read: (list: T) => ModelListing[]) {
+export function listOf<T>(peer: Peer, schema: z.ZodMiniType<T>, body: unknown, read: (list: T) => ModelListing[]) {
   const parsed = schema.safeParse(body);
   if (!parsed.success)
     throw new ModelError("other", `${peer.provider} answered with something that is not a list of models`, {

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { getJson, type HttpPeer } from "./http.ts";
 import { listOf, timeOf } from "./listing.ts";
 import { modelErrorIn } from "./model-error.ts";
@@ -8,7 +8,7 @@ import type { ModelListing } from "./port.ts";
 const MAX_ASKED = 32;
 
 const Tags = z.object({
-  models: z.array(z.object({ name: z.string().min(1), modified_at: z.string().nullish() })),
+  models: z.array(z.object({ name: z.string().check(z.minLength(1)), modified_at: z.nullish(z.string()) })),
 });
 const Shown = z.object({ capabilities: z.array(z.string()) });
 

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { isOllama } from "./failure.ts";
 import { getJson, type HttpPeer, peerOf, type ProviderSettings } from "./http.ts";
 import { listOf, timeOf } from "./listing.ts";
@@ -56,10 +56,10 @@ function withNewName({ max_tokens, ...body }: Record<string, unknown>): Record<s
 const Models = z.object({
   data: z.array(
     z.object({
-      id: z.string().min(1),
-      created: z.number().nullish(),
+      id: z.string().check(z.minLength(1)),
+      created: z.nullish(z.number()),
       /** OpenRouter's only. */
-      supported_parameters: z.array(z.string()).nullish(),
+      supported_parameters: z.nullish(z.array(z.string())),
     }),
   ),
 });

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { CompletionRequest } from "../ipc/completion.ts";
 import { failureOfStatus, notACompletion, quote } from "./failure.ts";
 import { guardedFetch, type HttpPeer } from "./http.ts";
@@ -62,7 +62,7 @@ function outOfTime(peer: HttpPeer, timeoutMs: number): ModelError {
 }
 
 /** What an SDK says when it took the answer itself, such as an error in the first event of a stream with status 200. */
-const SdkError = z.object({ statusCode: z.int().min(400).max(599), responseBody: z.string().optional() });
+const SdkError = z.object({ statusCode: z.int().check(z.gte(400), z.lte(599)), responseBody: z.optional(z.string()) });
 
 function failureOfSdk(peer: HttpPeer, error: unknown, model: string, answering: boolean): ModelError {
   const known = SdkError.safeParse(error);

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { Duplex } from "node:stream";
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import { Pipe, type PipeEnd, type PipeOptions } from "../ipc/pipe.ts";
 import { readLines } from "./output-lines.ts";
 import { type ProcessSpec, startProcess } from "./start-process.ts";
@@ -24,7 +24,7 @@ export interface ChildEvents<In> {
 }
 
 export interface ChildOptions<In, Out> extends ProcessSpec {
-  readonly accepts: z.ZodType<In>;
+  readonly accepts: z.ZodMiniType<In>;
   readonly on: ChildEvents<In>;
   /** What the child prints, line by line, bounded and made safe to show. */
   readonly log: (line: string) => void;

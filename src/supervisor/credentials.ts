@@ -4,7 +4,7 @@ import type { Credential } from "../../vault/vault.ts";
 import { AdapterChannel, PLATFORM_CREDENTIALS, platformOf } from "../ipc/channel.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, CredentialView } from "../ipc/operator.ts";
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Home } from "../config/home.ts";
 
 /** Somebody else holds the data directory. */
@@ -18,7 +18,7 @@ export class LockedError extends Error {
   }
 }
 
-const Holder = z.strictObject({ pid: z.int(), since: z.string(), web: z.string().nullable() });
+const Holder = z.strictObject({ pid: z.int(), since: z.string(), web: z.nullable(z.string()) });
 export type Holder = z.infer<typeof Holder>;
 
 /** The one writer of a data directory: an open exclusive transaction, which the kernel ends when its process does. */

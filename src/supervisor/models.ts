@@ -1,6 +1,6 @@
 import { FromModel, type ToModel } from "../ipc/model-frames.ts";
 import type { Config } from "../config/schema.ts";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../effect/model.ts";
 import type { Checked } from "./credentials.ts";
@@ -15,7 +15,7 @@ const LISTING_MS = 10_000;
 const CHECK_MS = 30_000;
 
 const Offered = z.array(
-  z.strictObject({ id: z.string(), tools: z.boolean().nullable(), modified: z.string().nullable() }),
+  z.strictObject({ id: z.string(), tools: z.nullable(z.boolean()), modified: z.nullable(z.string()) }),
 );
 
 type Failure = Extract<FromModel, { type: "failed" }>;

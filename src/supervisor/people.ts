@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { AuditLog } from "../../audit/log.ts";
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import { mint, PairingId, PrincipalId } from "../ipc/ids.ts";
 import type { PairView, Role } from "../ipc/operator.ts";
 import { OperatorError } from "./operator-error.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AuditLog } from "../../audit/log.ts";
 import type { Vault } from "../../vault/vault.ts";
 import type { Role } from "../confine/role.ts";
@@ -19,8 +19,8 @@ export interface SecretOf {
 
 const CheckedFrame = z.strictObject({
   type: z.literal("checked"),
-  failure: CheckFailure.nullable(),
-  account: z.string().max(200).nullable(),
+  failure: z.nullable(CheckFailure),
+  account: z.nullable(z.string().check(z.maxLength(200))),
 });
 
 interface Framed {
@@ -32,7 +32,7 @@ interface What<In extends Framed, Out extends Framed> {
   readonly args: readonly string[];
   /** Which of its kind: a channel, a provider. */
   readonly subject: string | null;
-  readonly accepts: z.ZodType<In>;
+  readonly accepts: z.ZodMiniType<In>;
   /** The frame that asks it to end. */
   readonly stop: Out;
   /** The row that led to it. */

@@ -1,6 +1,6 @@
 import type { AuditLog } from "../../audit/log.ts";
 import { sentences, type Verdict, verify, type VerifyOptions } from "../../audit/verify.ts";
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import type { Vault } from "../../vault/vault.ts";
 import type { LocalChannel } from "../ipc/channel.ts";
 import { SessionId } from "../ipc/ids.ts";

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { OperatorCall, type OperatorFailure } from "../ipc/operator.ts";
 import { sendBytes, sendFailure, sendJson, sendSentence } from "./answer.ts";
 import { COOKIE, KEY_HEADER, type LoginAnswer } from "./api.ts";
@@ -10,6 +10,9 @@ import type { EventStreams } from "./event-streams.ts";
 import { gate, type Path } from "./gate.ts";
 import { cut, digestOfHalves } from "./halves.ts";
 
+// The page is told in sentences what is wrong with a request.
+z.config(z.locales.en());
+
 const MAX_HEADERS = 16_384;
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 30_000;
@@ -17,8 +20,8 @@ const KEEP_ALIVE_MS = 30_000;
 /** A turn can take minutes: what is said is answered when its turn runs, or after this long; the rest comes as events. */
 const SAY_ACCEPTED_MS = 1500;
 
-const LoginBody = z.strictObject({ token: z.string().min(1).max(256) });
-const CallBody = z.strictObject({ call: OperatorCall, text: z.string().min(1).optional() });
+const LoginBody = z.strictObject({ token: z.string().check(z.minLength(1), z.maxLength(256)) });
+const CallBody = z.strictObject({ call: OperatorCall, text: z.optional(z.string().check(z.minLength(1))) });
 
 const NO_SESSION: OperatorFailure = {
   code: "not-ready",
@@ -213,7 +216,11 @@ function sendOutcome(response: ServerResponse, outcome: Outcome): void {
 }
 
 /** @returns null when the request was answered with what is wrong with its body. */
-async function bodyOf<T>(request: IncomingMessage, response: ServerResponse, schema: z.ZodType<T>): Promise<T | null> {
+async function bodyOf<T>(
+  request: IncomingMessage,
+  response: ServerResponse,
+  schema: z.ZodMiniType<T>,
+): Promise<T | null> {
   const body = await readJson(request);
   if (body.state === "bad") {
     request.resume();

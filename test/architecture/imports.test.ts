@@ -3,7 +3,7 @@ import { isBuiltin } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { parse } from "jsonc-parser";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { ENTRIES } from "../../src/main.ts";
 import { NETWORK, ROOMS, roomOf } from "./rooms.ts";
 import { COMPUTED, importsOf } from "./scan.ts";
@@ -84,10 +84,10 @@ test("every file imports only what its room may", () => {
   expect(faults).toEqual([]);
 });
 
-const Project = z.looseObject({ include: z.array(z.string()).optional() });
+const Project = z.looseObject({ include: z.optional(z.array(z.string())) });
 const Solution = z.looseObject({ references: z.array(z.object({ path: z.string() })) });
 
-function read<T>(path: string, schema: z.ZodType<T>): T {
+function read<T>(path: string, schema: z.ZodMiniType<T>): T {
   const value: unknown = parse(readFileSync(join(root, path), "utf8"));
   return schema.parse(value);
 }

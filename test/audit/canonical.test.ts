@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { canonical, isCanonical } from "../../audit/canonical.ts";
 
 const Vectors = z.object({
@@ -9,8 +9,8 @@ const Vectors = z.object({
     z.object({
       why: z.string(),
       input: z.string(),
-      canonical: z.string().optional(),
-      order: z.array(z.string()).optional(),
+      canonical: z.optional(z.string()),
+      order: z.optional(z.array(z.string())),
     }),
   ),
   numbers: z.array(z.object({ ieee754: z.string(), json: z.string() })),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { isSignedBy, NoteError, parseCheckpoint, parseVkey, signCheckpoint, writeVkey } from "../../audit/note.ts";
 import { ed25519Signer, newOrigin } from "../support/audit-ports.ts";
 import { MALFORMED_KEYS, MALFORMED_NOTES, ROOT, SIZE } from "./malformed-notes.ts";

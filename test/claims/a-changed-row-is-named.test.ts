@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { ed25519Signer } from "../support/audit-ports.ts";
 import { bodiesOf, rowsOf, vkeyOf } from "../support/claims-log.ts";
 import { ask, auditOf, verifies } from "../support/claims-world.ts";
@@ -79,7 +79,7 @@ test("of another log's key it says that this log is not signed with it", async (
 
 const Verdict = z.object({
   state: z.string(),
-  verdict: z.object({ findings: z.array(z.object({ code: z.string(), seq: z.int().nullable() })) }),
+  verdict: z.object({ findings: z.array(z.object({ code: z.string(), seq: z.nullable(z.int()) })) }),
 });
 
 /** One byte of one body: a digit becomes another digit, a letter another letter, so that it is a row as good as before. */

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { rowsOf } from "../support/claims-log.ts";
 import { ask, auditOf, childrenOf, until } from "../support/claims-world.ts";
 import { cleanEnvironment, newHome, type Ran, run, type StartOptions, TestDaemon } from "../support/daemon.ts";

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { rowsOf } from "../support/claims-log.ts";
 import { ask, auditOf, until, verifies } from "../support/claims-world.ts";
 import { cleanEnvironment, newHome, type Ran, run, TestDaemon } from "../support/daemon.ts";

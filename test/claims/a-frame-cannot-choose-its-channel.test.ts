@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { encodeFrame } from "../../src/ipc/frame.ts";
 import { Name } from "../../src/ipc/ids.ts";
 import { HostileDaemon, type Row } from "../support/hostile-daemon.ts";
 
 const Handed = z.object({
-  handed: z.array(z.object({ place: z.string(), text: z.string(), card: z.string().nullable() })),
+  handed: z.array(z.object({ place: z.string(), text: z.string(), card: z.nullable(z.string()) })),
 });
 
 const NOTHING = new Uint8Array(0);

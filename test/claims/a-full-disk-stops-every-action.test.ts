@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LLMock } from "@copilotkit/aimock";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { rowsOf, vkeyOf } from "../support/claims-log.ts";
 import { TinyDisk } from "../support/claims-tiny-disk.ts";
 import { approveNext, ask, connected, enrolTelegram, PASSPHRASE, until } from "../support/claims-world.ts";
@@ -71,7 +71,7 @@ async function attemptAll(mark: string): Promise<string[]> {
 }
 
 const ALL = ["a model was called", "a file was written", "a command ran", "a message left"];
-const Status = z.object({ log: z.object({ stopped: z.string().nullable() }) });
+const Status = z.object({ log: z.object({ stopped: z.nullable(z.string()) }) });
 const stored = (kind: string): number => rowsOf(join(data.view, "audit.db")).filter((row) => row.$kind === kind).length;
 const stopped = async (): Promise<string | null> => Status.parse(await daemon.json("status")).log.stopped;
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { KINDS } from "../../audit/action.ts";
 import { openRows, rowsOf } from "../support/claims-log.ts";
 import { rounds, seeded } from "../support/claims-random.ts";
@@ -82,10 +82,10 @@ function marks(): string[] {
 }
 
 const LoggedRow = z.object({
-  cause: z.int().nullable(),
+  cause: z.nullable(z.int()),
   seq: z.int(),
   fields: z.record(z.string(), z.unknown()),
-  content: z.record(z.string(), z.string().nullable()),
+  content: z.record(z.string(), z.nullable(z.string())),
 });
 type Row = z.infer<typeof LoggedRow>;
 

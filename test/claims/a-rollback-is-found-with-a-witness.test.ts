@@ -4,7 +4,7 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { verifySync } from "../../audit/verify.ts";
 import { AUDIT_ANSWERS } from "../../src/ipc/audit-calls.ts";
 import { ask, auditOf, startProtected, until } from "../support/claims-world.ts";

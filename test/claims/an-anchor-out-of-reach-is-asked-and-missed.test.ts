@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { readProof } from "../../audit/anchor-proof.ts";
 import { AUDIT_ANSWERS } from "../../src/ipc/audit-calls.ts";
 import { OPERATOR_ANSWERS } from "../../src/ipc/operator.ts";

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { type BodyRow, rowsOf, vkeyOf } from "../support/claims-log.ts";
 import { TinyDisk } from "../support/claims-tiny-disk.ts";
 import { ask, auditOf } from "../support/claims-world.ts";

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { type Verdict, verify } from "../../audit/verify.ts";
 import { beginLog, recordTurn, reopen, type TestLog } from "../support/audit-fixture.ts";
 import { change, rowsOf } from "../support/claims-log.ts";
@@ -99,7 +99,7 @@ describe("a log that goes through", () => {
   });
 });
 
-const Status = z.object({ build: z.string(), version: z.string(), log: z.object({ stopped: z.string().nullable() }) });
+const Status = z.object({ build: z.string(), version: z.string(), log: z.object({ stopped: z.nullable(z.string()) }) });
 
 /** It runs, it has no complaint, it works, and its log verifies. */
 async function isWell(daemon: TestDaemon): Promise<z.infer<typeof Status>> {

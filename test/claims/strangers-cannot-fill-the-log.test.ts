@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { PATIENCE_MS, Spine } from "../support/spine.ts";
 
 const STRANGERS = 300;
@@ -14,7 +14,7 @@ const PENDING = 20;
  *  conversation, the message and what became of it. */
 const ROWS_OF_A_CODE = 6;
 
-const Body = z.looseObject({ $kind: z.string(), channel: z.string().optional(), times: z.number().optional() });
+const Body = z.looseObject({ $kind: z.string(), channel: z.optional(z.string()), times: z.optional(z.number()) });
 
 let spine: Spine;
 

@@ -1,12 +1,12 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { ADDON, attackFreely, filesBelow, notRefused } from "../support/attack.ts";
 import { HostileDaemon, Scratch } from "../support/hostile-daemon.ts";
 import { Report, type Targets } from "../support/probes/attempts.ts";
 
-const Asked = z.object({ end: z.string(), text: z.string().trim() });
+const Asked = z.object({ end: z.string(), text: z.string().check(z.trim()) });
 const Status = z.object({ web: z.string(), processes: z.array(z.object({ role: z.string(), pid: z.int() })) });
 
 /** The operator's own: proxies are how a network is reached too. */

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { attackNetworkFreely, notRefused } from "../support/attack.ts";
 import { auditOf, startProtected } from "../support/claims-world.ts";
 import { Witness } from "../support/claims-witness.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LLMock } from "@copilotkit/aimock";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { openBrowser, outside, PageDriver, type Watch, watch } from "../support/browser.ts";
 import { rowsOf } from "../support/claims-log.ts";
 import { auditOf, until, workspaceOf } from "../support/claims-world.ts";

@@ -2,7 +2,7 @@ import { readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { TelegramServer as ForeignTelegram } from "telegram-test-api/lib/telegramServer.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { OWNER, PATIENCE_MS, SLACK_OWNER, Spine } from "../support/spine.ts";
 
 let spine: Spine;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { rowLines, rowText } from "../../src/cli/audit-row.ts";
 import { addedText } from "../../src/cli/commands/vault-add.ts";
 import { codeOf, pairText } from "../../src/cli/commands/pair.ts";

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { filterFor, localSocketsFilter } from "../../src/confine/filter.ts";
 import type { Role } from "../../src/confine/role.ts";
 import { childImage, run, startChild } from "../support/confined.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { Pipe } from "../../src/ipc/pipe.ts";
 import { Intake, type Source } from "../../src/supervisor/intake.ts";
 import { socketPair } from "../support/socket-pair.ts";

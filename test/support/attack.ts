@@ -2,7 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { type Answers, Report, type Targets } from "./probes/attempts.ts";
 
 const root = resolve(import.meta.dirname, "../..");

@@ -1,5 +1,5 @@
 import Database from "better-sqlite3";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { KINDS } from "../../audit/action.ts";
 
 /** A row's body as it stands in the file, without its content. */
@@ -7,7 +7,7 @@ export type BodyRow = z.infer<typeof Body>;
 const Body = z.looseObject({
   $seq: z.int(),
   $kind: z.string(),
-  $cause: z.int().nullable(),
+  $cause: z.nullable(z.int()),
   $at: z.string(),
 });
 const Stored = z.array(z.object({ body: z.string() }));

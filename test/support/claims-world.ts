@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { vkeyOf } from "./claims-log.ts";
 import { type StartOptions, TestDaemon } from "./daemon.ts";
 import type { Shown, TelegramServer } from "./telegram-server.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Duplex } from "node:stream";
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import { bundleRole } from "../../scripts/build/bundle.ts";
 import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import { Pipe } from "../../src/ipc/pipe.ts";
@@ -71,7 +71,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> im
   #output = "";
   readonly exited: Promise<number | null>;
 
-  private constructor(folder: string, file: string, accepts: z.ZodType<In>) {
+  private constructor(folder: string, file: string, accepts: z.ZodMiniType<In>) {
     this.#folder = folder;
     this.#process = spawn(process.execPath, [...NODE_FLAGS, file], {
       env: {},
@@ -96,7 +96,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> im
   static async start<In extends { type: string }, Out extends { type: string }>(
     name: string,
     entry: string,
-    accepts: z.ZodType<In>,
+    accepts: z.ZodMiniType<In>,
   ): Promise<Child<In, Out>> {
     const folder = mkdtempSync(join(tmpdir(), "wirken-child-"));
     const file = join(folder, `${name}.cjs`);

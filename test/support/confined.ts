@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import type { Role } from "../../src/confine/role.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { z } from "zod/mini";
 import { encodeFrame } from "../../src/ipc/frame.ts";
 import { Ready, Stop } from "../../src/ipc/frame-common.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { z } from "zod/mini";
 import { type CallOf, parseAnswer } from "../../src/cli/operator-port.ts";
 import { type AnswerTo, type CallName, OperatorFailure } from "../../src/ipc/operator.ts";
 import { askHttp } from "./raw-http.ts";

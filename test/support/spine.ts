@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { Connection } from "../../src/cli/connection.ts";
 import { homeFrom } from "../../src/config/home.ts";
 import type { RowView } from "../../src/ipc/audit-calls.ts";
@@ -29,7 +29,7 @@ const WrittenConfig = z.looseObject({
   channels: z.record(z.string(), z.looseObject({})),
 });
 type WrittenConfig = z.infer<typeof WrittenConfig>;
-const Link = z.object({ code: z.string(), link: z.string().nullable() });
+const Link = z.object({ code: z.string(), link: z.nullable(z.string()) });
 
 /** The product as it ships, between a model server, a Bot API server and a Slack, all on loopback. */
 export class Spine implements AsyncDisposable {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { z } from "zod";
+import { z } from "zod/mini";
 
 /** A Bot API server for what `telegram-test-api` lacks: offsets, long polls, redelivery, two pollers, webhooks, refusals of every kind. It
  *  refuses a parameter that the real one does not have, and checks the limits that the real one documents.
@@ -27,9 +27,9 @@ export interface Shown {
 const Chat = z.int();
 const Entity = z.strictObject({
   type: z.enum(["bold", "italic", "strikethrough", "code", "pre", "blockquote"]),
-  offset: z.int().min(0),
-  length: z.int().min(1),
-  language: z.string().min(1).optional(),
+  offset: z.int().check(z.gte(0)),
+  length: z.int().check(z.gte(1)),
+  language: z.optional(z.string().check(z.minLength(1))),
 });
 type Entity = z.infer<typeof Entity>;
 const Keyboard = z.strictObject({
@@ -37,11 +37,11 @@ const Keyboard = z.strictObject({
     z
       .array(
         z.strictObject({
-          text: z.string().min(1).max(64),
-          callback_data: z.string().refine((data) => bytes(data) >= 1 && bytes(data) <= 64),
+          text: z.string().check(z.minLength(1), z.maxLength(64)),
+          callback_data: z.string().check(z.refine((data) => bytes(data) >= 1 && bytes(data) <= 64)),
         }),
       )
-      .min(1),
+      .check(z.minLength(1)),
   ),
 });
 const Preview = z.strictObject({ is_disabled: z.literal(true) });
@@ -49,37 +49,41 @@ const Preview = z.strictObject({ is_disabled: z.literal(true) });
 const PARAMETERS = {
   getMe: z.strictObject({}),
   getWebhookInfo: z.strictObject({}),
-  deleteWebhook: z.strictObject({ drop_pending_updates: z.boolean().optional() }),
+  deleteWebhook: z.strictObject({ drop_pending_updates: z.optional(z.boolean()) }),
   getUpdates: z.strictObject({
-    offset: z.int().optional(),
-    timeout: z.int().min(0).max(50),
+    offset: z.optional(z.int()),
+    timeout: z.int().check(z.gte(0), z.lte(50)),
     allowed_updates: z.array(z.string()),
   }),
   sendMessage: z.strictObject({
     chat_id: Chat,
     text: z.string(),
-    entities: z.array(Entity).max(100).optional(),
+    entities: z.optional(z.array(Entity).check(z.maxLength(100))),
     link_preview_options: Preview,
-    message_thread_id: z.int().optional(),
-    reply_parameters: z
-      .strictObject({ message_id: z.int(), allow_sending_without_reply: z.boolean().optional() })
-      .optional(),
-    reply_markup: Keyboard.optional(),
+    message_thread_id: z.optional(z.int()),
+    reply_parameters: z.optional(
+      z.strictObject({ message_id: z.int(), allow_sending_without_reply: z.optional(z.boolean()) }),
+    ),
+    reply_markup: z.optional(Keyboard),
   }),
   editMessageText: z.strictObject({
     chat_id: Chat,
     message_id: z.int(),
     text: z.string(),
-    entities: z.array(Entity).max(100).optional(),
+    entities: z.optional(z.array(Entity).check(z.maxLength(100))),
     link_preview_options: Preview,
-    reply_markup: Keyboard.optional(),
+    reply_markup: z.optional(Keyboard),
   }),
   answerCallbackQuery: z.strictObject({
     callback_query_id: z.string(),
-    text: z.string().max(200).optional(),
-    show_alert: z.boolean().optional(),
+    text: z.optional(z.string().check(z.maxLength(200))),
+    show_alert: z.optional(z.boolean()),
   }),
-  sendChatAction: z.strictObject({ chat_id: Chat, action: z.literal("typing"), message_thread_id: z.int().optional() }),
+  sendChatAction: z.strictObject({
+    chat_id: Chat,
+    action: z.literal("typing"),
+    message_thread_id: z.optional(z.int()),
+  }),
 } as const;
 
 class Refusal extends Error {
@@ -339,7 +343,7 @@ export class TelegramServer implements AsyncDisposable {
   }
 }
 
-function read<T>(parameters: z.ZodType<T>, given: unknown): T {
+function read<T>(parameters: z.ZodMiniType<T>, given: unknown): T {
   const known = parameters.safeParse(given);
   if (!known.success) throw new Refusal(400, `Bad Request: ${z.prettifyError(known.error)}`);
   return known.data;

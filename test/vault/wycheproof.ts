@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import { z } from "zod/mini";
 
 /** Wycheproof's vectors lie beside the project, unchanged, and are not copied into it. */
 const FOLDER = new URL("../../../shared/vectors/", import.meta.url);
 
-const File = <Group extends z.ZodType>(group: Group) =>
+const File = <Group extends z.ZodMiniType>(group: Group) =>
   z.object({ numberOfTests: z.number(), testGroups: z.array(group) });
 const result = z.enum(["valid", "invalid", "acceptable"]);
 
@@ -42,7 +42,7 @@ export const EddsaGroup = z.object({
 });
 
 /** Reads a file of vectors, and says on the output that it did or could not. @returns no groups where the folder is not there. */
-export function readVectors<Group extends z.ZodType>(name: string, group: Group): z.infer<Group>[] {
+export function readVectors<Group extends z.ZodMiniType>(name: string, group: Group): z.infer<Group>[] {
   const path = fileURLToPath(new URL(name, FOLDER));
   if (!existsSync(path)) {
     process.stdout.write(`wycheproof: ${name} could not be read: there is no ../shared/vectors beside the project\n`);

@@ -4,7 +4,7 @@ import { build } from "esbuild";
 import * as fc from "fast-check";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { openBrowser, outside, type Watch, watch } from "../support/browser.ts";
 
 /** The renderer alone, in a page that has no policy of its own to save it. */

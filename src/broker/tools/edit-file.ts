@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { unifiedDiff } from "../diff.ts";
 import { ArgumentsError, defineTool, PathArgument } from "./tool.ts";
 import { checkContent } from "./write-file.ts";
@@ -9,9 +9,11 @@ export const editFile = defineTool({
     "Replaces a piece of a text file in the workspace by another. The piece must stand there exactly once, or `all` be true. Somebody may be asked first.",
   schema: z.strictObject({
     path: PathArgument,
-    old: z.string().min(1).describe("The piece as it stands in the file, with its line breaks and spaces."),
-    new: z.string().describe("What is to stand there instead."),
-    all: z.boolean().default(false).describe("Replace every occurrence."),
+    old: z
+      .string()
+      .check(z.minLength(1), z.describe("The piece as it stands in the file, with its line breaks and spaces.")),
+    new: z.string().check(z.describe("What is to stand there instead.")),
+    all: z._default(z.boolean(), false).check(z.describe("Replace every occurrence.")),
   }),
   prepare: (given, workspace, look) => {
     const located = look.locate(workspace, given.path);

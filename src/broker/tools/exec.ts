@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { ArgumentsError, defineTool } from "./tool.ts";
 
 /** Bytes of all arguments together: the kernel takes little more. Longer input goes through stdin. */
@@ -11,13 +11,15 @@ export const exec = defineTool({
     '["bash", "-c", "…"]. Without `write` the workspace is read-only and nobody is asked; with it somebody may be asked first. Output is cut at 1 MiB, and 64 KiB are shown.',
   schema: z.strictObject({
     argv: z
-      .array(z.string().min(1).max(131_072))
-      .min(1)
-      .max(1024)
-      .describe('Program and arguments, such as ["ls", "-l"].'),
-    write: z.boolean().default(false).describe("May the command change files of the workspace?"),
-    stdin: z.string().max(1_048_576).optional().describe("What the command reads from standard input."),
-    timeout_seconds: z.int().min(1).max(600).default(60).describe("The command is killed after this long."),
+      .array(z.string().check(z.minLength(1), z.maxLength(131_072)))
+      .check(z.minLength(1), z.maxLength(1024), z.describe('Program and arguments, such as ["ls", "-l"].')),
+    write: z._default(z.boolean(), false).check(z.describe("May the command change files of the workspace?")),
+    stdin: z
+      .optional(z.string().check(z.maxLength(1_048_576)))
+      .check(z.describe("What the command reads from standard input.")),
+    timeout_seconds: z
+      ._default(z.int().check(z.gte(1), z.lte(600)), 60)
+      .check(z.describe("The command is killed after this long.")),
   }),
   prepare: (given, workspace, look) => {
     const bytes = given.argv.reduce((sum, word) => sum + Buffer.byteLength(word) + 1, 0);

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { defineTool, PathArgument } from "./tool.ts";
 
 export const readFile = defineTool({
@@ -6,8 +6,8 @@ export const readFile = defineTool({
   description: "Reads lines of a text file in the workspace. At most 64 KiB are shown; read a large file in pieces.",
   schema: z.strictObject({
     path: PathArgument,
-    offset: z.int().min(1).default(1).describe("The first line wanted, from 1."),
-    limit: z.int().min(1).max(10_000).default(2000).describe("How many lines."),
+    offset: z._default(z.int().check(z.gte(1)), 1).check(z.describe("The first line wanted, from 1.")),
+    limit: z._default(z.int().check(z.gte(1), z.lte(10_000)), 2000).check(z.describe("How many lines.")),
   }),
   prepare: ({ path, offset, limit }, workspace, look) => ({
     type: "file.read",

@@ -1,7 +1,10 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { ToolAction } from "../../effect/action.ts";
 import type { Effects } from "../../effect/effects.ts";
 import type { ToolDescription } from "../../ipc/completion.ts";
+
+// The model is told in sentences what is wrong with its arguments.
+z.config(z.locales.en());
 
 /** What a tool looks at to say exactly what it would do. */
 export type Look = Pick<Effects, "locate" | "base" | "named">;
@@ -24,7 +27,7 @@ export class ArgumentsError extends Error {
 }
 
 /** A tool, of the schema that checks its arguments and that the model is shown. */
-export function defineTool<S extends z.ZodType>(spec: {
+export function defineTool<S extends z.ZodMiniType>(spec: {
   readonly name: string;
   readonly description: string;
   readonly schema: S;
@@ -45,6 +48,8 @@ export function defineTool<S extends z.ZodType>(spec: {
 /** A path as models give it. */
 export const PathArgument = z
   .string()
-  .min(1)
-  .max(4096)
-  .describe("Relative to the workspace, such as src/main.ts; . is the workspace itself.");
+  .check(
+    z.minLength(1),
+    z.maxLength(4096),
+    z.describe("Relative to the workspace, such as src/main.ts; . is the workspace itself."),
+  );

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { unifiedDiff } from "../diff.ts";
 import { ArgumentsError, defineTool, PathArgument } from "./tool.ts";
 
@@ -11,7 +11,7 @@ export const writeFile = defineTool({
     "Writes a whole text file in the workspace, and makes the directories it needs. Somebody may be asked first. To change part of a file use edit_file.",
   schema: z.strictObject({
     path: PathArgument,
-    content: z.string().describe("The whole file as it is to be, at most 1 MiB."),
+    content: z.string().check(z.describe("The whole file as it is to be, at most 1 MiB.")),
   }),
   prepare: ({ path, content }, workspace, look) => {
     checkContent(content);

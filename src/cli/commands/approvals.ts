@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { ApprovalId } from "../../ipc/ids.ts";
 import { type AnswerTo, ApprovalScope, type ApprovalView } from "../../ipc/operator.ts";
 import { approvalText } from "../approval-card.ts";
@@ -11,14 +11,14 @@ import type { OperatorPort } from "../operator-port.ts";
 import { needDaemon } from "../reach.ts";
 import { table } from "../table.ts";
 
-const Json = z.object({ json: z.boolean().default(false) });
-const Card = z.string().regex(/^[0-9a-f]{64}$/);
+const Json = z.object({ json: z._default(z.boolean(), false) });
+const Card = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const Approve = z.object({
-  json: z.boolean().default(false),
-  scope: ApprovalScope.optional(),
-  card: z.string().optional(),
+  json: z._default(z.boolean(), false),
+  scope: z.optional(ApprovalScope),
+  card: z.optional(z.string()),
 });
-const Deny = z.object({ json: z.boolean().default(false), reason: z.string().max(500).optional() });
+const Deny = z.object({ json: z._default(z.boolean(), false), reason: z.optional(z.string().check(z.maxLength(500))) });
 
 export function approvalsCommand(context: Context): Command {
   return new Command("approvals")

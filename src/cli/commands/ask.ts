@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { Name } from "../../ipc/ids.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
@@ -9,9 +9,9 @@ import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { needDaemon } from "../reach.ts";
 
 const Options = z.object({
-  json: z.boolean().default(false),
-  agent: z.string().default("default"),
-  new: z.boolean().default(false),
+  json: z._default(z.boolean(), false),
+  agent: z._default(z.string(), "default"),
+  new: z._default(z.boolean(), false),
 });
 
 export function askCommand(context: Context): Command {

@@ -1,12 +1,12 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
 import { reasonOf } from "../reason.ts";
 
-const Options = z.object({ json: z.boolean().default(false), reason: z.string().optional() });
+const Options = z.object({ json: z._default(z.boolean(), false), reason: z.optional(z.string()) });
 
 export function auditAcknowledgeCommand(context: Context): Command {
   return new Command("acknowledge")

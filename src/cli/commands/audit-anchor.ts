@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { AnchorUrl } from "../../ipc/anchor-frames.ts";
 import { Name } from "../../ipc/ids.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
@@ -12,11 +12,11 @@ import type { CallOf } from "../operator-port.ts";
 import { reachOperator } from "../reach.ts";
 import { table } from "../table.ts";
 
-const Json = z.object({ json: z.boolean().default(false) });
+const Json = z.object({ json: z._default(z.boolean(), false) });
 const Adding = z.object({
-  json: z.boolean().default(false),
-  later: z.boolean().default(false),
-  name: z.string().optional(),
+  json: z._default(z.boolean(), false),
+  later: z._default(z.boolean(), false),
+  name: z.optional(z.string()),
 });
 
 type NewAnchor = CallOf<"audit.anchor.add">["anchor"];

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
 import { targetOf } from "../erasure-target.ts";
@@ -9,10 +9,10 @@ import { reachOperator } from "../reach.ts";
 import { reasonOf } from "../reason.ts";
 
 const Options = z.object({
-  json: z.boolean().default(false),
-  session: z.string().optional(),
-  principal: z.string().optional(),
-  reason: z.string().optional(),
+  json: z._default(z.boolean(), false),
+  session: z.optional(z.string()),
+  principal: z.optional(z.string()),
+  reason: z.optional(z.string()),
 });
 
 export function auditEraseCommand(context: Context): Command {

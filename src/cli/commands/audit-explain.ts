@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { rowLines } from "../audit-row.ts";
 import type { Context } from "../context.ts";
@@ -8,7 +8,7 @@ import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
 import { seqOf } from "../whole-number.ts";
 
-const Options = z.object({ json: z.boolean().default(false) });
+const Options = z.object({ json: z._default(z.boolean(), false) });
 
 export function auditExplainCommand(context: Context): Command {
   return new Command("explain")

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { SessionId } from "../../ipc/ids.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
@@ -14,12 +14,12 @@ import { reachOperator } from "../reach.ts";
 const CONTENT = ["none", "commitments", "full"] as const;
 
 const Options = z.object({
-  out: z.string().min(1),
-  session: z.string().optional(),
-  from: z.string().optional(),
-  to: z.string().optional(),
+  out: z.string().check(z.minLength(1)),
+  session: z.optional(z.string()),
+  from: z.optional(z.string()),
+  to: z.optional(z.string()),
   content: z.enum(CONTENT),
-  json: z.boolean().default(false),
+  json: z._default(z.boolean(), false),
 });
 
 export function auditExportCommand(context: Context): Command {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { HoldId } from "../../ipc/ids.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { CallOf, OperatorPort } from "../operator-port.ts";
@@ -14,15 +14,15 @@ import { reachOperator } from "../reach.ts";
 import { reasonOf } from "../reason.ts";
 import { table } from "../table.ts";
 
-const Json = z.object({ json: z.boolean().default(false) });
-const Add = Json.extend({
-  session: z.string().optional(),
-  principal: z.string().optional(),
-  from: z.string().optional(),
-  to: z.string().optional(),
-  reason: z.string().optional(),
+const Json = z.object({ json: z._default(z.boolean(), false) });
+const Add = z.extend(Json, {
+  session: z.optional(z.string()),
+  principal: z.optional(z.string()),
+  from: z.optional(z.string()),
+  to: z.optional(z.string()),
+  reason: z.optional(z.string()),
 });
-const Remove = Json.extend({ reason: z.string().max(500).optional() });
+const Remove = z.extend(Json, { reason: z.optional(z.string().check(z.maxLength(500))) });
 type Target = CallOf<"hold.add">["target"];
 
 export function auditHoldCommand(context: Context): Command {

@@ -1,12 +1,12 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { moment } from "../moment.ts";
 import { reachOperator } from "../reach.ts";
 import { table } from "../table.ts";
 
-const Json = z.object({ json: z.boolean().default(false) });
+const Json = z.object({ json: z._default(z.boolean(), false) });
 
 export function auditKeyCommand(context: Context): Command {
   const show = new Command("show")

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type RowFilter, RowView } from "../../ipc/audit-calls.ts";
 import { Name, PrincipalId, SessionId } from "../../ipc/ids.ts";
 import { rowLine, rowLines } from "../audit-row.ts";
@@ -18,20 +18,20 @@ const ROWS_AN_ANSWER = 1000;
 const MAX_ROWS = 100_000;
 
 const Options = z.object({
-  json: z.boolean().default(false),
-  follow: z.boolean().default(false),
+  json: z._default(z.boolean(), false),
+  follow: z._default(z.boolean(), false),
   limit: z.string(),
-  after: z.string().optional(),
-  before: z.string().optional(),
-  kind: z.string().max(64).optional(),
-  session: z.string().optional(),
-  agent: z.string().optional(),
-  channel: z.string().max(64).optional(),
-  principal: z.string().max(100).optional(),
-  tool: z.string().max(64).optional(),
-  since: z.string().max(64).optional(),
-  until: z.string().max(64).optional(),
-  text: z.string().max(200).optional(),
+  after: z.optional(z.string()),
+  before: z.optional(z.string()),
+  kind: z.optional(z.string().check(z.maxLength(64))),
+  session: z.optional(z.string()),
+  agent: z.optional(z.string()),
+  channel: z.optional(z.string().check(z.maxLength(64))),
+  principal: z.optional(z.string().check(z.maxLength(100))),
+  tool: z.optional(z.string().check(z.maxLength(64))),
+  since: z.optional(z.string().check(z.maxLength(64))),
+  until: z.optional(z.string().check(z.maxLength(64))),
+  text: z.optional(z.string().check(z.maxLength(200))),
 });
 type Options = z.infer<typeof Options>;
 

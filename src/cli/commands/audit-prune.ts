@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
@@ -7,7 +7,7 @@ import { EXIT } from "../exit-status.ts";
 import { pointInTime } from "../point-in-time.ts";
 import { reachOperator } from "../reach.ts";
 
-const Options = z.object({ json: z.boolean().default(false), before: z.string().optional() });
+const Options = z.object({ json: z._default(z.boolean(), false), before: z.optional(z.string()) });
 
 export function auditPruneCommand(context: Context): Command {
   return new Command("prune")

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { CommandError } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
@@ -10,7 +10,10 @@ import { reasonOf } from "../reason.ts";
 import { askedHidden } from "../secret-input.ts";
 import { pairs } from "../table.ts";
 
-const Options = z.object({ json: z.boolean().default(false), reason: z.string().max(500).optional() });
+const Options = z.object({
+  json: z._default(z.boolean(), false),
+  reason: z.optional(z.string().check(z.maxLength(500))),
+});
 
 /** What became of the damaged log, and what took its place. */
 interface Restored {

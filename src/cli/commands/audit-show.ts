@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { rowText } from "../audit-row.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
@@ -7,7 +7,7 @@ import { EXIT } from "../exit-status.ts";
 import { reachOperator } from "../reach.ts";
 import { seqOf } from "../whole-number.ts";
 
-const Options = z.object({ json: z.boolean().default(false) });
+const Options = z.object({ json: z._default(z.boolean(), false) });
 
 export function auditShowCommand(context: Context): Command {
   return new Command("show")

@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Command, Option } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { closeNetwork } from "../../supervisor/own-walls.ts";
 import { CommandError, usage } from "../command-error.ts";
@@ -14,11 +14,11 @@ import { reachDaemon } from "../reach.ts";
 const MAX_NOTE = 64 * 1024;
 
 const Options = z.object({
-  json: z.boolean().default(false),
-  deep: z.boolean().default(false),
-  key: z.string().max(512).optional(),
-  vkey: z.string().max(512).optional(),
-  pin: z.string().optional(),
+  json: z._default(z.boolean(), false),
+  deep: z._default(z.boolean(), false),
+  key: z.optional(z.string().check(z.maxLength(512))),
+  vkey: z.optional(z.string().check(z.maxLength(512))),
+  pin: z.optional(z.string()),
 });
 
 /** What the auditor was given. */

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { nearest } from "../../config/nearest.ts";
 import { AdapterChannel, PLATFORMS } from "../../ipc/channel.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
@@ -9,7 +9,7 @@ import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { reachOperator } from "../reach.ts";
 import { channelTable } from "./status.ts";
 
-const Json = z.object({ json: z.boolean().default(false) });
+const Json = z.object({ json: z._default(z.boolean(), false) });
 
 export function channelCommand(context: Context): Command {
   const list = new Command("list")

@@ -1,12 +1,12 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
 
-const Options = z.object({ json: z.boolean().default(false) });
+const Options = z.object({ json: z._default(z.boolean(), false) });
 
 /** One thing that was looked at. `weak`: it works, and less is protected than could be. */
 export interface Diagnosis {

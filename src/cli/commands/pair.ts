@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type AnswerTo, Role } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
@@ -9,8 +9,12 @@ import { personOf } from "../person.ts";
 import { reachOperator } from "../reach.ts";
 import { table } from "../table.ts";
 
-const Json = z.object({ json: z.boolean().default(false) });
-const Approve = z.object({ json: z.boolean().default(false), role: Role, as: z.string().min(1).max(100).optional() });
+const Json = z.object({ json: z._default(z.boolean(), false) });
+const Approve = z.object({
+  json: z._default(z.boolean(), false),
+  role: Role,
+  as: z.optional(z.string().check(z.minLength(1), z.maxLength(100))),
+});
 
 export function pairCommand(context: Context): Command {
   return new Command("pair")

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
@@ -8,7 +8,7 @@ import { pointInTime } from "../point-in-time.ts";
 import { reachOperator } from "../reach.ts";
 import { table } from "../table.ts";
 
-const Options = z.object({ json: z.boolean().default(false), at: z.string().max(64).optional() });
+const Options = z.object({ json: z._default(z.boolean(), false), at: z.optional(z.string().check(z.maxLength(64))) });
 
 export function peopleCommand(context: Context): Command {
   return new Command("people").summary("who was let in, and what they may do").addCommand(report(context));

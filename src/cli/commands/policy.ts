@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
@@ -9,7 +9,7 @@ import { reachOperator } from "../reach.ts";
 import { pairs } from "../table.ts";
 import { seqOf } from "../whole-number.ts";
 
-const Options = z.object({ json: z.boolean().default(false), at: z.string().optional() });
+const Options = z.object({ json: z._default(z.boolean(), false), at: z.optional(z.string()) });
 
 export function policyCommand(context: Context): Command {
   return new Command("policy").summary("the rules that decide what may be done").addCommand(show(context));

@@ -1,10 +1,10 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Context } from "../context.ts";
 import { usage } from "../command-error.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 
-const Options = z.object({ port: z.string().optional() });
+const Options = z.object({ port: z.optional(z.string()) });
 
 export function startCommand(context: Context): Command {
   return new Command("start")
@@ -31,7 +31,7 @@ async function start({ home }: Context, options: unknown): Promise<ExitStatus> {
 }
 
 function portOf(text: string): number {
-  const port = z.coerce.number().int().min(0).max(65_535).safeParse(text);
+  const port = z.coerce.number().check(z.int(), z.gte(0), z.lte(65_535)).safeParse(text);
   if (!port.success) throw usage(`${text} is not a port`, "a port is a number from 0 to 65535");
   return port.data;
 }

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type Alarm, readAlarms } from "../../../audit/alarm.ts";
 import { BUILD } from "../../ipc/build.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
@@ -11,7 +11,7 @@ import { printable } from "../printable.ts";
 import { reachDaemon } from "../reach.ts";
 import { pairs, table } from "../table.ts";
 
-const Options = z.object({ json: z.boolean().default(false) });
+const Options = z.object({ json: z._default(z.boolean(), false) });
 
 export function statusCommand(context: Context): Command {
   return new Command("status")

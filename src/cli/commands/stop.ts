@@ -1,12 +1,12 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { SessionId } from "../../ipc/ids.ts";
 import { CommandError, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { needDaemon } from "../reach.ts";
 
-const Options = z.object({ session: z.union([z.string(), z.literal(true)]).optional() });
+const Options = z.object({ session: z.optional(z.union([z.string(), z.literal(true)])) });
 
 /** A daemon drains for this long at most before it is given up here. */
 const GONE_MS = 20_000;

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { loadConfig } from "../../config/load.ts";
 import { CredentialScope } from "../../ipc/operator.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
@@ -14,7 +14,7 @@ import { reachOperator } from "../reach.ts";
 import { readSecrets } from "../secret-input.ts";
 import { refuseSecretArguments, SecretOptions, secretSource, takesSecret } from "../secret-options.ts";
 
-const Options = SecretOptions.extend({ json: z.boolean().default(false), check: z.boolean().default(true) });
+const Options = z.extend(SecretOptions, { json: z._default(z.boolean(), false), check: z._default(z.boolean(), true) });
 
 export function vaultAddCommand(context: Context): Command {
   const command = new Command("add")

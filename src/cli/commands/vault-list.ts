@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
@@ -7,7 +7,7 @@ import { moment } from "../moment.ts";
 import { reachOperator } from "../reach.ts";
 import { table } from "../table.ts";
 
-const Options = z.object({ json: z.boolean().default(false) });
+const Options = z.object({ json: z._default(z.boolean(), false) });
 
 export function vaultListCommand(context: Context): Command {
   return new Command("list")

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
@@ -11,7 +11,7 @@ import { vaultText } from "./vault-status.ts";
 /** Shorter ones are guessed, however slow each guess is made. */
 const MIN_PASSPHRASE_BYTES = 12;
 
-const Options = SecretOptions.extend({ json: z.boolean().default(false) });
+const Options = z.extend(SecretOptions, { json: z._default(z.boolean(), false) });
 const Protector = z.enum(["keychain", "passphrase"]);
 
 export function vaultProtectCommand(context: Context): Command {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { CredentialScope } from "../../ipc/operator.ts";
 import { nearest } from "../../config/nearest.ts";
 import { CommandError, usage } from "../command-error.ts";
@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { reachOperator } from "../reach.ts";
 
-const Options = z.object({ json: z.boolean().default(false), yes: z.boolean().default(false) });
+const Options = z.object({ json: z._default(z.boolean(), false), yes: z._default(z.boolean(), false) });
 
 export function vaultRemoveCommand(context: Context): Command {
   return new Command("remove")

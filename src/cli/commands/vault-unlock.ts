@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { needDaemon } from "../reach.ts";
@@ -7,7 +7,7 @@ import { askedHidden, readSecret } from "../secret-input.ts";
 import { refuseSecretArguments, SecretOptions, secretSource, takesSecret } from "../secret-options.ts";
 import { vaultText } from "./vault-status.ts";
 
-const Options = SecretOptions.extend({ json: z.boolean().default(false) });
+const Options = z.extend(SecretOptions, { json: z._default(z.boolean(), false) });
 
 export function vaultUnlockCommand(context: Context): Command {
   const command = new Command("unlock")

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { WebSessionId } from "../../ipc/ids.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
@@ -10,8 +10,8 @@ import { waitingBrowser } from "../open-in-browser.ts";
 import { needDaemon } from "../reach.ts";
 import { table } from "../table.ts";
 
-const Options = z.object({ json: z.boolean().default(false), open: z.boolean().default(true) });
-const Sessions = z.object({ json: z.boolean().default(false), end: z.string().optional() });
+const Options = z.object({ json: z._default(z.boolean(), false), open: z._default(z.boolean(), true) });
+const Sessions = z.object({ json: z._default(z.boolean(), false), end: z.optional(z.string()) });
 
 export function webCommand(context: Context): Command {
   return new Command("web")

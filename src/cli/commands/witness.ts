@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { dropScopes } from "../../confine/confine.ts";
 import { CommandError, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
@@ -11,10 +11,10 @@ import { table } from "../table.ts";
 const Serving = z.object({
   state: z.string(),
   listen: z.string(),
-  name: z.string().optional(),
-  url: z.url({ protocol: /^https?$/ }).optional(),
+  name: z.optional(z.string()),
+  url: z.optional(z.url({ protocol: /^https?$/ })),
 });
-const State = z.object({ state: z.string(), json: z.boolean().default(false) });
+const State = z.object({ state: z.string(), json: z._default(z.boolean(), false) });
 
 export function witnessCommand(context: Context): Command {
   return new Command("witness")

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { z } from "zod/mini";
 import { commitParts, sealPart } from "../../../audit/content.ts";
 import { fieldsOf } from "./hand.ts";
 import type { Known, Tampering } from "./tampering.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { verifySync } from "../../../audit/verify.ts";
 import { rounds } from "../../support/claims-random.ts";
 import { options } from "./examine.ts";

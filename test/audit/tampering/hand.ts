@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { canonical } from "../../../audit/canonical.ts";
 import { entryHash, NO_PREVIOUS } from "../../../audit/entry.ts";
 import { Frontier } from "../../../audit/merkle.ts";

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { compileFunction } from "node:vm";
 import { build, type Plugin } from "esbuild";
-import { z } from "zod";
+import { z } from "zod/mini";
 import type * as note from "../../../audit/note.ts";
 import type { Verifier } from "./examine.ts";
 

@@ -1,6 +1,6 @@
 /** A confined child that waits to be looked at. argv: its role. */
 import { writeSync } from "node:fs";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { confine } from "../../../src/confine/confine.ts";
 
 confine(z.enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor"]).parse(process.argv[2]));

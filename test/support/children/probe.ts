@@ -11,7 +11,7 @@ import { connect, createServer } from "node:net";
 import { setPriority } from "node:os";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { confine, dropNetwork } from "../../../src/confine/confine.ts";
 import { NEEDS } from "../../../src/confine/role.ts";
 import { buildWalls } from "../../../src/confine/walls.ts";

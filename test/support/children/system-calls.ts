@@ -3,7 +3,7 @@
  *  argv: a role, or `command` for what holds a command of the owner, and `bare` or `walls`. Every call is made so that it does nothing, whether
  *  it is let through or not. */
 import { writeSync } from "node:fs";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { NEEDS } from "../../../src/confine/role.ts";
 import { buildLocalSocketsWall, buildWalls } from "../../../src/confine/walls.ts";
 

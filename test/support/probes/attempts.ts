@@ -27,7 +27,7 @@ import { connect as connectTls } from "node:tls";
 import { writeHeapSnapshot } from "node:v8";
 import { WASI } from "node:wasi";
 import { Worker } from "node:worker_threads";
-import * as z from "zod";
+import * as z from "zod/mini";
 
 /** What hostile code inside a process tries. The same list runs in the executable's children and, to show that it tells, in a process that
  *  nothing holds. */

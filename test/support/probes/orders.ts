@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { Targets } from "./attempts.ts";
 
 /** What hostile code in an adapter is told to do. */

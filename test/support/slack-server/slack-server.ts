@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { upgradeToWebSocket, type WebSocketConnection } from "@copilotkit/aimock";
-import { z } from "zod";
+import { z } from "zod/mini";
 import { answer, type Posted, SlackRefusal, type Workspace } from "./web-api.ts";
 
 /** Slack, as far as a Socket Mode app sees it: the Web API over HTTP, and lines over WebSocket that carry envelopes until they are
@@ -30,7 +30,10 @@ interface Event {
   readonly envelopes: string[];
 }
 
-const Acknowledgement = z.strictObject({ envelope_id: z.string().min(1), payload: z.record(z.string(), z.unknown()) });
+const Acknowledgement = z.strictObject({
+  envelope_id: z.string().check(z.minLength(1)),
+  payload: z.record(z.string(), z.unknown()),
+});
 
 /** Slack waits this long for an acknowledgement. */
 const RETRY_MS = 3_000;

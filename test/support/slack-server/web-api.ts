@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { z } from "zod/mini";
 
 /** What Slack's Web API answers, with its arguments checked as its reference states them. An argument that it does not have is refused,
  *  where the real one would only warn: what we send must be right.
@@ -38,19 +38,23 @@ export class SlackRefusal extends Error {
 }
 
 const Style = z.strictObject({
-  bold: z.boolean().optional(),
-  italic: z.boolean().optional(),
-  strike: z.boolean().optional(),
-  code: z.boolean().optional(),
+  bold: z.optional(z.boolean()),
+  italic: z.optional(z.boolean()),
+  strike: z.optional(z.boolean()),
+  code: z.optional(z.boolean()),
 });
-const Text = z.strictObject({ type: z.literal("text"), text: z.string().min(1), style: Style.optional() });
+const Text = z.strictObject({
+  type: z.literal("text"),
+  text: z.string().check(z.minLength(1)),
+  style: z.optional(Style),
+});
 const Link = z.strictObject({
   type: z.literal("link"),
   url: z.url(),
-  text: z.string().optional(),
-  style: Style.optional(),
+  text: z.optional(z.string()),
+  style: z.optional(Style),
 });
-const Inline = z.array(z.discriminatedUnion("type", [Text, Link])).min(1);
+const Inline = z.array(z.discriminatedUnion("type", [Text, Link])).check(z.minLength(1));
 const Block = z.strictObject({
   type: z.literal("rich_text"),
   elements: z
@@ -61,19 +65,22 @@ const Block = z.strictObject({
         z.strictObject({ type: z.literal("rich_text_preformatted"), elements: Inline }),
       ]),
     )
-    .min(1),
+    .check(z.minLength(1)),
 });
 export type Block = z.infer<typeof Block>;
 
 const Flag = z.enum(["true", "false"]);
-const Id = z.string().regex(/^[A-Z][A-Z0-9]{2,}$/);
-const Ts = z.string().regex(/^\d+\.\d{6}$/);
+const Id = z.string().check(z.regex(/^[A-Z][A-Z0-9]{2,}$/));
+const Ts = z.string().check(z.regex(/^\d+\.\d{6}$/));
 /** Slack cuts a text here; we never come near. */
-const MessageText = z.string().max(4_000);
-const Blocks = z
-  .string()
-  .transform((text): unknown => JSON.parse(text))
-  .pipe(z.array(Block).max(50));
+const MessageText = z.string().check(z.maxLength(4_000));
+const Blocks = z.pipe(
+  z.pipe(
+    z.string(),
+    z.transform((text: string): unknown => JSON.parse(text)),
+  ),
+  z.array(Block).check(z.maxLength(50)),
+);
 
 const ARGUMENTS = {
   "auth.test": z.strictObject({}),
@@ -83,20 +90,24 @@ const ARGUMENTS = {
   "conversations.info": z.strictObject({ channel: Id }),
   "conversations.history": z.strictObject({
     channel: Id,
-    oldest: Ts.optional(),
-    limit: z.coerce.number().int().max(999).optional(),
+    oldest: z.optional(Ts),
+    limit: z.optional(z.coerce.number().check(z.int(), z.lte(999))),
   }),
   "chat.postMessage": z.strictObject({
     channel: Id,
     text: MessageText,
-    blocks: Blocks.optional(),
-    thread_ts: Ts.optional(),
-    mrkdwn: Flag.optional(),
+    blocks: z.optional(Blocks),
+    thread_ts: z.optional(Ts),
+    mrkdwn: z.optional(Flag),
     unfurl_links: z.literal("false"),
     unfurl_media: z.literal("false"),
   }),
   "chat.update": z.strictObject({ channel: Id, ts: Ts, text: MessageText, blocks: Blocks }),
-  "assistant.threads.setStatus": z.strictObject({ channel_id: Id, thread_ts: Ts, status: z.string().max(50) }),
+  "assistant.threads.setStatus": z.strictObject({
+    channel_id: Id,
+    thread_ts: Ts,
+    status: z.string().check(z.maxLength(50)),
+  }),
 } as const;
 
 let posts = 0;
@@ -206,7 +217,7 @@ function needs({ scopes }: Workspace, scope: string): void {
   if (!scopes.includes(scope)) throw new SlackRefusal("missing_scope");
 }
 
-function read<T>(form: z.ZodType<T>, given: unknown): T {
+function read<T>(form: z.ZodMiniType<T>, given: unknown): T {
   const known = form.safeParse(given);
   if (known.success) return known.data;
   const inBlocks = known.error.issues.every((issue) => issue.path[0] === "blocks");
