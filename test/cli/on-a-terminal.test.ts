@@ -45,6 +45,25 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+test("where there is no keychain, the first credential has a passphrase chosen before it is asked for", async () => {
+  const { screen, status } = await typing(
+    ["vault", "add", "telegram", "--no-check"],
+    [
+      ["New passphrase (not shown): ", "too short\r"],
+      ["try again", "corridor lantern mackerel 71\r"],
+      ["Once more: ", "corridor lantern mackerel 17\r"],
+      ["the two differ; try again", "corridor lantern mackerel 71\r"],
+      ["Once more: ", "corridor lantern mackerel 71\r"],
+      ["the vault is open, protected by a passphrase", ""],
+      ["(not shown): ", "123456789:AAnobody-has-this-token-0123456789A\r"],
+    ],
+  );
+  expect(screen).toContain("saved telegram, unchecked");
+  expect(screen).not.toContain("mackerel");
+  expect(screen).not.toContain("nobody-has");
+  expect(status).toBe(0);
+});
+
 test("a secret is typed without being shown", async () => {
   const { screen, status } = await typing(
     ["vault", "add", "anthropic", "--no-check"],

@@ -8,6 +8,8 @@ import type { Context } from "../context.ts";
 import { type Enrolment, enrolmentOf } from "../credential-name.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { moment } from "../moment.ts";
+import { newPassphrase } from "../new-passphrase.ts";
+import type { OperatorPort } from "../operator-port.ts";
 import { slackInstructions, telegramInstructions } from "../platform-instructions.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
@@ -38,10 +40,13 @@ async function add(command: Command, what: string, options: unknown, context: Co
   const source = secretSource(given, context.terminal, `${how} ${enrolment.subject}`);
   const scope = CredentialScope.safeParse(enrolment.scope);
   if (!scope.success) throw usage(`${enrolment.subject} cannot be enrolled`, null);
-  if (!source.stdin && source.file === null) instruct(enrolment, context);
+  await using operator = await reachOperator(context);
+  if (!source.stdin && source.file === null) {
+    await protectFirst(operator, context);
+    instruct(enrolment, context);
+  }
   const payload = await readSecrets(enrolment, source, context.terminal);
   try {
-    await using operator = await reachOperator(context);
     if (check) context.terminal.say(`checking it with ${enrolment.subject} …`);
     const answer = await operator.call({ call: "vault.add", scope: scope.data, check }, { payload });
     context.terminal.print(json ? JSON.stringify(answer) : addedText(enrolment, answer));
@@ -49,6 +54,19 @@ async function add(command: Command, what: string, options: unknown, context: Co
   } finally {
     payload.fill(0);
   }
+}
+
+/** No credential is kept by a vault that nothing protects. Where no keychain can, a passphrase is chosen before anything else is typed. */
+async function protectFirst(operator: OperatorPort, { terminal }: Context): Promise<void> {
+  const { protector, keychain } = await operator.call({ call: "vault.status" });
+  if (protector !== "none" || keychain === "works") return;
+  const why = { locked: "is locked", absent: "is not there", unreachable: "does not answer" }[keychain];
+  terminal.say(
+    `a credential is kept behind the keychain of the operating system, which ${why}, or behind a passphrase`,
+  );
+  const passphrase = await newPassphrase(terminal, { stdin: false, file: null });
+  const { sentence } = await operator.call({ call: "vault.protect", protector: "passphrase" }, { payload: passphrase });
+  terminal.say(`the vault is ${sentence}`);
 }
 
 /** Providers that the configuration names; a file that is wrong names none here, and the daemon says what is wrong with it. */
