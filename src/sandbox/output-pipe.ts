@@ -8,6 +8,8 @@ const READ_MS = 5_000;
 
 /** What a command writes, kept up to a limit. */
 export class OutputPipe {
+  /** The reading end, for a child that keeps it from being without a reader; closed here by {@link finish}. */
+  readonly ours: number;
   readonly #socket: Socket;
   readonly #release: () => void;
   readonly #pieces: Buffer[] = [];
@@ -15,16 +17,18 @@ export class OutputPipe {
   #theirs: number | null;
   #length = 0;
 
-  /** @param limit bytes that are kept. @param over called when there are more. */
-  constructor(pool: FifoPool, limit: number, over: () => void) {
+  /** @param limit bytes that are kept. @param over called when there are more. @param heard called with each piece as it comes. */
+  constructor(pool: FifoPool, limit: number, over: () => void, heard?: (piece: Buffer) => void) {
     const { ends, release } = pool.take();
     this.#theirs = ends.write;
+    this.ours = ends.read;
     this.#release = release;
     this.#socket = new Socket({ fd: ends.read, readable: true, writable: false });
     this.#socket.on("data", (piece: Buffer) => {
       const room = limit - this.#length;
       if (room > 0) this.#pieces.push(piece.length > room ? piece.subarray(0, room) : piece);
       this.#length += piece.length;
+      heard?.(piece);
       if (this.#length > limit) over();
     });
     this.#closed = new Promise((resolve) => this.#socket.once("close", resolve));

@@ -34,11 +34,10 @@ export async function runWithin(
   const timer = setTimeout(() => kill("time"), limits.seconds * 1000);
   const floor = command.write ? Math.min(limits.diskReserve, free(command.workspace) / 2) : 0;
   const watch = setInterval(() => {
-    const pid = running?.pid ?? null;
-    if (pid === null) return;
-    const { tasks, memory } = usageBelow(pid, limits.memory);
-    // The first process of the namespace is not the command's.
-    if (tasks > limits.processes + 1) kill("processes");
+    const first = running?.first ?? null;
+    if (first === null) return;
+    const { tasks, memory } = usageBelow(first, limits.memory);
+    if (tasks > limits.processes) kill("processes");
     else if (memory > limits.memory) kill("memory");
     else if (command.write && free(command.workspace) < floor) kill("disk");
   }, WATCH_MS);
@@ -46,7 +45,7 @@ export async function runWithin(
   signal.addEventListener("abort", stop, { once: true });
   let status: number | null;
   try {
-    running = new Bubblewrap({ ...call, stdio: [stdin, stdout.theirs, stderr.theirs] });
+    running = new Bubblewrap({ ...call, stdio: [stdin, stdout.theirs, stderr.theirs] }, pipes);
     for (const pipe of [stdout, stderr]) pipe.handedOver();
     if (signal.aborted) stop();
     status = await running.over;

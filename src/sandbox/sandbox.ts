@@ -2,6 +2,7 @@ import { closeSync, mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AnonymousFile } from "./anonymous-file.ts";
+import type { Launch } from "./bubblewrap.ts";
 import { type Command, type CommandEnd, SandboxError } from "./command.ts";
 import { FifoPool } from "./fifo.ts";
 import { LIMITS } from "./limits.ts";
@@ -12,6 +13,8 @@ import { circumstances, explain, findBubblewrap, type SandboxState } from "./sta
 import { setAside, survey } from "./survey.ts";
 import { argumentsFor } from "./view.ts";
 import type { Ours } from "./workspace.ts";
+
+const FILTER = commandFilter(process.arch);
 
 /** The one place where foreign code runs. */
 export class Sandbox {
@@ -85,8 +88,7 @@ export class Sandbox {
   async #run(command: Command, signal: AbortSignal): Promise<Omit<CommandEnd, "setAside">> {
     const program = findBubblewrap();
     if (process.platform !== "linux" || program === null) throw new SandboxError("bubblewrap is not installed");
-    const filter = commandFilter(process.arch);
-    if (filter === null) throw new SandboxError(`there is no system call filter for ${process.arch}`);
+    if (FILTER === null) throw new SandboxError(`there is no system call filter for ${process.arch}`);
     const runAs = ownerOf(command.workspace);
     const user = runAs ?? process.getuid?.() ?? 0;
     const text = new TextEncoder();
@@ -97,10 +99,9 @@ export class Sandbox {
       hide: [this.#ours.home, this.#ours.executable],
       limits: command.limits,
       runAs,
-      descriptors: { status: 3, seccomp: 4, passwd: 5, group: 6, hosts: 7, gate: 8 },
     });
-    const descriptors = [
-      this.#file("seccomp", () => filter).reopen(),
+    const descriptors: Launch["descriptors"] = [
+      this.#file("seccomp", () => FILTER).reopen(),
       this.#file(`passwd ${user}`, () =>
         text.encode(`root:x:0:0::/:/bin/sh\nuser:x:${user}:${user}::/tmp:/bin/sh\n`),
       ).reopen(),
@@ -110,7 +111,8 @@ export class Sandbox {
     try {
       command.before?.();
       const argv = [...view, ...command.argv];
-      return await runWithin({ program, argv, descriptors }, command, this.#pipes, signal);
+      const inherited = runAs === null ? null : command.limits;
+      return await runWithin({ program, argv, descriptors, inherited }, command, this.#pipes, signal);
     } finally {
       for (const fd of descriptors) closeSync(fd);
     }

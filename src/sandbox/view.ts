@@ -1,5 +1,6 @@
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
+import { DESCRIPTORS } from "./keeper.ts";
 import type { Limits } from "./limits.ts";
 import type { Survey } from "./survey.ts";
 import { INSIDE } from "./walk.ts";
@@ -16,15 +17,6 @@ export interface View {
   readonly limits: Limits;
   /** As root the user is changed inside: null where a user namespace does it. */
   readonly runAs: number | null;
-  readonly descriptors: {
-    readonly status: number;
-    readonly seccomp: number;
-    readonly passwd: number;
-    readonly group: number;
-    readonly hosts: number;
-    /** Both ways: the command says that it is about to start, and waits to be let. */
-    readonly gate: number;
-  };
 }
 
 /** Programs and libraries. Where the distribution has them as links into /usr they are links inside as well. */
@@ -34,7 +26,7 @@ const SETTINGS = ["/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/
 
 /** @returns all of bubblewrap's arguments but the command. */
 export function argumentsFor(view: View): string[] {
-  const { limits, descriptors } = view;
+  const { limits } = view;
   return [
     view.runAs === null
       ? ["--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"]
@@ -52,10 +44,10 @@ export function argumentsFor(view: View): string[] {
     ["--setenv", "TERM", "dumb"],
     PROGRAMS.flatMap(programs),
     ["--perms", "0755", "--dir", "/etc"],
-    SETTINGS.flatMap((path) => ["--ro-bind-try", path, path]),
-    ["--perms", "0444", "--ro-bind-data", String(descriptors.passwd), "/etc/passwd"],
-    ["--perms", "0444", "--ro-bind-data", String(descriptors.group), "/etc/group"],
-    ["--perms", "0444", "--ro-bind-data", String(descriptors.hosts), "/etc/hosts"],
+    SETTINGS.flatMap(setting),
+    ["--perms", "0444", "--file", String(DESCRIPTORS.passwd), "/etc/passwd"],
+    ["--perms", "0444", "--file", String(DESCRIPTORS.group), "/etc/group"],
+    ["--perms", "0444", "--file", String(DESCRIPTORS.hosts), "/etc/hosts"],
     ["--proc", "/proc", "--dev", "/dev"],
     ["--perms", "1777", "--size", String(limits.shared), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
     ["--perms", "1777", "--size", String(limits.temporary), "--tmpfs", "/tmp"],
@@ -68,23 +60,26 @@ export function argumentsFor(view: View): string[] {
     view.hide.flatMap((path) => hidden(path, view.workspace)),
     ["--remount-ro", "/"],
     ["--chdir", INSIDE],
-    ["--json-status-fd", String(descriptors.status)],
-    ["--seccomp", String(descriptors.seccomp)],
+    ["--json-status-fd", String(DESCRIPTORS.status)],
+    ["--seccomp", String(DESCRIPTORS.seccomp)],
     ["--"],
-    ["/bin/sh", "-c", gate(descriptors.gate), "sh"],
-    view.runAs === null ? [] : become(view.runAs),
-    ["/usr/bin/prlimit"],
-    // A wall behind the watchdog, which kills and says why. As root all sandboxes share one count, as they share one user.
-    [`--nproc=${(view.runAs === null ? 2 : 4) * limits.processes}`],
-    [`--data=${2 * limits.memory}`, `--fsize=${limits.file}`, `--nofile=${limits.openFiles}`],
-    [`--cpu=${limits.seconds + 1}`, "--core=0", "--"],
+    view.runAs === null ? prlimit(limits) : become(view.runAs),
   ].flat();
 }
 
-/** Starts nothing unless it is told to by somebody who is still there. bubblewrap dies with us, and its namespace with it, only from a moment on
- *  that lies some milliseconds after its start: a command that ran before would go on for ever if we were killed. */
-function gate(descriptor: number): string {
-  return `echo >&${descriptor}; read -r go <&${descriptor} && exec "$@" ${descriptor}>&-`;
+/** A wall behind the watchdog, which kills and says why. It stands inside: a user's own processes count with those of the sandbox until the user
+ *  namespace is made. As root the keeper sets the same limits. */
+function prlimit(limits: Limits): string[] {
+  return [
+    "/usr/bin/prlimit",
+    `--nproc=${2 * limits.processes}`,
+    `--data=${2 * limits.memory}`,
+    `--fsize=${limits.file}`,
+    `--nofile=${limits.openFiles}`,
+    `--cpu=${limits.seconds + 1}`,
+    "--core=0",
+    "--",
+  ];
 }
 
 const KEPT = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH"];
@@ -106,6 +101,13 @@ function programs(path: string): string[] {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return [];
   return found.isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
+}
+
+/** A link to what is seen anyway is made again: that costs nothing, where each mount costs a millisecond. */
+function setting(path: string): string[] {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  const target = found?.isSymbolicLink() === true ? readlinkSync(path) : "";
+  return target.startsWith("/usr/") ? ["--symlink", target, path] : ["--ro-bind-try", path, path];
 }
 
 /** Covers one of our own paths if a command would see it: a directory by an empty one, a file by nothing. */
