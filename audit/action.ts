@@ -117,7 +117,7 @@ export const KINDS = {
   // Keys and credentials
   "vault.changing": {
     fields: {
-      change: f.oneOf("add", "remove", "protect", "content-key", "log-key", "account"),
+      change: f.oneOf("add", "remove", "protect", "content-key", "log-key", "account", "rollback", "rekey", "recovery"),
       scope: f.scope,
       from: f.count,
       fromRoot: f.digest,
@@ -130,7 +130,7 @@ export const KINDS = {
   "vault.change.abandoned": { fields: {} },
   "vault.opened": { fields: { protector: PROTECTOR, generation: f.count } },
   "vault.protected": { fields: { protector: PROTECTOR, ...BY } },
-  "vault.refused": { fields: { reason: f.oneOf("passphrase", "keychain", "rollback") } },
+  "vault.refused": { fields: { reason: f.oneOf("passphrase", "keychain", "rollback", "edited") } },
   "credential.added": {
     fields: { scope: f.scope, version: f.count, checked: f.oneOf("yes", "no"), ...BY },
     content: ["account"],

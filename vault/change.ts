@@ -1,13 +1,28 @@
 import type { ActionOf } from "../audit/action.ts";
 import { scope as scopeField } from "../audit/field.ts";
+import type { OpenedBackup } from "./backup.ts";
 import { applySteps, type Contents, contentsOf, rootOf, type Step } from "./contents.ts";
+import {
+  account,
+  add,
+  type AddedSecret,
+  contentScope,
+  DAEMON_SCOPE,
+  refuse,
+  rekey,
+  remove,
+  type Reworked,
+  rollback,
+} from "./credential-change.ts";
 import { commitment } from "./crypto.ts";
 import { deriveKek, recordEpoch } from "./envelope.ts";
 import { VaultError } from "./error.ts";
 import { keyOf, keyRow, keysOf, newKey, recordRow, recordsOf, reveal, type Unlocked } from "./keyring.ts";
 import { decodeOrigin, encodeOrigin, LOG_KEY, LOG_SCOPE, mintOrigin, newSeed } from "./log-key.ts";
-import { decodeMetadata, encodeMetadata, type Metadata } from "./metadata.ts";
+import type { Metadata } from "./metadata.ts";
+import { sealForRecovery } from "./recovery.ts";
 import type { Secret } from "./secret.ts";
+import { tagOf } from "./tag.ts";
 
 /** What can be done to a vault. The secrets in it are lent for the planning alone and stay the caller's to dispose of. */
 export type Change =
@@ -15,11 +30,17 @@ export type Change =
   | {
       readonly change: "add";
       readonly scope: string;
-      readonly secrets: readonly { readonly name: string; readonly secret: Secret }[];
+      readonly secrets: readonly AddedSecret[];
       readonly metadata: Metadata;
     }
   /** Destroys a scope: its keys and all that is sealed under them. */
   | { readonly change: "remove"; readonly scope: string }
+  /** Destroys the newest version, which did not work; the one before takes its place, as a version of its own: a number never means two values. */
+  | { readonly change: "rollback"; readonly scope: string }
+  /** A new key for one scope: everything in it is sealed anew, and its former keys are destroyed. */
+  | { readonly change: "rekey"; readonly scope: string }
+  /** A recovery phrase was made: what opens the vault is sealed to its public half from now on, and to no other. */
+  | { readonly change: "recovery"; readonly publicKey: Uint8Array }
   /** What a check of the newest version said. With `checked` set it is confirmed, and older versions and their keys are destroyed. */
   | {
       readonly change: "account";
@@ -45,16 +66,7 @@ export type Change =
 
 /** What "protect" changes is everything. */
 const MASTER_SCOPE = "vault/master";
-const DAEMON_SCOPE = contentScope("daemon");
-const SECRET_NAME = /^[a-z0-9-]{1,64}$/;
-/** A service account's JSON is 2 to 3 KiB. */
-const MAX_SECRET_BYTES = 65_536;
-const MAX_SECRETS = 16;
-
-/** The vault's scope of a session's content key, or of the daemon's own. */
-export function contentScope(session: string): string {
-  return `audit/content/${session}`;
-}
+const RECOVERY_SCOPE = "vault/recovery";
 
 /** A change worked out and not yet made. Commit it or dispose of it. */
 export class Plan implements Disposable {
@@ -90,9 +102,7 @@ export class Plan implements Disposable {
   }
 }
 
-interface Worked {
-  readonly scope: string;
-  readonly steps: readonly Step[];
+interface Worked extends Reworked {
   readonly head?: Partial<Contents["head"]>;
   readonly kek?: Secret;
 }
@@ -113,7 +123,7 @@ export function planChange(unlocked: Unlocked, change: Change, dropped: () => vo
     to: head.generation,
     toRoot: rootOf(next),
   };
-  const erases = change.change === "protect" || steps.some((step) => "gone" in step);
+  const erases = change.change === "protect" || change.change === "recovery" || steps.some((step) => "gone" in step);
   return new Plan({ row, next, steps, erases }, worked.kek ?? null, dropped);
 }
 
@@ -125,6 +135,12 @@ function work(unlocked: Unlocked, change: Change): Worked {
       return remove(unlocked, change.scope);
     case "account":
       return account(unlocked, change);
+    case "rollback":
+      return rollback(unlocked, change.scope);
+    case "rekey":
+      return rekey(unlocked, change.scope);
+    case "recovery":
+      return recovery(unlocked, change.publicKey);
     case "content-key":
       return contentKey(unlocked, contentScope(change.session));
     case "log-key":
@@ -134,87 +150,6 @@ function work(unlocked: Unlocked, change: Change): Worked {
       break;
   }
   return protect(unlocked, change);
-}
-
-function refuse(why: string): never {
-  throw new VaultError("VAULT_REFUSED", why);
-}
-
-function add(unlocked: Unlocked, { scope, secrets, metadata }: Change & { change: "add" }): Worked {
-  if (unlocked.contents.head.protector === "none")
-    throw new VaultError(
-      "VAULT_UNPROTECTED",
-      "No credential is kept in a vault without a protector: choose the keychain or a passphrase first",
-    );
-  if (!scopeField.admits(scope) || scope.startsWith("audit/") || scope === MASTER_SCOPE)
-    refuse(`${JSON.stringify(scope)} is not a credential's scope, such as channel/slack`);
-  if (
-    secrets.length === 0 ||
-    secrets.length > MAX_SECRETS ||
-    new Set(secrets.map(({ name }) => name)).size !== secrets.length
-  )
-    refuse(`A credential has 1 to ${MAX_SECRETS} secrets, each with a name of its own`);
-  for (const { name, secret } of secrets) {
-    if (!SECRET_NAME.test(name)) refuse(`${JSON.stringify(name)} is not a secret's name: use a-z, 0-9 and -`);
-    const length = secret.use((bytes) => bytes.length);
-    if (length === 0 || length > MAX_SECRET_BYTES)
-      refuse(`${name} has ${length} bytes; a secret has 1 to ${MAX_SECRET_BYTES}`);
-  }
-  const sealedIn = encodeMetadata(metadata);
-  const version = (recordsOf(unlocked.contents, scope).at(-1)?.version ?? 0) + 1;
-  const { key, row } = newKey(unlocked, scope);
-  using under = key;
-  const records = secrets.map(({ name, secret }) =>
-    recordRow(unlocked, { key: under, epoch: row.epoch }, { scope, name, version, metadata: sealedIn }, secret),
-  );
-  return {
-    scope,
-    steps: [{ table: "key", row }, ...records.map((record): Step => ({ table: "record", row: record }))],
-  };
-}
-
-function remove({ contents }: Unlocked, scope: string): Worked {
-  if (scope === LOG_SCOPE || scope === DAEMON_SCOPE) refuse(`${scope} is part of the log and stays`);
-  const keys = keysOf(contents, scope);
-  if (keys.length === 0) throw new VaultError("VAULT_NOT_FOUND", `There is nothing at ${scope}`);
-  return {
-    scope,
-    steps: [
-      ...recordsOf(contents, scope).map((row): Step => ({ table: "record", row, gone: true })),
-      ...keys.map((row): Step => ({ table: "key", row, gone: true })),
-    ],
-  };
-}
-
-/** The newest version is sealed anew under a new key, so that its former metadata cannot be put back: the key it opened under is gone. */
-function account(unlocked: Unlocked, { scope, checked, account: name }: Change & { change: "account" }): Worked {
-  const all = scope.startsWith("audit/") ? [] : recordsOf(unlocked.contents, scope);
-  const version = all.at(-1)?.version;
-  if (version === undefined) throw new VaultError("VAULT_NOT_FOUND", `There is no credential at ${scope}`);
-  const newest = all.filter((row) => row.version === version);
-  const kept = checked === null ? all.filter((row) => row.version !== version) : [];
-  const used = new Set(kept.map((row) => recordEpoch(row.sealed)));
-  const { key, row: keyAdded } = newKey(unlocked, scope);
-  using under = key;
-  const anew = newest.map((row): Step => {
-    using secret = reveal(unlocked, row);
-    const metadata = encodeMetadata({ ...decodeMetadata(row.metadata), checked, account: name });
-    const place = { scope, name: row.name, version, metadata };
-    return { table: "record", row: recordRow(unlocked, { key: under, epoch: keyAdded.epoch }, place, secret) };
-  });
-  return {
-    scope,
-    steps: [
-      { table: "key", row: keyAdded },
-      ...anew,
-      ...all
-        .filter((row) => row.version !== version && !kept.includes(row))
-        .map((row): Step => ({ table: "record", row, gone: true })),
-      ...keysOf(unlocked.contents, scope)
-        .filter((row) => !used.has(row.epoch))
-        .map((row): Step => ({ table: "key", row, gone: true })),
-    ],
-  };
 }
 
 function contentKey(unlocked: Unlocked, scope: string): Worked {
@@ -271,6 +206,17 @@ function forgetLogKeys(contents: Contents): Worked {
   };
 }
 
+function recovery({ contents, kek }: Unlocked, publicKey: Uint8Array): Worked {
+  const { id, masterId, protector } = contents.head;
+  if (protector === "none")
+    throw new VaultError(
+      "VAULT_UNPROTECTED",
+      "A recovery phrase opens what is protected, and this vault is not yet: choose the keychain or a passphrase first",
+    );
+  const row = sealForRecovery(publicKey, { vault: id, masterId }, kek);
+  return { scope: RECOVERY_SCOPE, steps: [{ table: "recovery", row }] };
+}
+
 function protect(
   unlocked: Unlocked,
   { protector, masterId, master, wrapping }: Change & { change: "protect" },
@@ -286,6 +232,12 @@ function protect(
       using key = keyOf(unlocked, row.scope, row.epoch);
       return { table: "key", row: keyRow(under, row.scope, row.epoch, key) };
     });
+    // Whoever has the phrase opens what comes too, and nobody is asked for it.
+    const again = contents.recovery;
+    if (again !== null) {
+      const place = { vault: contents.head.id, masterId };
+      steps.push({ table: "recovery", row: sealForRecovery(again.publicKey, place, kek) });
+    }
     return { scope: MASTER_SCOPE, steps, head, kek };
   } catch (error) {
     kek[Symbol.dispose]();
@@ -293,10 +245,43 @@ function protect(
   }
 }
 
-/** The first contents: generation 0, before the log's first row; a key to sign the log and one for the daemon's own content. */
-export function firstContents(head: Omit<Contents["head"], "generation" | "commitment">, master: Secret): Contents {
+/** What a new vault takes over from a backup, wrapped and sealed anew for its own place: a backup may be opened beside the vault that it is of. */
+function restored(unlocked: Unlocked, { unlocked: source, recovery: publicKey }: OpenedBackup): Step[] {
+  const { head } = unlocked.contents;
+  const keys = [...source.contents.keys.values()].filter((row) => row.scope !== LOG_SCOPE);
+  const records = [...source.contents.records.values()].filter((row) => row.scope !== LOG_SCOPE);
+  const place = { vault: head.id, masterId: head.masterId };
+  return [
+    ...(publicKey === null
+      ? []
+      : [{ table: "recovery", row: sealForRecovery(publicKey, place, unlocked.kek) } satisfies Step]),
+    ...keys.map((row): Step => {
+      using key = keyOf(source, row.scope, row.epoch);
+      return { table: "key", row: keyRow(unlocked, row.scope, row.epoch, key) };
+    }),
+    ...records.map((row): Step => {
+      const epoch = recordEpoch(row.sealed);
+      using key = keyOf(source, row.scope, epoch);
+      using secret = reveal(source, row);
+      return { table: "record", row: recordRow(unlocked, { key, epoch }, row, secret) };
+    }),
+  ];
+}
+
+/** The first contents, and their tag: generation 0, before the log's first row; a key to sign the log and one for the daemon's own content. */
+export function firstContents(
+  head: Omit<Contents["head"], "generation" | "commitment">,
+  master: Secret,
+  from: OpenedBackup | null,
+): { contents: Contents; tag: Uint8Array } {
   using kek = deriveKek(master, head.id, head.masterId);
   const empty = contentsOf({ ...head, generation: 0, commitment: commitment(kek) }, [], []);
   const unlocked = { kek, contents: empty };
-  return applySteps(empty, [...addLogKey(unlocked, null).steps, ...contentKey(unlocked, DAEMON_SCOPE).steps]);
+  const kept = from === null ? [] : restored(unlocked, from);
+  const daemon = kept.some(({ table, row }) => table === "key" && row.scope === DAEMON_SCOPE)
+    ? []
+    : contentKey(unlocked, DAEMON_SCOPE).steps;
+  const steps = [...addLogKey(unlocked, null).steps, ...daemon, ...kept];
+  const contents = applySteps(empty, steps);
+  return { contents, tag: tagOf(kek, contents) };
 }

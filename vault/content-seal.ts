@@ -1,5 +1,5 @@
-import { contentScope } from "./change.ts";
-import type { Step } from "./contents.ts";
+import type { Contents, Step } from "./contents.ts";
+import { contentScope } from "./credential-change.ts";
 import { openContent, sealContent } from "./envelope.ts";
 import { VaultError } from "./error.ts";
 import { keyOf, keysOf, type Unlocked } from "./keyring.ts";
@@ -18,12 +18,24 @@ export interface ContentSealer {
 const MAX_CACHED = 256;
 
 export class ContentSeal implements ContentSealer {
-  readonly #vault: () => Unlocked;
+  readonly #contents: () => Contents;
+  readonly #unlocked: () => Unlocked;
   /** By vault scope; the least recently used first. */
   readonly #keys = new Map<string, Secret>();
 
-  constructor(vault: () => Unlocked) {
-    this.#vault = vault;
+  /** @param contents throws once the vault is closed. @param unlocked throws while it is locked, too. */
+  constructor(contents: () => Contents, unlocked: () => Unlocked) {
+    this.#contents = contents;
+    this.#unlocked = unlocked;
+  }
+
+  /** Takes as many keys into memory as there is room for, the newest first: they go on serving when the vault is locked. */
+  hold(): void {
+    const prefix = contentScope("");
+    for (const row of [...this.#contents().keys.values()].toReversed()) {
+      if (this.#keys.size >= MAX_CACHED) return;
+      if (row.scope.startsWith(prefix)) this.#key(row.scope.slice(prefix.length));
+    }
   }
 
   seal(scope: string, place: string, plain: Uint8Array): Uint8Array {
@@ -39,7 +51,7 @@ export class ContentSeal implements ContentSealer {
   }
 
   #key(session: string): Secret | null {
-    const vault = this.#vault();
+    const contents = this.#contents();
     const scope = contentScope(session);
     const cached = this.#keys.get(scope);
     if (cached !== undefined) {
@@ -47,9 +59,9 @@ export class ContentSeal implements ContentSealer {
       this.#keys.set(scope, cached);
       return cached;
     }
-    const row = keysOf(vault.contents, scope).at(-1);
+    const row = keysOf(contents, scope).at(-1);
     if (row === undefined) return null;
-    const key = keyOf(vault, scope, row.epoch);
+    const key = keyOf(this.#unlocked(), scope, row.epoch);
     this.#keys.set(scope, key);
     if (this.#keys.size > MAX_CACHED) this.#wipe(this.#keys.keys().next().value);
     return key;

@@ -34,8 +34,18 @@ export interface RecordRow {
   readonly sealed: Uint8Array;
 }
 
+/** What the owner's recovery phrase opens. */
+export interface RecoveryRow {
+  /** Of the phrase's X25519 key pair. */
+  readonly publicKey: Uint8Array;
+  /** The key-encryption key, sealed to it. */
+  readonly sealed: Uint8Array;
+}
+
 export interface Contents {
   readonly head: Head;
+  /** Null until a recovery phrase was made. */
+  readonly recovery: RecoveryRow | null;
   /** By `scope epoch`. */
   readonly keys: ReadonlyMap<string, KeyRow>;
   /** By `scope name version`. */
@@ -47,6 +57,7 @@ export interface Contents {
 /** One step of a change: the same list changes the memory and the file. A row that is `gone` is deleted. */
 export type Step =
   | { readonly table: "head"; readonly row: Head }
+  | { readonly table: "recovery"; readonly row: RecoveryRow }
   | { readonly table: "key"; readonly row: KeyRow; readonly gone?: true }
   | { readonly table: "record"; readonly row: RecordRow; readonly gone?: true };
 
@@ -58,15 +69,36 @@ export function recordName(row: { scope: string; name: string; version: number }
   return `${row.scope} ${row.name} ${row.version}`;
 }
 
-export function contentsOf(head: Head, keyRows: readonly KeyRow[], recordRows: readonly RecordRow[]): Contents {
+export function contentsOf(
+  head: Head,
+  keyRows: readonly KeyRow[],
+  recordRows: readonly RecordRow[],
+  recovery: RecoveryRow | null = null,
+): Contents {
   const keys = new Map(keyRows.map((row) => [keyName(row), row]));
   const records = new Map(recordRows.map((row) => [recordName(row), row]));
-  return { head, keys, records, leaves: [...keyRows.map(keyLeaf), ...recordRows.map(recordLeaf)].toSorted() };
+  return { head, recovery, keys, records, leaves: [...keyRows.map(keyLeaf), ...recordRows.map(recordLeaf)].toSorted() };
 }
+
+/** The rows of one scope, in no order. With ten thousand rows, looking through all of them for each of them would take minutes: they are sorted by scope once. */
+function byScope<Row extends { readonly scope: string }>(): (
+  rows: ReadonlyMap<string, Row>,
+) => ReadonlyMap<string, readonly Row[]> {
+  const sorted = new WeakMap<ReadonlyMap<string, Row>, ReadonlyMap<string, readonly Row[]>>();
+  return (rows) => {
+    const found = sorted.get(rows);
+    if (found !== undefined) return found;
+    const made = Map.groupBy(rows.values(), (row) => row.scope);
+    sorted.set(rows, made);
+    return made;
+  };
+}
+export const keysByScope = byScope<KeyRow>();
+export const recordsByScope = byScope<RecordRow>();
 
 /** @returns what `contents` become; they are left as they are. */
 export function applySteps(contents: Contents, steps: readonly Step[]): Contents {
-  let head = contents.head;
+  let { head, recovery } = contents;
   const keys = new Map(contents.keys);
   const records = new Map(contents.records);
   const gone = new Set<string>();
@@ -78,6 +110,8 @@ export function applySteps(contents: Contents, steps: readonly Step[]): Contents
   for (const step of steps) {
     if (step.table === "head") {
       head = step.row;
+    } else if (step.table === "recovery") {
+      recovery = step.row;
     } else if (step.table === "key") {
       const name = keyName(step.row);
       const before = keys.get(name);
@@ -94,7 +128,7 @@ export function applySteps(contents: Contents, steps: readonly Step[]): Contents
   }
   // Sorting what is sorted but for its end is quick: a session's key costs the same on the first day and after years.
   const leaves = [...contents.leaves.filter((leaf) => !gone.has(leaf)), ...come].toSorted();
-  return { head, keys, records, leaves };
+  return { head, recovery, keys, records, leaves };
 }
 
 /** A row does not change once made, so its leaf is computed once. */
@@ -106,6 +140,10 @@ function remembered<Row extends object>(row: Row, encode: (row: Row) => Uint8Arr
   const leaf = hash("sha256", encode(row), "hex");
   known.set(row, leaf);
   return leaf;
+}
+
+export function recoveryLeaf(row: RecoveryRow): string {
+  return remembered(row, encodeRecovery);
 }
 
 export function headLeaf(row: Head): string {
@@ -123,8 +161,10 @@ export function recordLeaf(row: RecordRow): string {
 /** The digest that the log holds of a vault, over everything in it:
  *
  *  ```
- *  root   = SHA-256("wirken/vault/root/v1\n" ‖ leaf(head) "\n" ‖ (leaf "\n")* )      leaves of keys and records in hex, in ascending order
+ *  root   = SHA-256("wirken/vault/root/v1\n" ‖ leaf(head) "\n" ‖ leaf(recovery) "\n" if there is one ‖ (leaf "\n")* )
+ *                                                                           leaves of keys and records in hex, in ascending order
  *  head   = SHA-256("H" ‖ vault id ‖ u64 generation ‖ u32 master id ‖ lp(protector) ‖ lp(wrapping) ‖ lp(commitment))
+ *  recovery = SHA-256("P" ‖ lp(public key) ‖ lp(sealed))
  *  key    = SHA-256("K" ‖ lp(scope) ‖ u32 epoch ‖ lp(commitment) ‖ lp(wrapped))
  *  record = SHA-256("R" ‖ lp(scope) ‖ lp(name) ‖ u64 version ‖ lp(metadata) ‖ lp(sealed))
  *  ```
@@ -133,7 +173,8 @@ export function recordLeaf(row: RecordRow): string {
 export function rootOf(contents: Contents): string {
   const found = known.get(contents);
   if (found !== undefined) return found;
-  const lines = [headLeaf(contents.head), ...contents.leaves, ""].join("\n");
+  const recovery = contents.recovery === null ? [] : [recoveryLeaf(contents.recovery)];
+  const lines = [headLeaf(contents.head), ...recovery, ...contents.leaves, ""].join("\n");
   const root = hash("sha256", `wirken/vault/root/v1\n${lines}`, "hex");
   known.set(contents, root);
   return root;
@@ -142,6 +183,10 @@ export function rootOf(contents: Contents): string {
 function encodeHead(row: Head): Uint8Array {
   const fixed = join("H", row.id, u64(row.generation), u32(row.masterId));
   return join(fixed, lp(row.protector), lp(row.wrapping), lp(row.commitment));
+}
+
+function encodeRecovery(row: RecoveryRow): Uint8Array {
+  return join("P", lp(row.publicKey), lp(row.sealed));
 }
 
 function encodeKey(row: KeyRow): Uint8Array {

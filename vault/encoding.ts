@@ -27,6 +27,11 @@ export function lp(value: string | Uint8Array): Uint8Array {
 
 /** `a ‖ b ‖ …`; text as UTF-8. */
 export function join(...parts: readonly (string | Uint8Array)[]): Uint8Array {
+  return joinAll(parts);
+}
+
+/** The same for more parts than a call may have arguments. */
+export function joinAll(parts: readonly (string | Uint8Array)[]): Uint8Array {
   const pieces = parts.map((part) => (typeof part === "string" ? text.encode(part) : part));
   const out = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;

@@ -10,9 +10,15 @@ export type VaultErrorCode =
   | "VAULT_DAMAGED"
   /** The vault is neither at the generation before nor at the one after its newest change on the log. */
   | "VAULT_ROLLED_BACK"
+  /** It is at the right generation, and its content is not what the log knows. */
+  | "VAULT_EDITED"
   /** The master key is not this vault's. */
   | "VAULT_WRONG_KEY"
   | "VAULT_WRONG_PASSPHRASE"
+  /** The words are no recovery phrase, or another vault's. */
+  | "VAULT_WRONG_PHRASE"
+  /** No recovery phrase was made for this vault. */
+  | "VAULT_NO_RECOVERY"
   | "VAULT_WEAK_PASSPHRASE"
   /** A passphrase is needed and nobody was there to type it. */
   | "VAULT_PASSPHRASE_NEEDED"
@@ -37,6 +43,10 @@ export type VaultErrorCode =
   | "VAULT_STALE_PLAN"
   /** The file cannot be written. */
   | "VAULT_UNWRITABLE"
+  /** Its owner locked it: credentials and new keys wait for `wirken vault unlock`. */
+  | "VAULT_LOCKED"
+  /** The credential is past the time that its owner set. */
+  | "VAULT_EXPIRED"
   | "VAULT_CLOSED";
 
 export class VaultError extends Error {

@@ -1,6 +1,6 @@
-import { type Contents, type KeyRow, keyName, type RecordRow } from "./contents.ts";
-import { KEY_BYTES } from "./crypto.ts";
-import { openRecord, recordEpoch, sealRecord, unwrapKey, wrapKey } from "./envelope.ts";
+import { type Contents, type KeyRow, keyName, keysByScope, type RecordRow, recordsByScope } from "./contents.ts";
+import { commitment, KEY_BYTES } from "./crypto.ts";
+import { deriveKek, openRecord, recordEpoch, sealRecord, unwrapKey, wrapKey } from "./envelope.ts";
 import { VaultError } from "./error.ts";
 import { Secret } from "./secret.ts";
 
@@ -46,13 +46,13 @@ export function reveal(unlocked: Unlocked, row: RecordRow): Secret {
 
 /** The records of a scope, in the order of version and name. */
 export function recordsOf(contents: Contents, scope: string): RecordRow[] {
-  return [...contents.records.values()]
-    .filter((row) => row.scope === scope)
-    .toSorted((a, b) => a.version - b.version || (a.name < b.name ? -1 : 1));
+  return (recordsByScope(contents.records).get(scope) ?? []).toSorted(
+    (a, b) => a.version - b.version || (a.name < b.name ? -1 : 1),
+  );
 }
 
 export function keysOf(contents: Contents, scope: string): KeyRow[] {
-  return [...contents.keys.values()].filter((row) => row.scope === scope).toSorted((a, b) => a.epoch - b.epoch);
+  return (keysByScope(contents.keys).get(scope) ?? []).toSorted((a, b) => a.epoch - b.epoch);
 }
 
 function newestEpoch(contents: Contents, scope: string): number {
@@ -61,4 +61,16 @@ function newestEpoch(contents: Contents, scope: string): number {
 
 function placeOf({ head }: Contents): { vault: Uint8Array; masterId: number } {
   return { vault: head.id, masterId: head.masterId };
+}
+
+/** @returns the key-encryption key that a master derives for a vault, the caller's to dispose of. @throws {VaultError} VAULT_WRONG_KEY. */
+export function kekOf(master: Secret, head: Contents["head"]): Secret {
+  return committed(deriveKek(master, head.id, head.masterId), head);
+}
+
+/** @returns the same key, if it is the one that a vault commits to; else it is wiped. @throws {VaultError} VAULT_WRONG_KEY. */
+export function committed(kek: Secret, head: Contents["head"]): Secret {
+  if (Buffer.compare(commitment(kek), head.commitment) === 0) return kek;
+  kek[Symbol.dispose]();
+  throw new VaultError("VAULT_WRONG_KEY", "The master key is not the one this vault was sealed under");
 }

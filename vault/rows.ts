@@ -9,10 +9,14 @@ import {
   type ProtectorKind,
   recordLeaf,
   type RecordRow,
+  recoveryLeaf,
+  type RecoveryRow,
   type Step,
 } from "./contents.ts";
 import { COMMITMENT_BYTES, recordEpoch, VAULT_ID_BYTES, WRAPPED_BYTES } from "./envelope.ts";
 import { VaultError } from "./error.ts";
+import { PUBLIC_BYTES, RECOVERY_SEALED_BYTES } from "./recovery.ts";
+import { TAG_BYTES } from "./tag.ts";
 
 const MAX_U32 = 0xffff_ffff;
 
@@ -20,6 +24,7 @@ const COLUMNS = {
   head: "id, generation, master, protector, wrapping, commitment",
   key: "scope, epoch, commitment, wrapped",
   record: "scope, name, version, metadata, sealed",
+  recovery: "public, sealed",
 } as const;
 
 const KEY = "scope = ? AND epoch = ?";
@@ -51,11 +56,29 @@ export class Rows {
     const heads = this.#all(`SELECT ${COLUMNS.head} FROM vault`).map(readHead);
     const [head] = heads;
     if (head === undefined || heads.length !== 1) throw damaged();
+    const [recovery = null] = this.#all(`SELECT ${COLUMNS.recovery} FROM recovery`).map(readRecovery);
     return contentsOf(
       head,
       this.#all(`SELECT ${COLUMNS.key} FROM key`).map(readKey),
       this.#all(`SELECT ${COLUMNS.record} FROM record`).map(readRecord),
+      recovery,
     );
+  }
+
+  /** The tag over the root, or null in a vault that an earlier format wrote and nobody has opened since. */
+  tag(): Uint8Array | null {
+    const found: unknown = this.#sql("SELECT tag FROM tag WHERE one = 1").pluck().get();
+    return found === undefined ? null : bytes(found, TAG_BYTES);
+  }
+
+  /** @throws {VaultError} VAULT_UNWRITABLE. */
+  writeTag(tag: Uint8Array): void {
+    const { changes } = this.#sql(
+      "INSERT INTO tag (one, tag) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET tag = excluded.tag",
+    ).run(tag);
+    const kept = this.tag();
+    if (changes !== 1 || kept === null || Buffer.compare(kept, tag) !== 0)
+      throw new VaultError("VAULT_UNWRITABLE", "The vault does not hold the tag that was written to it");
   }
 
   #all(source: string, ...given: (string | number)[]): unknown[] {
@@ -79,6 +102,11 @@ export class Rows {
          wrapping = excluded.wrapping, commitment = excluded.commitment`,
       ).run(id, generation, masterId, protector, wrapping, commitment);
     }
+    if (step.table === "recovery")
+      return this.#sql(
+        `INSERT INTO recovery (one, ${COLUMNS.recovery}) VALUES (1, ?, ?)
+         ON CONFLICT (one) DO UPDATE SET public = excluded.public, sealed = excluded.sealed`,
+      ).run(step.row.publicKey, step.row.sealed);
     if (step.table === "key") {
       const { scope, epoch, commitment, wrapped } = step.row;
       if (step.gone) return this.#sql(`DELETE FROM key WHERE ${KEY}`).run(scope, epoch);
@@ -99,6 +127,10 @@ export class Rows {
     if (step.table === "head") {
       const [found] = this.#all(`SELECT ${COLUMNS.head} FROM vault`);
       return headLeaf(readHead(found)) === headLeaf(step.row);
+    }
+    if (step.table === "recovery") {
+      const [found] = this.#all(`SELECT ${COLUMNS.recovery} FROM recovery`);
+      return recoveryLeaf(readRecovery(found)) === recoveryLeaf(step.row);
     }
     if (step.table === "key") {
       const { scope, epoch } = step.row;
@@ -135,6 +167,11 @@ function readHead(row: unknown): Head {
     wrapping: bytes(wrapping),
     commitment: bytes(commitment, COMMITMENT_BYTES),
   };
+}
+
+function readRecovery(row: unknown): RecoveryRow {
+  const [publicKey, sealed] = cells(row, 2);
+  return { publicKey: bytes(publicKey, PUBLIC_BYTES), sealed: bytes(sealed, RECOVERY_SEALED_BYTES) };
 }
 
 function readKey(row: unknown): KeyRow {

@@ -3,26 +3,18 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import type { Contents, Step } from "./contents.ts";
 import { VaultError } from "./error.ts";
+import { forgetFormer, migrate, migratedFrom, SCHEMA, tablesOf, USER_VERSION } from "./format.ts";
 import { Rows } from "./rows.ts";
-
-const USER_VERSION = 1;
-
-/** Byte for byte what `sqlite_schema` must hold: a planted trigger, view or index is refused. */
-const SCHEMA = {
-  vault: `CREATE TABLE vault (one INTEGER PRIMARY KEY CHECK (one = 1), id BLOB NOT NULL, generation INTEGER NOT NULL, master INTEGER NOT NULL, protector TEXT NOT NULL, wrapping BLOB NOT NULL, commitment BLOB NOT NULL) STRICT`,
-  key: `CREATE TABLE key (scope TEXT NOT NULL, epoch INTEGER NOT NULL, commitment BLOB NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (scope, epoch)) STRICT, WITHOUT ROWID`,
-  record: `CREATE TABLE record (scope TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, metadata BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (scope, name, version)) STRICT, WITHOUT ROWID`,
-  /** Masters whose keychain account is still to be deleted. A list of things to do, no part of the root: at worst it makes us delete a master that is not in use. */
-  retired: `CREATE TABLE retired (master INTEGER PRIMARY KEY) STRICT`,
-} as const;
 
 /** The file `vault.db`: reads all of it, and writes one change in one transaction. The caller holds the lock of the data directory. */
 export class Store {
   readonly #db: Database.Database;
   readonly #rows: Rows;
+  readonly #path: string;
 
-  private constructor(db: Database.Database) {
+  private constructor(db: Database.Database, path: string) {
     this.#db = db;
+    this.#path = path;
     this.#rows = new Rows(db);
   }
 
@@ -33,7 +25,7 @@ export class Store {
 
   /** Makes the file whole or not at all: it is written beside its place and renamed into it.
    *  @throws {VaultError} VAULT_EXISTS, VAULT_UNWRITABLE. */
-  static create(path: string, contents: Contents): void {
+  static create(path: string, contents: Contents, tag: Uint8Array): void {
     Store.refusePresent(path);
     const half = `${path}.new`;
     try {
@@ -48,8 +40,10 @@ export class Store {
           db.pragma(`user_version = ${USER_VERSION}`);
           const rows = new Rows(db);
           rows.write({ table: "head", row: contents.head });
+          if (contents.recovery !== null) rows.write({ table: "recovery", row: contents.recovery });
           for (const row of contents.keys.values()) rows.write({ table: "key", row });
           for (const row of contents.records.values()) rows.write({ table: "record", row });
+          rows.writeTag(tag);
         })();
       } finally {
         db.close();
@@ -83,7 +77,8 @@ export class Store {
       for (const [name, value] of Object.entries({ journal_mode: "wal", synchronous: 2, secure_delete: 1 }))
         if (db.pragma(name, { simple: true }) !== value)
           throw new VaultError("VAULT_UNWRITABLE", `SQLite does not keep ${name} for ${path}`);
-      return new Store(db);
+      migrate(db, path);
+      return new Store(db, path);
     } catch (cause) {
       db?.close();
       if (cause instanceof VaultError) throw cause;
@@ -101,12 +96,37 @@ export class Store {
     }
   }
 
+  /** The tag over the root (see `tagOf`), or null if an earlier format wrote the file and it was not opened with its key since. */
+  tag(): Uint8Array | null {
+    return this.#rows.tag();
+  }
+
+  /** @throws {VaultError} VAULT_UNWRITABLE. */
+  writeTag(tag: Uint8Array): void {
+    try {
+      this.#rows.writeTag(tag);
+    } catch (cause) {
+      if (cause instanceof VaultError) throw cause;
+      throw new VaultError("VAULT_UNWRITABLE", "The vault cannot be written", { cause });
+    }
+  }
+
+  /** The format that this file had before, for as long as the copy of that lies beside it. */
+  get migratedFrom(): number | null {
+    return migratedFrom(this.#path);
+  }
+
+  /** The migration is on the log: the copy of the file of before goes, for what is removed from the vault must not live on there. */
+  forgetFormer(): void {
+    forgetFormer(this.#path);
+  }
+
   /** Writes `steps` in one transaction, which commits only on top of `generation`, and only if everything reads back as it was written.
    *  @param given `retire`: a master whose keychain account is to go; `keep`: the master in use from now on; `erases`: the old bytes
-   *  are to be gone from the write-ahead log too. @throws {VaultError} VAULT_STALE_PLAN, VAULT_UNWRITABLE. */
+   *  are to be gone from the write-ahead log too; `tag`: over the root that the steps lead to. @throws {VaultError} VAULT_STALE_PLAN, VAULT_UNWRITABLE. */
   write(
     steps: readonly Step[],
-    given: { generation: number; retire: number | null; keep: number; erases: boolean },
+    given: { generation: number; retire: number | null; keep: number; erases: boolean; tag: Uint8Array },
   ): void {
     const rows = this.#rows;
     try {
@@ -116,6 +136,7 @@ export class Store {
           if (before !== given.generation)
             throw new VaultError("VAULT_STALE_PLAN", `The vault is at generation ${before}, not ${given.generation}`);
           for (const step of steps) rows.write(step);
+          rows.writeTag(given.tag);
           if (given.retire !== null) rows.retire(given.retire);
           rows.forgetRetired(given.keep);
         })
@@ -171,11 +192,9 @@ function checkForm(db: Database.Database, path: string): void {
       "VAULT_NEWER",
       `${path} has format ${version} and this version reads ${USER_VERSION}: use the version that wrote it, or a later one`,
     );
+  const known = tablesOf(version);
   const found = db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY name").raw().all();
-  const known = Object.entries(SCHEMA)
-    .map(([name, sql]) => ["table", name, sql])
-    .toSorted(([, a = ""], [, b = ""]) => (a < b ? -1 : 1));
-  if (version !== USER_VERSION || JSON.stringify(found) !== JSON.stringify(known))
+  if (known === null || JSON.stringify(found) !== JSON.stringify(known))
     throw new VaultError("VAULT_DAMAGED", `${path} does not have the tables of a vault, or has more`);
   if (db.pragma("integrity_check", { simple: true }) !== "ok")
     throw new VaultError("VAULT_DAMAGED", `${path} is damaged as a database`);

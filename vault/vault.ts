@@ -1,23 +1,29 @@
 import type { ActionOf } from "../audit/action.ts";
 import type { Recorded } from "../audit/recorded.ts";
-import { type Change, contentScope, firstContents, type Plan, planChange } from "./change.ts";
+import { type BackupKeys, type OpenedBackup, sealBackup } from "./backup.ts";
+import { type Change, firstContents, type Plan, planChange } from "./change.ts";
 import { ContentSeal, type ContentSealer } from "./content-seal.ts";
-import { type Contents, type ProtectorKind, rootOf } from "./contents.ts";
+import { type Contents, type ProtectorKind, recordsByScope, rootOf } from "./contents.ts";
+import { contentScope } from "./credential-change.ts";
 import { loadAead } from "./crypto.ts";
 import { VaultError } from "./error.ts";
-import { keysOf, recordsOf, reveal, type Unlocked } from "./keyring.ts";
+import { USER_VERSION } from "./format.ts";
+import { kekOf, keysOf, recordsOf, reveal, type Unlocked } from "./keyring.ts";
 import { decodeOrigin, LOG_SCOPE, type LogSigner, signerOf } from "./log-key.ts";
 import { decodeMetadata, type Metadata } from "./metadata.ts";
 import { type Keepers, keepNewMaster, type NewProtector, newVaultId } from "./protector.ts";
 import type { MasterPlace } from "./passphrase.ts";
 import type { Secret } from "./secret.ts";
 import { Store } from "./store.ts";
+import { tagOf } from "./tag.ts";
 
 /** One scope's newest credential, without its bytes. */
 export interface Credential extends Metadata {
   readonly scope: string;
   readonly version: number;
   readonly names: readonly string[];
+  /** The version that is gone back to should this one not work; null: this one is confirmed, or the first. */
+  readonly fallback: number | null;
 }
 
 /** Records a change, and resolves when it is durable: `(row) => log.record(row, { cause })`. */
@@ -27,28 +33,43 @@ export type RecordChange = (row: ActionOf<"vault.changing">) => Promise<Recorded
 export class Vault implements Disposable {
   readonly #store: Store;
   #contents: Contents;
+  /** Null while the vault is locked. */
   #kek: Secret | null;
+  #closed = false;
+  readonly #now: () => number;
   readonly #content: ContentSeal;
   #planned: Plan | null = null;
   #changing: Promise<unknown> = Promise.resolve();
 
-  constructor(store: Store, contents: Contents, kek: Secret) {
+  /** @param now milliseconds since 1970, by which credentials expire. */
+  constructor(store: Store, contents: Contents, kek: Secret, now: () => number) {
     this.#store = store;
     this.#contents = contents;
     this.#kek = kek;
-    this.#content = new ContentSeal(() => this.#unlocked());
+    this.#now = now;
+    this.#content = new ContentSeal(
+      () => this.#opened(),
+      () => this.#unlocked(),
+    );
   }
 
   /** Makes a vault of generation 0, before the log has its first row: whoever finds such a vault and an empty log goes on from there.
    *  The caller holds the lock of the data directory, and asks for this only if the log is empty too: a log without its vault is a finding.
+   *  @param from what it holds from the beginning: everything of a backup but the key of the log, whose place a new one takes.
    *  @throws {VaultError} VAULT_EXISTS, VAULT_UNWRITABLE, and what keeping the master may throw. */
-  static async create(path: string, protector: NewProtector, keepers: Keepers): Promise<void> {
+  static async create(
+    path: string,
+    protector: NewProtector,
+    keepers: Keepers,
+    from: OpenedBackup | null = null,
+  ): Promise<void> {
     await loadAead();
     Store.refusePresent(path);
     const id = newVaultId();
     const { master, wrapping } = await keepNewMaster(protector, { vault: id, masterId: 1 }, keepers);
     using kept = master;
-    Store.create(path, firstContents({ id, masterId: 1, protector: protector.kind, wrapping }, kept));
+    const { contents, tag } = firstContents({ id, masterId: 1, protector: protector.kind, wrapping }, kept, from);
+    Store.create(path, contents, tag);
   }
 
   get id(): Uint8Array {
@@ -66,6 +87,51 @@ export class Vault implements Disposable {
   get root(): string {
     return rootOf(this.#contents);
   }
+  /** With a passphrase: the wrapped master; else empty. */
+  get wrapping(): Uint8Array {
+    return Uint8Array.from(this.#contents.head.wrapping);
+  }
+  /** Whether a recovery phrase was made. */
+  get recoverable(): boolean {
+    return this.#contents.recovery !== null;
+  }
+  /** The format that the file had until it was opened, for as long as that is not on the log. */
+  get migratedFrom(): number | null {
+    return this.#store.migratedFrom;
+  }
+  /** The format that it has now. */
+  get format(): number {
+    return USER_VERSION;
+  }
+  /** It is on the log: the copy of the former file goes. */
+  forgetFormer(): void {
+    this.#store.forgetFormer();
+  }
+
+  get locked(): boolean {
+    return !this.#closed && this.#kek === null;
+  }
+
+  /** Wipes what opens credentials and wraps new keys. The log goes on: its signer works, and what is said in sessions whose keys are in memory is sealed and opened. */
+  lock(): void {
+    if (this.#kek === null) return;
+    this.#content.hold();
+    this.#kek[Symbol.dispose]();
+    this.#kek = null;
+  }
+
+  /** Opens it again after {@link lock}. @param master the caller disposes of it. @throws {VaultError} VAULT_WRONG_KEY, VAULT_CLOSED. */
+  unlock(master: Secret): void {
+    const { head } = this.#opened();
+    if (this.#kek !== null) return;
+    this.#kek = kekOf(master, head);
+  }
+
+  /** Everything in the vault, sealed in one file that opens with the recovery phrase or with a passphrase.
+   *  @param made `2026-11-23T22:31:00.000Z`. @throws {VaultError} VAULT_NO_RECOVERY if there is neither, VAULT_WEAK_PASSPHRASE, VAULT_LOCKED. */
+  async backup(made: string, keys: BackupKeys): Promise<Uint8Array> {
+    return await sealBackup(this.#unlocked(), made, keys);
+  }
 
   /** Makes one change: works it out, records it, commits it, and records that it is made. Changes queue.
    *  @throws {VaultError}, or what `record` throws: the vault is then as it was. If only the last row cannot be written it throws too, and
@@ -82,6 +148,7 @@ export class Vault implements Disposable {
     record: RecordChange,
   ): Promise<void> {
     return this.#queued(async () => {
+      this.#unlocked();
       const masterId = this.masterId + 1;
       // Noted first: should a crash come before the commit, the keychain's copy is found again and deleted.
       if (protector === "keychain") this.#store.retire(masterId);
@@ -134,20 +201,30 @@ export class Vault implements Disposable {
       );
     recorded.redeem();
     const before = this.#contents.head;
-    this.#store.write(plan.steps, {
-      generation: plan.row.from,
-      retire: plan.next.head.masterId !== before.masterId && before.protector === "keychain" ? before.masterId : null,
-      keep: plan.next.head.masterId,
-      erases: plan.erases,
-    });
-    this.#contents = plan.next;
     const kek = plan.takeKek();
+    try {
+      this.#write(plan, before, kek ?? this.#unlocked().kek);
+    } catch (error) {
+      kek?.[Symbol.dispose]();
+      throw error;
+    }
+    this.#contents = plan.next;
     if (kek !== null) {
       this.#kek?.[Symbol.dispose]();
       this.#kek = kek;
     }
     this.#content.forgetDropped(plan.steps);
     this.#planned = null;
+  }
+
+  #write(plan: Plan, before: Contents["head"], kek: Secret): void {
+    this.#store.write(plan.steps, {
+      generation: plan.row.from,
+      retire: plan.next.head.masterId !== before.masterId && before.protector === "keychain" ? before.masterId : null,
+      keep: plan.next.head.masterId,
+      erases: plan.erases,
+      tag: tagOf(kek, plan.next),
+    });
   }
 
   /** The name of the log whose keys these are: `wirken.local/audit/<32 hex>`. */
@@ -164,7 +241,7 @@ export class Vault implements Disposable {
   signer(epoch?: number): LogSigner {
     const { row, origin } = this.#logKey(epoch);
     using seed = reveal(this.#unlocked(), row);
-    return signerOf(seed, origin, () => this.#kek !== null);
+    return signerOf(seed, origin, () => !this.#closed);
   }
 
   /** @returns what signs the notes of a log that begins with this plan, before the vault commits it. */
@@ -173,7 +250,7 @@ export class Vault implements Disposable {
     const row = recordsOf(plan.next, LOG_SCOPE).at(-1);
     if (row === undefined) throw new VaultError("VAULT_NOT_FOUND", "This plan has no key of a log");
     using seed = reveal({ contents: plan.next, kek }, row);
-    return signerOf(seed, decodeOrigin(row.metadata), () => this.#kek !== null);
+    return signerOf(seed, decodeOrigin(row.metadata), () => !this.#closed);
   }
 
   /** @returns what seals the log's content, until the vault is closed. */
@@ -186,30 +263,36 @@ export class Vault implements Disposable {
     return keysOf(this.#contents, contentScope(session)).length > 0;
   }
 
-  /** The newest version of every credential, or of one scope's, with its metadata authenticated. @throws {VaultError} VAULT_DAMAGED. */
+  /** The newest version of every credential, or of one scope's. The tag at the opening vouches for their metadata, and taking a secret does again.
+   *  @throws {VaultError} VAULT_DAMAGED. */
   credentials(scope?: string): Credential[] {
-    const scopes = new Set(this.#contents.records.values().map((row) => row.scope));
-    return [...scopes]
-      .filter((known) => !known.startsWith("audit/") && (scope === undefined || known === scope))
-      .toSorted()
+    const scopes = scope === undefined ? [...recordsByScope(this.#contents.records).keys()].toSorted() : [scope];
+    return scopes
+      .filter((known) => !known.startsWith("audit/"))
       .flatMap((known) => {
         const all = recordsOf(this.#contents, known);
-        const newest = all.filter((row) => row.version === all.at(-1)?.version);
+        const version = all.at(-1)?.version;
+        const newest = all.filter((row) => row.version === version);
         const [first] = newest;
         if (first === undefined) return [];
-        for (const row of newest) reveal(this.#unlocked(), row)[Symbol.dispose]();
         const names = newest.map((row) => row.name);
-        return [{ ...decodeMetadata(first.metadata), scope: known, version: first.version, names }];
+        const fallback = all.findLast((row) => row.version !== version)?.version ?? null;
+        return [{ ...decodeMetadata(first.metadata), scope: known, version: first.version, names, fallback }];
       });
   }
 
-  /** @param version the newest if left out. @returns one secret, the caller's to dispose of. @throws {VaultError} VAULT_NOT_FOUND, VAULT_DAMAGED. */
+  /** @param version the newest if left out. @returns one secret, the caller's to dispose of.
+   *  @throws {VaultError} VAULT_NOT_FOUND, VAULT_EXPIRED, VAULT_LOCKED, VAULT_DAMAGED. */
   take(scope: string, name: string, version?: number): Secret {
     const all = scope.startsWith("audit/") ? [] : recordsOf(this.#contents, scope);
     const wanted = version ?? all.at(-1)?.version;
     const row = all.find((record) => record.name === name && record.version === wanted);
     if (row === undefined) throw new VaultError("VAULT_NOT_FOUND", `There is no credential ${scope}/${name}`);
-    return reveal(this.#unlocked(), row);
+    const secret = reveal(this.#unlocked(), row);
+    const { expires } = decodeMetadata(row.metadata);
+    if (expires === null || Date.parse(expires) > this.#now()) return secret;
+    secret[Symbol.dispose]();
+    throw new VaultError("VAULT_EXPIRED", expiredSentence(scope, expires));
   }
 
   /** Masters whose accounts in the keychain are to be deleted. Never the one in use. */
@@ -223,6 +306,7 @@ export class Vault implements Disposable {
 
   /** Wipes every key and closes the file. Signers and sealers made here work no more. */
   close(): void {
+    this.#closed = true;
     this.#content.close();
     this.#kek?.[Symbol.dispose]();
     this.#kek = null;
@@ -234,8 +318,14 @@ export class Vault implements Disposable {
   }
 
   #unlocked(): Unlocked {
-    if (this.#kek === null) throw new VaultError("VAULT_CLOSED", "The vault is closed");
-    return { contents: this.#contents, kek: this.#kek };
+    const contents = this.#opened();
+    if (this.#kek === null) throw new VaultError("VAULT_LOCKED", "The vault is locked: run `wirken vault unlock`");
+    return { contents, kek: this.#kek };
+  }
+
+  #opened(): Contents {
+    if (this.#closed) throw new VaultError("VAULT_CLOSED", "The vault is closed");
+    return this.#contents;
   }
 
   #logKey(epoch?: number) {
@@ -244,6 +334,12 @@ export class Vault implements Disposable {
     if (row === undefined) throw new VaultError("VAULT_NOT_FOUND", `There is no key of the log, epoch ${epoch ?? 1}`);
     return { row, origin: decodeOrigin(row.metadata) };
   }
+}
+
+/** What is said of a credential that is past its time. */
+export function expiredSentence(scope: string, expires: string): string {
+  const name = scope.replace(/^(?:channel|provider)\//, "");
+  return `The credential of ${name} expired on ${expires.slice(0, 10)}: enrol its successor with \`wirken vault add ${name}\``;
 }
 
 function same(planned: ActionOf<"vault.changing">, recorded: ActionOf<"vault.changing">): boolean {

@@ -70,14 +70,14 @@ async function firstStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
           : { kind: "none" };
     try {
       await Vault.create(home.vault, protector, keepers);
-      const vault = await open(parts, null, passphrase);
+      const vault = await openVault(parts, null, passphrase);
       return await genesis(parts, bootLog, vault);
     } finally {
       passphrase?.[Symbol.dispose]();
     }
   }
   // A crash fell between the vault's creation and the log's first row.
-  return await genesis(parts, bootLog, await open(parts, null, null));
+  return await genesis(parts, bootLog, await openVault(parts, null, null));
 }
 
 async function genesis(parts: BootParts, bootLog: BootLog, vault: Vault): Promise<Booted> {
@@ -104,7 +104,7 @@ async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
   let vault: Vault;
   let pin: Promise<PinRead> | null = null;
   try {
-    vault = await open(parts, newest, null, {
+    vault = await openVault(parts, newest, null, {
       // Both are questions to the keychain: side by side.
       opening: (id) => {
         pin = parts.readPin(id);
@@ -115,13 +115,17 @@ async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
       },
     });
   } catch (error) {
-    if (error instanceof VaultError && error.code === "VAULT_ROLLED_BACK")
-      await bootLog.append({ kind: "vault.refused", reason: "rollback" }, starting);
+    if (error instanceof VaultError && (error.code === "VAULT_ROLLED_BACK" || error.code === "VAULT_EDITED"))
+      await bootLog.append(
+        { kind: "vault.refused", reason: error.code === "VAULT_EDITED" ? "edited" : "rollback" },
+        starting,
+      );
     throw error;
   }
+  const open = new Set(bootLog.openIntents().map(({ seq }) => seq));
   const findings = findingsOf(await (pin ?? parts.readPin(hexOf(vault.id))), bootLog);
   const log = bootLog.unseal(vault.signer(epochOf(vault, bootLog)), vault.sealer(), parts.events(vault, findings));
-  await settle(log, newest, vault);
+  await settle(log, newest, vault, open);
   await log.append(
     { kind: "vault.opened", protector: vault.protector, generation: vault.generation },
     { cause: starting },
@@ -130,7 +134,7 @@ async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
 }
 
 /** Opens the vault, waiting for as long as it is locked. @param told what happens meanwhile. */
-async function open(
+async function openVault(
   parts: BootParts,
   newest: NewestChange | null,
   given: Secret | null,
@@ -171,10 +175,16 @@ function outcomeOf(bootLog: BootLog, row: CommittedRow): NewestChange["outcome"]
 }
 
 /** A change whose outcome the log does not know: the vault tells on which side of it the crash fell. `interrupted` reports it as any other intent. */
-async function settle(log: AuditLog, newest: NewestChange | null, vault: Vault): Promise<void> {
+async function settle(
+  log: AuditLog,
+  newest: NewestChange | null,
+  vault: Vault,
+  open: ReadonlySet<number>,
+): Promise<void> {
   if (newest === null || newest.outcome !== null) return;
   const [row] = log.rows({ kind: "vault.changing", limit: 1 });
-  if (row === undefined) return;
+  // A commit that failed, as on a full disk, ended its row then: the vault tells the rest.
+  if (row === undefined || !open.has(row.seq)) return;
   const kind = vault.generation === newest.action.to ? "vault.changed" : "vault.change.abandoned";
   await log.append({ kind }, { cause: row.seq });
 }

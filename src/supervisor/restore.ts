@@ -169,7 +169,8 @@ async function belongs(home: Home): Promise<boolean> {
       vault.settle(newestChange(log));
       return true;
     } catch (error) {
-      if (error instanceof VaultError && error.code === "VAULT_ROLLED_BACK") return false;
+      if (error instanceof VaultError && (error.code === "VAULT_ROLLED_BACK" || error.code === "VAULT_EDITED"))
+        return false;
       throw error;
     } finally {
       vault.close();

@@ -18,6 +18,7 @@ const HINTS: Readonly<Record<string, string>> = {
   AUDIT_WRONG_KEY: `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`,
   VAULT_NOT_FOUND: `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`,
   VAULT_ROLLED_BACK: `if you restored a backup, restore vault.db and audit.db from the same one; where there is none: ${RESTORE}`,
+  VAULT_EDITED: `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`,
   VAULT_ABSENT: "restore the whole data directory from one backup",
   VAULT_KEY_MISSING: "restore the keychain, or the whole data directory from one backup",
 };

@@ -1,5 +1,5 @@
 import type { AuditLog } from "../../audit/log.ts";
-import { contentScope } from "../../vault/change.ts";
+import { contentScope } from "../../vault/credential-change.ts";
 import { VaultError } from "../../vault/error.ts";
 import { deleteOldMasters, type Keepers, moveTo } from "../../vault/protector.ts";
 import { Secret } from "../../vault/secret.ts";
@@ -173,8 +173,23 @@ export class VaultKeeper {
 
   /** At a start, when the new master has been seen to open the vault: the former ones go. */
   async finishStart(cause: number | null): Promise<void> {
+    const from = this.#vault.migratedFrom;
+    if (from !== null) {
+      const to = this.#vault.format;
+      await this.#log.append({ kind: "database.migrated", database: "vault", from, to }, { cause });
+      this.#vault.forgetFormer();
+    }
     await this.finish(cause);
-    await deleteOldMasters(this.#vault, this.#keepers);
+    await this.#deleteOldMasters();
+  }
+
+  /** A keychain that is locked or gone keeps its entry until a later start: the vault has long ceased to open with it. */
+  async #deleteOldMasters(): Promise<void> {
+    try {
+      await deleteOldMasters(this.#vault, this.#keepers);
+    } catch (error) {
+      if (!(error instanceof VaultError) || !error.code.startsWith("VAULT_KEYCHAIN_")) throw error;
+    }
   }
 
   /** The vault of a running daemon is open already; while it waits for its passphrase, `Boot` answers this. */

@@ -7,7 +7,7 @@ import { Holds } from "../../src/supervisor/holds.ts";
 import { mint, type PrincipalId, type SessionId } from "../../src/ipc/ids.ts";
 import { type By, People } from "../../src/supervisor/people.ts";
 import { State } from "../../src/supervisor/state.ts";
-import { contentScope } from "../../vault/change.ts";
+import { contentScope } from "../../vault/credential-change.ts";
 import { type DataFolder, World } from "../vault/world.ts";
 
 /** The record of a data directory with a real vault: what is sealed under whose key, and the projection. */

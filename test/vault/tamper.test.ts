@@ -15,6 +15,7 @@ import { type Contents, contentsOf, keyName, recordName, rootOf } from "../../va
 import { VaultError } from "../../vault/error.ts";
 import { LockedVault, type NewestChange } from "../../vault/locked-vault.ts";
 import { writeProvisional } from "../../vault/provisional.ts";
+import { recoveryPublic } from "../../vault/recovery.ts";
 import { Secret } from "../../vault/secret.ts";
 import { Store } from "../../vault/store.ts";
 import type { Vault } from "../../vault/vault.ts";
@@ -117,14 +118,31 @@ const SWAPS = {
 
 test.for(Object.entries(SWAPS))("%s is found when the vault is opened", async ([, sql]) => {
   edit(sql);
-  await expect(openVault(folder, newest)).rejects.toThrow(code("VAULT_ROLLED_BACK"));
+  await expect(openVault(folder, newest)).rejects.toThrow(code("VAULT_EDITED"));
 });
 
-test.for(Object.entries(SWAPS))("%s does not open, even if the log agreed", async ([, sql]) => {
+test.for(Object.entries(SWAPS))("%s is found by the tag, even if the log agreed", async ([, sql]) => {
   edit(sql);
-  using vault = await openAgreed();
-  const all = () => ["channel/slack", "channel/telegram"].flatMap((scope) => vault.credentials(scope));
-  expect(all).toThrow(code(sql.includes("epoch = 0") ? "VAULT_NOT_FOUND" : "VAULT_DAMAGED"));
+  await expect(openAgreed()).rejects.toThrow(code("VAULT_DAMAGED"));
+});
+
+test.for(Object.entries(SWAPS))("%s does not open, even if the log agreed and the tag is gone", async ([, sql]) => {
+  edit(sql);
+  edit("DELETE FROM tag");
+  await expect(openAgreed()).rejects.toThrow(code(sql.includes("epoch = 0") ? "VAULT_NOT_FOUND" : "VAULT_DAMAGED"));
+});
+
+test("a tag that is gone is made again only where every record opens, and never where there is a recovery phrase", async () => {
+  edit("DELETE FROM tag");
+  (await openAgreed()).close();
+  {
+    await using world = await World.open(folder);
+    using entropy = Secret.random(32);
+    await world.vault.change({ change: "recovery", publicKey: recoveryPublic(entropy) }, world.record);
+    newest = newestChange(world.log);
+  }
+  edit("DELETE FROM tag");
+  await expect(openVault(folder, newest)).rejects.toThrow(code("VAULT_DAMAGED"));
 });
 
 test("untouched, the same vault opens in both ways", async () => {
@@ -138,27 +156,35 @@ test("untouched, the same vault opens in both ways", async () => {
 test("every column of every row is covered: one changed byte is found", async () => {
   const columns = {
     vault: ["id", "generation", "master", "protector", "wrapping", "commitment"],
+    recovery: ["public", "sealed"],
     key: ["scope", "epoch", "commitment", "wrapped"],
     record: ["scope", "name", "version", "metadata", "sealed"],
   };
+  {
+    await using world = await World.open(folder);
+    using entropy = Secret.random(32);
+    await world.vault.change({ change: "recovery", publicKey: recoveryPublic(entropy) }, world.record);
+    newest = newestChange(world.log);
+  }
   copyTo(".good");
   for (const [table, names] of Object.entries(columns)) {
     for (const name of names) {
       copyBack(".good");
-      const key = table === "vault" ? "one" : "scope";
+      const key = table === "vault" || table === "recovery" ? "one" : "scope";
       const row = `WHERE ${key} = (SELECT max(${key}) FROM ${table})`;
       edit(
         `UPDATE ${table} SET ${name} = CASE typeof(${name}) WHEN 'integer' THEN ${name} + 1 WHEN 'text' THEN CASE ${name} WHEN 'passphrase' THEN 'keychain' ELSE ${name} || 'x' END
          ELSE CAST(substr(${name}, 1, length(${name}) - 1) || x'7f' AS BLOB) END ${row}`,
       );
-      await expect(openVault(folder, newest), `${table}.${name}`).rejects.toThrow(code("VAULT_ROLLED_BACK"));
+      const why = name === "generation" ? "VAULT_ROLLED_BACK" : "VAULT_EDITED";
+      await expect(openVault(folder, newest), `${table}.${name}`).rejects.toThrow(code(why));
     }
   }
 });
 
 test.for(["key", "record", "vault"])("a row deleted from the table %s is found", async (table) => {
   edit(`DELETE FROM ${table} WHERE ${table === "vault" ? "one = 1" : "scope = 'channel/telegram'"}`);
-  const why = table === "vault" ? "VAULT_DAMAGED" : "VAULT_ROLLED_BACK";
+  const why = table === "vault" ? "VAULT_DAMAGED" : "VAULT_EDITED";
   await expect(openVault(folder, newest)).rejects.toThrow(code(why));
 });
 
@@ -191,7 +217,7 @@ test("a vault before its newest change is accepted only while nobody knows how t
   expect(() => locked.settle({ action: next, outcome: "vault.changed" })).toThrow(code("VAULT_ROLLED_BACK"));
   expect(locked.settle({ action: newest.action, outcome: null })).toBe("to");
   expect(() => locked.settle({ action: newest?.action ?? next, outcome: "vault.change.abandoned" })).toThrow(
-    code("VAULT_ROLLED_BACK"),
+    code("VAULT_EDITED"),
   );
   expect(() => locked.settle(null)).toThrow(code("VAULT_ROLLED_BACK"));
   locked.close();
@@ -208,7 +234,7 @@ test("a vault that was turned to a key of somebody else's is refused, even if th
   writeProvisional(`${folder.path}/planted.key`, planted);
   rmSync(folder.keepers.provisional);
   copyFileSync(`${folder.path}/planted.key`, folder.keepers.provisional);
-  await expect(openVault(folder, newest)).rejects.toThrow(code("VAULT_ROLLED_BACK"));
+  await expect(openVault(folder, newest)).rejects.toThrow(code("VAULT_EDITED"));
   await expect(openAgreed()).rejects.toThrow(code("VAULT_WRONG_KEY"));
 });
 
@@ -242,7 +268,7 @@ test.for([
 
 test("a vault of a later version is refused, and says so", async () => {
   const db = new Database(folder.vault);
-  db.pragma("user_version = 2");
+  db.pragma("user_version = 3");
   db.close();
   await expect(openVault(folder, newest)).rejects.toThrow(code("VAULT_NEWER"));
 });
@@ -265,7 +291,7 @@ test.for<[string, () => void]>([
 test("a vault that is not there is absent, and one that is there is not made again", async () => {
   using empty = new DataFolder();
   await expect(LockedVault.open(empty.vault)).rejects.toThrow(code("VAULT_ABSENT"));
-  expect(() => Store.create(folder.vault, contents())).toThrow(code("VAULT_EXISTS"));
+  expect(() => Store.create(folder.vault, contents(), new Uint8Array(32))).toThrow(code("VAULT_EXISTS"));
 });
 
 test("a flipped byte anywhere in the file is refused, or changes nothing", async () => {

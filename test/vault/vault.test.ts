@@ -1,7 +1,10 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
+import Database from "better-sqlite3";
 import { afterEach, expect, expectTypeOf, test } from "vitest";
 import type { Sealer, Signer } from "../../audit/ports.ts";
+import { unwrapMaster } from "../../vault/passphrase.ts";
 import { deleteOldMasters, moveTo } from "../../vault/protector.ts";
+import { Secret } from "../../vault/secret.ts";
 import type { Vault } from "../../vault/vault.ts";
 import { useSession } from "../keychain/session.ts";
 import { DataFolder, METADATA, newestChange, PASSPHRASE, textOf, typed, World } from "./world.ts";
@@ -56,11 +59,12 @@ test("a credential is kept, listed without its bytes, and taken by its name", as
       ...METADATA,
       scope: "channel/slack",
       version: 1,
+      fallback: null,
       names: ["app-token", "bot-token"],
       hosts: ["slack.com"],
       account: "Acme",
     },
-    { ...METADATA, scope: "provider/anthropic", version: 1, names: ["api-key"] },
+    { ...METADATA, scope: "provider/anthropic", version: 1, fallback: null, names: ["api-key"] },
   ]);
   expect(world.vault.credentials("channel/slack")).toHaveLength(1);
   expect(textOf(world.vault.take("channel/slack", "bot-token"))).toBe("xoxb-1");
@@ -103,9 +107,104 @@ test("a rotation adds a version, and the old one goes when the new one is confir
   await vault.change({ ...unconfirmed, checked }, world.record);
   expect(() => vault.take("channel/slack", "bot-token", 1)).toThrow(code("VAULT_NOT_FOUND"));
   expect(vault.credentials()).toEqual([
-    { ...METADATA, scope: "channel/slack", version: 2, names: ["bot-token"], checked, account: "Acme" },
+    { ...METADATA, scope: "channel/slack", version: 2, fallback: null, names: ["bot-token"], checked, account: "Acme" },
   ]);
   expect(textOf(vault.take("channel/slack", "bot-token"))).toBe("new");
+});
+
+test("a version that did not work is rolled back: the one before takes its place under a number of its own", async () => {
+  using folder = new DataFolder();
+  await using world = await World.guarded(folder);
+  const { vault, record } = world;
+  const scope = "channel/slack";
+  await world.add(scope, { "bot-token": "good", "app-token": "good too" }, { account: "Acme" });
+  await expect(vault.change({ change: "rollback", scope }, record)).rejects.toThrow(code("VAULT_NOT_FOUND"));
+  await world.add(scope, { "bot-token": "bad", "app-token": "bad too" });
+  expect(vault.credentials(scope)).toMatchObject([{ version: 2, fallback: 1 }]);
+  await vault.change({ change: "rollback", scope }, record);
+  expect(vault.credentials(scope)).toMatchObject([{ version: 3, fallback: null, account: "Acme" }]);
+  expect([textOf(vault.take(scope, "bot-token")), textOf(vault.take(scope, "app-token"))]).toEqual([
+    "good",
+    "good too",
+  ]);
+  for (const version of [1, 2]) expect(() => vault.take(scope, "bot-token", version)).toThrow(code("VAULT_NOT_FOUND"));
+  await world.add(scope, { "bot-token": "next", "app-token": "next too" });
+  expect(vault.credentials(scope)).toMatchObject([{ version: 4, fallback: 3 }]);
+});
+
+test("an unconfirmed version between the confirmed one and the newest is not kept", async () => {
+  using folder = new DataFolder();
+  await using world = await World.guarded(folder);
+  const { vault, record } = world;
+  const scope = "channel/slack";
+  const checked = "2026-11-24T08:00:00.000Z";
+  await world.add(scope, { "bot-token": "confirmed" }, { checked });
+  await world.add(scope, { "bot-token": "second" });
+  await world.add(scope, { "bot-token": "third" });
+  expect(vault.credentials(scope)).toMatchObject([{ version: 3, fallback: 1 }]);
+  expect(() => vault.take(scope, "bot-token", 2)).toThrow(code("VAULT_NOT_FOUND"));
+  await vault.change({ change: "rollback", scope }, record);
+  expect(textOf(vault.take(scope, "bot-token"))).toBe("confirmed");
+});
+
+test("a scope is re-keyed alone: what was sealed under its former key opens no more, and other scopes keep theirs", async () => {
+  using folder = new DataFolder();
+  await using world = await World.guarded(folder);
+  const { vault, record } = world;
+  await world.add("channel/slack", { "bot-token": "xoxb" });
+  await world.add("channel/telegram", { "bot-token": "123:abc" });
+  const rows = () =>
+    new Database(folder.vault, { readonly: true })
+      .prepare("SELECT scope, epoch FROM key WHERE scope LIKE 'channel/%' ORDER BY scope")
+      .all();
+  await vault.change({ change: "rekey", scope: "channel/slack" }, record);
+  expect(rows()).toEqual([
+    { scope: "channel/slack", epoch: 2 },
+    { scope: "channel/telegram", epoch: 1 },
+  ]);
+  expect([
+    textOf(vault.take("channel/slack", "bot-token")),
+    textOf(vault.take("channel/telegram", "bot-token")),
+  ]).toEqual(["xoxb", "123:abc"]);
+  expect(vault.credentials("channel/slack")).toMatchObject([{ version: 1 }]);
+});
+
+test("a credential past its time is refused with the command that mends it, and listed all the same", async () => {
+  using folder = new DataFolder();
+  await using world = await World.guarded(folder);
+  await world.add("channel/slack", { "bot-token": "x" }, { expires: "2020-01-01T00:00:00.000Z" });
+  await world.add("channel/telegram", { "bot-token": "y" }, { expires: "2999-01-01T00:00:00.000Z" });
+  expect(() => world.vault.take("channel/slack", "bot-token")).toThrow(
+    expect.objectContaining({ code: "VAULT_EXPIRED", message: expect.stringContaining("wirken vault add slack") }),
+  );
+  expect(textOf(world.vault.take("channel/telegram", "bot-token"))).toBe("y");
+  expect(world.vault.credentials().map((one) => one.scope)).toEqual(["channel/slack", "channel/telegram"]);
+});
+
+test("a locked vault gives no credential and makes no key, while what is said in known sessions is sealed and signed; its master opens it again", async () => {
+  using folder = new DataFolder();
+  await using world = await World.guarded(folder);
+  const { vault, record, log } = world;
+  await world.add("channel/slack", { "bot-token": "x" });
+  await vault.change({ change: "content-key", session: "s_1" }, record);
+  const [signer, sealer] = [vault.signer(), vault.sealer()];
+  vault.lock();
+  const locked = code("VAULT_LOCKED");
+  expect(vault.locked).toBe(true);
+  expect(() => vault.take("channel/slack", "bot-token")).toThrow(locked);
+  await expect(vault.change({ change: "content-key", session: "s_2" }, record)).rejects.toThrow(locked);
+  const sealed = sealer.seal("s_1", "p", new TextEncoder().encode("said"));
+  expect(Buffer.from(sealer.open("s_1", "p", sealed) ?? []).toString()).toBe("said");
+  expect(sealer.open("s_never", "p", sealed)).toBeNull();
+  expect(signer.sign(new Uint8Array(1))).toHaveLength(64);
+  await log.checkpoint("demand");
+  using wrong = Secret.random(32);
+  expect(() => vault.unlock(wrong)).toThrow(code("VAULT_WRONG_KEY"));
+  expect(vault.locked).toBe(true);
+  using passphrase = typed();
+  using master = await unwrapMaster(passphrase, { vault: vault.id, masterId: vault.masterId }, vault.wrapping);
+  vault.unlock(master);
+  expect(textOf(vault.take("channel/slack", "bot-token"))).toBe("x");
 });
 
 test("a removed scope is gone with its keys, from the write-ahead log too", async () => {

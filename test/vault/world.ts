@@ -75,11 +75,12 @@ export class World implements AsyncDisposable {
       const newest = newestChange(boot);
       const { vault, settled } = await openVault(folder, newest, passphrase);
       const epoch = vault.logEpochs().find((one) => vault.signer(one).vkey === boot.vkey);
+      const open = boot.openIntents();
       const log = boot.unseal(vault.signer(epoch), vault.sealer());
       if (newest !== null && newest.outcome === null) {
         const [row] = log.rows({ kind: "vault.changing", limit: 1 });
         const kind = settled === "to" ? "vault.changed" : "vault.change.abandoned";
-        await log.append({ kind }, { cause: row?.seq ?? null });
+        if (open.some(({ seq }) => seq === row?.seq)) await log.append({ kind }, { cause: row?.seq ?? null });
       }
       return new World(vault, log, settled);
     } catch (error) {
