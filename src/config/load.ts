@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
 import * as z from "zod/mini";
+import { $ZodDefault, $ZodNullable, $ZodObject, $ZodOptional, $ZodPrefault, $ZodRecord } from "zod/v4/core";
 import { nearest } from "./nearest.ts";
 import { Config } from "./schema.ts";
 
@@ -91,19 +92,19 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
 function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   let inner = schema;
   while (
-    inner instanceof z.core.$ZodDefault ||
-    inner instanceof z.core.$ZodPrefault ||
-    inner instanceof z.core.$ZodOptional ||
-    inner instanceof z.core.$ZodNullable
+    inner instanceof $ZodDefault ||
+    inner instanceof $ZodPrefault ||
+    inner instanceof $ZodOptional ||
+    inner instanceof $ZodNullable
   )
     inner = inner._zod.def.innerType;
   return inner;
 }
 
 function within(schema: z.core.$ZodType, key: PropertyKey): z.core.$ZodType | undefined {
-  return schema instanceof z.core.$ZodRecord ? schema._zod.def.valueType : shapeOf(schema)[String(key)];
+  return schema instanceof $ZodRecord ? schema._zod.def.valueType : shapeOf(schema)[String(key)];
 }
 
 function shapeOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> {
-  return schema instanceof z.core.$ZodObject ? schema._zod.def.shape : {};
+  return schema instanceof $ZodObject ? schema._zod.def.shape : {};
 }

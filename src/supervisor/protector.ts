@@ -4,6 +4,7 @@ import type { Keychain } from "../../vault/protector.ts";
 import { Secret } from "../../vault/secret.ts";
 import type { ToKeychain } from "../ipc/keychain-frames.ts";
 import { type Answered, type HelperOptions, KeychainHelper } from "./keychain-helper.ts";
+import { hasSessionBus } from "./session-bus.ts";
 
 /** How long a helper may take: nobody waits for a daemon that asks a keychain, while a person may be typing the password it asks for. */
 export const KEYCHAIN_MS = { daemon: 3000, terminal: 60_000 } as const;
@@ -75,6 +76,11 @@ export class HelperKeychain implements Keychain {
 
   /** Asks a helper that waits, or a new one, and ends it. */
   async #ask(question: ToKeychain, value?: Uint8Array): Promise<Answered> {
+    // A process would be started only to be told so by its library.
+    if (this.#options.image === undefined && !hasSessionBus(process.env)) {
+      value?.fill(0);
+      return { answer: { type: "failed", state: "absent" }, payload: Buffer.from("no session bus is to be found") };
+    }
     let helper = this.#spare.shift();
     while (helper?.over === true) helper = this.#spare.shift();
     helper ??= new KeychainHelper(this.#options);
