@@ -79,6 +79,13 @@ interface Open {
   readonly timer: NodeJS.Timeout;
 }
 
+interface Closed {
+  readonly code: string;
+  readonly state: "approved" | "denied" | "expired";
+  /** Where the card was sent; null: before a restart, nobody knows any more. */
+  readonly shown: ReadonlySet<Channel> | null;
+}
+
 /** The cards that wait, and the answers to them. */
 export class Approvals {
   readonly #log: Pick<AuditLog, "append" | "rows">;
@@ -88,7 +95,7 @@ export class Approvals {
   readonly #gathering = new Map<string, Batch>();
   readonly #open = new Map<string, Open>();
   /** How those that are over ended, oldest first. */
-  readonly #closed = new Map<string, { readonly code: string; readonly state: "approved" | "denied" | "expired" }>();
+  readonly #closed = new Map<string, Closed>();
 
   constructor(log: Pick<AuditLog, "append" | "rows">, clock: Clock, grants: Grants, ports: ApprovalPorts) {
     this.#log = log;
@@ -106,7 +113,7 @@ export class Approvals {
     }
     for (const [approval, row] of asked) {
       await this.#log.append(decided(ApprovalId.parse(approval), "expired", "once", null), { cause: row });
-      this.#remember(approval, "", "expired");
+      this.#remember(approval, { code: "", state: "expired", shown: null });
     }
     return asked.size;
   }
@@ -216,12 +223,9 @@ export class Approvals {
     answer: Answering,
   ): Promise<{ state: "approved" | "denied" | "expired" | "gone"; sentence: string }> {
     const open = this.#open.get(approval);
-    if (open === undefined) return this.#late(approval);
+    if (open === undefined) return this.#late(approval, answer);
     const { pending } = open;
-    if (!isLocal(answer.via) && !open.shown.has(answer.via)) {
-      this.#ports.foreignPress(answer.via, answer.by);
-      throw new ApprovalError("foreign", "this request was not sent there, so it is not decided there");
-    }
+    this.#mustBeShownAt(open.shown, answer);
     if (answer.decision === "deny") {
       // Whoever asked may take it back; everybody else who denies decides.
       if (!mayDecide(answer.role) && answer.by !== pending.turn.principal) throw notAllowed();
@@ -242,10 +246,17 @@ export class Approvals {
     }
     if (Date.parse(pending.expires) <= this.#clock.now()) {
       await this.#expire(approval, "expired");
-      return this.#late(approval);
+      return this.#late(approval, answer);
     }
     await this.#approve(open, answer);
     return { state: "approved", sentence: "approved" };
+  }
+
+  /** A press counts only from a channel that the card was sent to, while it waits and after. */
+  #mustBeShownAt(shown: ReadonlySet<Channel> | null, answer: Answering): void {
+    if (isLocal(answer.via) || shown === null || shown.has(answer.via)) return;
+    this.#ports.foreignPress(answer.via, answer.by);
+    throw new ApprovalError("foreign", "this request was not sent there, so it is not decided there");
   }
 
   async #approve(open: Open, answer: Answering): Promise<void> {
@@ -317,20 +328,21 @@ export class Approvals {
 
   #close(open: Open, state: "approved" | "denied" | "expired", sentence: string): void {
     clearTimeout(open.timer);
-    this.#remember(open.pending.approval, open.pending.code, state);
+    this.#remember(open.pending.approval, { code: open.pending.code, state, shown: open.shown });
     this.#ports.closed(open.pending, state, sentence);
   }
 
-  #remember(approval: string, code: string, state: "approved" | "denied" | "expired"): void {
-    this.#closed.set(approval, { code, state });
+  #remember(approval: string, closed: Closed): void {
+    this.#closed.set(approval, closed);
     const oldest = this.#closed.keys().next();
     if (this.#closed.size > MAX_CLOSED && oldest.done !== true) this.#closed.delete(oldest.value);
   }
 
   /** The answer to a press on a card that is over. @param approval or the code that was typed. */
-  #late(approval: string): { state: "approved" | "denied" | "expired" | "gone"; sentence: string } {
+  #late(approval: string, answer: Answering): { state: "approved" | "denied" | "expired" | "gone"; sentence: string } {
     const found =
       this.#closed.get(approval) ?? [...this.#closed.values()].find(({ code }) => code === approval.toUpperCase());
+    this.#mustBeShownAt(found?.shown ?? null, answer);
     switch (found?.state) {
       case undefined:
         return { state: "gone", sentence: "there is no such request: it may be from before a restart; ask again" };

@@ -205,7 +205,8 @@ export class ChannelTalk<L extends symbol> {
       person,
       via: this.#link.channel,
     });
-    if (verdict.state === "foreign")
+    // A card that nobody knows was not sent here either, as far as anybody can tell.
+    if (verdict.state === "foreign" || verdict.state === "gone")
       await refusals.refuse({ channel: this.channel, reason: "foreign-press", source: pressed.sender });
     return verdict.sentence;
   }

@@ -83,6 +83,10 @@ test("a press on a channel that the card was not sent to is none, and is told", 
   ).rejects.toMatchObject({ code: "foreign" });
   expect(world.foreign).toEqual([`slack ${world.principal}`, `slack ${world.principal}`]);
   await end(card, answer);
+  // Nor when it is over: what became of it is not told there either.
+  for (const name of [card.approval, card.code])
+    await expect(world.approvals.decide(name, world.answer({ via: SLACK }))).rejects.toMatchObject({ code: "foreign" });
+  expect(world.foreign).toHaveLength(4);
 });
 
 test("an answer to another card than the one that is pending is not taken", async () => {

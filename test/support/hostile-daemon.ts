@@ -33,9 +33,10 @@ export class HostileDaemon implements AsyncDisposable {
   }
 
   /** Resolves when the adapter waits for orders.
-   *  @param options.passphrase protects the vault; null: the keychain of the environment does. */
+   *  @param options.passphrase protects the vault; null: the keychain of the environment does.
+   *  @param options.channels beside Telegram, as in the configuration. */
   static async start(
-    options: { environment?: Record<string, string>; passphrase?: string | null } = {},
+    options: { environment?: Record<string, string>; passphrase?: string | null; channels?: object } = {},
   ): Promise<HostileDaemon> {
     const executable = await hostileExecutable();
     const orders = await Orders.start();
@@ -44,7 +45,10 @@ export class HostileDaemon implements AsyncDisposable {
     const daemon = await TestDaemon.start({
       home,
       executable,
-      config: { web: { port: 0 }, channels: { telegram: { enabled: true, apiRoot: orders.apiRoot } } },
+      config: {
+        web: { port: 0 },
+        channels: { ...options.channels, telegram: { enabled: true, apiRoot: orders.apiRoot } },
+      },
       environment: {
         ...(passphrase === null ? {} : { WIRKEN_VAULT_PASSPHRASE: passphrase }),
         ...options.environment,
