@@ -47,7 +47,8 @@ export class ContentCheck {
   }
 
   row(seq: number, kind: string, line: string): void {
-    if (!line.includes('"content":{')) return;
+    // Most rows hold no object at all, and one character is looked for ten times as fast as eleven.
+    if (line.indexOf("{", 1) < 0 || !line.includes('"content":{')) return;
     const commitments = Object.entries(readBody(line)?.content ?? {});
     for (const [part, commitment] of commitments) {
       const index = isKind(kind) ? partsOf(kind).indexOf(part) : -1;

@@ -25,29 +25,51 @@ export function nodeHash(left: string, right: string): string {
   return hash("sha256", node, "hex");
 }
 
+/** The nodes above hashes, of which there is an even number. All are made bytes at once, which takes a third of the time. */
+function nodesAbove(hashes: readonly string[]): string[] {
+  const bytes = Buffer.from(hashes.join(""), "hex");
+  const nodes: string[] = [];
+  for (let at = 0; at < bytes.length; at += 2 * BYTES) {
+    bytes.copy(node, 1, at, at + 2 * BYTES);
+    nodes.push(hash("sha256", node, "hex"));
+  }
+  return nodes;
+}
+
+/** Leaves that wait to be hashed together. */
+const BATCH = 1_024;
+
 /** All that is kept of a tree to let it grow: the roots of its perfect subtrees, at most one of each height. */
 export class Frontier {
   #size = 0;
   /** By height; null where the tree has no subtree of that height. */
   readonly #subtrees: (string | null)[] = [];
+  /** Leaves that are in no subtree yet. */
+  #waiting: string[] = [];
 
   get size(): number {
     return this.#size;
   }
 
+  /** @param leaf 64 hex digits. */
   append(leaf: string): void {
-    let hashed = leaf;
-    let height = 0;
-    for (let left = this.#subtrees[height]; typeof left === "string"; left = this.#subtrees[height]) {
-      hashed = nodeHash(left, hashed);
-      this.#subtrees[height] = null;
-      height += 1;
-    }
-    this.#subtrees[height] = hashed;
     this.#size += 1;
+    if (this.#waiting.push(leaf) === BATCH) this.#fold();
+  }
+
+  #fold(): void {
+    let hashes = this.#waiting;
+    this.#waiting = [];
+    for (let height = 0; hashes.length > 0; height++) {
+      const left = this.#subtrees[height];
+      if (typeof left === "string") hashes.unshift(left);
+      this.#subtrees[height] = hashes.length % 2 === 1 ? (hashes.pop() ?? null) : null;
+      hashes = nodesAbove(hashes);
+    }
   }
 
   root(): string {
+    this.#fold();
     let folded: string | null = null;
     for (const subtree of this.#subtrees) {
       if (subtree !== null) folded = folded === null ? subtree : nodeHash(subtree, folded);
@@ -57,6 +79,7 @@ export class Frontier {
 
   /** The subtrees' roots, largest first, without a separator. */
   toString(): string {
+    this.#fold();
     return this.#subtrees
       .filter((subtree) => subtree !== null)
       .toReversed()
@@ -79,6 +102,8 @@ export class Frontier {
 
   /** Two trees of one size: @returns the first leaf of the first perfect subtree in which they differ, or null. */
   firstDifference(other: Frontier): number | null {
+    this.#fold();
+    other.#fold();
     let start = 0;
     for (let height = this.#subtrees.length - 1; height >= 0; height--) {
       const subtree = this.#subtrees[height] ?? null;
@@ -90,6 +115,7 @@ export class Frontier {
   }
 
   clone(): Frontier {
+    this.#fold();
     const copy = new Frontier();
     copy.#size = this.#size;
     copy.#subtrees.push(...this.#subtrees);

@@ -194,7 +194,7 @@ export class RowScan {
       .prepare("SELECT CAST(body AS BLOB) FROM entry WHERE seq = ?")
       .pluck()
       .get(seq);
-    return bytes instanceof Uint8Array ? entryHashOfBytes(previous, bytes) : "";
+    return bytes instanceof Uint8Array ? entryHashOfBytes(previous, bytes) : NO_PREVIOUS;
   }
 
   /** A row that says nothing any more, so that what others say of it cannot be checked. */

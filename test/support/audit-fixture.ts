@@ -111,7 +111,7 @@ export async function healthyLog(folder: string, turns = 40): Promise<TestLog> {
 }
 
 /** Writes a log of many rows fast, without the log's own code path of one transaction a batch: for measurements, and for sizes that would take too long.
- *  Every row is as the log would have written it, a checkpoint every 1,000 rows.
+ *  Every row is as the log would have written it, with a body of about 300 bytes, and a checkpoint every 1,000 rows.
  *  @param tamper changes a body after its hash was taken. */
 export function bulkLog(
   folder: string,
@@ -127,7 +127,7 @@ export function bulkLog(
   const checkpoint = database.prepare("INSERT INTO checkpoint VALUES (?, ?, ?)");
   const tree = new Frontier();
   const start = Date.parse("2026-01-01T00:00:00.000Z");
-  const [session, principal, turn] = [anId("s"), anId("p"), anId("t")];
+  const [session, principal, conversation] = [anId("s"), anId("p"), anId("c")];
   let previous = NO_PREVIOUS;
   let note = "";
   database.exec("BEGIN");
@@ -148,7 +148,7 @@ export function bulkLog(
           })
         : last
           ? `{"$at":"${at}","$cause":null,"$kind":"log.checkpointed","$seq":${seq},"nonce":"${nonce}","reason":"rows"}`
-          : `{"$at":"${at}","$cause":${seq - 1},"$kind":"turn.started","$seq":${seq},"agent":"default","message":"m_${nonce.slice(0, 26).replaceAll(/[^0-9]/g, "x")}","nonce":"${nonce}","policy":"${A_DIGEST}","principal":"${principal}","session":"${session}","settings":"${A_DIGEST}","turn":"${turn}"}`;
+          : `{"$at":"${at}","$cause":${seq - 1},"$kind":"message.received","$seq":${seq},"channel":"slack","conversation":"${conversation}","message":"m_${nonce.slice(0, 26)}","nonce":"${nonce}","principal":"${principal}","session":"${session}"}`;
     previous = entryHash(previous, body);
     tree.append(previous);
     insert.run(seq, tamper?.seq === seq ? tamper.body(body) : body, previous);

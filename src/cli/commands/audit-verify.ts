@@ -1,5 +1,6 @@
 import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { Command, Option } from "commander";
 import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
@@ -123,6 +124,8 @@ async function verdictOf(
   // The file may be an attacker's, and nothing here needs a connection.
   closeNetwork();
   const { sentences, verify } = await import("../../../audit/verify.ts");
+  // A page of rows is garbage as soon as it was looked at: more room for it is only memory. (The largest size can no longer be set here.)
+  setFlagsFromString("--semi-space-growth-factor=1");
   // The keychain is not asked here: that is said, and is not the same as a keychain that holds nothing.
   const pin = { state: "unreachable" } as const;
   const options = { live: named === undefined, pin, deep, anchors, ...(vkey === null ? {} : { vkey }) };
