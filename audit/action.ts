@@ -258,7 +258,9 @@ export const KINDS = {
   "turn.stopped": { fields: { ...TURN, ...BY } },
   "model.called": {
     fields: { ...TURN, agent: f.name, principal: f.id, provider: f.name, model: f.model, ...UNDER },
-    content: ["request", "sources"],
+    /** `items`: the root of the request and what is new in it (request-check.ts). Older rows have `request`, the whole of it as JSON, of which
+     *  only the salt was kept, and `sources`, the rows it was made of. */
+    content: ["request", "sources", "items"],
     // A request holds the whole conversation so far: kept with every call it would grow with the square of it.
     derived: ["request"],
     outcomes: ["model.answered"],

@@ -1,6 +1,6 @@
 import type { AgentStart, FromAgent, ToAgent } from "../ipc/agent-frames.ts";
 import type { Answer, ChatMessage, CompletionRequest, ToolCall } from "../ipc/completion.ts";
-import { added, requestOf, restored, type Transcript } from "./transcript.ts";
+import { added, keptOf, requestOf, restored, type Transcript } from "./transcript.ts";
 
 type Ref = number;
 type Frame<F, T extends string> = Extract<F, { type: T }>;
@@ -13,11 +13,13 @@ export type Heard =
   | (Frame<ToAgent, "completed"> & { readonly answer: Answer })
   | (Frame<ToAgent, "failed"> & { readonly sentence: string })
   | (Frame<ToAgent, "result"> & { readonly text: string })
+  | Frame<ToAgent, "resend">
   | Frame<ToAgent, "turn.stop">;
 
 /** What an agent says: the frames of its pipe, with what their payloads hold. */
 export type Say =
   | (Frame<FromAgent, "complete"> & { readonly request: CompletionRequest })
+  | (Frame<FromAgent, "resent"> & { readonly request: CompletionRequest })
   | (Frame<FromAgent, "tool"> & { readonly arguments: string })
   | Frame<FromAgent, "reply">
   | (Frame<FromAgent, "reply.text"> & { readonly text: string })
@@ -53,6 +55,8 @@ export interface Turn {
   readonly instructions: string;
   readonly tools: AgentStart["tools"];
   readonly transcript: Transcript;
+  /** What the last request was made of; null before the first. */
+  readonly asked: Transcript | null;
   readonly now: { readonly is: "idle" } | Asking | Acting;
   /** Messages that came while a turn was running. The supervisor queues them itself: one here is never lost either. */
   readonly waiting: readonly string[];
@@ -79,6 +83,7 @@ export const BEFORE_START: Turn = {
   instructions: "",
   tools: [],
   transcript: [],
+  asked: null,
   now: { is: "idle" },
   waiting: [],
   nextRef: 1,
@@ -103,6 +108,7 @@ export function step(turn: Turn, heard: Heard): Step {
     return end(now.is === "asking" ? cutOff(turn, now) : { turn: settled(turn, now), say: [] }, "stopped", "");
   if (now.is === "acting") return heard.type === "result" ? resulted(turn, now, heard.ref, heard.text) : unmoved;
   if (heard.type === "result" || heard.ref !== now.ref) return unmoved;
+  if (heard.type === "resend") return resent(turn, now);
   if (heard.type === "delta") return streamed(turn, now, heard.text);
   if (heard.type === "completed") return answered(turn, now, heard.answer, heard.stop);
   return end(cutOff(turn, now), heard.code === "cancelled" ? "stopped" : "failed", heard.sentence);
@@ -123,7 +129,17 @@ function ask(turn: Turn, round: number, again: boolean): Step {
     );
   const ref = turn.nextRef;
   const now: Asking = { is: "asking", ref, round, again, text: "", sent: 0, reply: null };
-  return { turn: { ...turn, transcript, now, nextRef: ref + 1 }, say: [{ type: "complete", ref, request }] };
+  const keep = keptOf(turn.asked, transcript);
+  return {
+    turn: { ...turn, transcript, asked: transcript, now, nextRef: ref + 1 },
+    say: [{ type: "complete", ref, keep, request }],
+  };
+}
+
+/** Says the whole request again that is waited for. */
+function resent(turn: Turn, { ref }: Asking): Step {
+  const { request } = requestOf(turn.instructions, turn.tools, turn.transcript);
+  return { turn, say: request === null ? [] : [{ type: "resent", ref, request }] };
 }
 
 /** More text of the answer: it goes to the person as it comes, from its first word on. */

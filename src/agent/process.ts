@@ -2,6 +2,7 @@ import { AgentStart, type FromAgent, ToAgent } from "../ipc/agent-frames.ts";
 import { BUILD } from "../ipc/build.ts";
 import { Answer } from "../ipc/completion.ts";
 import { PROTOCOL } from "../ipc/frame-common.ts";
+import { packRequest } from "../ipc/items.ts";
 import { ownPipe } from "../ipc/pipe.ts";
 import { BEFORE_START, type Heard, type Say, step } from "./loop.ts";
 
@@ -32,7 +33,7 @@ export function runAgent(): void {
 /** Reads a frame's payload. An answer that is none comes from a model process gone wrong, and ends the turn, not the agent;
  *  a `start` that is none is a fault of ours, and throws. */
 function heardOf(frame: Exclude<ToAgent, { type: "stop" }>, payload: Uint8Array): Heard {
-  if (frame.type === "turn.stop") return frame;
+  if (frame.type === "turn.stop" || frame.type === "resend") return frame;
   if (frame.type === "start") return { ...frame, ...AgentStart.parse(JSON.parse(textOf(payload))) };
   if (frame.type === "failed") return { ...frame, sentence: textOf(payload) };
   if (frame.type !== "completed") return { ...frame, text: textOf(payload) };
@@ -54,7 +55,11 @@ function answerOf(payload: Uint8Array): Answer | null {
 function frameOf(say: Say): { header: FromAgent; payload: Uint8Array } {
   if (say.type === "complete") {
     const { request, ...header } = say;
-    return { header, payload: bytesOf(JSON.stringify(request)) };
+    return { header, payload: packRequest(request, say.keep) };
+  }
+  if (say.type === "resent") {
+    const { request, ...header } = say;
+    return { header, payload: packRequest(request, 0) };
   }
   if (say.type === "tool") {
     const { arguments: given, ...header } = say;

@@ -1,7 +1,9 @@
 import type { ChatMessage, CompletionRequest, ToolDescription } from "../ipc/completion.ts";
 
-/** Of one request, as JSON in UTF-8: what the model process takes, less room for the frame's own. */
+/** Of one request, as JSON in UTF-8. */
 export const MAX_REQUEST_BYTES = 32 * 1024 * 1024 - 64 * 1024;
+/** What a request over its limit is shortened to, as a share of the limit: whatever changes before the end is sent anew, so it should be rare. */
+const SHORTENED = 0.75;
 
 const REMOVED = "[removed to save space]";
 const INTERRUPTED = "[no result: the turn was interrupted]";
@@ -36,6 +38,14 @@ export function added(transcript: Transcript, messages: readonly ChatMessage[]):
   return [...transcript, ...messages.map((message) => ({ message, bytes: sizeOf(message) }))];
 }
 
+/** How many items of the next request stand at the beginning of the last one too: its setup, and messages that are the same objects. */
+export function keptOf(before: Transcript | null, now: Transcript): number {
+  if (before === null) return 0;
+  let same = 0;
+  while (same < now.length && before[same] === now[same]) same++;
+  return 1 + same;
+}
+
 /** Makes a request of at most {@link MAX_REQUEST_BYTES}: what tools gave is removed first, the oldest first.
  *  @returns the transcript as it is from now on; `request` is null if nothing more can be removed. */
 export function requestOf(
@@ -46,11 +56,11 @@ export function requestOf(
 ): { transcript: Transcript; request: CompletionRequest | null } {
   const fixed = 64 + textBytes(instructions) + tools.reduce((sum, tool) => sum + sizeOf(tool), 0);
   let bytes = transcript.reduce((sum, entry) => sum + entry.bytes, fixed);
-  let kept = transcript;
+  let left = transcript;
   if (bytes > limit) {
-    kept = transcript.map((entry) => {
+    left = transcript.map((entry) => {
       const { message } = entry;
-      if (bytes <= limit || message.role !== "tool") return entry;
+      if (bytes <= limit * SHORTENED || message.role !== "tool") return entry;
       const shorter: ChatMessage = { ...message, text: REMOVED };
       const size = sizeOf(shorter);
       if (size >= entry.bytes) return entry;
@@ -58,8 +68,8 @@ export function requestOf(
       return { message: shorter, bytes: size };
     });
   }
-  const messages = kept.map(({ message }) => message);
-  return { transcript: kept, request: bytes > limit ? null : { instructions, messages, tools: [...tools] } };
+  const messages = left.map(({ message }) => message);
+  return { transcript: left, request: bytes > limit ? null : { instructions, messages, tools: [...tools] } };
 }
 
 /** The length of `JSON.stringify(value)` in UTF-8, and one for the comma behind it. */

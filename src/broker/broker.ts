@@ -39,6 +39,8 @@ export interface ToolAnswer {
   readonly outcome: "done" | "failed" | "refused" | "denied";
   /** For the model, at most 64 KiB. */
   readonly text: string;
+  /** The row whose `result` that text is; null where nothing ran. */
+  readonly row: number | null;
   /** The turn is over, and why. */
   readonly endTurn: { readonly reason: EndTurn; readonly sentence: string } | null;
 }
@@ -104,6 +106,7 @@ export class Broker {
       return {
         outcome: "refused",
         text: `refused: ${sentence}, so nothing more is done`,
+        row: null,
         endTurn: { reason: "failed", sentence },
       };
     }
@@ -225,11 +228,12 @@ export class Broker {
       { cause: call.cause, seal: turn.session, content: { action: bytes, call: call.id } },
     );
     const result = await this.#gates.effects.runTool(recorded, turn.signal);
-    await recorded.finish(
+    const row = await recorded.finish(
       { kind: "tool.finished", outcome: result.outcome, status: result.status },
       { result: result.text },
     );
-    return { outcome: result.outcome === "done" ? "done" : "failed", text: result.text, endTurn: null };
+    const outcome = result.outcome === "done" ? "done" : "failed";
+    return { outcome, text: result.text, row: row.seq, endTurn: null };
   }
 
   async #badArguments(call: Call, tool: Tool, why: string): Promise<ToolAnswer> {
@@ -252,6 +256,7 @@ export class Broker {
     return {
       outcome: "denied",
       text: `${answer.text}; do not ask for it again in this turn`,
+      row: null,
       endTurn: last ? { reason: "denied", sentence: `${MAX_DENIALS} requests were denied` } : null,
     };
   }
@@ -279,6 +284,7 @@ export class Broker {
     return {
       outcome: "refused",
       text: boundText(`refused: ${why}. Nothing ran.`, MAX_RESULT),
+      row: null,
       endTurn:
         reason === "stopped"
           ? { reason: "stopped", sentence: "stopped" }

@@ -2,6 +2,7 @@ import type { AuditLog } from "../../audit/log.ts";
 import { AuditError } from "../../audit/error.ts";
 import type { Effects } from "../effect/effects.ts";
 import type { ModelAnswer } from "../effect/model.ts";
+import type { AskedRequest } from "../effect/request.ts";
 import type { CompletionFailure, StopReason } from "../ipc/model-frames.ts";
 import type { Budget, Reservation } from "./budget.ts";
 import type { EndTurn, TurnContext } from "./turn.ts";
@@ -10,10 +11,8 @@ import type { EndTurn, TurnContext } from "./turn.ts";
 export interface CompletionAsk {
   /** Its reference on the agent's pipe: the `group` of the calls that come from it. */
   readonly ref: number;
-  /** A `CompletionRequest`, UTF-8 JSON, at most 32 MiB: hashed and forwarded, never parsed here. */
-  readonly request: Uint8Array;
-  /** What the request is made of (rows, in order), as text; empty if that is not known. */
-  readonly sources: string;
+  /** At most 32 MiB: its items are hashed and forwarded, never parsed here. */
+  readonly request: AskedRequest;
 }
 
 /** Which model answers, as the configuration says. */
@@ -58,7 +57,7 @@ export async function complete(
     provider: model.provider,
     model: model.model,
     local: model.local,
-    requestBytes: ask.request.length,
+    requestBytes: ask.request.bytes,
     maxOutputTokens: model.maxOutputTokens,
   });
   if ("refused" in reserving) return failed("refused", reserving.refused, "budget");
@@ -101,18 +100,15 @@ async function once(
       policy: turn.policy,
       settings: turn.settings,
     },
-    {
-      cause: turn.cause,
-      seal: turn.session,
-      content: { request: ask.request, ...(ask.sources === "" ? {} : { sources: ask.sources }) },
-    },
+    { cause: turn.cause, seal: turn.session, content: { items: ask.request.recordable() } },
   );
+  ask.request.recordedAs(recorded.seq);
   const { maxOutputTokens, timeoutMs } = model;
-  const answer = await effects.callModel(recorded, { maxOutputTokens, timeoutMs }, onDelta, signal);
+  const answer = await effects.callModel(recorded, ask.request, { maxOutputTokens, timeoutMs }, onDelta, signal);
   if (answer.state === "failed") {
     await recorded.fail(new Error(`${answer.code}: ${answer.sentence}`));
     // What was streamed was paid for, as far as anybody knows all of it.
-    if (answer.streamed) reservation.settle(Math.ceil(ask.request.length / 4), maxOutputTokens);
+    if (answer.streamed) reservation.settle(Math.ceil(ask.request.bytes / 4), maxOutputTokens);
     return answer;
   }
   const { inputTokens, outputTokens, stop } = answer;

@@ -6,6 +6,7 @@ import { type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { ToolAction } from "./action.ts";
 import { type Base, baseOf, checkBase, checkNamed, namedFiles } from "./files.ts";
 import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
+import type { AskedRequest } from "./request.ts";
 import { runTool, type ToolResult } from "./tool.ts";
 
 export { LIMITS } from "../sandbox/limits.ts";
@@ -32,11 +33,12 @@ export class Effects {
 
   callModel(
     recorded: Recorded<"model.called">,
+    request: AskedRequest,
     limits: { readonly maxOutputTokens: number; readonly timeoutMs: number },
     onDelta: (text: Uint8Array) => void,
     signal: AbortSignal,
   ): Promise<ModelAnswer> {
-    return callModel(recorded, this.#models, limits, onDelta, signal);
+    return callModel(recorded, request, this.#models, limits, onDelta, signal);
   }
 
   get sandboxState(): SandboxState {

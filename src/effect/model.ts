@@ -1,13 +1,23 @@
+import { AuditError } from "../../audit/error.ts";
 import type { Recorded } from "../../audit/recorded.ts";
+import { NO_ITEMS, rootWith } from "../ipc/item-digest.ts";
+import { ItemsError } from "../ipc/items.ts";
 import type { CompletionFailure, StopReason } from "../ipc/model-frames.ts";
+import type { AskedRequest } from "./request.ts";
 
 /** One completion that a model process is asked for. */
 export interface ModelRequest {
   readonly provider: string;
   /** The provider's own name for the model. */
   readonly model: string;
-  /** A `CompletionRequest` as UTF-8 JSON: the recorded bytes. */
-  readonly request: Uint8Array;
+  readonly conversation: number;
+  /** So many items of the conversation stand before those of `packed`. */
+  readonly keep: number;
+  readonly packed: Uint8Array;
+  /** The recorded root of all items, hex. */
+  readonly root: string;
+  /** All items, for a process that has not the first ones. @returns null if the agent has not said them again. */
+  readonly whole: () => Promise<Uint8Array | null>;
   readonly maxOutputTokens: number;
   /** For everything together: waiting, tries, streaming. */
   readonly timeoutMs: number;
@@ -38,9 +48,14 @@ export interface ModelPort {
   complete(request: ModelRequest, onDelta: (text: Uint8Array) => void, signal: AbortSignal): Promise<ModelAnswer>;
 }
 
-/** Sends one recorded request, and those very bytes, to its model. The outcome is left to the caller, who knows what it cost. */
+/** Sends one recorded request to its model. The outcome is left to the caller, who knows what it cost.
+ *
+ *  What is sent is what the row commits to, byte for byte: the root of what was kept before and of the bytes that go out now is computed here and
+ *  compared with the recorded one. So are all items of a request that is sent once more; others are not sent.
+ *  @throws {AuditError} AUDIT_INVALID if they are not the recorded ones: nothing was sent then. */
 export function callModel(
   recorded: Recorded<"model.called">,
+  asked: AskedRequest,
   port: ModelPort,
   limits: { readonly maxOutputTokens: number; readonly timeoutMs: number },
   onDelta: (text: Uint8Array) => void,
@@ -48,5 +63,29 @@ export function callModel(
 ): Promise<ModelAnswer> {
   recorded.redeem();
   const { provider, model } = recorded.action;
-  return port.complete({ provider, model, request: recorded.content("request"), ...limits }, onDelta, signal);
+  const root = recordedRoot(recorded.content("items"));
+  const { conversation, keep, packed } = asked;
+  if (!isOf(root, asked.before, packed))
+    throw new AuditError("AUDIT_INVALID", "the request is not what was recorded, so it was not sent");
+  const whole = async (): Promise<Uint8Array | null> => {
+    const all = await asked.whole(signal);
+    return all !== null && isOf(root, NO_ITEMS, all) ? all : null;
+  };
+  return port.complete({ provider, model, conversation, keep, packed, root, whole, ...limits }, onDelta, signal);
+}
+
+function recordedRoot(items: Uint8Array): string {
+  const recorded: unknown = JSON.parse(Buffer.from(items).toString("utf8"));
+  if (typeof recorded === "object" && recorded !== null && "root" in recorded && typeof recorded.root === "string")
+    return recorded.root;
+  throw new AuditError("AUDIT_INVALID", "a request was recorded without its root");
+}
+
+function isOf(root: string, before: Uint8Array, packed: Uint8Array): boolean {
+  try {
+    return Buffer.from(rootWith(before, packed)).toString("hex") === root;
+  } catch (cause) {
+    if (cause instanceof ItemsError) return false;
+    throw cause;
+  }
 }

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { ChatMessage, ToolDescription } from "./completion.ts";
+import { ChatMessage, MAX_ITEMS, ToolDescription } from "./completion.ts";
 import { Ready, Ref, Stop } from "./frame-common.ts";
 import { CompletionFailure, StopReason } from "./model-frames.ts";
 
@@ -9,8 +9,10 @@ export const TurnEnd = z.enum(["done", "rounds", "failed", "stopped"]);
 /** What an agent may ask for. It serves one session: its pipe is the session, and no frame names one. */
 export const FromAgent = z.discriminatedUnion("type", [
   Ready,
-  /** Wants a completion; the payload is a `CompletionRequest`. */
-  z.strictObject({ type: z.literal("complete"), ref: Ref }),
+  /** Wants a completion of what the first `keep` items of its last request and the items of the payload make (items.ts). */
+  z.strictObject({ type: z.literal("complete"), ref: Ref, keep: z.int().check(z.gte(0), z.lte(MAX_ITEMS)) }),
+  /** Answers `resend`: the payload is all items of that request. */
+  z.strictObject({ type: z.literal("resent"), ref: Ref }),
   /** Wants a tool; the payload is the model's JSON arguments. `call` is the model's id for it, `group` the completion it came from. */
   z.strictObject({
     type: z.literal("tool"),
@@ -33,6 +35,8 @@ export const ToAgent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("start"), rounds: z.int().check(z.gte(1), z.lte(100)) }),
   /** A message to act on; the payload is its text. */
   z.strictObject({ type: z.literal("turn") }),
+  /** The model process has not what the request goes on from (it was started anew, say): wants all of its items again. */
+  z.strictObject({ type: z.literal("resend"), ref: Ref }),
   /** A piece of the completion's text as it streams. */
   z.strictObject({ type: z.literal("delta"), ref: Ref }),
   /** The payload is an `Answer`. */

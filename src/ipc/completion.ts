@@ -1,6 +1,9 @@
 import * as z from "zod/mini";
 
-/** What agent and model process say to each other, through a supervisor that hashes and forwards it but never parses it. */
+/** What agent and model process say to each other, through a supervisor that hashes and forwards it but never parses it. It goes item by item: items.ts. */
+
+/** Items of one request: its setup and its messages. */
+export const MAX_ITEMS = 100_000;
 
 /** A tool as the model is shown it; `parameters` is a JSON schema. */
 export const ToolDescription = z.strictObject({

@@ -1,6 +1,10 @@
 import * as z from "zod/mini";
+import { MAX_ITEMS } from "./completion.ts";
 import { CheckFailure, Ready, Ref, SecretFrame, Stop } from "./frame-common.ts";
 import { ModelApi } from "./provider.ts";
+
+/** One session's conversation with one agent process, by a number of the supervisor's own. */
+const ConversationNumber = z.int().check(z.gte(1));
 
 const Tokens = z.int().check(z.gte(0), z.lte(1_000_000_000));
 
@@ -51,6 +55,10 @@ export const FromModel = z.discriminatedUnion("type", [
     retryAfterSeconds: z.nullable(z.int().check(z.gte(0), z.lte(86_400))),
     streamed: z.boolean(),
   }),
+  /** Answers `complete`: the first `keep` items of that conversation are not here (any more). Nothing was sent to the provider. */
+  z.strictObject({ type: z.literal("resend"), ref: Ref }),
+  /** Answers `forget`: nothing of that conversation is kept. */
+  z.strictObject({ type: z.literal("forgot"), conversation: ConversationNumber }),
   /** Answers `models`; the payload is JSON `[{id, tools, modified}]`: tools is true, false or null (unknown), modified an ISO time or null. */
   z.strictObject({ type: z.literal("models"), ref: Ref, failure: z.nullable(CheckFailure) }),
 ]);
@@ -66,15 +74,20 @@ export const ToModel = z.discriminatedUnion("type", [
     api: ModelApi,
     baseUrl: z.nullable(z.url().check(z.maxLength(512))),
   }),
-  /** The payload is a `CompletionRequest` (see completion.ts), at most 32 MiB. */
+  /** The request is the first `keep` items of the conversation and those of the payload (items.ts); `root` is that of all of them. */
   z.strictObject({
     type: z.literal("complete"),
     ref: Ref,
+    conversation: ConversationNumber,
+    keep: z.int().check(z.gte(0), z.lte(MAX_ITEMS)),
+    root: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
     model: z.string().check(z.minLength(1), z.maxLength(200)),
     maxOutputTokens: z.int().check(z.gte(1), z.lte(1_000_000)),
     timeoutMs: z.int().check(z.gte(1000), z.lte(3_600_000)),
   }),
   z.strictObject({ type: z.literal("cancel"), ref: Ref }),
+  /** That conversation is over: overwrite what is kept of it. */
+  z.strictObject({ type: z.literal("forget"), conversation: ConversationNumber }),
   z.strictObject({ type: z.literal("models"), ref: Ref }),
   Stop,
 ]);

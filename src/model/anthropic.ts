@@ -17,14 +17,15 @@ export function anthropic(settings: ProviderSettings): ModelProvider {
   const peer = peerOf(settings, "x-api-key");
 
   return {
-    async complete(request, options, onDelta, signal) {
+    async complete(conversation, options, onDelta, signal) {
       const { createAnthropic } = await import("./sdk-anthropic.ts");
       return await completeWith(
         (fetch) =>
           // The placeholder keeps the SDK from looking for a key in the environment; `fetch` replaces it.
           createAnthropic({ baseURL: peer.baseUrl, apiKey: "placeholder", fetch }).languageModel(options.model),
         peer,
-        request,
+        markForm,
+        conversation,
         options,
         onDelta,
         signal,
@@ -43,4 +44,9 @@ export function anthropic(settings: ProviderSettings): ModelProvider {
       return { account: headers.get("anthropic-organization-id")?.slice(0, 200) ?? null };
     },
   };
+}
+
+/** A mark, as this API's messages have it. */
+function markForm(role: "user" | "assistant", text: string): string {
+  return JSON.stringify({ role, content: [{ type: "text", text }] });
 }

@@ -127,8 +127,8 @@ function unquoted(text: string): string {
 
 /** The built-in model behind the port of the real ones: it streams, can be cancelled, and uses no tokens. */
 export const offline: ModelProvider = {
-  async complete(request, { model }, onDelta, signal) {
-    const answer = offlineAnswer(request);
+  async complete(conversation, { model }, onDelta, signal) {
+    const answer = offlineAnswer(conversation.request);
     for (const piece of answer.text.match(new RegExp(`[^]{1,${PIECE}}(?=\\s|$)|[^]{1,${PIECE}}`, "gu")) ?? []) {
       signal.throwIfAborted();
       await onDelta(piece);

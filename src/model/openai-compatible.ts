@@ -15,7 +15,7 @@ export function openAICompatible(settings: ProviderSettings): ModelProvider {
   const ownApi = new URL(baseUrl).hostname === "api.openai.com" || provider === "openai";
 
   return {
-    async complete(request, options, onDelta, signal) {
+    async complete(conversation, options, onDelta, signal) {
       const { createOpenAICompatible } = await import("./sdk-openai-compatible.ts");
       return await completeWith(
         (fetch) =>
@@ -28,7 +28,8 @@ export function openAICompatible(settings: ProviderSettings): ModelProvider {
             ...(ownApi ? { transformRequestBody: withNewName } : {}),
           }).chatModel(options.model),
         peer,
-        request,
+        markForm,
+        conversation,
         options,
         onDelta,
         signal,
@@ -47,6 +48,11 @@ export function openAICompatible(settings: ProviderSettings): ModelProvider {
       return { account: headers.get("openai-organization")?.slice(0, 200) ?? null };
     },
   };
+}
+
+/** A mark, as this API's messages have it. */
+function markForm(role: "user" | "assistant", text: string): string {
+  return JSON.stringify({ role, content: text });
 }
 
 function withNewName({ max_tokens, ...body }: Record<string, unknown>): Record<string, unknown> {

@@ -1,5 +1,6 @@
-import type { Answer, CompletionRequest } from "../ipc/completion.ts";
+import type { Answer } from "../ipc/completion.ts";
 import type { StopReason } from "../ipc/model-frames.ts";
+import type { Conversation } from "./conversations.ts";
 
 /** What the supervisor decided about one completion. */
 export interface CompletionOptions {
@@ -29,9 +30,9 @@ export interface ModelListing {
 
 /** The one port behind which every language model lies. Everything it throws is a {@link ModelError}. */
 export interface ModelProvider {
-  /** Answers one request. `onDelta` gets the text as it comes, in order, and is waited for (back-pressure). */
+  /** Answers a conversation as it is now. `onDelta` gets the text as it comes, in order, and is waited for (back-pressure). */
   complete(
-    request: CompletionRequest,
+    conversation: Conversation,
     options: CompletionOptions,
     onDelta: (text: string) => Promise<void>,
     signal: AbortSignal,

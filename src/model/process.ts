@@ -1,8 +1,8 @@
 import { BUILD } from "../ipc/build.ts";
-import { CompletionRequest } from "../ipc/completion.ts";
 import { PROTOCOL, type Ref } from "../ipc/frame-common.ts";
 import { type CompletionFailure, type FromModel, ToModel } from "../ipc/model-frames.ts";
 import { ownPipe, type Pipe } from "../ipc/pipe.ts";
+import { type Conversation, Conversations } from "./conversations.ts";
 import { Deltas } from "./deltas.ts";
 import { ApiKey } from "./key.ts";
 import { ModelError, modelErrorIn } from "./model-error.ts";
@@ -28,6 +28,9 @@ const MAX_SENTENCE = 1000;
 export class ModelProcess {
   readonly #pipe: Pipe<ToModel, FromModel>;
   readonly #running = new Map<Ref, AbortController>();
+  readonly #conversations = new Conversations();
+  /** Conversations to be forgotten as soon as they are no longer answered. */
+  readonly #forgetting = new Set<number>();
   #key: ApiKey | null = null;
   #started: { start: Start; provider: Promise<ModelProvider> } | null = null;
   #idle: (() => void) | null = null;
@@ -70,6 +73,11 @@ export class ModelProcess {
       case "cancel":
         this.#running.get(frame.ref)?.abort(new ModelError("cancelled", "the answer was stopped"));
         break;
+      case "forget":
+        if (this.#conversations.forget(frame.conversation))
+          void this.#send({ type: "forgot", conversation: frame.conversation });
+        else this.#forgetting.add(frame.conversation);
+        break;
       case "stop":
         void this.#stop();
         break;
@@ -77,14 +85,20 @@ export class ModelProcess {
   }
 
   async #complete(frame: Complete, payload: Uint8Array): Promise<void> {
-    const { ref } = frame;
+    const { ref, conversation: number } = frame;
     const deltas = new Deltas((text) => this.#send({ type: "delta", ref }, bytesOf(text)));
     const controller = new AbortController();
     this.#running.set(ref, controller);
+    let conversation: Conversation | null = null;
     try {
+      // Before anything is waited for: what was told is in the order in which it came.
+      conversation = this.#take(frame, payload);
+      if (conversation === null) {
+        await this.#send({ type: "resend", ref });
+        return;
+      }
       const provider = await this.#provider();
-      const request = requestOf(payload);
-      const done = await provider.complete(request, frame, (text) => deltas.add(text), controller.signal);
+      const done = await provider.complete(conversation, frame, (text) => deltas.add(text), controller.signal);
       await deltas.end();
       const { answer, ...facts } = done;
       const model = this.#clean(facts.model).slice(0, MAX_MODEL);
@@ -103,8 +117,18 @@ export class ModelProcess {
         sentenceOf(failure),
       );
     } finally {
+      if (conversation !== null) this.#conversations.release(number, conversation);
+      if (this.#forgetting.delete(number)) void this.#send({ type: "forgot", conversation: number });
       this.#running.delete(ref);
       if (this.#running.size === 0) this.#idle?.();
+    }
+  }
+
+  #take({ conversation, keep, root }: Complete, payload: Uint8Array): Conversation | null {
+    try {
+      return this.#conversations.take(conversation, keep, root, payload);
+    } catch (error) {
+      throw new ModelError("bad-request", "the agent's request is not of the agreed form", { cause: error });
     }
   }
 
@@ -184,15 +208,6 @@ export class ModelProcess {
   /** A pipe that is over ends this process: nothing that was still to be said is missed by anybody. */
   #send(frame: FromModel, payload?: Uint8Array): Promise<void> {
     return this.#pipe.send(frame, payload).catch(() => undefined);
-  }
-}
-
-function requestOf(payload: Uint8Array): CompletionRequest {
-  try {
-    const request: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
-    return CompletionRequest.parse(request);
-  } catch (error) {
-    throw new ModelError("bad-request", "the agent's request is not of the agreed form", { cause: error });
   }
 }
 

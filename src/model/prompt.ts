@@ -1,25 +1,28 @@
 import type { OpenAICompatibleProvider } from "@ai-sdk/openai-compatible";
-import type { ChatMessage, CompletionRequest, ToolDescription } from "../ipc/completion.ts";
+import type { ChatMessage, ToolDescription } from "../ipc/completion.ts";
 
 /** The AI SDK's own port to a model. `ai`'s functions above it would parse the model's arguments, which we want as they
  *  were written, and check each prompt twice. */
 export type LanguageModel = ReturnType<OpenAICompatibleProvider["chatModel"]>;
 type CallOptions = Parameters<LanguageModel["doStream"]>[0];
-type Prompt = CallOptions["prompt"];
+export type Prompt = CallOptions["prompt"];
 type PromptMessage = Prompt[number];
 type ToolResult = Extract<Extract<PromptMessage, { role: "tool" }>["content"][number], { type: "tool-result" }>;
 
 /** Every provider takes these as the id of a call; some refuse others, so ids of another provider's making are replaced. */
 const CALL_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Turns a request into the AI SDK's prompt. Neighbouring tool results become one message, and messages without any
+/** The instructions, as the first message. */
+export function systemOf(instructions: string): Prompt {
+  return instructions.trim() === "" ? [] : [{ role: "system", content: instructions }];
+}
+
+/** Turns messages into those of the AI SDK. Neighbouring tool results become one message, and messages without any
  *  text, which providers refuse, are left out or named as empty. */
-export function promptOf(request: CompletionRequest): Prompt {
+export function promptMessages(messages: readonly ChatMessage[], ids: CallIds): Prompt {
   const prompt: Prompt = [];
-  if (request.instructions.trim() !== "") prompt.push({ role: "system", content: request.instructions });
-  const ids = new CallIds();
   let results: ToolResult[] | null = null;
-  for (const message of request.messages) {
+  for (const message of messages) {
     if (message.role === "tool") {
       if (results === null) {
         results = [];
@@ -71,7 +74,7 @@ export function toolsOf(tools: readonly ToolDescription[]): NonNullable<CallOpti
 
 /** Gives each call an id that its provider takes and that comes once: some servers count from 0 in every answer. A result
  *  belongs to the last call of its id. */
-class CallIds {
+export class CallIds {
   readonly #used = new Set<string>();
   readonly #last = new Map<string, string>();
 

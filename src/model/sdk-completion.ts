@@ -1,20 +1,24 @@
+import { randomUUID } from "node:crypto";
 import * as z from "zod/mini";
-import type { CompletionRequest } from "../ipc/completion.ts";
+import type { Conversation } from "./conversations.ts";
+import type { EncodedBody, MarkForm } from "./encoded.ts";
 import { failureOfStatus, notACompletion, quote } from "./failure.ts";
 import { guardedFetch, type HttpPeer } from "./http.ts";
 import { ModelError, modelErrorIn } from "./model-error.ts";
 import type { Completion, CompletionOptions } from "./port.ts";
-import { promptOf, toolsOf, type LanguageModel } from "./prompt.ts";
+import { systemOf, toolsOf, type LanguageModel } from "./prompt.ts";
 import { withRetry, type RetryPolicy } from "./retry.ts";
 import { answerOf } from "./stream.ts";
 
 /** Asks one of the AI SDK's models, with our own limits and tries: the SDK's provider classes try once.
  *  @param modelWith builds the model on a `fetch` that is good for one completion.
+ *  @param form how this API writes a mark (encoded.ts).
  *  @throws {ModelError} */
 export async function completeWith(
   modelWith: (fetch: ReturnType<typeof guardedFetch>) => LanguageModel,
   peer: HttpPeer,
-  request: CompletionRequest,
+  form: MarkForm,
+  conversation: Conversation,
   options: CompletionOptions,
   onDelta: (text: string) => Promise<void>,
   signal: AbortSignal,
@@ -24,8 +28,8 @@ export async function completeWith(
   const timeUp = new AbortController();
   const timer = setTimeout(() => timeUp.abort(outOfTime(peer, timeoutMs)), timeoutMs);
   const stopped = AbortSignal.any([signal, timeUp.signal]);
-  const prompt = promptOf(request);
-  const tools = toolsOf(request.tools);
+  const { encoded, setup } = conversation;
+  const tools = toolsOf(setup.tools);
   let streamed = false;
   const giveOut = (text: string) => {
     streamed = true;
@@ -36,9 +40,13 @@ export async function completeWith(
       async () => {
         stopped.throwIfAborted();
         const fetch = guardedFetch(peer, stopped, model);
+        const mark = `wirken-${randomUUID()}`;
+        const prompt = [...systemOf(setup.instructions), ...encoded.prompt(mark)];
         let answering = false;
         const asked = modelWith(async (input, init) => {
-          const response = await fetch(input, init);
+          const body = typeof init?.body === "string" ? encoded.body(mark, init.body, form) : null;
+          if (body === null) throw new TypeError("the SDK does not write requests as it did");
+          const response = await fetch(input, withBody(init, body));
           answering = true;
           return response;
         }).doStream({ prompt, maxOutputTokens, abortSignal: stopped, ...(tools.length > 0 ? { tools } : {}) });
@@ -55,6 +63,26 @@ export async function completeWith(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** `fetch` copies a body that it is given whole, three times. One that comes in pieces it sends as it is; its length is said, for not every server
+ *  takes one of unknown length. */
+function withBody(init: RequestInit | undefined, { pieces, bytes }: EncodedBody): RequestInit {
+  const headers = new Headers(init?.headers);
+  headers.set("content-length", String(bytes));
+  let next = 0;
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      pull(controller) {
+        const piece = pieces[next++];
+        if (piece === undefined) controller.close();
+        else controller.enqueue(piece);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const given = { ...init, headers, body, duplex: "half" as const };
+  return given;
 }
 
 function outOfTime(peer: HttpPeer, timeoutMs: number): ModelError {

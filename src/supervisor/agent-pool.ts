@@ -1,4 +1,5 @@
 import { FromAgent, type ToAgent } from "../ipc/agent-frames.ts";
+import { Conversation, type Origin } from "./conversation.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Processes, RunningChild } from "./processes.ts";
 
@@ -12,18 +13,29 @@ export interface AgentEvents {
   died(): void;
 }
 
-/** What an agent process is given when it starts: an `AgentStart` as JSON. `turnSeq`: rows before it are the past. */
-export type MakeStart = (session: string, turnSeq: number) => Promise<Uint8Array>;
+/** What an agent process is given when it starts: an `AgentStart` as JSON. `turnSeq`: rows before it are the past; `from` is told of the content
+ *  that it is made of. */
+export type MakeStart = (
+  session: string,
+  turnSeq: number,
+  from: (bytes: Uint8Array, origin: Origin) => void,
+) => Promise<Uint8Array>;
 
 /** One agent process. It serves one session and is never reused for another. */
 export class AgentProcess {
   readonly #child: RunningChild<ToAgent>;
+  /** What it has asked models. */
+  readonly conversation = new Conversation(async (ref, signal) => await this.#resend(ref, signal));
+  readonly #over: (conversation: number) => Promise<void>;
   #events: AgentEvents | null = null;
   #turnOver: (() => void) | null = null;
+  #resent: { readonly ref: number; readonly take: (packed: Uint8Array | null) => void } | null = null;
   dead = false;
 
-  constructor(child: RunningChild<ToAgent>) {
+  /** @param over its conversation goes on no more: whoever has any of it lets go of it. */
+  constructor(child: RunningChild<ToAgent>, over: (conversation: number) => Promise<void>) {
     this.#child = child;
+    this.#over = over;
   }
 
   /** Whose turn runs now hears it. */
@@ -38,11 +50,14 @@ export class AgentProcess {
 
   heard(header: FromAgent, payload: Uint8Array): void {
     if (header.type === "turn.end") this.#turnOver?.();
-    this.#events?.frame(header, payload);
+    if (header.type === "resent") this.#takeResent(header.ref, payload);
+    else this.#events?.frame(header, payload);
   }
   ended(): void {
     this.dead = true;
     this.#turnOver?.();
+    this.#resent?.take(null);
+    void this.#over(this.conversation.number);
     this.#events?.died();
   }
 
@@ -67,8 +82,31 @@ export class AgentProcess {
     if (!ended) this.#child.end("timeout", "the agent did not end its turn when told to");
   }
 
+  /** Resolves when it is gone, and nobody has anything of its conversation any more. */
   async stop(): Promise<void> {
     await this.#child.stop();
+    await this.#over(this.conversation.number);
+  }
+
+  #takeResent(ref: number, packed: Uint8Array): void {
+    if (this.#resent?.ref === ref) this.#resent.take(packed);
+    else this.broke("items that nobody asked for");
+  }
+
+  /** Asks for all items of a request again. @returns null if it does not say them before `signal` aborts. */
+  async #resend(ref: number, signal: AbortSignal): Promise<Uint8Array | null> {
+    if (this.dead || signal.aborted) return null;
+    return await new Promise<Uint8Array | null>((resolve) => {
+      const take = (packed: Uint8Array | null): void => {
+        this.#resent = null;
+        signal.removeEventListener("abort", give);
+        resolve(packed);
+      };
+      const give = (): void => take(null);
+      signal.addEventListener("abort", give, { once: true });
+      this.#resent = { ref, take };
+      void this.send({ type: "resend", ref });
+    });
   }
 }
 
@@ -82,14 +120,19 @@ interface Held {
 export class AgentPool {
   readonly #processes: Processes;
   readonly #start: MakeStart;
+  readonly #over: (conversation: number) => Promise<void>;
   readonly #held = new Map<string, Held>();
+  /** Sessions whose process is on its way out. */
+  readonly #ending = new Map<string, Promise<void>>();
   readonly #queue: (() => void)[] = [];
   readonly #sweep: NodeJS.Timeout;
   #starting = 0;
 
-  constructor(processes: Processes, start: MakeStart) {
+  /** @param over a conversation has ended: resolves when nobody has anything of it. */
+  constructor(processes: Processes, start: MakeStart, over: (conversation: number) => Promise<void>) {
     this.#processes = processes;
     this.#start = start;
+    this.#over = over;
     this.#sweep = setInterval(() => void this.#endIdle(Date.now() - IDLE_MS), 60_000);
     this.#sweep.unref();
   }
@@ -118,9 +161,11 @@ export class AgentPool {
         hear: (header, payload) => agent?.heard(header, payload),
         ended: () => agent?.ended(),
       });
-      agent = new AgentProcess(child);
+      agent = new AgentProcess(child, this.#over);
       this.#held.set(session, { agent, busy: true, last: Date.now() });
-      await agent.send({ type: "start", rounds: options.rounds }, await this.#start(session, options.turnSeq));
+      const { conversation } = agent;
+      const start = await this.#start(session, options.turnSeq, (bytes, origin) => conversation.from(bytes, origin));
+      await agent.send({ type: "start", rounds: options.rounds }, start);
       return agent;
     } finally {
       this.#starting -= 1;
@@ -133,19 +178,25 @@ export class AgentPool {
     if (held === undefined) return;
     held.busy = false;
     held.last = Date.now();
-    if (discard || held.agent.dead) {
-      this.#held.delete(session);
-      void held.agent.stop();
-    }
+    if (discard || held.agent.dead) void this.#end(session, held.agent);
     this.#queue.shift()?.();
   }
 
-  /** The session is over, and with it its process. */
+  /** The session is over, and with it its process. Resolves when nothing of it is in any process's memory. */
   async forget(session: string): Promise<void> {
     const held = this.#held.get(session);
-    if (held === undefined || held.busy) return;
+    if (held !== undefined && !held.busy) await this.#end(session, held.agent);
+    await this.#ending.get(session);
+  }
+
+  #end(session: string, agent: AgentProcess): Promise<void> {
     this.#held.delete(session);
-    await held.agent.stop();
+    const before = this.#ending.get(session);
+    const ended = Promise.all([before, agent.stop()]).then(() => {
+      if (this.#ending.get(session) === ended) this.#ending.delete(session);
+    });
+    this.#ending.set(session, ended);
+    return ended;
   }
 
   async #room(signal: AbortSignal): Promise<void> {
@@ -153,8 +204,7 @@ export class AgentPool {
     if (this.#held.size + this.#starting < MAX_AGENTS) return;
     const [idlest] = [...this.#held].filter(([, held]) => !held.busy).toSorted(([, a], [, b]) => a.last - b.last);
     if (idlest !== undefined) {
-      this.#held.delete(idlest[0]);
-      void idlest[1].agent.stop();
+      void this.#end(idlest[0], idlest[1].agent);
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -175,8 +225,7 @@ export class AgentPool {
   async #endIdle(before: number): Promise<void> {
     for (const [session, held] of this.#held) {
       if (held.busy || held.last > before) continue;
-      this.#held.delete(session);
-      await held.agent.stop();
+      await this.#end(session, held.agent);
     }
   }
 

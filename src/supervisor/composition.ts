@@ -48,6 +48,7 @@ import type { AgentInForce, RunParts } from "./session-run.ts";
 import { State } from "./state.ts";
 import { Storage } from "./storage.ts";
 import { type Greeting, statusOf } from "./status.ts";
+import type { Origin } from "./conversation.ts";
 import { transcriptBefore } from "./transcript.ts";
 import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
 import { WebDoor } from "./web-door.ts";
@@ -244,7 +245,11 @@ export class Composition {
     );
     const broker = new Broker({ log, effects, approvals: desk.approvals, grants, budget, clock });
     this.inForce = new InForce(log, toolDescriptions());
-    this.#pool = new AgentPool(processes, async (session, turnSeq) => this.#agentStart(session, turnSeq));
+    this.#pool = new AgentPool(
+      processes,
+      async (session, turnSeq, from) => this.#agentStart(session, turnSeq, from),
+      async (conversation) => await this.models.forget(conversation),
+    );
     this.channels = new Channels({
       log,
       state: made.state,
@@ -417,11 +422,11 @@ export class Composition {
     return newest === undefined ? null : { scope, version: newest.version, names: newest.names };
   }
 
-  #agentStart(session: string, turnSeq: number): Uint8Array {
+  #agentStart(session: string, turnSeq: number, from: (bytes: Uint8Array, origin: Origin) => void): Uint8Array {
     const agent = this.#state.session(session)?.agent ?? "default";
     const settings = this.inForce.of(agent);
     if (settings === null) throw new OperatorError("not-found", `there is no agent ${agent}`);
-    const transcript = transcriptBefore(this.#parts.booted.log, this.#state, session, turnSeq);
+    const transcript = transcriptBefore(this.#parts.booted.log, this.#state, session, turnSeq, from);
     return Buffer.from(JSON.stringify({ instructions: settings.instructions, tools: settings.tools, transcript }));
   }
 

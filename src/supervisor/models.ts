@@ -13,6 +13,8 @@ const UP_MS = 60_000;
 /** Asking an endpoint what it offers; a local one answers in milliseconds. */
 const LISTING_MS = 10_000;
 const CHECK_MS = 30_000;
+/** A process that has not let go of a conversation by then is ended. */
+const FORGET_MS = 5_000;
 
 const Offered = z.array(
   z.strictObject({ id: z.string(), tools: z.nullable(z.boolean()), modified: z.nullable(z.string()) }),
@@ -23,6 +25,8 @@ type Failure = Extract<FromModel, { type: "failed" }>;
 interface Waiting {
   delta(text: Uint8Array): void;
   settle(result: ModelAnswer): void;
+  /** It has not what the request goes on from. */
+  resend(): void;
   streamed: boolean;
 }
 
@@ -32,6 +36,8 @@ class ProviderProcess {
   readonly kept: Kept<ToModel>;
   readonly #waiting = new Map<number, Waiting>();
   readonly #listings = new Map<number, (models: OfferedModel[]) => void>();
+  /** Conversations that it may have something of, and who waits until it has not. */
+  readonly #has = new Map<number, (() => void) | null>();
   #ref = 0;
 
   constructor(processes: Processes, settings: ProviderSettings, secrets: readonly SecretOf[], cause: number | null) {
@@ -80,6 +86,12 @@ class ProviderProcess {
       case "failed":
         this.#settle(header.ref, failed(header, Buffer.from(payload).toString("utf8")));
         return;
+      case "resend":
+        this.#waiting.get(header.ref)?.resend();
+        return;
+      case "forgot":
+        this.#forgot(header.conversation);
+        return;
       case "models": {
         const parsed = header.failure === null ? Offered.safeParse(jsonOf(payload)) : null;
         this.#listings.get(header.ref)?.(parsed?.success === true ? parsed.data : []);
@@ -109,10 +121,34 @@ class ProviderProcess {
     }
     for (const settle of this.#listings.values()) settle([]);
     this.#listings.clear();
+    for (const conversation of this.#has.keys()) this.#forgot(conversation);
+  }
+
+  #forgot(conversation: number): void {
+    const told = this.#has.get(conversation);
+    this.#has.delete(conversation);
+    told?.();
+  }
+
+  /** Resolves when it has nothing of a conversation any more, in whatever way. */
+  async forget(conversation: number): Promise<void> {
+    if (!this.#has.has(conversation)) return;
+    const forgotten = new Promise<boolean>((resolve) => {
+      const before = this.#has.get(conversation) ?? null;
+      const timer = setTimeout(() => resolve(false), FORGET_MS);
+      this.#has.set(conversation, () => {
+        before?.();
+        clearTimeout(timer);
+        resolve(true);
+      });
+      // A pipe that is over is its process's end, which is told by `down`.
+      this.kept.send({ type: "forget", conversation }).catch(() => undefined);
+    });
+    if (!(await forgotten)) this.kept.broke("it does not let go of a conversation that is over");
   }
 
   async complete(asked: ModelRequest, onDelta: (text: Uint8Array) => void, signal: AbortSignal): Promise<ModelAnswer> {
-    const { model, request, maxOutputTokens, timeoutMs } = asked;
+    const { conversation, root, model, maxOutputTokens, timeoutMs } = asked;
     this.#ref += 1;
     const ref = this.#ref;
     try {
@@ -123,6 +159,13 @@ class ProviderProcess {
     }
     return await new Promise<ModelAnswer>((resolve) => {
       const cancel = (): void => void this.kept.send({ type: "cancel", ref }).catch(() => undefined);
+      const send = (keep: number, packed: Uint8Array): void => {
+        if (!this.#has.has(conversation)) this.#has.set(conversation, null);
+        this.kept
+          .send({ type: "complete", ref, conversation, keep, root, model, maxOutputTokens, timeoutMs }, packed)
+          .catch(() => this.#settle(ref, failure("died", "the model process ended")));
+      };
+      let resent = false;
       signal.addEventListener("abort", cancel, { once: true });
       this.#waiting.set(ref, {
         delta: onDelta,
@@ -131,13 +174,27 @@ class ProviderProcess {
           signal.removeEventListener("abort", cancel);
           resolve(result);
         },
+        resend: () => {
+          // Once: whoever has just got everything needs no more.
+          if (resent) this.#settle(ref, failure("other", "the model process did not keep what it was given"));
+          else void this.#sendWhole(ref, asked, signal, send);
+          resent = true;
+        },
       });
-      this.kept
-        .send({ type: "complete", ref, model, maxOutputTokens, timeoutMs }, request)
-        .catch(() =>
-          this.#settle(ref, { state: "failed", code: "died", sentence: "the model process ended", streamed: false }),
-        );
+      send(asked.keep, asked.packed);
     });
+  }
+
+  async #sendWhole(
+    ref: number,
+    asked: ModelRequest,
+    signal: AbortSignal,
+    send: (keep: number, packed: Uint8Array) => void,
+  ): Promise<void> {
+    const all = await asked.whole();
+    if (signal.aborted) this.#settle(ref, failure("cancelled", "the answer was stopped"));
+    else if (all === null) this.#settle(ref, failure("other", "the agent did not say again what it had asked"));
+    else if (this.#waiting.has(ref)) send(0, all);
   }
 
   async models(): Promise<OfferedModel[]> {
@@ -156,6 +213,10 @@ class ProviderProcess {
       this.kept.send({ type: "models", ref }).catch(() => this.#listings.get(ref)?.([]));
     });
   }
+}
+
+function failure(code: Failure["code"], sentence: string): ModelAnswer {
+  return { state: "failed", code, sentence, streamed: false };
 }
 
 function failed(header: Failure, sentence: string): ModelAnswer {
@@ -207,6 +268,11 @@ export class Models implements ModelPort {
     const started = new ProviderProcess(this.#processes, settings, key === null ? [] : [key], cause);
     this.#running.set(provider, started);
     return started;
+  }
+
+  /** A conversation is over. Resolves when no model process has anything of it. */
+  async forget(conversation: number): Promise<void> {
+    await Promise.all([...this.#running.values()].map((running) => running.forget(conversation)));
   }
 
   /** What a provider offers; empty when it does not answer. */

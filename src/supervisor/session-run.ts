@@ -3,8 +3,10 @@ import type { Recorded } from "../../audit/recorded.ts";
 import type { Broker } from "../broker/broker.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
 import { type RecordedReply, sendMessage, streamMessage } from "../effect/message.ts";
+import type { AskedRequest } from "../effect/request.ts";
 import type { FromAgent } from "../ipc/agent-frames.ts";
 import { mint, type TurnId } from "../ipc/ids.ts";
+import { ItemsError } from "../ipc/items.ts";
 import type { OperatorEvent } from "../ipc/operator.ts";
 import type { AdapterLink, Session } from "../session/link.ts";
 import type { AgentPool, AgentProcess } from "./agent-pool.ts";
@@ -16,8 +18,6 @@ const STOP_GRACE_MS = 500;
 /** A completion may take this long in all, and be this long. */
 const COMPLETION_MS = 10 * 60_000;
 const MAX_OUTPUT_TOKENS = 16_384;
-/** Rows that a completion's row names as what its request was made of. */
-const MAX_SOURCES = 2_000;
 /** A reply that leaves whole is at most this long; the rest of the turn goes on without it. */
 const MAX_REPLY_BYTES = 1_048_576;
 
@@ -67,6 +67,8 @@ interface Turn {
   readonly force: AgentInForce;
   /** Completions asked for. */
   rounds: number;
+  /** Whether one is waited for. */
+  asking: boolean;
   readonly stop: AbortController;
   /** Replies and notices leave in the order they were made. */
   outbox: Promise<void>;
@@ -188,6 +190,7 @@ export class SessionRun<L extends symbol> {
       seq: begun.seq,
       stop,
       rounds: 0,
+      asking: false,
       context: {
         turn: id,
         session: this.session.id,
@@ -229,6 +232,7 @@ export class SessionRun<L extends symbol> {
         frame: (header, payload) => this.#heard(turn, agent, header, payload),
         died: () => this.#end(turn, "died"),
       });
+      agent.conversation.from(text, { row: message.seq, part: "text" });
       if (turn.ending === null) await agent.send({ type: "turn" }, text);
       const ending = await turn.finished.promise;
       return await this.#close(turn, agent, ending);
@@ -247,7 +251,10 @@ export class SessionRun<L extends symbol> {
         agent.broke("a second ready");
         return;
       case "complete":
-        this.#work(turn, this.#complete(turn, agent, header.ref, payload));
+        this.#ask(turn, agent, header, payload);
+        return;
+      case "resent":
+        // Taken by the agent's process itself.
         return;
       case "tool":
         this.#work(turn, this.#tool(turn, agent, header, payload));
@@ -280,18 +287,42 @@ export class SessionRun<L extends symbol> {
     void settled.finally(() => turn.work.delete(settled));
   }
 
-  async #complete(turn: Turn, agent: AgentProcess, ref: number, request: Uint8Array): Promise<void> {
+  /** One completion at a time: the next goes on from what this one was. */
+  #ask(
+    turn: Turn,
+    agent: AgentProcess,
+    { ref, keep }: Extract<FromAgent, { type: "complete" }>,
+    packed: Uint8Array,
+  ): void {
+    if (turn.asking) {
+      agent.broke("a completion while another one is waited for");
+      return;
+    }
+    let request: AskedRequest;
+    try {
+      request = agent.conversation.ask(ref, keep, packed);
+    } catch (error) {
+      if (!(error instanceof ItemsError)) throw error;
+      agent.broke(error.message);
+      return;
+    }
+    turn.asking = true;
+    this.#work(turn, this.#complete(turn, agent, ref, request));
+  }
+
+  async #complete(turn: Turn, agent: AgentProcess, ref: number, request: AskedRequest): Promise<void> {
     turn.rounds += 1;
     const { provider, model, local } = turn.force;
-    const sources = JSON.stringify(this.#parts.state.said(this.session.id, MAX_SOURCES).map(({ seq }) => seq));
     const result = await this.#parts.broker.complete(
       turn.context,
-      { ref, request, sources },
+      { ref, request },
       { provider, model, local, maxOutputTokens: MAX_OUTPUT_TOKENS, timeoutMs: COMPLETION_MS },
       (delta) => void agent.send({ type: "delta", ref }, delta),
       turn.stop.signal,
     );
+    turn.asking = false;
     if (result.state === "completed") {
+      agent.conversation.from(result.answer, { row: result.row, part: "answer" });
       await agent.send({ type: "completed", ref, stop: result.stop }, result.answer);
       return;
     }
@@ -312,7 +343,9 @@ export class SessionRun<L extends symbol> {
     if (result.outcome === "refused" || result.outcome === "denied") {
       this.#parts.tell({ event: "notice", about: "refusal" }, Buffer.from(result.text));
     }
-    await agent.send({ type: "result", ref: ask.ref, outcome: result.outcome }, Buffer.from(result.text));
+    const text = Buffer.from(result.text);
+    if (result.row !== null) agent.conversation.from(text, { row: result.row, part: "result" });
+    await agent.send({ type: "result", ref: ask.ref, outcome: result.outcome }, text);
     if (result.endTurn === null) return;
     if (result.endTurn.reason !== "stopped") this.#say(turn, `I stopped: ${result.endTurn.sentence}.`);
     this.#end(turn, result.endTurn.reason);

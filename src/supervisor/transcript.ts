@@ -1,14 +1,28 @@
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import { Answer, type ChatMessage, type ToolCall } from "../ipc/completion.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
+import type { Origin } from "./conversation.ts";
 import { ERASED, type State } from "./state.ts";
 
 /** Rows that a transcript is rebuilt from at the most; what is older stays on the log. */
 const MAX_ROWS = 2_000;
 const NO_RESULT = "[no result: it was interrupted, and its effect is unknown]";
 
-/** What was said in a session before a row, as a model is shown it: calls stay together with their results, and what was erased says so. */
-export function transcriptBefore(log: AuditLog, state: State, session: string, before: number): ChatMessage[] {
+/** What was said in a session before a row, as a model is shown it: calls stay together with their results, and what was erased says so.
+ *  @param from is told of each content that it is made of. */
+export function transcriptBefore(
+  log: AuditLog,
+  state: State,
+  session: string,
+  before: number,
+  from: (bytes: Uint8Array, origin: Origin) => void,
+): ChatMessage[] {
+  const read = (row: CommittedRow | null, part: string): string | null => {
+    const bytes = row?.bytes(part) ?? null;
+    if (row === null || bytes === null) return null;
+    from(bytes, { row: row.seq, part });
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  };
   const messages: ChatMessage[] = [];
   let open: ToolCall[] = [];
   const closeOpen = (): void => {
@@ -23,12 +37,12 @@ export function transcriptBefore(log: AuditLog, state: State, session: string, b
       case "message": {
         closeOpen();
         const received = row.cause === null ? null : log.row(row.cause);
-        messages.push({ role: "user", text: received?.content("text") ?? ERASED });
+        messages.push({ role: "user", text: read(received, "text") ?? ERASED });
         break;
       }
       case "answer": {
         closeOpen();
-        const answer = answerOf(row.content("answer"));
+        const answer = answerOf(read(row, "answer"));
         messages.push({ role: "assistant", text: answer.text, calls: answer.calls });
         open = [...answer.calls];
         break;
@@ -48,7 +62,7 @@ export function transcriptBefore(log: AuditLog, state: State, session: string, b
           role: "tool",
           call: call.id,
           name: call.name,
-          text: row.content(what === "result" ? "result" : "why") ?? ERASED,
+          text: read(row, what === "result" ? "result" : "why") ?? ERASED,
         });
         break;
       }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ChatMessage } from "../../src/ipc/completion.ts";
-import { added, MAX_REQUEST_BYTES, requestOf, restored } from "../../src/agent/transcript.ts";
+import { added, keptOf, MAX_REQUEST_BYTES, requestOf, restored } from "../../src/agent/transcript.ts";
 import { Agent, call, ends } from "./turns.ts";
 
 const user: ChatMessage = { role: "user", text: "go" };
@@ -30,14 +30,27 @@ test("a request over its limit loses the oldest tool results first, and nothing 
     [],
     [user, asks("a"), gives("a", big), asks("b"), gives("b", big), asks("c"), gives("c", big)],
   );
-  const { request, transcript: kept } = requestOf("", [], transcript, 2700);
+  const { request, transcript: left } = requestOf("", [], transcript, 3500);
   expect(request?.messages.filter(({ role }) => role === "tool").map(({ text }) => text)).toEqual([
     "[removed to save space]",
     big,
     big,
   ]);
-  expect(kept.map(({ message }) => message)).toEqual(request?.messages);
-  expect(requestOf("", [], kept, 100).request).toBeNull();
+  expect(left.map(({ message }) => message)).toEqual(request?.messages);
+  expect(requestOf("", [], left, 100).request).toBeNull();
+});
+
+test("a request over its limit is shortened by more than it must, so that the next ones can go on from it", () => {
+  const transcript = added(
+    [],
+    [user, asks("a"), gives("a", "x".repeat(1000)), asks("b"), gives("b", "y".repeat(1000))],
+  );
+  const { transcript: left } = requestOf("", [], transcript, 2200);
+  expect(keptOf(transcript, left)).toBe(3);
+  const next = added(left, [user]);
+  expect(requestOf("", [], next, 2200).transcript).toBe(next);
+  expect(keptOf(left, next)).toBe(1 + left.length);
+  expect(keptOf(null, next)).toBe(0);
 });
 
 test("a conversation that cannot be sent ends its turn with a sentence", () => {

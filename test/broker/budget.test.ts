@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ModelChoice } from "../../src/broker/completion.ts";
 import { costOf } from "../../src/broker/prices.ts";
+import type { AskedRequest } from "../../src/effect/request.ts";
+import { NO_ITEMS, rootWith } from "../../src/ipc/item-digest.ts";
+import { packRequest } from "../../src/ipc/items.ts";
+import { Conversation } from "../../src/supervisor/conversation.ts";
 import { World } from "./world.ts";
 
 let world: World;
@@ -32,18 +36,25 @@ function answered(inputTokens: number, outputTokens: number): void {
   });
 }
 
-function ask(model: ModelChoice, bytes = 100): ReturnType<World["broker"]["complete"]> {
-  const request = { ref: 3, request: Buffer.alloc(bytes, "x"), sources: "12 14" };
-  return world.broker.complete(world.turn(), request, model, () => undefined, new AbortController().signal);
+function asked(conversation: Conversation, text: string): AskedRequest {
+  const messages = [{ role: "user" as const, text }];
+  return conversation.ask(3, 0, packRequest({ instructions: "", tools: [], messages }, 0));
 }
 
-test("a completion is recorded with its request and sources before it is asked for, and with its answer after", async () => {
+function ask(model: ModelChoice, bytes = 100): ReturnType<World["broker"]["complete"]> {
+  const request = asked(new Conversation(() => Promise.resolve(null)), "x".repeat(bytes));
+  return world.broker.complete(world.turn(), { ref: 3, request }, model, () => undefined, new AbortController().signal);
+}
+
+test("a completion is recorded with what it is made of before it is asked for, and with its answer after", async () => {
   answered(1000, 100);
   const turn = world.turn();
-  const request = Buffer.from('{"messages":[]}');
+  const conversation = new Conversation(() => Promise.resolve(null));
+  conversation.from(Buffer.from("hello"), { row: 12, part: "text" });
+  const request = asked(conversation, "hello");
   const outcome = await world.broker.complete(
     turn,
-    { ref: 3, request, sources: "12 14" },
+    { ref: 3, request },
     SONNET,
     () => undefined,
     new AbortController().signal,
@@ -51,9 +62,16 @@ test("a completion is recorded with its request and sources before it is asked f
   const [called] = world.rows("model.called");
   const [row] = world.rows("model.answered");
   expect(outcome).toMatchObject({ state: "completed", row: row?.seq });
-  // Of the request the row commits to the very bytes; what it is made of is on the record already.
-  expect(called?.commitments["request"]).toMatch(/^[0-9a-f]{64}$/);
-  expect(called?.content("sources")).toBe("12 14");
+  // The row commits to the very bytes that were sent, and names the rows that have them already.
+  const items = JSON.parse(called?.content("items") ?? "") as unknown;
+  expect(items).toMatchObject({
+    version: 2,
+    root: Buffer.from(rootWith(NO_ITEMS, request.packed)).toString("hex"),
+    after: null,
+    kept: 0,
+    items: [{ text: '{"instructions":"","tools":[]}' }, { row: 12, part: "text", bytes: 5 }],
+  });
+  expect(world.model.asked[0]?.packed).toEqual(request.packed);
   expect(row?.action).toMatchObject({ model: "the-model", microDollars: 1000 * 3 + 100 * 15, stop: "stop" });
   expect(row?.content("answer")).toBe('{"text":"hi","calls":[]}');
   expect(world.model.asked).toMatchObject([

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Conversation } from "../../src/model/conversations.ts";
 import { ModelError } from "../../src/model/model-error.ts";
 import { APIS, type Api, asked, failureOf, KEY, opened, portOf, say } from "./opened.ts";
 
@@ -109,7 +110,7 @@ describe.for(APIS)("a server that is spoken to as %s", (api) => {
     };
     const provider = opened(api, url());
     const done = await provider.complete(
-      asked("hello"),
+      Conversation.of(asked("hello")),
       { model: "m", maxOutputTokens: 10, timeoutMs: 5000 },
       () => new Promise((resolve) => setTimeout(resolve, 700)),
       new AbortController().signal,

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { ChatMessage, CompletionRequest } from "../../src/ipc/completion.ts";
+import { Conversation } from "../../src/model/conversations.ts";
 import { offline, offlineAnswer } from "../../src/model/offline.ts";
 import { wordsOf } from "../../src/model/offline-words.ts";
 
@@ -91,7 +92,7 @@ test("two calls in one session have two ids", () => {
 async function hello() {
   const pieces: string[] = [];
   const done = await offline.complete(
-    request("hello"),
+    Conversation.of(request("hello")),
     { model: "offline", maxOutputTokens: 10, timeoutMs: 1000 },
     (text) => {
       pieces.push(text);
@@ -114,7 +115,7 @@ test("it is cancelled like any other", async () => {
   const controller = new AbortController();
   const stopped = new Error("stopped");
   const outcome = offline.complete(
-    request("hello"),
+    Conversation.of(request("hello")),
     { model: "offline", maxOutputTokens: 10, timeoutMs: 1000 },
     () => {
       controller.abort(stopped);

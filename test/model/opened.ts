@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { CompletionRequest, ToolDescription } from "../../src/ipc/completion.ts";
 import type { HttpLimits } from "../../src/model/http.ts";
+import { Conversation } from "../../src/model/conversations.ts";
 import { ApiKey } from "../../src/model/key.ts";
 import { anthropic } from "../../src/model/anthropic.ts";
 import { ModelError } from "../../src/model/model-error.ts";
@@ -56,7 +57,7 @@ export async function say(
 ): Promise<Said> {
   const deltas: string[] = [];
   const done = await provider.complete(
-    request,
+    Conversation.of(request),
     { model: "test-model", maxOutputTokens: 1000, timeoutMs: given.timeoutMs ?? 10_000 },
     (text) => {
       deltas.push(text);

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { LLMock } from "@copilotkit/aimock";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { NO_ITEMS, rootWith } from "../../src/ipc/item-digest.ts";
+import { packRequest } from "../../src/ipc/items.ts";
 import { FromModel, type ToModel } from "../../src/ipc/model-frames.ts";
 import { Child } from "../support/confined-child.ts";
 import { asked, KEY, portOf } from "./opened.ts";
@@ -24,15 +26,28 @@ async function started(start: Partial<Start> = {}, key: string | null = null) {
   await child.send({ ...OLLAMA, baseUrl: `${server.url}/v1`, ...start });
   return child;
 }
-const complete = (ref: number, timeoutMs = 10_000) =>
-  ({ type: "complete", ref, model: "test-model", maxOutputTokens: 100, timeoutMs }) as const;
-const request = (text: string) => JSON.stringify(asked(text));
+/** A request that goes on from nothing, in a conversation of its own. */
+function complete(ref: number, packed: Uint8Array, timeoutMs = 10_000): Extract<ToModel, { type: "complete" }> {
+  const root = rootOf(NO_ITEMS, packed);
+  return {
+    type: "complete",
+    ref,
+    conversation: ref,
+    keep: 0,
+    root,
+    model: "test-model",
+    maxOutputTokens: 100,
+    timeoutMs,
+  };
+}
+const request = (text: string) => packRequest(asked(text), 0);
+const rootOf = (before: Uint8Array, packed: Uint8Array) => Buffer.from(rootWith(before, packed)).toString("hex");
 
 test("a confined model process says its build, answers, and ends when it is told to", async () => {
   server.onMessage("hello", { content: "Good morning, dear reader." });
   await using child = await started();
   expect((await child.next("ready")).frame).toEqual({ type: "ready", protocol: 1, build: "test-build" });
-  await child.send(complete(7), request("hello"));
+  await child.send(complete(7, request("hello")), request("hello"));
   const { frame, text } = await child.next("completed", 7);
   expect(frame).toMatchObject({ model: "test-model", stop: "stop" });
   expect(JSON.parse(text)).toEqual({ text: "Good morning, dear reader.", calls: [] });
@@ -52,11 +67,11 @@ test.for([
     server.onMessage("hello", { content: "Hi." });
     server.nextRequestError(401, { message: `Incorrect API key provided: ${key}` });
     await using child = await started({ provider, api }, `${key}\n`);
-    await child.send(complete(1), request("hello"));
+    await child.send(complete(1, request("hello")), request("hello"));
     const { frame, text } = await child.next("failed", 1);
     expect(frame).toMatchObject({ code: "key-refused", streamed: false });
     expect(text).toBe(`the key for ${provider} was refused`);
-    await child.send(complete(2), request("hello"));
+    await child.send(complete(2, request("hello")), request("hello"));
     await child.next("completed", 2);
     const heard = JSON.stringify(child.heard) + child.output;
     expect(heard).not.toContain(key);
@@ -74,7 +89,7 @@ test("a model process lists models, and the offline one needs no network for it"
   await using offline = await started({ provider: "offline", api: "offline", baseUrl: null });
   await offline.send({ type: "models", ref: 1 });
   expect(JSON.parse((await offline.next("models", 1)).text)).toEqual([{ id: "offline", tools: true, modified: null }]);
-  await offline.send(complete(2), request("list my files"));
+  await offline.send(complete(2, request("list my files")), request("list my files"));
   expect(JSON.parse((await offline.next("completed", 2)).text)).toMatchObject({ calls: [{ name: "list_files" }] });
 });
 
@@ -88,7 +103,7 @@ test("a provider that is not there is an answer, not the end of its process", as
   const { frame, text } = await child.next("models", 1);
   expect(frame.failure).toBe("unreachable");
   expect(text).toBe(`cannot reach ollama at http://127.0.0.1:${port}: is it running?`);
-  await child.send(complete(2), request("hello"));
+  await child.send(complete(2, request("hello")), request("hello"));
   expect((await child.next("failed", 2)).frame).toMatchObject({ code: "unreachable", streamed: false });
 });
 
@@ -123,18 +138,18 @@ test("a completion is cancelled, and the next one is answered", async () => {
   server.onMessage("long", { content: "word ".repeat(500) }, { streamingProfile: { tps: 20 }, chunkSize: 5 });
   server.onMessage("hello", { content: "Hi." });
   await using child = await started();
-  await child.send(complete(1, 60_000), request("long"));
+  await child.send(complete(1, request("long"), 60_000), request("long"));
   await child.next("delta", 1);
   await child.send({ type: "cancel", ref: 1 });
   expect((await child.next("failed", 1)).frame).toMatchObject({ code: "cancelled", streamed: true });
-  await child.send(complete(2), request("hello"));
+  await child.send(complete(2, request("hello")), request("hello"));
   await child.next("completed", 2);
 });
 
 test("a process that is stopped in mid-answer cuts it off in time and exits with 0", async () => {
   server.onMessage("long", { content: "word ".repeat(500) }, { streamingProfile: { tps: 20 }, chunkSize: 5 });
   await using child = await started();
-  await child.send(complete(1, 60_000), request("long"));
+  await child.send(complete(1, request("long"), 60_000), request("long"));
   await child.next("delta", 1);
   const began = performance.now();
   await child.send({ type: "stop" });
@@ -145,10 +160,46 @@ test("a process that is stopped in mid-answer cuts it off in time and exits with
 
 test("a request that is none is refused in words", async () => {
   await using child = await started();
-  await child.send(complete(1), '{"instructions":1}');
+  const bad = Buffer.from(packRequest(asked("hello"), 0));
+  bad[bad.indexOf('"instructions"')] = 0x20;
+  await child.send(complete(1, bad), bad);
   const { frame, text } = await child.next("failed", 1);
   expect(frame.code).toBe("bad-request");
   expect(text).toBe("the agent's request is not of the agreed form");
+});
+
+test("a conversation is told once and goes on; what is not here any more is asked for, and nothing is sent meanwhile", async () => {
+  let asked1 = 0;
+  server.onMessage(/./, () => {
+    asked1++;
+    return { content: "Hi." };
+  });
+  await using child = await started();
+  const one = { ...asked("one") };
+  const two = { ...one, messages: [...one.messages, { role: "user" as const, text: "two" }] };
+  const root = rootOf(NO_ITEMS, packRequest(two, 0));
+  const whole = { ...complete(2, packRequest(two, 0)), conversation: 1 };
+  const rest = { ...whole, keep: 2, root };
+
+  await child.send({ ...complete(1, packRequest(one, 0)), conversation: 1 }, packRequest(one, 0));
+  await child.next("completed", 1);
+  await child.send(rest, packRequest(two, 2));
+  await child.next("completed", 2);
+  expect(JSON.stringify(server.getLastRequest()?.body)).toMatch(/one.*two/);
+
+  // In a conversation of another number, and with a root that is of other items.
+  await child.send({ ...rest, ref: 3, conversation: 2 }, packRequest(two, 2));
+  await child.next("resend", 3);
+  await child.send({ ...rest, ref: 4, keep: 3, root: "0".repeat(64) }, packRequest(two, 3));
+  await child.next("resend", 4);
+  await child.send({ ...whole, ref: 5 }, packRequest(two, 0));
+  await child.next("completed", 5);
+
+  await child.send({ type: "forget", conversation: 1 });
+  expect((await child.next("forgot")).frame).toEqual({ type: "forgot", conversation: 1 });
+  await child.send({ ...rest, ref: 6, keep: 3 }, packRequest(two, 3));
+  await child.next("resend", 6);
+  expect(asked1).toBe(3);
 });
 
 test("a request of thirty megabytes goes through", async () => {
@@ -164,7 +215,8 @@ test("a request of thirty megabytes goes through", async () => {
   });
   await new Promise<void>((resolve) => large.listen(0, "127.0.0.1", resolve));
   await using child = await started({ baseUrl: `http://127.0.0.1:${portOf(large)}/v1` });
-  await child.send(complete(1), JSON.stringify({ ...asked("hello"), instructions: "x".repeat(30_000_000) }));
+  const packed = packRequest({ ...asked("hello"), instructions: "x".repeat(30_000_000) }, 0);
+  await child.send(complete(1, packed), packed);
   await child.next("completed", 1);
   expect(bytes).toBeGreaterThan(30_000_000);
   large.closeAllConnections();
@@ -174,7 +226,7 @@ test("a request of thirty megabytes goes through", async () => {
 test("an answer of many small pieces becomes few frames", async () => {
   server.onMessage("long", { content: "ab".repeat(8000) }, { chunkSize: 2 });
   await using child = await started();
-  await child.send(complete(1, 60_000), request("long"));
+  await child.send(complete(1, request("long"), 60_000), request("long"));
   await child.next("completed", 1);
   expect(child.heard.filter(({ frame }) => frame.type === "delta").length).toBeLessThan(100);
 });

@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
 import type { ChatMessage } from "../../src/ipc/completion.ts";
-import { promptOf, toolsOf } from "../../src/model/prompt.ts";
+import { CallIds, promptMessages, systemOf, toolsOf } from "../../src/model/prompt.ts";
 
-const converted = (messages: ChatMessage[], instructions = "") => promptOf({ instructions, messages, tools: [] });
+const converted = (messages: ChatMessage[], instructions = "") => [
+  ...systemOf(instructions),
+  ...promptMessages(messages, new CallIds()),
+];
 
 test("the results of one answer become one message, each with its call's id", () => {
   const prompt = converted([

@@ -104,8 +104,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> im
     return new Child<In, Out>(folder, file, accepts);
   }
 
-  send(header: Out, payload = ""): Promise<void> {
-    return this.#pipe.send(header, new TextEncoder().encode(payload));
+  send(header: Out, payload: string | Uint8Array = ""): Promise<void> {
+    return this.#pipe.send(header, typeof payload === "string" ? new TextEncoder().encode(payload) : payload);
   }
 
   /** Everything that was heard so far, oldest first. */
