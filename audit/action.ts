@@ -130,12 +130,30 @@ export const KINDS = {
   "vault.change.abandoned": { fields: {} },
   "vault.opened": { fields: { protector: PROTECTOR, generation: f.count } },
   "vault.protected": { fields: { protector: PROTECTOR, ...BY } },
+  "vault.locked": { fields: { ...BY } },
+  /** A recovery phrase was made and typed; one of before opens nothing any more. */
+  "vault.recovery.created": { fields: { ...BY } },
+  /** The recovery phrase opened the vault; the new master that it then gets is rows of its own. */
+  "vault.recovered": { fields: {} },
+  /** Everything in the vault is about to be written to a file, and what will open that. */
+  "vault.backup": { fields: { opens: f.oneOf("phrase", "passphrase", "both"), ...BY }, content: ["path"] },
+  /** The vault of before does not open any more, and the content that was sealed under its keys with it. A new one takes its place. */
+  "vault.reset": { fields: { credentials: f.count, ...BY }, content: ["lost"] },
+  /** This vault was made from a backup. */
+  "vault.restored": { fields: { made: f.time, credentials: f.count, ...BY } },
   "vault.refused": { fields: { reason: f.oneOf("passphrase", "keychain", "rollback", "edited") } },
   "credential.added": {
     fields: { scope: f.scope, version: f.count, checked: f.oneOf("yes", "no"), ...BY },
     content: ["account"],
   },
   "credential.removed": { fields: { scope: f.scope, ...BY } },
+  /** A new version worked: the one before is destroyed. */
+  "credential.confirmed": { fields: { scope: f.scope, version: f.count } },
+  /** A new version did not work and is destroyed; what was in force before is so again, as version `to`. */
+  "credential.rolledback": { fields: { scope: f.scope, version: f.count, to: f.count } },
+  /** Its time is near or past; one row a day. */
+  "credential.due": { fields: { scope: f.scope, version: f.count, what: f.oneOf("expires", "rotation"), at: f.time } },
+  "credential.rekeyed": { fields: { scope: f.scope, ...BY } },
   "credential.checked": {
     fields: { scope: f.scope, result: f.oneOf("good", "refused", "unreachable") },
     content: ["account"],

@@ -2,7 +2,8 @@ import type { ActionOf } from "../audit/action.ts";
 import { type Contents, type ProtectorKind, rootOf } from "./contents.ts";
 import { loadAead } from "./crypto.ts";
 import { VaultError } from "./error.ts";
-import { committed, kekOf, reveal } from "./keyring.ts";
+import { committed, kekOf, recordsOf, reveal } from "./keyring.ts";
+import { decodeOrigin, LOG_SCOPE } from "./log-key.ts";
 import { openWithRecovery } from "./recovery.ts";
 import type { Secret } from "./secret.ts";
 import { Store } from "./store.ts";
@@ -60,6 +61,11 @@ export class LockedVault {
   /** Whether a recovery phrase opens it. */
   get recoverable(): boolean {
     return this.#contents.recovery !== null;
+  }
+  /** The name of the log whose keys it holds, as the file says. */
+  get origin(): string | null {
+    const row = recordsOf(this.#contents, LOG_SCOPE).at(-1);
+    return row === undefined ? null : decodeOrigin(row.metadata);
   }
   /** The scopes that it holds credentials for, as the file says: nothing is authenticated before it is open. */
   get scopes(): string[] {

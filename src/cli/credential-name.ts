@@ -16,7 +16,7 @@ export interface Wanted {
 /** What a person names behind `vault add`: a channel or a provider, and what it needs. */
 export interface Enrolment {
   readonly scope: string;
-  readonly kind: "channel" | "provider";
+  readonly kind: "channel" | "provider" | "secret";
   /** As it was named, without `channel/` or `provider/`. */
   readonly subject: string;
   readonly wanted: readonly Wanted[];
@@ -36,6 +36,7 @@ function isProvider(word: string): word is keyof typeof KNOWN_PROVIDERS {
 /** Finds what a word means. @param configured providers that the configuration names.
  *  @throws {CommandError} naming the nearest word that means something. */
 export function enrolmentOf(word: string, configured: readonly string[]): Enrolment {
+  if (word.startsWith("secret/")) return freeNamed(word.slice("secret/".length));
   const subject = word.replace(/^(?:channel|provider)\//, "");
   const [head = ""] = subject.split(":", 1);
   if (isPlatform(head) && !word.startsWith("provider/")) {
@@ -65,6 +66,19 @@ export function enrolmentOf(word: string, configured: readonly string[]): Enrolm
   throw unknown(subject, [...PLATFORMS, ...withKey(), ...configured]);
 }
 
+/** A value for a skill or an MCP server, under a name of its owner's choice. */
+function freeNamed(name: string): Enrolment {
+  // What was pasted in the place of a name is not repeated.
+  if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(name) || /^(?:xox|xapp|sk-|gh[a-z]_)/.test(name))
+    throw usage("a secret's name is made of a-z, 0-9 and -", "such as: wirken vault add secret/github-token");
+  return {
+    scope: `secret/${name}`,
+    kind: "secret",
+    subject: `secret/${name}`,
+    wanted: [{ name: "value", label: `Value of ${name}`, looksLike: null }],
+  };
+}
+
 function provider(subject: string, label: string): Enrolment {
   return {
     scope: `provider/${subject}`,
@@ -85,7 +99,7 @@ function unknown(word: string, known: readonly string[]): CommandError {
   return usage(
     `${shown} is no channel and no provider that is known here`,
     near === null
-      ? `known: ${known.join(", ")}; another OpenAI-compatible provider is named in config.json first`
+      ? `known: ${known.join(", ")}; another OpenAI-compatible provider is named in config.json first, and what a skill needs is secret/NAME`
       : `did you mean ${near}?`,
   );
 }

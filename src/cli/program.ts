@@ -10,6 +10,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { pairCommand } from "./commands/pair.ts";
 import { peopleCommand } from "./commands/people.ts";
 import { policyCommand } from "./commands/policy.ts";
+import { recoveryCommand } from "./commands/recovery.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
@@ -61,7 +62,16 @@ export function programOf(context: Context): Command {
     .version(versionText(), "-V, --version", "print version, build and commit")
     .helpCommand("help [command]", "display help for command");
   const commands = [startCommand, stopCommand, statusCommand, doctorCommand, askCommand, vaultCommand, channelCommand];
-  commands.push(pairCommand, peopleCommand, approvalsCommand, policyCommand, auditCommand, webCommand, witnessCommand);
+  commands.push(
+    pairCommand,
+    peopleCommand,
+    approvalsCommand,
+    policyCommand,
+    auditCommand,
+    webCommand,
+    witnessCommand,
+    recoveryCommand,
+  );
   for (const command of commands) program.addCommand(command(context));
   program.addHelpText(
     "after",

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { AUDIT_ANSWERS, AUDIT_CALLS } from "./audit-calls.ts";
 import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
+import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
 
 /** What the owner may ask of the supervisor: the same words from the terminal and from the page. Who asked is a property of the pipe. */
 
@@ -11,9 +12,6 @@ export type Role = z.infer<typeof Role>;
 /** How far an approval reaches. */
 export const ApprovalScope = z.enum(["once", "session", "always"]);
 export type ApprovalScope = z.infer<typeof ApprovalScope>;
-
-/** A vault scope that holds credentials: `channel/slack`, `provider/anthropic`. */
-export const CredentialScope = z.string().check(z.regex(/^(channel|provider)\/[a-z0-9][a-z0-9:-]{0,64}$/));
 
 export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("status") }),
@@ -38,16 +36,6 @@ export const OperatorCall = z.discriminatedUnion("call", [
     /** Told to the model when denied. */
     reason: z.nullable(z.string().check(z.maxLength(500))),
   }),
-  /** The payload is the credentials as named bytes. `check: false` saves them unchecked. */
-  z.strictObject({ call: z.literal("vault.add"), scope: CredentialScope, check: z.boolean() }),
-  z.strictObject({ call: z.literal("vault.list") }),
-  z.strictObject({ call: z.literal("vault.remove"), scope: CredentialScope }),
-  /** What protects the vault, and whether it is open. */
-  z.strictObject({ call: z.literal("vault.status") }),
-  /** Moves the vault behind the keychain, or behind the passphrase in the payload. */
-  z.strictObject({ call: z.literal("vault.protect"), protector: z.enum(["keychain", "passphrase"]) }),
-  /** The payload is the passphrase. */
-  z.strictObject({ call: z.literal("vault.unlock") }),
   z.strictObject({ call: z.literal("channel.list") }),
   z.strictObject({ call: z.literal("channel.enable"), channel: AdapterChannel }),
   z.strictObject({ call: z.literal("channel.disable"), channel: AdapterChannel }),
@@ -62,6 +50,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("web.link") }),
   z.strictObject({ call: z.literal("web.sessions") }),
   z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
+  ...VAULT_CALLS,
   ...AUDIT_CALLS,
 ]);
 export type OperatorCall = z.infer<typeof OperatorCall>;
@@ -121,24 +110,6 @@ export const ApprovalView = z.strictObject({
 });
 export type ApprovalView = z.infer<typeof ApprovalView>;
 
-export const VaultStatus = z.strictObject({
-  state: z.enum(["open", "locked", "unreachable"]),
-  protector: z.enum(["none", "keychain", "passphrase"]),
-  /** Can the OS keychain be used here, as probed just now? */
-  keychain: z.enum(["works", "locked", "absent", "unreachable"]),
-  sentence: z.string(),
-});
-export type VaultStatus = z.infer<typeof VaultStatus>;
-
-export const CredentialView = z.strictObject({
-  scope: z.string(),
-  names: z.array(z.string()),
-  version: z.int(),
-  created: Time,
-  checked: z.boolean(),
-  account: z.nullable(z.string()),
-});
-
 export const PairView = z.strictObject({
   people: z.array(
     z.strictObject({
@@ -196,19 +167,6 @@ export const OPERATOR_ANSWERS = {
   "approvals.list": z.strictObject({ approvals: z.array(ApprovalView) }),
   "approvals.show": ApprovalView,
   "approvals.decide": z.strictObject({ state: z.enum(["approved", "denied", "expired", "gone"]) }),
-  "vault.add": z.strictObject({
-    checked: z.boolean(),
-    account: z.nullable(z.string()),
-    /** What happened besides, as sentences: protected by the keychain, now agent default's model, channel enabled, … */
-    notes: z.array(z.string()),
-    /** The link or code whose first sender is the owner. */
-    owner: z.nullable(z.strictObject({ code: z.string(), link: z.nullable(z.string()), until: Time })),
-  }),
-  "vault.list": z.strictObject({ status: VaultStatus, credentials: z.array(CredentialView) }),
-  "vault.remove": z.strictObject({ removed: z.int() }),
-  "vault.status": VaultStatus,
-  "vault.protect": VaultStatus,
-  "vault.unlock": VaultStatus,
   "channel.list": z.strictObject({ channels: z.array(ChannelView) }),
   "channel.enable": ChannelView,
   "channel.disable": ChannelView,
@@ -222,6 +180,7 @@ export const OPERATOR_ANSWERS = {
     ),
   }),
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
+  ...VAULT_ANSWERS,
   ...AUDIT_ANSWERS,
 } as const satisfies Record<CallName, z.ZodMiniType>;
 export type AnswerTo<C extends CallName> = z.infer<(typeof OPERATOR_ANSWERS)[C]>;

@@ -25,6 +25,8 @@ export interface BootParts {
   readonly home: Home;
   readonly keepers: Keepers;
   readonly probe: () => Promise<KeychainState>;
+  /** What the owner's recovery phrase says, where its master is lost: then nothing else opens the vault. */
+  readonly recovery?: Secret | null;
   /** A passphrase given in advance (file, environment, prompt at the start), or null. */
   readonly passphrase: () => Promise<Secret | null>;
   /** The vault cannot be opened now: resolves when it is worth trying again, with the passphrase when one was typed. */
@@ -126,6 +128,8 @@ async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
   const findings = findingsOf(await (pin ?? parts.readPin(hexOf(vault.id))), bootLog);
   const log = bootLog.unseal(vault.signer(epochOf(vault, bootLog)), vault.sealer(), parts.events(vault, findings));
   await settle(log, newest, vault, open);
+  if (parts.recovery !== undefined && parts.recovery !== null)
+    await log.append({ kind: "vault.recovered" }, { cause: starting });
   await log.append(
     { kind: "vault.opened", protector: vault.protector, generation: vault.generation },
     { cause: starting },
@@ -143,6 +147,14 @@ async function openVault(
   const locked = await LockedVault.open(parts.home.vault);
   locked.settle(newest);
   told.opening?.(hexOf(locked.id));
+  if (parts.recovery !== undefined && parts.recovery !== null) {
+    try {
+      return locked.recover(parts.recovery, newest).vault;
+    } catch (error) {
+      locked.close();
+      throw error;
+    }
+  }
   let passphrase: Secret | null = given ?? (await parts.passphrase());
   for (;;) {
     try {

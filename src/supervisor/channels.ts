@@ -59,14 +59,20 @@ interface Adapter {
   apiRoot: string | null;
 }
 
+/** Why a channel gets no credentials, and what mends that. */
+export interface Withheld {
+  readonly state: "no-credentials" | "locked" | "refused";
+  readonly note: string;
+}
+
 export interface ChannelsParts {
   readonly log: AuditLog;
   readonly state: State;
   readonly processes: Processes;
   readonly config: ConfigFile;
   readonly talk: (channel: string, agent: () => string) => TalkParts;
-  /** Where a channel's credentials are, or null when there are none. */
-  readonly secrets: (channel: AdapterChannel) => readonly SecretOf[] | null;
+  /** Where a channel's credentials are, or why they cannot be had. */
+  readonly secrets: (channel: AdapterChannel) => readonly SecretOf[] | Withheld;
 }
 
 /** The channels: one adapter process for each that is enabled and has credentials, and the two that are this machine's own. */
@@ -136,9 +142,9 @@ export class Channels {
 
   #begin(channel: AdapterChannel, adapter: Adapter, apiRoot: string | null, cause: number | null): void {
     const secrets = this.#parts.secrets(channel);
-    if (secrets === null) {
-      adapter.state = "no-credentials";
-      adapter.note = `run wirken vault add ${channel}`;
+    if ("state" in secrets) {
+      adapter.state = secrets.state;
+      adapter.note = secrets.note;
       return;
     }
     adapter.carrier.expect();
@@ -305,6 +311,16 @@ export class Channels {
     if (configOf(this.#parts.config.config, channel)?.enabled !== true) return;
     adapter.state = "no-credentials";
     adapter.note = `run wirken vault add ${channel}`;
+  }
+
+  /** The vault is about to be locked: what holds a credential ends, and begins again with the next {@link align}. */
+  async lock(): Promise<void> {
+    for (const adapter of this.#adapters.values()) {
+      if (adapter.kept === null) continue;
+      await this.#end(adapter);
+      adapter.state = "locked";
+      adapter.note = "run wirken vault unlock";
+    }
   }
 
   /** Credentials changed: the adapter starts anew with them. */

@@ -5,6 +5,7 @@ import { systemClock } from "../../audit/ports.ts";
 import { Refusals } from "../../audit/refused.ts";
 import type { VerifyOptions } from "../../audit/verify.ts";
 import type { Keepers } from "../../vault/protector.ts";
+import { expiredSentence } from "../../vault/vault.ts";
 import { FACTS } from "../broker/action.ts";
 import { Broker } from "../broker/broker.ts";
 import { Budget } from "../broker/budget.ts";
@@ -23,10 +24,11 @@ import { AnchorHistory } from "./anchor-history.ts";
 import { Anchors } from "./anchors.ts";
 import { ApprovalDesk } from "./approval-desk.ts";
 import type { Booted } from "./boot.ts";
-import { Channels } from "./channels.ts";
+import { Channels, type Withheld } from "./channels.ts";
 import type { TalkParts } from "./channel-talk.ts";
 import { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
+import { CredentialDates } from "./credential-dates.ts";
 import { type Checked, Credentials } from "./credentials.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
@@ -44,6 +46,7 @@ import { type By, People } from "./people.ts";
 import { Processes, type SecretOf } from "./processes.ts";
 import { Retention } from "./retention.ts";
 import { RecordView } from "./record-view.ts";
+import { recoverySheet } from "./recovery-sheet.ts";
 import type { AgentInForce, RunParts } from "./session-run.ts";
 import { State } from "./state.ts";
 import { Storage } from "./storage.ts";
@@ -51,6 +54,7 @@ import { type Greeting, statusOf } from "./status.ts";
 import type { Origin } from "./conversation.ts";
 import { transcriptBefore } from "./transcript.ts";
 import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
+import { VaultRecovery } from "./vault-recovery.ts";
 import { WebDoor } from "./web-door.ts";
 import { WebLogin } from "./web-login.ts";
 
@@ -101,6 +105,7 @@ export class Composition {
   readonly #refusals: Refusals;
   readonly #keeper: VaultKeeper;
   readonly #keeping: Keeping;
+  readonly #dates: CredentialDates;
   readonly #sweep: NodeJS.Timeout;
   #ollama: string | null = null;
 
@@ -111,7 +116,17 @@ export class Composition {
     let composed: Composition | null = null;
     const state = State.open(home.state);
     log.follow(state.applied, (row) => state.apply(row));
-    const keeper = new VaultKeeper({ vault: booted.vault, keepers: parts.keepers, log, probe: parts.probe });
+    const keeper = new VaultKeeper({
+      vault: booted.vault,
+      keepers: parts.keepers,
+      log,
+      probe: parts.probe,
+      locking: async () => {
+        await composed?.channels.lock();
+        await composed?.models.lock();
+      },
+      unlocked: async () => await composed?.credentialsBack(),
+    });
     const holds = new Holds(log, state);
     const steps = stepsOf(log, state, keeper);
     const erasure = new Erasure({
@@ -217,6 +232,7 @@ export class Composition {
       processes,
       config: () => made.config.config,
       key: (provider) => this.#secretOf(`provider/${provider}`),
+      withheld: (provider) => this.#withheld(`provider/${provider}`)?.note ?? null,
     });
     const effects = new Effects(this.sandbox, { home: home.root, executable: process.execPath }, this.models);
     const clock = systemClock;
@@ -257,7 +273,8 @@ export class Composition {
       config: made.config,
       secrets: (channel) => {
         const secret = this.#secretOf(`channel/${channel}`);
-        return secret === null ? null : [secret];
+        if (secret === null) return { state: "no-credentials", note: `run wirken vault add ${channel}` };
+        return this.#withheld(`channel/${channel}`) ?? [secret];
       },
       talk: (channel, agent): TalkParts => ({
         log,
@@ -290,6 +307,7 @@ export class Composition {
       keeper: made.keeper,
       people: made.people,
       now: () => Date.now(),
+      lastUses: () => made.state.lastUses(),
       check: async (scope, candidate): Promise<Checked> => {
         const [kind, name = ""] = scope.split("/");
         if (kind === "provider") return await this.models.check(name, candidate, null);
@@ -330,10 +348,18 @@ export class Composition {
       evidence: new EvidenceExport({ log, home, vault: booted.vault, now: () => Date.now() }),
       anchors: this.anchors,
       keys: new LogKeys(log, made.keeper, made.history),
+      recovery: new VaultRecovery({ keeper: made.keeper, log, home: home.root, now: () => Date.now() }),
+      sheet: async () => recoverySheet({ log, vault: booted.vault, ...(await this.anchors.list()) }),
       keeping: made.keeping,
       web: this.web,
       stop: parts.stop,
       status: async () => await this.status(),
+    });
+    this.#dates = new CredentialDates({
+      vault: () => made.keeper.vault,
+      log,
+      now: () => Date.now(),
+      line: parts.line,
     });
     const statusParts = { ...parts, composition: this, processes, desk };
     this.status = async () => statusOf(statusParts, await made.keeper.status());
@@ -360,6 +386,7 @@ export class Composition {
       );
     this.config.follow();
     this.#keeping.retention.start();
+    this.#dates.start();
   }
 
   /** A finding: whatever runs ends. The log refuses every intent already; looking and stopping still work. */
@@ -422,6 +449,20 @@ export class Composition {
     return newest === undefined ? null : { scope, version: newest.version, names: newest.names };
   }
 
+  /** Why a credential that is enrolled is not handed over. */
+  #withheld(scope: string): Withheld | null {
+    const { vault } = this.#keeper;
+    if (vault.locked) return { state: "locked", note: "the vault is locked: run wirken vault unlock" };
+    const expires = vault.credentials(scope)[0]?.expires ?? null;
+    if (expires === null || Date.parse(expires) > Date.now()) return null;
+    return { state: "refused", note: expiredSentence(scope, expires) };
+  }
+
+  /** The vault is open again. */
+  async credentialsBack(): Promise<void> {
+    if (this.#parts.serve && this.findings.stopped === null) await this.channels.align(null);
+  }
+
   #agentStart(session: string, turnSeq: number, from: (bytes: Uint8Array, origin: Origin) => void): Uint8Array {
     const agent = this.#state.session(session)?.agent ?? "default";
     const settings = this.inForce.of(agent);
@@ -479,6 +520,19 @@ export class Composition {
     return { people: this.#people, state: this.#state };
   }
 
+  /** What wants doing about the vault, a sentence each. */
+  vaultNotes(): string[] {
+    const { vault } = this.#keeper;
+    const notes = this.#dates.notes();
+    if (vault.locked)
+      notes.unshift("the vault is locked: channels and models that need a credential wait for wirken vault unlock");
+    else if (!vault.recoverable && vault.credentials().length > 0)
+      notes.push(
+        "no recovery phrase was made: if the keychain or the passphrase is lost, so is every credential; wirken vault recovery create",
+      );
+    return notes;
+  }
+
   /** Ends a session for good: what runs and waits in it, and the process that remembers it. */
   async endSession(session: string, who: By): Promise<void> {
     await this.channels.endSession(session, who);
@@ -488,6 +542,7 @@ export class Composition {
   /** Ends turns and children, in that order; what waits stays on the log for the next start. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
+    this.#dates.close();
     await this.verification?.close();
     await this.#keeping.retention.close();
     await this.storage.close();

@@ -3,8 +3,8 @@ import { Secret } from "../../vault/secret.ts";
 import type { Credential } from "../../vault/vault.ts";
 import { AdapterChannel, PLATFORM_CREDENTIALS, platformOf } from "../ipc/channel.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
-import type { AnswerTo, CredentialView } from "../ipc/operator.ts";
-import type { z } from "zod/mini";
+import type { AnswerTo } from "../ipc/operator.ts";
+import type { CredentialView } from "../ipc/vault-calls.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
@@ -18,12 +18,28 @@ export interface Checked {
 
 export type CheckCandidate = (scope: string, candidate: readonly NamedBytes[]) => Promise<Checked>;
 
+/** The name of the one value of a free-named secret. */
+export const FREE_NAME = "value";
+/** An answer is at most 1 MiB, and one credential up to 9 KiB: 32 hosts of 253 letters. */
+const MAX_LISTED_BYTES = 900_000;
+
+/** Where a candidate is to be enrolled, and what is to be known of it. */
+export interface Enrolled {
+  readonly scope: string;
+  readonly check: boolean;
+  readonly hosts: readonly string[];
+  readonly expires: string | null;
+  readonly rotationDue: string | null;
+}
+
 export interface CredentialsParts {
   readonly log: AuditLog;
   readonly keeper: VaultKeeper;
   readonly people: People;
   readonly check: CheckCandidate;
   readonly now: () => number;
+  /** When each scope's credential was last handed over. */
+  readonly lastUses: () => ReadonlyMap<string, string>;
   /** A channel's credentials are there: enable it. @returns sentences. */
   readonly channelAdded: (channel: AdapterChannel, who: By) => Promise<string[]>;
   readonly channelRemoved: (channel: AdapterChannel) => Promise<void>;
@@ -42,29 +58,72 @@ export class Credentials {
     this.#parts = parts;
   }
 
-  list(): z.infer<typeof CredentialView>[] {
-    return this.#parts.keeper.vault.credentials().map((one: Credential) => ({
-      scope: one.scope,
-      names: [...one.names],
-      version: one.version,
-      created: one.created,
-      checked: one.checked !== null,
-      account: one.account,
-    }));
+  /** Scopes after `after`, as many as fit into one answer. */
+  list(after: string | null = null): { credentials: CredentialView[]; more: boolean } {
+    const used = this.#parts.lastUses();
+    const all = this.#parts.keeper.vault.credentials().filter(({ scope }) => after === null || scope > after);
+    const credentials: CredentialView[] = [];
+    let left = MAX_LISTED_BYTES;
+    for (const one of all) {
+      const view = viewOf(one, used.get(one.scope) ?? null);
+      left -= Buffer.byteLength(JSON.stringify(view));
+      if (left < 0) return { credentials, more: true };
+      credentials.push(view);
+    }
+    return { credentials, more: false };
+  }
+
+  /** The newest version worked: those before it are destroyed. @param account whom the platform says it belongs to. @throws {OperatorError}. */
+  async confirm(scope: string, account: string | null): Promise<void> {
+    const { keeper, log, now } = this.#parts;
+    const [newest] = keeper.vault.credentials(scope);
+    if (newest === undefined) throw absent(scope);
+    const checked = new Date(now()).toISOString();
+    await keeper.vault.change({ change: "account", scope, checked, account }, keeper.recorder(null));
+    await log.append({ kind: "credential.confirmed", scope, version: newest.version }, { cause: null });
+  }
+
+  /** The newest version did not work: it is destroyed, and the one before is in force again. @returns the version that now is. @throws {OperatorError}. */
+  async rollBack(scope: string): Promise<number> {
+    const { keeper, log } = this.#parts;
+    const [newest] = keeper.vault.credentials(scope);
+    if (newest === undefined) throw absent(scope);
+    if (newest.fallback === null)
+      throw new OperatorError(
+        "not-found",
+        `there is no version of ${scope} to go back to`,
+        "enrol it anew: wirken vault add",
+      );
+    await keeper.vault.change({ change: "rollback", scope }, keeper.recorder(null));
+    const to = newest.version + 1;
+    await log.append({ kind: "credential.rolledback", scope, version: newest.version, to }, { cause: null });
+    return to;
   }
 
   /** Checks a candidate with its platform, seals it, and puts it to use. The candidate's bytes are wiped whatever happens. */
-  async add(scope: string, candidate: readonly NamedBytes[], check: boolean, who: By): Promise<AnswerTo<"vault.add">> {
+  async add(given: Enrolled, candidate: readonly NamedBytes[], who: By): Promise<AnswerTo<"vault.add">> {
     try {
-      return await this.#add(scope, candidate, check, who);
+      return await this.#add(given, candidate, who);
     } finally {
       for (const { bytes } of candidate) bytes.fill(0);
     }
   }
 
-  async #add(scope: string, candidate: readonly NamedBytes[], check: boolean, who: By): Promise<AnswerTo<"vault.add">> {
+  async #add(given: Enrolled, candidate: readonly NamedBytes[], who: By): Promise<AnswerTo<"vault.add">> {
     const { log, keeper, people, now } = this.#parts;
+    const { scope } = given;
     const what = this.#expect(scope, candidate);
+    const check = given.check && what.kind !== "secret";
+    for (const [word, at] of [
+      ["expires", given.expires],
+      ["is to be replaced by", given.rotationDue],
+    ] as const)
+      if (at !== null && Date.parse(at) <= now())
+        throw new OperatorError(
+          "usage",
+          `this credential ${word} ${at.slice(0, 10)}, which is past`,
+          "nothing was saved",
+        );
     const notes: string[] = [];
     const protectedNow = await keeper.ensureProtected(who);
     if (protectedNow !== null) notes.push(protectedNow);
@@ -93,9 +152,9 @@ export class Credentials {
             created,
             checked: good ? created : null,
             account: checked?.account ?? null,
-            hosts: [],
-            expires: null,
-            rotationDue: null,
+            hosts: given.hosts,
+            expires: given.expires,
+            rotationDue: given.rotationDue,
           },
         },
         keeper.recorder(null),
@@ -110,9 +169,9 @@ export class Credentials {
       { cause: null, ...(account === null ? {} : { content: { account } }) },
     );
     if (good) {
-      const confirmed = { change: "account", scope, checked: created, account } as const;
-      if ((saved?.version ?? 1) > 1) await keeper.vault.change(confirmed, keeper.recorder(null));
+      if ((saved?.version ?? 1) > 1) await this.confirm(scope, account);
     }
+    if (what.kind === "secret") return { checked: false, account, notes, owner: null };
     if (what.kind === "provider") {
       notes.push(...(await this.#parts.providerAdded(what.provider)));
       return { checked: good, account, notes, owner: null };
@@ -131,9 +190,13 @@ export class Credentials {
   #expect(
     scope: string,
     candidate: readonly NamedBytes[],
-  ): { kind: "provider"; provider: string } | { kind: "channel"; channel: AdapterChannel } {
+  ): { kind: "provider"; provider: string } | { kind: "channel"; channel: AdapterChannel } | { kind: "secret" } {
     const [kind = "", name = ""] = scope.split("/");
     const names = candidate.map((entry) => entry.name);
+    if (kind === "secret") {
+      if (names.join() !== FREE_NAME) throw new OperatorError("usage", `${scope} is one value`);
+      return { kind: "secret" };
+    }
     if (kind === "provider") {
       if (!this.#parts.knowsProvider(name)) {
         throw new OperatorError(
@@ -176,19 +239,40 @@ export class Credentials {
     const { keeper, log } = this.#parts;
     const [kind = "", name = ""] = scope.split("/");
     const known = keeper.vault.credentials(scope);
-    if (known.length === 0)
-      throw new OperatorError(
-        "not-found",
-        `there is no credential at ${scope}`,
-        "run wirken vault list to see what there is",
-      );
+    if (known.length === 0) throw absent(scope);
+    keeper.refuseLocked();
     // What reduces authority is done first: the child that holds it ends before the vault forgets it.
     if (kind === "channel") await this.#parts.channelRemoved(AdapterChannel.parse(name));
-    else await this.#parts.providerRemoved(name);
+    else if (kind === "provider") await this.#parts.providerRemoved(name);
     await keeper.vault.change({ change: "remove", scope }, keeper.recorder(null));
     // Nor does one go on that was started between the two.
     if (kind === "channel") await this.#parts.channelRemoved(AdapterChannel.parse(name));
     await log.append({ kind: "credential.removed", scope, ...who }, { cause: null });
     return known.length;
   }
+}
+
+function viewOf(one: Credential, lastUsed: string | null): CredentialView {
+  const { scope, names, version, fallback, created, checked, account, expires, rotationDue, hosts } = one;
+  return {
+    scope,
+    names: [...names],
+    version,
+    fallback,
+    created,
+    checked: checked !== null,
+    account,
+    expires,
+    rotationDue,
+    lastUsed,
+    hosts: [...hosts],
+  };
+}
+
+function absent(scope: string): OperatorError {
+  return new OperatorError(
+    "not-found",
+    `there is no credential at ${scope}`,
+    "run wirken vault list to see what there is",
+  );
 }

@@ -7,7 +7,8 @@ import type { Keepers } from "../../vault/protector.ts";
 import { Secret } from "../../vault/secret.ts";
 import { controlSocketPath, ensureHome, type Home } from "../config/home.ts";
 import { BUILD, COMMIT, VERSION } from "../ipc/build.ts";
-import type { AnswerTo, OperatorCall, VaultStatus } from "../ipc/operator.ts";
+import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
+import type { VaultStatus } from "../ipc/vault-calls.ts";
 import { type Booted, boot } from "./boot.ts";
 import { Composition } from "./composition.ts";
 import { ControlSocket } from "./control.ts";
@@ -19,6 +20,7 @@ import { OperatorError } from "./operator-error.ts";
 import { finishRestore } from "./restore.ts";
 import { closeNetwork } from "./own-walls.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
+import { finishReplace } from "./vault-replace.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
 import type { KeychainState } from "./vault-keeper.ts";
 
@@ -45,6 +47,8 @@ export interface DaemonOptions {
   readonly line: (role: string, line: string) => void;
   /** The keychain's helpers that were started in advance. */
   readonly helpers?: readonly ChildProcess[];
+  /** What the owner's recovery phrase says, for a command that opens the vault with it. */
+  readonly recovery?: Secret;
   /** Told when the vault is locked and the daemon waits. */
   readonly waiting?: (sentence: string) => void;
 }
@@ -104,6 +108,7 @@ export class Daemon {
     // In a thread of its own, while this one opens log and vault.
     const digest = serve ? executableDigest() : null;
     digest?.catch(() => undefined);
+    if (finishReplace(home)) line("vault", "a change of vaults that was interrupted is done: the new one is in place");
     if (await finishRestore(home)) line("audit", "a restore that was interrupted is done: a new log is in place");
     const booted = await boot({
       home,
@@ -115,6 +120,7 @@ export class Daemon {
         return Promise.resolve(once);
       },
       locked: async (error) => await this.#waitUnlocked(error),
+      recovery: this.#options.recovery ?? null,
       readPin: async (vaultId) => await this.#keychain.readPin(vaultId),
       events: (vault, findings) => ({
         pin: async (note) => {
@@ -248,6 +254,11 @@ export class Daemon {
     return state;
   }
 
+  /** How the vault is, once it is open. */
+  async vaultStatus(): Promise<VaultStatus> {
+    return await this.#unlockedStatus();
+  }
+
   async #unlockedStatus(): Promise<VaultStatus> {
     const { vault } = this.#booted ?? { vault: null };
     if (vault === null)
@@ -256,7 +267,13 @@ export class Daemon {
         this.#locked?.status.sentence ?? "the vault is locked",
         "try again: wirken vault unlock",
       );
-    return { state: "open", protector: vault.protector, keychain: await this.#keychain.probe(), sentence: "open" };
+    return {
+      state: "open",
+      protector: vault.protector,
+      keychain: await this.#keychain.probe(),
+      recovery: vault.recoverable,
+      sentence: "open",
+    };
   }
 
   #lockedStatus(vault: VaultStatus): AnswerTo<"status"> {
@@ -293,6 +310,7 @@ export class Daemon {
       state: keychain === "unreachable" ? "unreachable" : "locked",
       protector: passphraseWanted ? "passphrase" : "keychain",
       keychain,
+      recovery: null,
       sentence: cause.message,
     };
     this.#options.waiting?.(cause.message);

@@ -237,12 +237,20 @@ export class Models implements ModelPort {
   readonly #config: () => Config;
   /** Where a provider's key is, if it was enrolled. */
   readonly #key: (provider: string) => SecretOf | null;
+  /** Why a key that was enrolled cannot be had: the vault is locked, or it expired; null if it can. */
+  readonly #withheld: (provider: string) => string | null;
   readonly #running = new Map<string, ProviderProcess>();
 
-  constructor(parts: { processes: Processes; config: () => Config; key: (provider: string) => SecretOf | null }) {
+  constructor(parts: {
+    processes: Processes;
+    config: () => Config;
+    key: (provider: string) => SecretOf | null;
+    withheld: (provider: string) => string | null;
+  }) {
     this.#processes = parts.processes;
     this.#config = parts.config;
     this.#key = parts.key;
+    this.#withheld = parts.withheld;
   }
 
   /** One completion. It never throws for what a provider or its process does. */
@@ -254,7 +262,7 @@ export class Models implements ModelPort {
     const { provider } = request;
     const running = this.#of(provider, null);
     if (running !== null) return await running.complete(request, onDelta, signal);
-    const sentence = `there is no key for ${provider}: run wirken vault add ${provider}`;
+    const sentence = this.#withheld(provider) ?? `there is no key for ${provider}: run wirken vault add ${provider}`;
     return { state: "failed", code: "key-refused", sentence, streamed: false };
   }
 
@@ -263,7 +271,7 @@ export class Models implements ModelPort {
     if (known !== undefined) return known;
     const settings = providerSettings(this.#config(), provider);
     if (settings === null) return null;
-    const key = this.#key(provider);
+    const key = this.#withheld(provider) === null ? this.#key(provider) : null;
     if (settings.needsKey && key === null) return null;
     const started = new ProviderProcess(this.#processes, settings, key === null ? [] : [key], cause);
     this.#running.set(provider, started);
@@ -322,6 +330,11 @@ export class Models implements ModelPort {
       if (now === null || now.baseUrl !== running.settings.baseUrl || now.api !== running.settings.api)
         await this.end(provider);
     }
+  }
+
+  /** The vault is about to be locked: what holds a key ends. */
+  async lock(): Promise<void> {
+    for (const [provider] of this.#running) if (this.#key(provider) !== null) await this.end(provider);
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ import type { Keeping } from "./keeping.ts";
 import type { By, People } from "./people.ts";
 import type { RecordView } from "./record-view.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
+import type { VaultRecovery } from "./vault-recovery.ts";
 import type { WebDoor } from "./web-door.ts";
 
 /** By which of their ways the owner calls; on the page, from which browser. */
@@ -31,6 +32,8 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "vault.add",
   "vault.remove",
   "vault.protect",
+  "vault.rekey",
+  "vault.recovery.create",
   "channel.enable",
   "pair.approve",
   "audit.checkpoint",
@@ -39,6 +42,15 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   // What is in question is not thrown away.
   "audit.erase",
   "audit.prune",
+]);
+
+/** What decides who can open the vault, or lets everything out of it: a page that was taken over has no say in it. */
+const TERMINAL_ONLY: ReadonlySet<OperatorCall["call"]> = new Set([
+  "vault.protect",
+  "vault.rekey",
+  "vault.recovery.create",
+  "vault.backup",
+  "recovery.sheet",
 ]);
 
 /** Text of one message, UTF-8. */
@@ -50,6 +62,8 @@ export interface OperatorParts {
   readonly credentials: Credentials;
   readonly approvals: ApprovalDesk;
   readonly vault: VaultKeeper;
+  readonly recovery: VaultRecovery;
+  readonly sheet: () => Promise<AnswerTo<"recovery.sheet">>;
   readonly record: RecordView;
   readonly findings: Findings;
   readonly evidence: EvidenceExport;
@@ -85,6 +99,8 @@ export class Operator {
     const { stopped } = this.#parts.findings;
     if (stopped !== null && ACTS.has(call.call))
       throw new OperatorError("not-ready", stopped, this.#parts.findings.hint);
+    if (caller.via !== "terminal" && TERMINAL_ONLY.has(call.call))
+      throw new OperatorError("refused", "this is done on the terminal only", "run it as a wirken command there");
     switch (call.call) {
       case "status":
         return await this.#parts.status();
@@ -134,9 +150,19 @@ export class Operator {
         return { state: verdict.state };
       }
       case "vault.add":
-        return await credentials.add(call.scope, decodeNamedBytes(payload), call.check, who);
+        return await credentials.add(
+          {
+            scope: call.scope,
+            check: call.check,
+            hosts: call.hosts ?? [],
+            expires: call.expires ?? null,
+            rotationDue: call.rotationDue ?? null,
+          },
+          decodeNamedBytes(payload),
+          who,
+        );
       case "vault.list":
-        return { status: await vault.status(), credentials: credentials.list() };
+        return { status: await vault.status(), ...credentials.list(call.after ?? null) };
       case "vault.remove":
         return { removed: await credentials.remove(call.scope, who) };
       case "vault.status":
@@ -145,6 +171,16 @@ export class Operator {
         return await vault.protect(call.protector, payload, who);
       case "vault.unlock":
         return await vault.unlock(payload);
+      case "vault.lock":
+        return await vault.lock(who);
+      case "vault.rekey":
+        return call.scope === null ? await vault.rekey(payload, who) : await vault.rekeyScope(call.scope, who);
+      case "vault.recovery.create":
+        return await this.#parts.recovery.create(payload, who);
+      case "vault.backup":
+        return await this.#parts.recovery.backup(call.out, payload, who);
+      case "recovery.sheet":
+        return await this.#parts.sheet();
       case "channel.list":
         return { channels: channels.list() };
       case "channel.enable":

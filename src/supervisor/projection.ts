@@ -60,6 +60,14 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
     case "pair.approved":
       database.run("DELETE FROM pairing WHERE pairing = ?", action.pairing);
       return;
+    case "secret.used":
+      database.run(
+        "INSERT INTO used VALUES (?, ?, ?) ON CONFLICT (scope) DO UPDATE SET version = excluded.version, at = excluded.at",
+        action.scope,
+        action.version,
+        at,
+      );
+      return;
     case "conversation.opened": {
       const place = content("place");
       if (place === null) return;

@@ -6,7 +6,7 @@ export class StateError extends Error {
   readonly code = "STATE_NEWER";
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** A projection of the log: whatever is here follows from rows and their content, and is made anew from them. */
 const SCHEMA = `
@@ -31,6 +31,9 @@ CREATE INDEX said_in      ON said (session, seq);
 CREATE TABLE card         (approval TEXT NOT NULL, channel TEXT NOT NULL, conversation TEXT NOT NULL, ids TEXT NOT NULL, PRIMARY KEY (approval, channel, conversation)) STRICT;
 INSERT INTO applied VALUES (1, -1);
 `;
+
+/** When each credential was last handed to a child. */
+const USED = "CREATE TABLE used (scope TEXT PRIMARY KEY, version INTEGER NOT NULL, at TEXT NOT NULL) STRICT;";
 
 /** Requests of strangers live an hour. */
 export const PAIRING_MINUTES = 60;
@@ -63,6 +66,13 @@ export class StateDatabase {
     if (version === 0) {
       database.transaction(() => {
         database.exec(SCHEMA);
+        database.exec(USED);
+        database.pragma(`user_version = ${VERSION}`);
+      })();
+    } else if (version === 1) {
+      // What was used before is not looked up: it fills with the next start of whoever uses it.
+      database.transaction(() => {
+        database.exec(USED);
         database.pragma(`user_version = ${VERSION}`);
       })();
     }

@@ -73,6 +73,13 @@ export class State {
     });
   }
 
+  /** When each scope's credential was last handed to a child, by scope. */
+  lastUses(): ReadonlyMap<string, string> {
+    return new Map(
+      this.#database.many("SELECT scope, at FROM used").map((row) => [String(row["scope"]), String(row["at"])]),
+    );
+  }
+
   person(principal: string): Person | null {
     return asPerson(this.#database.one("SELECT principal, role, name FROM person WHERE principal = ?", principal));
   }

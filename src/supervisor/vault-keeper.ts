@@ -1,10 +1,10 @@
 import type { AuditLog } from "../../audit/log.ts";
 import { contentScope } from "../../vault/credential-change.ts";
 import { VaultError } from "../../vault/error.ts";
-import { deleteOldMasters, type Keepers, moveTo } from "../../vault/protector.ts";
+import { deleteOldMasters, fetchMaster, type Keepers, moveTo } from "../../vault/protector.ts";
 import { Secret } from "../../vault/secret.ts";
 import type { RecordChange, Vault } from "../../vault/vault.ts";
-import type { VaultStatus } from "../ipc/operator.ts";
+import type { VaultStatus } from "../ipc/vault-calls.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
 
@@ -21,6 +21,8 @@ export class VaultKeeper {
   readonly #keepers: Keepers;
   readonly #log: AuditLog;
   readonly #probe: (maxAgeMs: number) => Promise<KeychainState>;
+  readonly #locking: () => Promise<void>;
+  readonly #unlocked: () => Promise<void>;
   readonly #making = new Map<string, Promise<void>>();
 
   constructor(parts: {
@@ -28,11 +30,17 @@ export class VaultKeeper {
     keepers: Keepers;
     log: AuditLog;
     probe: (maxAgeMs: number) => Promise<KeychainState>;
+    /** Ends every child that holds a credential. */
+    locking: () => Promise<void>;
+    /** Starts what waited for its credential. */
+    unlocked: () => Promise<void>;
   }) {
     this.#vault = parts.vault;
     this.#keepers = parts.keepers;
     this.#log = parts.log;
     this.#probe = parts.probe;
+    this.#locking = parts.locking;
+    this.#unlocked = parts.unlocked;
   }
 
   get vault(): Vault {
@@ -52,6 +60,7 @@ export class VaultKeeper {
       return;
     }
     if (this.#vault.hasContentKey(scope)) return;
+    if (this.#vault.locked) throw lockedError();
     const made = this.#vault
       .change({ change: "content-key", session: scope }, this.recorder(null))
       .finally(() => this.#making.delete(scope));
@@ -62,21 +71,80 @@ export class VaultKeeper {
   /** Destroys that key: what was sealed under it opens nowhere any more, in this file or in a copy of the log alone. */
   async destroyContentKey(scope: string, cause: number): Promise<void> {
     if (!this.#vault.hasContentKey(scope)) return;
+    if (this.#vault.locked) throw lockedError();
     await this.#vault.change({ change: "remove", scope: contentScope(scope) }, this.recorder(cause));
   }
 
   async status(): Promise<VaultStatus> {
     const keychain = await this.#probe(STATUS_AGE_MS);
-    return { state: "open", protector: this.#vault.protector, keychain, sentence: this.sentence };
+    const { locked, protector, recoverable } = this.#vault;
+    return { state: locked ? "locked" : "open", protector, keychain, recovery: recoverable, sentence: this.sentence };
   }
 
   get sentence(): string {
-    return SENTENCES[this.#vault.protector];
+    return this.#vault.locked ? LOCKED_SENTENCE : SENTENCES[this.#vault.protector];
+  }
+
+  /** @throws {OperatorError} while the vault is locked. */
+  refuseLocked(): void {
+    if (this.#vault.locked) throw lockedError();
+  }
+
+  /** Ends what holds a credential, and wipes what opens one. The log, the page and a local model go on. @throws {OperatorError} for a vault that nothing protects. */
+  async lock(who: By): Promise<VaultStatus> {
+    if (this.#vault.protector === "none")
+      throw new OperatorError(
+        "not-ready",
+        "nothing protects this vault, so nothing would be locked",
+        "protect it first: wirken vault protect passphrase",
+      );
+    if (this.#vault.locked) return await this.status();
+    await this.#locking();
+    this.#vault.lock();
+    // What was started between the two.
+    await this.#locking();
+    await this.#log.append({ kind: "vault.locked", ...who }, { cause: null });
+    return await this.status();
+  }
+
+  /** A new master under the protector that there is. @param passphrase its bytes where the protector is one; wiped. @throws {OperatorError}. */
+  async rekey(passphrase: Uint8Array, who: By): Promise<VaultStatus> {
+    this.refuseLocked();
+    const { protector } = this.#vault;
+    if (protector === "none")
+      throw new OperatorError(
+        "not-ready",
+        "nothing protects this vault, so a new key would lie as open as this one",
+        "protect it, which makes a new key: wirken vault protect keychain",
+      );
+    if (protector === "keychain") return await this.protect("keychain", passphrase, who);
+    // It must be the one in use: a mistyped one would lock its owner out.
+    using typed = Secret.take(Uint8Array.from(passphrase));
+    try {
+      (await fetchMaster(this.#vault, this.#keepers, () => Promise.resolve(typed.copy())))[Symbol.dispose]();
+    } catch (error) {
+      passphrase.fill(0);
+      throw told(error);
+    }
+    return await this.protect("passphrase", passphrase, who);
+  }
+
+  /** A new key for one scope, whose credentials are sealed anew under it. @throws {OperatorError}. */
+  async rekeyScope(scope: string, who: By): Promise<VaultStatus> {
+    this.refuseLocked();
+    try {
+      await this.#vault.change({ change: "rekey", scope }, this.recorder(null));
+    } catch (error) {
+      throw told(error);
+    }
+    await this.#log.append({ kind: "credential.rekeyed", scope, ...who }, { cause: null });
+    return await this.status();
   }
 
   /** Makes sure that credentials may be kept: a provisional vault moves behind the keychain, where there is one that works.
    *  @returns what was done, in words, or null. @throws {OperatorError} when a protector has to be chosen first. */
   async ensureProtected(who: By): Promise<string | null> {
+    this.refuseLocked();
     if (this.#vault.protector !== "none") return null;
     const keychain = await this.#probe(0);
     if (keychain === "works") {
@@ -123,13 +191,13 @@ export class VaultKeeper {
 
   /** Everything is wrapped under a new master, and a new log key begins: what was readable before signs nothing more. */
   async #move(protector: { kind: "keychain" } | { kind: "passphrase"; passphrase: Secret }, who: By): Promise<void> {
+    this.refuseLocked();
     const before = this.#vault.protector;
     try {
       await moveTo(this.#vault, protector, this.#keepers, this.recorder(null));
       await this.#vault.change({ change: "log-key", step: "add" }, this.recorder(null));
     } catch (error) {
-      if (error instanceof VaultError) throw new OperatorError("not-ready", error.message, null, { cause: error });
-      throw error;
+      throw told(error);
     }
     await this.finish(null);
     // Whoever read the provisional key must not open what comes now; a former keychain entry goes at the next clean start.
@@ -192,11 +260,38 @@ export class VaultKeeper {
     }
   }
 
-  /** The vault of a running daemon is open already; while it waits for its passphrase, `Boot` answers this. */
+  /** Opens a vault that {@link lock} closed, with its own protector; while a start waits for its passphrase, `Boot` answers this.
+   *  @param passphrase wiped. @throws {OperatorError}. */
   async unlock(passphrase: Uint8Array): Promise<VaultStatus> {
-    passphrase.fill(0);
+    using typed = Secret.take(passphrase);
+    if (!this.#vault.locked) return await this.status();
+    try {
+      const ask = typed.use((bytes) => bytes.length) === 0 ? null : () => Promise.resolve(typed.copy());
+      using master = await fetchMaster(this.#vault, this.#keepers, ask);
+      this.#vault.unlock(master);
+    } catch (error) {
+      throw told(error);
+    }
+    const { protector, generation } = this.#vault;
+    await this.#log.append({ kind: "vault.opened", protector, generation }, { cause: null });
+    await this.#unlocked();
     return await this.status();
   }
+}
+
+const LOCKED_SENTENCE =
+  "locked by its owner: what needs a credential waits for wirken vault unlock, and the rest goes on";
+
+function lockedError(): OperatorError {
+  return new OperatorError("locked", "the vault is locked", "run wirken vault unlock");
+}
+
+/** What the vault says, to its owner. */
+export function told(error: unknown): unknown {
+  if (!(error instanceof VaultError)) return error;
+  if (error.code === "VAULT_LOCKED") return lockedError();
+  const code = error.code === "VAULT_NOT_FOUND" ? "not-found" : "not-ready";
+  return new OperatorError(code, error.message, null, { cause: error });
 }
 
 const SENTENCES: Readonly<Record<"none" | "keychain" | "passphrase", string>> = {

@@ -12,7 +12,7 @@ const HEALTHY: Seen = {
     since: "2026-11-28T12:00:00.000Z",
     home: "/home/somebody/.wirken",
     web: null,
-    vault: { state: "open", protector: "keychain", keychain: "works", sentence: "behind the keychain" },
+    vault: { state: "open", protector: "keychain", keychain: "works", recovery: true, sentence: "behind the keychain" },
     model: { agent: "default", ref: "anthropic/some-model", note: null },
     channels: [{ channel: "telegram", enabled: true, state: "connected", account: null, note: null }],
     sandbox: { works: true, note: null },

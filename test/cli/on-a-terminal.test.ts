@@ -56,12 +56,57 @@ test("where there is no keychain, the first credential has a passphrase chosen b
       ["Once more: ", "corridor lantern mackerel 71\r"],
       ["the vault is open, protected by a passphrase", ""],
       ["(not shown): ", "123456789:AAnobody-has-this-token-0123456789A\r"],
+      // With the first credential there is something to lose.
+      ["24 words to write down? [Y/n] ", "n\r"],
     ],
   );
+  expect(screen).toContain("later: wirken vault recovery create");
   expect(screen).toContain("saved telegram, unchecked");
   expect(screen).not.toContain("mackerel");
   expect(screen).not.toContain("nobody-has");
   expect(status).toBe(0);
+});
+
+test("a recovery phrase is shown once, counts when four of its words were typed, and is in nothing that is shown after", async () => {
+  const status = async (): Promise<string> => (await typing(["status"], [])).screen;
+  expect(await status()).toContain("no recovery phrase was made");
+  await using terminal = new Terminal(`'${executable}' vault recovery create`, environment);
+  await terminal.shows("Press Enter when you have written them down: ");
+  const words = [...terminal.screen.matchAll(/\d+\. ([a-z]{3,8})/g)].map(([, word = ""]) => word);
+  expect(words).toHaveLength(24);
+  terminal.type("\r");
+  for (let left = 4; left > 0; left--) {
+    await terminal.shows("word ");
+    await terminal.shows(" of the phrase (not shown): ");
+    const [, at = "0"] = /word (\d+) of the phrase \(not shown\): $/.exec(terminal.screen) ?? [];
+    // The first is mistyped once, and asked again.
+    if (left === 4) {
+      terminal.type("wirken\r");
+      await terminal.shows("try again");
+      await terminal.shows(" of the phrase (not shown): ");
+    }
+    terminal.type(`${words[Number(at) - 1] ?? ""}\r`);
+  }
+  expect(await terminal.status()).toBe(0);
+  expect(terminal.screen).toMatch(/recovery phrase +made/);
+  expect(await status()).not.toContain("no recovery phrase");
+  const shown = terminal.screen.slice(terminal.screen.indexOf("of the phrase"));
+  expect(words.filter((word) => word.length > 5 && shown.includes(word))).toEqual([]);
+});
+
+test("a recovery phrase whose words are not typed counts for nothing", async () => {
+  const { screen, status } = await typing(
+    ["vault", "recovery", "create"],
+    [
+      ["make a new one? [y/N] ", "y\r"],
+      ["written them down: ", "\r"],
+      ["(not shown): ", "wirken\r"],
+      ["try again", "wirken\r"],
+      ["try again", "wirken\r"],
+    ],
+  );
+  expect(screen).toContain("nothing was changed");
+  expect(status).toBe(2);
 });
 
 test("a secret is typed without being shown", async () => {

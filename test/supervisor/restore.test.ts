@@ -93,7 +93,14 @@ beforeEach(async () => {
   await people.request("telegram", "42", "Ben");
   const [code] = people.pending().map((one) => one.code);
   await people.approve(code ?? "", "approver", null, { by: owner.principal, via: "terminal" });
-  const keeper = new VaultKeeper({ vault, keepers: keepersOf(home), log, probe: () => Promise.resolve("absent") });
+  const keeper = new VaultKeeper({
+    vault,
+    keepers: keepersOf(home),
+    log,
+    probe: () => Promise.resolve("absent"),
+    locking: () => Promise.resolve(),
+    unlocked: () => Promise.resolve(),
+  });
   await keeper.contentKey("s_00000000000000000000000000");
   await log.checkpoint("demand");
   await closed(day);
@@ -208,6 +215,8 @@ test("a vault that is older than its log, and has no newer copy, goes on with a 
     keepers: keepersOf(home),
     log: day.log,
     probe: () => Promise.resolve("absent"),
+    locking: () => Promise.resolve(),
+    unlocked: () => Promise.resolve(),
   });
   await keeper.contentKey("s_11111111111111111111111111");
   await closed(day);

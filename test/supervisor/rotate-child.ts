@@ -22,7 +22,14 @@ Object.defineProperty(vault, "commit", {
     step();
   },
 });
-const keeper = new VaultKeeper({ vault, keepers: folder.keepers, log, probe: () => Promise.resolve("absent") });
+const keeper = new VaultKeeper({
+  vault,
+  keepers: folder.keepers,
+  log,
+  probe: () => Promise.resolve("absent"),
+  locking: () => Promise.resolve(),
+  unlocked: () => Promise.resolve(),
+});
 log.follow(log.size - 1, () => step());
 await keeper.rotateLogKey();
 await world[Symbol.asyncDispose]();

@@ -12,7 +12,14 @@ import { DataFolder, World } from "../vault/world.ts";
 const CHILD = join(import.meta.dirname, "rotate-child.ts");
 
 function keeperOf({ vault, log }: World, folder: DataFolder): VaultKeeper {
-  return new VaultKeeper({ vault, keepers: folder.keepers, log, probe: () => Promise.resolve("absent") });
+  return new VaultKeeper({
+    vault,
+    keepers: folder.keepers,
+    log,
+    probe: () => Promise.resolve("absent"),
+    locking: () => Promise.resolve(),
+    unlocked: () => Promise.resolve(),
+  });
 }
 
 /** A log with some rows, its vault, and its first key. */

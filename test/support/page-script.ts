@@ -126,11 +126,17 @@ export class PageScript {
               scope: "channel/telegram",
               names: ["bot-token"],
               version: 1,
+              fallback: null,
               created: ago(900),
               checked: true,
               account: "@an_example_bot",
+              expires: null,
+              rotationDue: null,
+              lastUsed: ago(900),
+              hosts: [],
             },
           ],
+          more: false,
         } satisfies AnswerTo<"vault.list">;
       case "pair.list":
         return this.#pairs();
@@ -179,6 +185,11 @@ export class PageScript {
       case "audit.erase":
       case "audit.follow":
       case "audit.key.rotate":
+      case "vault.lock":
+      case "vault.rekey":
+      case "vault.recovery.create":
+      case "vault.backup":
+      case "recovery.sheet":
       case "audit.key.show":
       case "audit.prune":
       case "channel.disable":
@@ -252,6 +263,7 @@ export class PageScript {
         state: "open",
         protector: "keychain",
         keychain: "works",
+        recovery: true,
         sentence: "protected by this system's keychain",
       },
       model: { agent: "default", ref: "ollama/qwen3:8b", note: "the most recently used model that can call tools" },

@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
+import { CredentialScope } from "../../ipc/vault-calls.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { moment } from "../moment.ts";
+import type { OperatorPort } from "../operator-port.ts";
 import { reachOperator } from "../reach.ts";
 import { table } from "../table.ts";
 
@@ -17,7 +19,7 @@ export function vaultListCommand(context: Context): Command {
       context.run(async () => {
         const { json } = Options.parse(options);
         await using operator = await reachOperator(context);
-        const answer = await operator.call({ call: "vault.list" });
+        const answer = await everyCredential(operator);
         const { terminal } = context;
         if (json) terminal.print(JSON.stringify(answer));
         else if (answer.credentials.length > 0) terminal.print(credentialTable(answer));
@@ -29,17 +31,38 @@ export function vaultListCommand(context: Context): Command {
     );
 }
 
+/** Every credential, whatever number of answers that takes. */
+export async function everyCredential(
+  operator: OperatorPort,
+): Promise<Pick<AnswerTo<"vault.list">, "status" | "credentials">> {
+  let answer = await operator.call({ call: "vault.list" });
+  const { status, credentials } = answer;
+  while (answer.more) {
+    answer = await operator.call({ call: "vault.list", after: CredentialScope.parse(credentials.at(-1)?.scope) });
+    credentials.push(...answer.credentials);
+  }
+  return { status, credentials };
+}
+
 /** What `vault list` says. */
-export function credentialTable({ credentials }: AnswerTo<"vault.list">): string {
+export function credentialTable({ credentials }: Pick<AnswerTo<"vault.list">, "credentials">): string {
   return table(
-    ["for", "credentials", "version", "since", "checked", "account"],
-    credentials.map(({ scope, names, version, created, checked, account }) => [
-      scope.replace(/^(?:channel|provider)\//, ""),
-      names.join(", "),
-      String(version),
-      moment(created),
-      checked ? "yes" : "not yet",
-      account ?? "-",
+    ["for", "credentials", "version", "created", "expires", "rotation due", "last used", "checked", "account", "hosts"],
+    credentials.map((one) => [
+      one.scope.replace(/^(?:channel|provider)\//, ""),
+      one.names.join(", "),
+      one.fallback === null ? String(one.version) : `${one.version} (before: ${one.fallback})`,
+      day(one.created),
+      day(one.expires),
+      day(one.rotationDue),
+      one.lastUsed === null ? "-" : moment(one.lastUsed),
+      one.checked ? "yes" : "not yet",
+      one.account ?? "-",
+      one.hosts.length === 0 ? "-" : one.hosts.join(", "),
     ]),
   );
+}
+
+function day(at: string | null): string {
+  return at === null ? "-" : moment(at).slice(0, "2026-11-23".length);
 }

@@ -1,11 +1,13 @@
 import { Command } from "commander";
 import * as z from "zod/mini";
-import { CredentialScope } from "../../ipc/operator.ts";
+import { CredentialScope } from "../../ipc/vault-calls.ts";
 import { nearest } from "../../config/nearest.ts";
 import { CommandError, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
+import type { OperatorPort } from "../operator-port.ts";
 import { reachOperator } from "../reach.ts";
+import { everyCredential } from "./vault-list.ts";
 
 const Options = z.object({ json: z._default(z.boolean(), false), yes: z._default(z.boolean(), false) });
 
@@ -22,11 +24,7 @@ export function vaultRemoveCommand(context: Context): Command {
         if (!yes && !terminal.interactive)
           throw usage("there is no terminal to ask on", "say that you mean it with --yes");
         await using operator = await reachOperator(context);
-        const { credentials } = await operator.call({ call: "vault.list" });
-        const scope = scopeOf(
-          what,
-          credentials.map((one) => one.scope),
-        );
+        const scope = await enrolledScope(operator, what);
         if (!yes) {
           const answer = await terminal.ask(`destroy what is enrolled for ${what}? [y/N] `);
           if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError(EXIT.bad, "nothing was removed");
@@ -37,6 +35,15 @@ export function vaultRemoveCommand(context: Context): Command {
         return EXIT.ok;
       }),
     );
+}
+
+/** The scope of what somebody named, which must be enrolled. @throws {CommandError} naming the nearest that is. */
+export async function enrolledScope(operator: OperatorPort, what: string): Promise<string> {
+  const { credentials } = await everyCredential(operator);
+  return scopeOf(
+    what,
+    credentials.map((one) => one.scope),
+  );
 }
 
 function scopeOf(what: string, scopes: readonly string[]): string {

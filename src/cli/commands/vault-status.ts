@@ -25,11 +25,12 @@ export function vaultStatusCommand(context: Context): Command {
 }
 
 /** What the vault's commands say at their end. */
-export function vaultText({ state, protector, keychain, sentence }: AnswerTo<"vault.status">): string {
+export function vaultText({ state, protector, keychain, recovery, sentence }: AnswerTo<"vault.status">): string {
   const text = pairs([
     ["vault", state],
     ["protected by", protector === "none" ? "nothing yet" : `the ${protector}`],
     ["keychain here", keychain],
+    ["recovery phrase", recovery === null ? "not known while it is locked" : recovery ? "made" : "none yet"],
   ]);
   return `${text}\n\n${sentence}`;
 }

@@ -1,6 +1,11 @@
 import { Command } from "commander";
 import type { Context } from "../context.ts";
 import { vaultAddCommand } from "./vault-add.ts";
+import { vaultBackupCommand, vaultRestoreCommand } from "./vault-backup.ts";
+import { vaultLockCommand } from "./vault-lock.ts";
+import { vaultRecoveryCommand } from "./vault-recovery.ts";
+import { vaultRekeyCommand } from "./vault-rekey.ts";
+import { vaultResetCommand } from "./vault-reset.ts";
 import { vaultListCommand } from "./vault-list.ts";
 import { vaultProtectCommand } from "./vault-protect.ts";
 import { vaultRemoveCommand } from "./vault-remove.ts";
@@ -15,5 +20,11 @@ export function vaultCommand(context: Context): Command {
     .addCommand(vaultRemoveCommand(context))
     .addCommand(vaultProtectCommand(context))
     .addCommand(vaultUnlockCommand(context))
+    .addCommand(vaultLockCommand(context))
+    .addCommand(vaultRekeyCommand(context))
+    .addCommand(vaultRecoveryCommand(context))
+    .addCommand(vaultBackupCommand(context))
+    .addCommand(vaultRestoreCommand(context))
+    .addCommand(vaultResetCommand(context))
     .addCommand(vaultStatusCommand(context));
 }
