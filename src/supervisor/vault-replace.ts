@@ -22,7 +22,7 @@ import { VaultError } from "../../vault/error.ts";
 import { LockedVault } from "../../vault/locked-vault.ts";
 import { fetchMaster, type Keychain, type NewProtector } from "../../vault/protector.ts";
 import { deleteProvisional } from "../../vault/provisional.ts";
-import { Secret } from "../../vault/secret.ts";
+import type { Secret } from "../../vault/secret.ts";
 import { Vault } from "../../vault/vault.ts";
 import type { Home } from "../config/home.ts";
 import { mint } from "../ipc/ids.ts";

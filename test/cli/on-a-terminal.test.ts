@@ -68,8 +68,7 @@ test("where there is no keychain, the first credential has a passphrase chosen b
 });
 
 test("a recovery phrase is shown once, counts when four of its words were typed, and is in nothing that is shown after", async () => {
-  const status = async (): Promise<string> => (await typing(["status"], [])).screen;
-  expect(await status()).toContain("no recovery phrase was made");
+  expect((await typing(["status"], [])).screen).toContain("no recovery phrase was made");
   await using terminal = new Terminal(`'${executable}' vault recovery create`, environment);
   await terminal.shows("Press Enter when you have written them down: ");
   const words = [...terminal.screen.matchAll(/\d+\. ([a-z]{3,8})/g)].map(([, word = ""]) => word);
@@ -89,9 +88,9 @@ test("a recovery phrase is shown once, counts when four of its words were typed,
   }
   expect(await terminal.status()).toBe(0);
   expect(terminal.screen).toMatch(/recovery phrase +made/);
-  expect(await status()).not.toContain("no recovery phrase");
-  const shown = terminal.screen.slice(terminal.screen.indexOf("of the phrase"));
-  expect(words.filter((word) => word.length > 5 && shown.includes(word))).toEqual([]);
+  expect((await typing(["status"], [])).screen).not.toContain("no recovery phrase");
+  const [, ...after] = terminal.screen.split("of the phrase");
+  expect(words.filter((word) => word.length > 5 && after.some((text) => text.includes(word)))).toEqual([]);
 });
 
 test("a recovery phrase whose words are not typed counts for nothing", async () => {

@@ -58,13 +58,14 @@ test("any 32 bytes come back from their words, in capitals, on many lines, or cu
   }
 });
 
+function refused(given: readonly string[], what: string): void {
+  using phrase = typed(given.join(" "));
+  expect(() => entropyOf(phrase)).toThrow(wrong(what));
+}
+
 test("one word less, one that is not in the list, and any one changed word or two swapped are told, and no word is repeated", () => {
   using entropy = Secret.take(new Uint8Array(32).fill(0x5a));
   const words = textOf(phraseOf(entropy)).split(" ");
-  const refused = (given: readonly string[], what: string): void => {
-    using phrase = typed(given.join(" "));
-    expect(() => entropyOf(phrase)).toThrow(wrong(what));
-  };
   refused(words.slice(1), "24 words, and this one 23");
   refused(words.with(6, "wirken"), "Word 7 is not in the list");
   refused(words.with(6, "abou t".replace(" ", "")).with(7, "ab"), "Word 8 is not in the list");
