@@ -1,9 +1,10 @@
 import type Database from "better-sqlite3";
-import { openPart, PARTS_A_ROW, type Place } from "./content.ts";
+import { contentId, type Opened, openPart, PARTS_A_ROW, type Place } from "./content.ts";
 import { readBody } from "./entry.ts";
 import type { Findings } from "./findings.ts";
 import { isDerived, isKind, partsOf } from "./kinds.ts";
 import type { Sealer } from "./ports.ts";
+import { RequestCheck } from "./request-check.ts";
 
 /** Checks that every sealed part belongs to a row, and, where the vault is unlocked, that it is what the row committed to. */
 export class ContentCheck {
@@ -13,6 +14,7 @@ export class ContentCheck {
   readonly #origin: () => string | null;
   /** The parts stored for the page at hand, until a row claims them. */
   readonly #stored = new Set<number>();
+  readonly #requests: RequestCheck;
   #checked = 0;
   #missing = 0;
   #firstMissing: number | null = null;
@@ -22,6 +24,7 @@ export class ContentCheck {
     this.#findings = findings;
     this.#sealer = sealer;
     this.#origin = origin;
+    this.#requests = new RequestCheck(findings, (seq, part) => this.#part(seq, part));
   }
 
   get checked(): number {
@@ -55,7 +58,7 @@ export class ContentCheck {
       if (index < 0) continue;
       const id = seq * PARTS_A_ROW + index;
       if (this.#stored.delete(id))
-        this.#open(id, { seq, part, derived: isKind(kind) && isDerived(kind, part) }, commitment);
+        this.#check(id, kind, { seq, part, derived: isKind(kind) && isDerived(kind, part) }, commitment);
       else this.#lacks(seq);
     }
     // A kind that a newer build knows has parts whose numbers this one does not.
@@ -72,21 +75,38 @@ export class ContentCheck {
     for (let part = 0; part < PARTS_A_ROW; part++) this.#stored.delete(seq * PARTS_A_ROW + part);
   }
 
-  #open(id: number, place: Omit<Place, "origin">, commitment: string): void {
+  #check(id: number, kind: string, place: Omit<Place, "origin">, commitment: string): void {
     const { seq, part } = place;
-    const origin = this.#origin();
-    if (this.#sealer === null || origin === null) return;
-    const sealed: unknown = this.#database.prepare("SELECT sealed FROM content WHERE id = ?").pluck().get(id);
-    if (!(sealed instanceof Uint8Array)) return;
-    const { state } = openPart(this.#sealer, sealed, { origin, ...place }, commitment);
-    if (state === "open") this.#checked += 1;
-    else if (state === "erased") this.#lacks(seq);
-    else if (state === "changed")
+    const opened = this.#open(id, place, commitment);
+    if (opened === null) return;
+    if (opened.state === "open") {
+      this.#checked += 1;
+      if (kind === "model.called" && part === "items") this.#requests.row(seq, opened.bytes);
+    } else if (opened.state === "erased") this.#lacks(seq);
+    else if (opened.state === "changed")
       this.#findings.add(
         "content-changed",
         seq,
         `the ${part} of row ${seq} was changed: it is not what the row committed to`,
       );
+  }
+
+  #open(id: number, place: Omit<Place, "origin">, commitment: string): Opened | null {
+    const origin = this.#origin();
+    if (this.#sealer === null || origin === null) return null;
+    const sealed: unknown = this.#database.prepare("SELECT sealed FROM content WHERE id = ?").pluck().get(id);
+    return sealed instanceof Uint8Array ? openPart(this.#sealer, sealed, { origin, ...place }, commitment) : null;
+  }
+
+  /** A part of any row, if it is there and opens: what is wrong with it is found at its own row. */
+  #part(seq: number, part: string): Uint8Array | null {
+    const line: unknown = this.#database.prepare("SELECT body FROM entry NOT INDEXED WHERE seq = ?").pluck().get(seq);
+    const body = typeof line === "string" ? readBody(line) : null;
+    const commitment = body?.content?.[part];
+    if (body === null || commitment === undefined || !isKind(body.kind)) return null;
+    const place = { seq, part, derived: isDerived(body.kind, part) };
+    const opened = this.#open(contentId(seq, body.kind, part), place, commitment);
+    return opened?.state === "open" ? opened.bytes : null;
   }
 
   /** After the rows of a page: what no row claimed. */

@@ -103,5 +103,5 @@ const CONTENT: Readonly<Record<BundleFacts["content"], string>> = {
   none: "Content (what was said, asked for and answered) is left out; the rows hold salted commitments to it, from which it cannot be guessed.",
   commitments:
     "Content (what was said, asked for and answered) is left out; `content.jsonl` lists the salted commitments to it, from which it cannot be guessed.",
-  full: 'Content is disclosed: each part with its salt, so that `SHA-256("wirken/content/v1\\n" ‖ salt ‖ bytes)` can be computed again and compared with the row\'s `content`. A part that is `erased`, `missing` or `derived` (only its salt was kept) is not.',
+  full: 'Content is disclosed: each part with its salt, so that `SHA-256("wirken/content/v1\\n" ‖ salt ‖ bytes)` can be computed again and compared with the row\'s `content`. A part that is `erased`, `missing` or `derived` (only its salt was kept) is not. The `items` of a `model.called` row say what the request was made of: `root` is `SHA-256(root before ‖ digest)` over its items, from `SHA-256("wirken/request/v2\\n")`, and the digest of an item is `SHA-256("wirken/item/v1\\n" ‖ u32 length of head ‖ head ‖ SHA-256(body))`.',
 };

@@ -191,11 +191,11 @@ export class AgentPool {
 
   #end(session: string, agent: AgentProcess): Promise<void> {
     this.#held.delete(session);
-    const before = this.#ending.get(session);
-    const ended = Promise.all([before, agent.stop()]).then(() => {
+    const ended = Promise.all([this.#ending.get(session), agent.stop()]).then(() => undefined);
+    this.#ending.set(session, ended);
+    void ended.finally(() => {
       if (this.#ending.get(session) === ended) this.#ending.delete(session);
     });
-    this.#ending.set(session, ended);
     return ended;
   }
 

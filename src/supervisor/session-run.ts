@@ -72,6 +72,8 @@ interface Turn {
   readonly stop: AbortController;
   /** Replies and notices leave in the order they were made. */
   outbox: Promise<void>;
+  /** What is said of those that have left, on its way to the log. */
+  readonly said: Set<Promise<void>>;
   readonly replies: Map<number, Reply>;
   readonly work: Set<Promise<void>>;
   ending: TurnEnding | null;
@@ -211,6 +213,7 @@ export class SessionRun<L extends symbol> {
       },
       force,
       outbox: Promise.resolve(),
+      said: new Set(),
       replies: new Map(),
       work: new Set(),
       ending: null,
@@ -380,8 +383,18 @@ export class SessionRun<L extends symbol> {
           await this.#notice(UNSURE, turn.seq);
         return;
       }
-      await reply.live?.end();
+      // It has left already: the row that says so and what comes next share one sync.
+      if (reply.live !== null) this.#saying(turn, reply.live.end());
     });
+  }
+
+  #saying(turn: Turn, delivered: Promise<unknown>): void {
+    const settled = delivered.then(
+      () => undefined,
+      () => this.#end(turn, "failed"),
+    );
+    turn.said.add(settled);
+    void settled.finally(() => turn.said.delete(settled));
   }
 
   /** A line of ours in the conversation: why a turn ended, what a limit was. */
@@ -431,10 +444,11 @@ export class SessionRun<L extends symbol> {
     const sentence = why ?? ENDINGS[ending];
     if (sentence !== null) this.#say(turn, sentence);
     await turn.outbox;
-    await this.#parts.log.append(
+    const ended = this.#parts.log.append(
       { kind: "turn.ended", turn: turn.id, session: this.session.id, reason: ending, rounds: turn.rounds },
       { cause: turn.seq, seal: this.session.id },
     );
+    await Promise.all([ended, ...turn.said]);
     this.#parts.tell({ event: "turn.end", end: ending });
     if (agent !== null) this.#parts.pool.release(this.session.id, ending === "died" || ending === "failed");
     return ending;
