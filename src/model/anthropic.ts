@@ -4,6 +4,7 @@ import { listOf, timeOf } from "./listing.ts";
 import type { ModelProvider } from "./port.ts";
 import { RETRY } from "./retry.ts";
 import { completeWith } from "./sdk-completion.ts";
+import { SdkModels } from "./sdk-model.ts";
 
 const VERSION = { "anthropic-version": "2023-06-01" };
 
@@ -16,21 +17,15 @@ export function anthropic(settings: ProviderSettings): ModelProvider {
   const { retry = RETRY } = settings;
   const peer = peerOf(settings, "x-api-key");
 
+  const models = new SdkModels();
   return {
     async complete(conversation, options, onDelta, signal) {
       const { createAnthropic } = await import("./sdk-anthropic.ts");
-      return await completeWith(
-        (fetch) =>
-          // The placeholder keeps the SDK from looking for a key in the environment; `fetch` replaces it.
-          createAnthropic({ baseURL: peer.baseUrl, apiKey: "placeholder", fetch }).languageModel(options.model),
-        peer,
-        markForm,
-        conversation,
-        options,
-        onDelta,
-        signal,
-        retry,
+      const model = models.of(options.model, (fetch) =>
+        // The placeholder keeps the SDK from looking for a key in the environment; `fetch` replaces it.
+        createAnthropic({ baseURL: peer.baseUrl, apiKey: "placeholder", fetch }).languageModel(options.model),
       );
+      return await completeWith(model, peer, markForm, conversation, options, onDelta, signal, retry);
     },
     async models(signal) {
       const { body } = await getJson(peer, "/models?limit=1000", signal, { headers: VERSION });

@@ -6,6 +6,7 @@ import { ollamaModels } from "./ollama.ts";
 import type { ModelListing, ModelProvider } from "./port.ts";
 import { RETRY } from "./retry.ts";
 import { completeWith } from "./sdk-completion.ts";
+import { SdkModels } from "./sdk-model.ts";
 
 /** Every server that speaks OpenAI's chat completions: OpenAI, OpenRouter, Ollama, vLLM, LM Studio and others. */
 export function openAICompatible(settings: ProviderSettings): ModelProvider {
@@ -14,27 +15,21 @@ export function openAICompatible(settings: ProviderSettings): ModelProvider {
   const { baseUrl } = peer;
   const ownApi = new URL(baseUrl).hostname === "api.openai.com" || provider === "openai";
 
+  const models = new SdkModels();
   return {
     async complete(conversation, options, onDelta, signal) {
       const { createOpenAICompatible } = await import("./sdk-openai-compatible.ts");
-      return await completeWith(
-        (fetch) =>
-          createOpenAICompatible({
-            name: "compatible",
-            baseURL: baseUrl,
-            fetch,
-            includeUsage: true,
-            // OpenAI's newer models refuse `max_tokens`; other servers know nothing else.
-            ...(ownApi ? { transformRequestBody: withNewName } : {}),
-          }).chatModel(options.model),
-        peer,
-        markForm,
-        conversation,
-        options,
-        onDelta,
-        signal,
-        retry,
+      const model = models.of(options.model, (fetch) =>
+        createOpenAICompatible({
+          name: "compatible",
+          baseURL: baseUrl,
+          fetch,
+          includeUsage: true,
+          // OpenAI's newer models refuse `max_tokens`; other servers know nothing else.
+          ...(ownApi ? { transformRequestBody: withNewName } : {}),
+        }).chatModel(options.model),
       );
+      return await completeWith(model, peer, markForm, conversation, options, onDelta, signal, retry);
     },
     models: (signal) => (isOllama(provider) ? ollamaModels(peer, signal) : openAIModels(peer, signal)),
     async check(signal) {

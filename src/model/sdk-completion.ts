@@ -6,25 +6,25 @@ import { failureOfStatus, notACompletion, quote } from "./failure.ts";
 import { guardedFetch, type HttpPeer } from "./http.ts";
 import { ModelError, modelErrorIn } from "./model-error.ts";
 import type { Completion, CompletionOptions } from "./port.ts";
-import { systemOf, toolsOf, type LanguageModel } from "./prompt.ts";
+import { systemOf, toolsOf } from "./prompt.ts";
 import { withRetry, type RetryPolicy } from "./retry.ts";
+import type { SdkModel } from "./sdk-model.ts";
 import { answerOf } from "./stream.ts";
 
 /** Asks one of the AI SDK's models, with our own limits and tries: the SDK's provider classes try once.
- *  @param modelWith builds the model on a `fetch` that is good for one completion.
  *  @param form how this API writes a mark (encoded.ts).
  *  @throws {ModelError} */
 export async function completeWith(
-  modelWith: (fetch: ReturnType<typeof guardedFetch>) => LanguageModel,
+  sdk: SdkModel,
   peer: HttpPeer,
   form: MarkForm,
   conversation: Conversation,
-  options: CompletionOptions,
+  given: CompletionOptions,
   onDelta: (text: string) => Promise<void>,
   signal: AbortSignal,
   retry: RetryPolicy,
 ): Promise<Completion> {
-  const { timeoutMs, maxOutputTokens, model } = options;
+  const { timeoutMs, maxOutputTokens, model } = given;
   const timeUp = new AbortController();
   const timer = setTimeout(() => timeUp.abort(outOfTime(peer, timeoutMs)), timeoutMs);
   const stopped = AbortSignal.any([signal, timeUp.signal]);
@@ -43,14 +43,15 @@ export async function completeWith(
         const mark = `wirken-${randomUUID()}`;
         const prompt = [...systemOf(setup.instructions), ...encoded.prompt(mark)];
         let answering = false;
-        const asked = modelWith(async (input, init) => {
+        const asking: typeof fetch = async (input, init) => {
           const body = typeof init?.body === "string" ? encoded.body(mark, init.body, form) : null;
           if (body === null) throw new TypeError("the SDK does not write requests as it did");
           const response = await fetch(input, withBody(init, body));
           answering = true;
           return response;
-        }).doStream({ prompt, maxOutputTokens, abortSignal: stopped, ...(tools.length > 0 ? { tools } : {}) });
-        const { stream } = await Promise.resolve(asked).catch((error: unknown) => {
+        };
+        const options = { prompt, maxOutputTokens, abortSignal: stopped, ...(tools.length > 0 ? { tools } : {}) };
+        const { stream } = await sdk.stream(mark, asking, options).catch((error: unknown) => {
           throw modelErrorIn(error) ?? failureOfSdk(peer, error, model, answering);
         });
         return await answerOf(stream, peer, model, giveOut);

@@ -22,14 +22,14 @@ export type Api = (typeof APIS)[number];
 export function opened(
   api: Api,
   baseUrl: string,
-  given: { provider?: string; key?: string | null } = {},
+  given: { provider?: string; key?: string | null; limits?: HttpLimits } = {},
 ): ModelProvider {
-  const { provider = api, key = KEY } = given;
+  const { provider = api, key = KEY, limits = LIMITS } = given;
   const settings = {
     provider,
     baseUrl,
     key: key === null ? null : ApiKey.take(new TextEncoder().encode(key)),
-    limits: LIMITS,
+    limits,
     retry: QUICK,
   };
   return api === "anthropic" ? anthropic(settings) : openAICompatible(settings);
