@@ -34,6 +34,16 @@ export class ContentCheck {
     return this.#missing;
   }
 
+  get firstMissing(): number | null {
+    return this.#firstMissing;
+  }
+
+  /** Takes over what was found of rows that were looked at elsewhere; called in order. */
+  take({ missing, first }: { readonly missing: number; readonly first: number | null }): void {
+    this.#missing += missing;
+    this.#firstMissing ??= first;
+  }
+
   /** @param ids `[id, type]` of the parts of rows that are looked at next. */
   page(ids: readonly unknown[]): void {
     for (const row of ids) {

@@ -25,6 +25,10 @@ export class Findings {
     this.#warnings.push({ code, seq, sentence: shown(sentence) });
   }
 
+  get count(): number {
+    return this.#findings.length + this.#more;
+  }
+
   get any(): boolean {
     return this.#findings.length > 0;
   }

@@ -13,6 +13,13 @@ interface KeyEpoch {
   readonly from: number;
 }
 
+/** The same, as it is told to another thread. */
+export interface EpochNamed {
+  readonly vkey: string;
+  readonly protector: Protector;
+  readonly from: number;
+}
+
 /** A stored checkpoint whose signature is good: the root that was signed, and the tree if the stored one is that. */
 export interface Signed {
   readonly root: string;
@@ -39,6 +46,17 @@ export class NoteCheck {
   /** Stored checkpoints with a good signature. */
   get checked(): number {
     return this.#checked;
+  }
+
+  get named(): EpochNamed[] {
+    return this.#epochs.map(({ key: { vkey }, protector, from }) => ({ vkey, protector, from }));
+  }
+
+  /** Goes on behind rows that are looked at elsewhere. @param epochs the keys that they introduce. @param checked their good checkpoints. */
+  resume(epochs: readonly EpochNamed[], checked: number): void {
+    this.#checked = checked;
+    this.#epochs.length = 0;
+    for (const { vkey, protector, from } of epochs) this.#epochs.push({ key: parseVkey(vkey), protector, from });
   }
 
   /** Reads row 0. */

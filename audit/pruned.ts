@@ -22,6 +22,12 @@ export interface PrunedRows {
   readonly before: number;
 }
 
+/** What some of a log's rows say. */
+export interface PrunedPart {
+  readonly empty: readonly number[];
+  readonly ranges: readonly Range[];
+}
+
 /** Compares the empty bodies of a log with what its `log.pruned` rows say. */
 export class PrunedCheck {
   readonly #findings: Findings;
@@ -39,6 +45,21 @@ export class PrunedCheck {
     this.#rows += 1;
     if (this.#empty.at(-1) === seq) this.#empty[this.#empty.length - 1] = seq + 1;
     else this.#empty.push(seq, seq + 1);
+  }
+
+  get part(): PrunedPart {
+    return { empty: this.#empty, ranges: this.#ranges };
+  }
+
+  /** Takes over what rows say that were looked at elsewhere; called in order. */
+  take({ empty, ranges }: PrunedPart): void {
+    for (let index = 0; index < empty.length; index += 2) {
+      const [from = 0, to = 0] = empty.slice(index, index + 2);
+      this.#rows += to - from;
+      if (this.#empty.at(-1) === from) this.#empty[this.#empty.length - 1] = to;
+      else this.#empty.push(from, to);
+    }
+    for (const range of ranges) this.#ranges.push(range);
   }
 
   isEmpty(seq: number): boolean {

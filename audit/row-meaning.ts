@@ -12,6 +12,10 @@ const END_OF_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 const KEPT_PAUSES = 20;
 /** An intent that is open costs memory: a hostile file may have one a row. */
 const MAX_OPEN = 100_000;
+/** Of a span it is not usual to have more of them. */
+const MAX_OPEN_OF_SPAN = 10_000;
+/** Kinds that this build does not know, named one by one. */
+const MAX_UNKNOWN = 100;
 /** Actions that may follow a checkpoint before the next one: one is due after 1,000 rows, and one transaction may add 64. */
 const MAX_UNSIGNED = 1_064;
 const NONCE = /^[0-9a-f]{32}$/;
@@ -49,6 +53,24 @@ function roleOf(kind: string): Role {
   };
 }
 
+/** What a span of rows says that the rows before it bear on, in order: the end of an action that began there, or a start that has settled them all. */
+type Outer =
+  | { readonly seq: number; readonly cause: number; readonly kind: string }
+  | { readonly seq: number; readonly startedAt: number | null };
+
+/** What was read of the rows of a span. */
+export interface MeaningPart {
+  readonly oldest: string;
+  readonly newest: string;
+  readonly outer: readonly Outer[];
+  readonly open: readonly (readonly [seq: number, kind: IntentKind])[];
+  readonly unknown: readonly (readonly [kind: string, { readonly seq: number; readonly rows: number }])[];
+  readonly starts: number;
+  /** Null without a start. */
+  readonly startedAt: number | null;
+  readonly pauses: readonly Pause[];
+}
+
 /** Looks at what unchanged rows say: that time does not go back, that causes come before, that what began has ended. */
 export class RowMeaning {
   readonly #findings: Findings;
@@ -70,13 +92,28 @@ export class RowMeaning {
   /** The body of the newest row: its time is cut out when it is asked for. */
   #newest: string | null = null;
   #starts = 0;
+  readonly #isSpan: boolean;
+  readonly #since: number;
+  readonly #outer: Outer[] = [];
   readonly #pauses: Pause[] = [];
 
   /** @param now the verifier's clock, in milliseconds. */
-  constructor(findings: Findings, pruned: Pick<PrunedCheck, "isEmpty">, options: { deep: boolean; now: number }) {
+  constructor(
+    findings: Findings,
+    pruned: Pick<PrunedCheck, "isEmpty">,
+    options: {
+      deep: boolean;
+      now: number;
+      /** For a span: its first row, and the body of the row before. What began before it is not known here. */
+      since?: { readonly seq: number; readonly body: string | null };
+    },
+  ) {
     this.#findings = findings;
     this.#pruned = pruned;
     this.#deep = options.deep;
+    this.#isSpan = options.since !== undefined;
+    this.#since = options.since?.seq ?? 0;
+    this.#newest = options.since?.body ?? null;
     this.#latest = new Date(Math.min(options.now + FUTURE_MS, END_OF_TIME)).toISOString();
   }
 
@@ -94,6 +131,44 @@ export class RowMeaning {
   }
   get open(): number {
     return this.#open.size;
+  }
+
+  /** @returns null where there is too much to tell. */
+  get part(): MeaningPart | null {
+    if (this.#oldest === null || this.#newest === null) return null;
+    if (this.#unknown.size >= MAX_UNKNOWN || this.#open.size > MAX_OPEN_OF_SPAN || this.#outer.length > MAX_OPEN)
+      return null;
+    return {
+      oldest: this.#oldest,
+      newest: this.#newest,
+      outer: this.#outer,
+      open: [...this.#open],
+      unknown: [...this.#unknown],
+      starts: this.#starts,
+      startedAt: this.#starts === 0 ? null : this.#startedAt,
+      pauses: this.#pauses,
+    };
+  }
+
+  /** Takes over what rows say that were looked at elsewhere; called in order. @returns false where one thread has to look at them: some limit is near. */
+  take(part: MeaningPart): boolean {
+    if (this.#open.size + MAX_OPEN_OF_SPAN > MAX_OPEN) return false;
+    for (const outer of part.outer) {
+      if ("cause" in outer) this.#ended(outer.seq, outer.cause, outer.kind);
+      else {
+        this.#startedAt = outer.startedAt ?? this.#startedAt;
+        this.#settled(outer.seq);
+      }
+    }
+    this.#oldest ??= part.oldest;
+    this.#newest = part.newest;
+    for (const [seq, kind] of part.open) this.#open.set(seq, kind);
+    for (const [kind, { seq, rows }] of part.unknown) this.#countUnknown(kind, seq, rows);
+    this.#starts += part.starts;
+    this.#startedAt = part.startedAt ?? this.#startedAt;
+    this.#pauses.push(...part.pauses);
+    this.#pauses.splice(0, this.#pauses.length - KEPT_PAUSES);
+    return true;
   }
 
   /** What is known of this row's kind. */
@@ -145,10 +220,10 @@ export class RowMeaning {
     if (this.#pauses.length > KEPT_PAUSES) this.#pauses.shift();
   }
 
-  #countUnknown(kind: string, seq: number): void {
+  #countUnknown(kind: string, seq: number, rows = 1): void {
     const known = this.#unknown.get(kind);
-    if (known !== undefined) known.rows += 1;
-    else if (this.#unknown.size < 100) this.#unknown.set(kind, { seq, rows: 1 });
+    if (known !== undefined) known.rows += rows;
+    else if (this.#unknown.size < MAX_UNKNOWN) this.#unknown.set(kind, { seq, rows });
   }
 
   #began(seq: number, kind: IntentKind): void {
@@ -159,7 +234,7 @@ export class RowMeaning {
         seq,
         `more than ${MAX_UNSIGNED} actions before row ${seq} are covered by no checkpoint, and one is due after 1000 rows`,
       );
-    if (this.#open.size < MAX_OPEN) this.#open.set(seq, kind);
+    if (this.#open.size < (this.#isSpan ? MAX_OPEN_OF_SPAN : MAX_OPEN)) this.#open.set(seq, kind);
     else
       this.#findings.add(
         "intent",
@@ -169,6 +244,10 @@ export class RowMeaning {
   }
 
   #ended(seq: number, cause: number, kind: string): void {
+    if (cause >= 0 && cause < this.#since) {
+      this.#outer.push({ seq, cause, kind });
+      return;
+    }
     const intent = this.#open.get(cause);
     if (intent !== undefined && endsIn(intent, kind)) this.#open.delete(cause);
     // What a row that cannot be read, or has no body any more, began cannot be told.
@@ -178,6 +257,7 @@ export class RowMeaning {
 
   /** At the checkpoint of a start every action of earlier processes has ended. */
   #settled(seq: number): void {
+    if (this.#since > 0) this.#outer.push({ seq, startedAt: this.#starts === 0 ? null : this.#startedAt });
     for (const [intent, kind] of this.#open) {
       if (intent >= this.#startedAt) break;
       this.#open.delete(intent);

@@ -1,5 +1,4 @@
 import type Database from "better-sqlite3";
-import type { AnchorCheck } from "./anchor-check.ts";
 import type { ContentCheck } from "./content-check.ts";
 import { entryHash, entryHashOfBytes, HeadReader, NO_PREVIOUS } from "./entry.ts";
 import type { Findings } from "./findings.ts";
@@ -21,12 +20,23 @@ interface Stored {
   readonly frontier: unknown;
 }
 
+/** The root of a tree, and the time of its last row. */
+export interface Known {
+  readonly root: string;
+  readonly at: string | null;
+}
+
 /** A row whose hash does not follow from it and the row before, until the next checkpoint tells which of the two was changed. */
 interface Suspect {
   readonly seq: number;
   /** The tree before it, and the hash that its bytes have. */
   readonly before: Frontier;
   readonly computed: string;
+}
+
+/** Told of each row about an anchor. */
+interface RowReader {
+  row(seq: number, body: string): void;
 }
 
 /** Recomputes the chain and the tree, row by row, and compares them with what was signed. */
@@ -36,7 +46,7 @@ export class RowScan {
   readonly #notes: NoteCheck;
   readonly #meaning: RowMeaning;
   readonly #content: ContentCheck;
-  readonly #anchors: AnchorCheck;
+  readonly #anchors: RowReader;
   readonly #pruned: PrunedCheck;
   readonly #head = new HeadReader();
   #size = 0;
@@ -53,7 +63,7 @@ export class RowScan {
   #explained = false;
   readonly #wanted: number[];
   #nextWanted: number;
-  readonly #roots = new Map<number, { root: string; at: string | null }>();
+  readonly #roots = new Map<number, Known>();
 
   /** @param wanted sizes of checkpoints kept elsewhere, whose roots are to be remembered. */
   constructor(
@@ -63,7 +73,7 @@ export class RowScan {
       notes: NoteCheck;
       meaning: RowMeaning;
       content: ContentCheck;
-      anchors: AnchorCheck;
+      anchors: RowReader;
       pruned: PrunedCheck;
     },
     wanted: readonly number[],
@@ -93,8 +103,32 @@ export class RowScan {
   get root(): string {
     return this.#tree.root();
   }
-  rootAt(size: number): { root: string; at: string | null } | null {
+  rootAt(size: number): Known | null {
     return this.#roots.get(size) ?? null;
+  }
+  get roots(): readonly (readonly [size: number, root: Known])[] {
+    return [...this.#roots];
+  }
+  /** The hash that the next row follows from; null where it is not known. */
+  get previous(): string | null {
+    return this.#previous;
+  }
+  get frontier(): string {
+    return this.#tree.toString();
+  }
+
+  /** Goes on behind a good checkpoint: the rows before are looked at elsewhere. */
+  resume(from: {
+    readonly size: number;
+    readonly previous: string;
+    readonly tree: Frontier;
+    readonly signedAt: string | null;
+    readonly roots: readonly (readonly [size: number, root: Known])[];
+  }): void {
+    [this.#size, this.#previous, this.#tree] = [from.size, from.previous, from.tree];
+    [this.#signed, this.#signedAt] = [from.size, from.signedAt];
+    for (const [size, root] of from.roots) this.#roots.set(size, root);
+    while (this.#nextWanted >= 0 && this.#nextWanted <= from.size) this.#nextWanted = this.#wanted.pop() ?? -1;
   }
 
   /** @param rows `[seq, body, hash]` as the database has them, in its order. @param stored the checkpoints among them, by size. */

@@ -5,21 +5,20 @@ import { ContentCheck } from "./content-check.ts";
 import { PARTS_A_ROW } from "./content.ts";
 import { type Evidence, leadsTo, readNote } from "./evidence.ts";
 import type { Findings } from "./findings.ts";
-import { EMPTY_ROOT } from "./merkle.ts";
+import { EMPTY_ROOT, Frontier } from "./merkle.ts";
 import { NoteCheck } from "./note-check.ts";
 import { parseCheckpoint } from "./note.ts";
+import { LEAST, readPages } from "./pages.ts";
 import { RowMeaning } from "./row-meaning.ts";
 import { RowScan } from "./row-scan.ts";
 import { PrunedCheck } from "./pruned.ts";
+import type { SpanFound } from "./span.ts";
+import { join, planSpans } from "./threads.ts";
 import { type AnchorVerdict, type Verdict, OF_ANCHORS, OF_AUTHENTICITY } from "./verdict.ts";
-import type { Progress, VerifyOptions } from "./verify.ts";
+import type { Step, VerifyOptions } from "./verify.ts";
 
-/** Rows read at once: more cost memory, fewer time. */
-const PAGE = 1000;
 /** A log in use is not checked page by page beyond this size, in bytes: that cannot be done in pieces. */
 const LARGE = 64 * 1024 * 1024;
-/** The smallest number a row can have in SQLite: a row below 0 is to be seen too. */
-const LEAST = -9_223_372_036_854_775_808n;
 /** Sizes, newest first, whose trees are compared with what anchors say: each costs memory. */
 const MAX_PROOFS = 20_000;
 
@@ -34,6 +33,8 @@ export class Verification {
   readonly #evidence: Evidence | null;
   readonly #findings: Findings;
   readonly #options: VerifyOptions;
+  readonly #deep: boolean;
+  readonly #now: number;
   readonly #notes: NoteCheck;
   readonly #meaning: RowMeaning;
   readonly #anchorCheck: AnchorCheck;
@@ -51,12 +52,14 @@ export class Verification {
     this.#evidence = evidence;
     this.#findings = findings;
     this.#options = options;
+    this.#deep = options.deep === true;
+    this.#now = options.now ?? Date.now();
     this.#notes = new NoteCheck(findings);
     this.#anchorCheck = new AnchorCheck(findings);
     this.#pruned = new PrunedCheck(findings);
     this.#meaning = new RowMeaning(findings, this.#pruned, {
-      deep: options.deep === true,
-      now: options.now ?? Date.now(),
+      deep: this.#deep,
+      now: this.#now,
     });
     this.#kept = evidence === null ? [] : this.#keptElsewhere(path);
     const real = evidence === null ? null : leadsTo(path);
@@ -80,8 +83,9 @@ export class Verification {
     ];
   }
 
-  *run(): Generator<Progress, void> {
-    if (this.#evidence === null) return;
+  /** @param threaded whether spans may be checked elsewhere. @returns false if they were, and one of them is not good: nothing that was found so far counts. */
+  *run(threaded: boolean): Generator<Step, boolean, readonly SpanFound[] | null | undefined> {
+    if (this.#evidence === null) return true;
     const { database } = this.#evidence;
     this.#checkPages(database);
     const content = new ContentCheck(
@@ -92,6 +96,7 @@ export class Verification {
     );
     this.#content = content;
     const last = this.#bounds(database);
+    const wanted = [...this.#kept.flatMap(({ note }) => sizeOf(note) ?? []), ...this.#provenSizes(database)];
     const scan = new RowScan(
       database,
       {
@@ -102,33 +107,18 @@ export class Verification {
         anchors: this.#anchorCheck,
         pruned: this.#pruned,
       },
-      [...this.#kept.flatMap(({ note }) => sizeOf(note) ?? []), ...this.#provenSizes(database)],
+      wanted,
     );
     this.#scan = scan;
-    const rows = database
-      .prepare<[bigint | number, number]>(
-        `SELECT seq, body, hash FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ${PAGE}`,
-      )
-      .raw();
-    const checkpoints = database
-      .prepare<[number, number]>(
-        "SELECT size, note, frontier FROM checkpoint NOT INDEXED WHERE size > ? AND size <= ? ORDER BY size",
-      )
-      .raw();
-    const parts = database
-      .prepare<[number, number]>("SELECT id, typeof(sealed) FROM content NOT INDEXED WHERE id >= ? AND id < ?")
-      .raw();
-    let from: bigint | number = LEAST;
-    for (let page: unknown[] = rows.all(from, last); page.length > 0; page = rows.all(from, last)) {
-      const newest = firstOf(page.at(-1));
-      const oldest = Math.max(0, firstOf(page[0]));
-      content.page(parts.all(oldest * PARTS_A_ROW, (newest + 1) * PARTS_A_ROW));
-      scan.page(page, bySize(checkpoints.all(oldest, newest + 1)));
-      content.endPage();
-      if (!Number.isSafeInteger(newest) && newest > 0) break;
-      from = newest + 1;
-      yield { rows: scan.size, of: last + 1 };
+    const spans = threaded
+      ? planSpans(database, last, { wanted, deep: this.#deep, now: this.#now }, this.#options.threads?.rows)
+      : null;
+    if (spans !== null) {
+      const found = yield { rows: 0, of: last + 1, work: { path: database.name, spans } };
+      if (found === null || found === undefined || !this.#takeSpans(found, scan, content)) return false;
     }
+    for (const _ of readPages(database, { content, scan }, scan.size === 0 ? LEAST : scan.size, last))
+      yield { rows: scan.size, of: last + 1 };
     this.#prunedMeanwhile(database, last);
     scan.end();
     content.end();
@@ -142,6 +132,30 @@ export class Verification {
     this.#compareKept(scan);
     this.#checkProofs(database, scan);
     this.#promises();
+    return true;
+  }
+
+  /** Goes on where the last span ended, as if this thread had come by there. @returns false where it has to. */
+  #takeSpans(spans: readonly SpanFound[], scan: RowScan, content: ContentCheck): boolean {
+    const [first, last] = [spans[0], spans.at(-1)];
+    if (first === undefined || last === undefined || !join(spans)) return false;
+    const before = this.#findings.count;
+    this.#notes.open(first.meaning.oldest);
+    for (const span of spans) {
+      if (!this.#meaning.take(span.meaning)) return false;
+      this.#pruned.take(span.pruned);
+      content.take(span.content);
+      for (const [seq, body] of span.anchors) this.#anchorCheck.row(seq, body);
+    }
+    const { size, previous, frontier, epochs } = last.end;
+    this.#notes.resume(
+      epochs,
+      spans.reduce((sum, { checkpoints }) => sum + checkpoints, 0),
+    );
+    const tree = Frontier.parse(size, frontier);
+    if (tree === null) return false;
+    scan.resume({ size, previous, tree, signedAt: last.signedAt, roots: spans.flatMap(({ roots }) => roots) });
+    return this.#findings.count === before;
   }
 
   #checkPages(database: Database.Database): void {
@@ -406,18 +420,4 @@ function sizeOf(note: string): number | null {
 
 function textOf(value: unknown): string | null {
   return typeof value === "string" ? value : null;
-}
-
-function firstOf(row: unknown): number {
-  const [first]: unknown[] = Array.isArray(row) ? row : [];
-  return typeof first === "number" ? first : Number(first);
-}
-
-function bySize(rows: readonly unknown[]): Map<number, { note: unknown; frontier: unknown }> {
-  return new Map(
-    rows.map((row) => {
-      const [size, note, frontier]: unknown[] = Array.isArray(row) ? row : [];
-      return [Number(size), { note, frontier }];
-    }),
-  );
 }

@@ -1,8 +1,10 @@
 import { statSync } from "node:fs";
 import { verifyBundle } from "./bundle-verify.ts";
-import { isReadInPlace, openCopy, openLive, unreadable } from "./evidence.ts";
+import { type Evidence, isReadInPlace, openCopy, openLive, unreadable } from "./evidence.ts";
 import { Findings } from "./findings.ts";
 import type { Sealer } from "./ports.ts";
+import type { SpanFound } from "./span.ts";
+import { checkInThreads, type Threads, type Work } from "./threads.ts";
 import type { Verdict } from "./verdict.ts";
 import { Verification } from "./verification.ts";
 
@@ -16,6 +18,12 @@ export interface Progress {
   readonly rows: number;
   /** Null while the log is copied. */
   readonly of: number | null;
+}
+
+/** What a verification asks for between two pages; most often nothing. */
+export interface Step extends Progress {
+  /** Spans that may be checked beside each other, if the caller likes: what they say is the answer to this step. */
+  readonly work?: Work;
 }
 
 /** What the caller knows of the pin. `absent`: asked, and there is none. */
@@ -40,6 +48,8 @@ export interface VerifyOptions {
   readonly gentle?: boolean;
   /** The verifier's clock, in milliseconds since 1970. */
   readonly now?: number;
+  /** Lets more than one thread look at a large log. The verdict is the same. Without a sealer only: the key to content stays in one thread. */
+  readonly threads?: Threads;
   /** Where the private copy is made; the system's folder for temporary files when left out. */
   readonly scratch?: string;
 }
@@ -52,14 +62,23 @@ export async function verify(
   progress: (progress: Progress) => void = () => undefined,
 ): Promise<Verdict> {
   const steps = verifySteps(path, options);
+  let found: readonly SpanFound[] | null | undefined;
   for (;;) {
-    const step = steps.next();
+    const step = steps.next(found);
     if (step.done === true) return step.value;
-    progress(step.value);
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    const { rows, of, work } = step.value;
+    progress({ rows, of });
+    found =
+      work === undefined || options.threads === undefined
+        ? await nextTurn()
+        : await checkInThreads(work, options.threads, (done) => progress({ rows: done, of }));
   }
+}
+
+async function nextTurn(): Promise<undefined> {
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /** The same, all at once. */
@@ -71,29 +90,49 @@ export function verifySync(path: string, options: VerifyOptions = {}): Verdict {
   }
 }
 
-/** The same, a page a step. Whoever stops early calls `return()`, so that files are closed and the copy is deleted. */
-export function* verifySteps(path: string, options: VerifyOptions = {}): Generator<Progress, Verdict> {
-  const findings = new Findings();
-  if (options.live !== true && isFolder(path)) return yield* verifyBundle(path, findings, options);
+/** The same, a thousand rows a step. Whoever stops early calls `return()`, so that files are closed and the copy is deleted. */
+export function* verifySteps(path: string, options: VerifyOptions = {}): Steps<Verdict> {
+  if (options.live !== true && isFolder(path)) return yield* verifyBundle(path, new Findings(), options);
   const evidence =
     options.live === true && isReadInPlace(path) ? openLive(path) : yield* openCopy(path, options.scratch);
   if ("code" in evidence) {
+    const findings = new Findings();
     findings.add(evidence.code, evidence.seq, evidence.sentence);
     return new Verification(null, findings, path, options).verdict();
   }
   try {
-    const verification = new Verification(evidence, findings, path, options);
-    try {
-      yield* verification.run();
-    } catch (error) {
-      const finding = unreadable(error);
-      if (finding === null) throw error;
-      findings.add(finding.code, finding.seq, finding.sentence);
-    }
-    return verification.verdict();
+    const threaded = options.threads !== undefined && options.sealer === undefined;
+    const good = threaded ? yield* inSpans(evidence, path, options) : null;
+    return good ?? (yield* atOnce(evidence, path, options));
   } finally {
     evidence.close();
   }
+}
+
+type Steps<Result> = Generator<Step, Result, readonly SpanFound[] | null | undefined>;
+
+/** @returns null if a span is not good. */
+function* inSpans(evidence: Evidence, path: string, options: VerifyOptions): Steps<Verdict | null> {
+  const verification = new Verification(evidence, new Findings(), path, options);
+  try {
+    return (yield* verification.run(true)) ? verification.verdict() : null;
+  } catch (error) {
+    if (unreadable(error) === null) throw error;
+    return null;
+  }
+}
+
+function* atOnce(evidence: Evidence, path: string, options: VerifyOptions): Steps<Verdict> {
+  const findings = new Findings();
+  const verification = new Verification(evidence, findings, path, options);
+  try {
+    yield* verification.run(false);
+  } catch (error) {
+    const finding = unreadable(error);
+    if (finding === null) throw error;
+    findings.add(finding.code, finding.seq, finding.sentence);
+  }
+  return verification.verdict();
 }
 
 /** An export is a folder; a log is a file. */

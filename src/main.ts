@@ -22,6 +22,8 @@ type Entry = keyof typeof ENTRIES;
 export const PARTS = {
   /** What loads a native addon. */
   addon: "src/executable/addon.ts",
+  /** What a thread runs that verifies a span of a log. */
+  "span-thread": "audit/span-thread.ts",
   "sdk-anthropic": "src/model/sdk-anthropic.ts",
   "sdk-openai-compatible": "src/model/sdk-openai-compatible.ts",
 } as const;

@@ -25,6 +25,7 @@ export class AddonError extends Error {
  *  @throws {AddonError} if neither can be loaded, e.g. because a shared library that it needs is not installed. */
 export function loadAddon(name: string, bytes: ArrayBuffer): unknown {
   const content = new Uint8Array(bytes);
+  loading = name;
   const inMemory = process.platform === "linux" ? sealedMemory(name, content) : null;
   // The descriptor stays open: the C library knows a loaded object by its path, and a second addon must not get the same one.
   if (inMemory !== null) {
@@ -42,9 +43,21 @@ export function loadAddon(name: string, bytes: ArrayBuffer): unknown {
   }
 }
 
+let loading = "";
+const places = new Map<string, string>();
+
+/** The file that a native addon was loaded from, for a thread that needs it too: two copies of SQLite in a process would not know of each other's locks.
+ *  @throws {AddonError} if it was not loaded. */
+export function placeOf(name: string): string {
+  const found = places.get(name);
+  if (found === undefined) throw new AddonError(`the native part ${name} is not loaded`);
+  return found;
+}
+
 function load(path: string): unknown {
   const module: { exports: unknown } = { exports: {} };
   process.dlopen(module, path, os.dlopen.RTLD_LAZY);
+  places.set(loading, path);
   return module.exports;
 }
 

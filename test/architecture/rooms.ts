@@ -62,7 +62,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   // A witness of other machines' logs checks their notes and proofs with the same code as the verifier, and keeps what it signed in a database.
   "src/witness": { ours: ["audit", "src/confine"], packages: ["better-sqlite3"], network: ["node:http"] },
   "src/cli": {
-    ours: ["src/witness", "src/confine", "src/supervisor", "src/broker", "src/config", "src/ipc", "vault", "audit"],
+    ours: [
+      "src/witness",
+      "src/executable",
+      "src/confine",
+      "src/supervisor",
+      "src/broker",
+      "src/config",
+      "src/ipc",
+      "vault",
+      "audit",
+    ],
     packages: ["commander", "zod"],
     // The same socket from the other side.
     network: ["node:net"],

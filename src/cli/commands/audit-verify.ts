@@ -1,8 +1,12 @@
+import { availableParallelism } from "node:os";
+import { isSea } from "node:sea";
 import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { Command, Option } from "commander";
 import * as z from "zod/mini";
+import type { VerifyOptions } from "../../../audit/verify.ts";
+import { threadsOf } from "../../executable/thread.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { closeNetwork } from "../../supervisor/own-walls.ts";
 import { CommandError, usage } from "../command-error.ts";
@@ -128,13 +132,28 @@ async function verdictOf(
   setFlagsFromString("--semi-space-growth-factor=1");
   // The keychain is not asked here: that is said, and is not the same as a keychain that holds nothing.
   const pin = { state: "unreachable" } as const;
-  const options = { live: named === undefined, pin, deep, anchors, ...(vkey === null ? {} : { vkey }) };
+  const options = {
+    live: named === undefined,
+    pin,
+    deep,
+    anchors,
+    ...(vkey === null ? {} : { vkey }),
+    ...(await threads()),
+  };
   const verdict = await verify(path, options, shown(context)).catch((error: unknown) => {
     if (!(error instanceof Error && "code" in error && error.code === "AUDIT_UNREADABLE")) throw error;
     throw new CommandError(EXIT.notReady, error.message, "nothing was checked", { cause: error });
   });
   const { state } = verdict;
   return { state, sentences: sentences(verdict), verdict: { ...verdict } };
+}
+
+/** One for each processor; the sources alone are verified in one, and so is a log on a single processor. */
+async function threads(): Promise<Pick<VerifyOptions, "threads">> {
+  const count = availableParallelism();
+  if (!isSea() || count < 2) return {};
+  const { THREAD_LIMITS } = await import("../../../audit/threads.ts");
+  return { threads: { count, start: await threadsOf("span-thread", ["better-sqlite3"], THREAD_LIMITS) } };
 }
 
 /** Whoever names a data directory means the log in it. */
