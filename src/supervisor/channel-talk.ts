@@ -9,6 +9,7 @@ import type { ApprovalView } from "../ipc/operator.ts";
 import type { Address, AdapterLink, Delivery } from "../session/link.ts";
 import type { Decider } from "./approval-desk.ts";
 import type { By, People } from "./people.ts";
+import { isOver } from "./session-idle.ts";
 import { type RunParts, SessionRun, type TurnEnding, type Waiting } from "./session-run.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 
@@ -25,6 +26,8 @@ export interface TalkParts {
   /** Makes the key that the content of a new session, or what says who a person is, is sealed under; recorded. */
   readonly contentKey: (scope: string) => Promise<void>;
   readonly decide: Decider;
+  /** Unix milliseconds, by the clock that rows are stamped with. */
+  readonly now: () => number;
   readonly run: (agent: string, place: string) => RunParts;
   /** What a stranger and a new person are told about the record. */
   readonly notice: () => string;
@@ -138,7 +141,7 @@ export class ChannelTalk<L extends symbol> {
       return;
     }
     if (command === "/new") {
-      await this.#close(run);
+      await this.#close(run, "new");
       await this.#answered(message, run, row.seq, "A new conversation begins.", who);
       return;
     }
@@ -223,7 +226,7 @@ export class ChannelTalk<L extends symbol> {
     const agent = place;
     if (fresh) {
       const open = this.#parts.state.openSession(address.conversation, agent);
-      if (open !== null) await this.#close(this.#runOf(open.session, address, agent));
+      if (open !== null) await this.#close(this.#runOf(open.session, address, agent), "new");
     }
     const run = await this.#runIn(address, agent);
     const message = mint("message");
@@ -327,11 +330,11 @@ export class ChannelTalk<L extends symbol> {
     return [...this.#runs.values()].filter((run) => run.running !== null).length;
   }
 
-  async #close(run: SessionRun<L>): Promise<void> {
+  async #close(run: SessionRun<L>, reason: "new" | "idle"): Promise<void> {
     // A turn that still runs there can still be stopped.
     if (run.idle) this.#runs.delete(run.session.id);
     await this.#parts.log.append(
-      { kind: "session.closed", session: run.session.id, reason: "new" },
+      { kind: "session.closed", session: run.session.id, reason },
       { cause: null, seal: run.session.id },
     );
   }
@@ -368,7 +371,12 @@ export class ChannelTalk<L extends symbol> {
   async #runIn(address: Address<L>, agent: string): Promise<SessionRun<L>> {
     const { state, log } = this.#parts;
     const open = state.openSession(address.conversation, agent);
-    if (open !== null) return this.#runOf(open.session, address, agent);
+    if (open !== null) {
+      const run = this.#runOf(open.session, address, agent);
+      // A turn may be as long as it likes: what runs or waits in a session keeps it open.
+      if (!run.idle || !isOver(open.last, this.#parts.now())) return run;
+      await this.#close(run, "idle");
+    }
     const session = mint("session");
     await this.#parts.contentKey(session);
     await log.append(
@@ -445,6 +453,6 @@ function wordsOf(text: Uint8Array): string {
 
 const HELP = [
   "Write what you need; I act with my tools and ask before anything that changes or reaches something.",
-  "/stop ends what I am doing, /new begins a new conversation.",
+  "/stop ends what I am doing, /new begins a new conversation; so does what you write after eight hours of silence.",
   "approve CODE and deny CODE (with a reason, if you like) decide on a card.",
 ].join("\n");

@@ -284,6 +284,7 @@ export class Composition {
         agent,
         contentKey: async (scope) => await made.keeper.contentKey(scope),
         decide: async (ask) => await desk.decide(ask),
+        now: () => Date.now(),
         run: (name, place) => this.#runParts(channel, name, place, broker),
         notice: () => this.#recordingNotice(),
       }),

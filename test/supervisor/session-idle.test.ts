@@ -1,0 +1,108 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { Refusals } from "../../audit/refused.ts";
+import { AdapterChannel } from "../../src/ipc/channel.ts";
+import { type Carrier, withLink } from "../../src/session/link.ts";
+import { AgentPool } from "../../src/supervisor/agent-pool.ts";
+import { ChannelTalk } from "../../src/supervisor/channel-talk.ts";
+import { People } from "../../src/supervisor/people.ts";
+import { Processes } from "../../src/supervisor/processes.ts";
+import { State } from "../../src/supervisor/state.ts";
+import { World } from "../broker/world.ts";
+
+const HOUR = 3_600_000;
+const TELEGRAM = AdapterChannel.parse("telegram");
+const OWNER = "42";
+const DIGEST = "0".repeat(64);
+
+const carrier: Carrier = {
+  send: () => Promise.resolve({ state: "delivered", ids: [] }),
+  edit: () => Promise.resolve({ state: "delivered", ids: [] }),
+  typing: () => undefined,
+  streams: false,
+  stream: () => null,
+};
+
+/** A channel with its owner, over a real log whose clock can be moved. What is written here is answered without an agent. */
+async function newTalk() {
+  const world = await World.make();
+  const state = State.open(join(world.home, "state.db"));
+  const { log, clock } = world;
+  log.follow(state.applied, (row) => state.apply(row));
+  const noKey = (): Promise<void> => Promise.resolve();
+  const people = new People(log, state, () => clock.now(), noKey);
+  const processes = new Processes({
+    log,
+    vault: () => {
+      throw new Error("no process is started here");
+    },
+    line: () => undefined,
+  });
+  const pool = new AgentPool(processes, () => Promise.resolve(new Uint8Array(0)));
+  const refusals = new Refusals(log, clock);
+  const inForce = () => ({
+    agent: "default",
+    policy: DIGEST,
+    settings: DIGEST,
+    provider: "offline",
+    model: "offline",
+    local: true,
+    rounds: 20,
+    turnMs: 60_000,
+  });
+  const talk = withLink(TELEGRAM, carrier, (link) => {
+    const made = new ChannelTalk(link, {
+      log,
+      state,
+      people,
+      refusals,
+      agent: () => "default",
+      contentKey: noKey,
+      decide: () => Promise.resolve({ state: "gone", sentence: "" }),
+      now: () => clock.now(),
+      run: () => ({
+        log,
+        state,
+        broker: world.broker,
+        pool,
+        inForce,
+        workspace: () => world.workspace,
+        tell: () => undefined,
+      }),
+      notice: () => "",
+    });
+    return { receive: made.receive.bind(made) };
+  });
+  onTestFinished(async () => {
+    state.close();
+    await world[Symbol.asyncDispose]();
+  });
+  const { principal: by } = await people.ensureOwner("Ada");
+  const { code } = await people.invite(TELEGRAM, { by, via: "terminal" });
+  const say = async (text: string): Promise<string> => {
+    const where = { place: OWNER, thread: null, sender: OWNER, senderName: "Ada", talk: "direct" } as const;
+    await talk.receive({ type: "inbound", ref: 1, ...where, dedupe: randomUUID() }, Buffer.from(text));
+    const action = world.rows("message.received").at(-1)?.action;
+    return action?.kind === "message.received" ? action.session : "";
+  };
+  await say(`/start ${code}`);
+  return { world, say, clock, state };
+}
+
+test("a session that was silent for eight hours is over, and what is written then begins another", async () => {
+  const { world, say, clock, state } = await newTalk();
+  const first = await say("/help");
+  clock.advance(8 * HOUR - 60_000);
+  expect(await say("/help")).toBe(first);
+  // Counted from the last word, not from the first.
+  clock.advance(8 * HOUR - 60_000);
+  expect(await say("/help")).toBe(first);
+  expect(world.rows("session.closed")).toEqual([]);
+  clock.advance(8 * HOUR);
+  const second = await say("/help");
+  expect(second).not.toBe(first);
+  expect(world.rows("session.closed").map(({ action }) => action)).toMatchObject([{ session: first, reason: "idle" }]);
+  expect(state.isOpen(first)).toBe(false);
+  expect(state.isOpen(second)).toBe(true);
+});
