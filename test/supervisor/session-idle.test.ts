@@ -39,7 +39,7 @@ async function newTalk() {
     },
     line: () => undefined,
   });
-  const pool = new AgentPool(processes, () => Promise.resolve(new Uint8Array(0)));
+  const pool = new AgentPool(processes, () => Promise.resolve(new Uint8Array(0)), noKey);
   const refusals = new Refusals(log, clock);
   const inForce = () => ({
     agent: "default",
