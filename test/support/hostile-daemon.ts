@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Connection } from "../../src/cli/connection.ts";
@@ -34,19 +34,28 @@ export class HostileDaemon implements AsyncDisposable {
 
   /** Resolves when the adapter waits for orders.
    *  @param options.passphrase protects the vault; null: the keychain of the environment does.
-   *  @param options.channels beside Telegram, as in the configuration. */
+   *  @param options.channels beside Telegram, as in the configuration. @param options.config the rest of it.
+   *  @param options.frames whether what goes over the supervisor's pipes is kept, in the folder `frames` beside the data directory. */
   static async start(
-    options: { environment?: Record<string, string>; passphrase?: string | null; channels?: object } = {},
+    options: {
+      environment?: Record<string, string>;
+      passphrase?: string | null;
+      channels?: object;
+      config?: object;
+      frames?: boolean;
+    } = {},
   ): Promise<HostileDaemon> {
     const executable = await hostileExecutable();
     const orders = await Orders.start();
     const home = newHome();
+    if (options.frames === true) mkdirSync(join(home, "frames"));
     const { passphrase = "a passphrase of the claims" } = options;
     const daemon = await TestDaemon.start({
       home,
       executable,
       config: {
         web: { port: 0 },
+        ...options.config,
         channels: { ...options.channels, telegram: { enabled: true, apiRoot: orders.apiRoot } },
       },
       environment: {

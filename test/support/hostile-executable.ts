@@ -38,6 +38,20 @@ const SWAPPED: Readonly<Record<string, (honest: string) => string>> = {
   "src/agent/loop.ts": (honest) => wrapped(honest, "agent", "step"),
   "src/web/server.ts": (honest) => wrapped(honest, "web", "serve"),
   "src/cli/terminal.ts": (honest) => wrapped(honest, "command", "processTerminal"),
+  // Not hostile: it keeps what goes over the pipes of a run for a test to read.
+  "src/ipc/pipe.ts": (honest) =>
+    [
+      `export * from "./${honest}";`,
+      `import { Pipe as Honest } from "./${honest}";`,
+      `import { recorded } from "../../${PROBES}/frames.ts";`,
+      "export class Pipe extends Honest {",
+      "  constructor(stream, ...more) {",
+      "    recorded(stream);",
+      "    super(stream, ...more);",
+      "  }",
+      "}",
+      "",
+    ].join("\n"),
 };
 
 function wrapped(honest: string, probe: string, name: string): string {
@@ -54,7 +68,7 @@ function wrapped(honest: string, probe: string, name: string): string {
 const BUILD_MS = 120_000;
 
 /** Builds the executable from these very sources, with hostile code in its Telegram adapter, its agent, its page's server
- *  and its commands. It is made once
+ *  and its commands, and with what can record the supervisor's pipes. It is made once
  *  for the same inputs, in `dist/hostile`, and ships nowhere. @returns its path. */
 export async function hostileExecutable(): Promise<string> {
   const probes = createHash("sha256");
