@@ -110,15 +110,10 @@ describe("what reads the frames", () => {
 
 describe("the only frames that hold", () => {
   const [, secretPart = ""] = BOT_TOKEN.split(":");
-  const slackToken =
-    (name: "bot-token" | "app-token"): (() => string) =>
-    () =>
-      slack.tokens[name];
-
   test.for<[what: string, secret: () => string, handOver: string]>([
     ["a bot's token", (): string => secretPart, "secret bot-token out"],
-    ["Slack's bot token", slackToken("bot-token"), "secret bot-token out"],
-    ["Slack's app token", slackToken("app-token"), "secret app-token out"],
+    ["Slack's bot token", (): string => slack.tokens["bot-token"], "secret bot-token out"],
+    ["Slack's app token", (): string => slack.tokens["app-token"], "secret app-token out"],
     ["an OpenAI key", (): string => OPENAI, "secret api-key out"],
     ["an Anthropic key", (): string => ANTHROPIC, "secret api-key out"],
   ])("%s are the one it is enrolled with, and its hand-over to its own child", ([, secret, handOver]) => {

@@ -24,13 +24,25 @@ const carrier: Carrier = {
   stream: () => null,
 };
 
+const noKey = (): Promise<void> => Promise.resolve();
+
+const inForce = () => ({
+  agent: "default",
+  policy: DIGEST,
+  settings: DIGEST,
+  provider: "offline",
+  model: "offline",
+  local: true,
+  rounds: 20,
+  turnMs: 60_000,
+});
+
 /** A channel with its owner, over a real log whose clock can be moved. What is written here is answered without an agent. */
 async function newTalk() {
   const world = await World.make();
   const state = State.open(join(world.home, "state.db"));
   const { log, clock } = world;
   log.follow(state.applied, (row) => state.apply(row));
-  const noKey = (): Promise<void> => Promise.resolve();
   const people = new People(log, state, () => clock.now(), noKey);
   const processes = new Processes({
     log,
@@ -41,16 +53,6 @@ async function newTalk() {
   });
   const pool = new AgentPool(processes, () => Promise.resolve(new Uint8Array(0)), noKey);
   const refusals = new Refusals(log, clock);
-  const inForce = () => ({
-    agent: "default",
-    policy: DIGEST,
-    settings: DIGEST,
-    provider: "offline",
-    model: "offline",
-    local: true,
-    rounds: 20,
-    turnMs: 60_000,
-  });
   const talk = withLink(TELEGRAM, carrier, (link) => {
     const made = new ChannelTalk(link, {
       log,
