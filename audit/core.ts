@@ -23,6 +23,11 @@ export interface LogEvents {
   readonly foreign?: () => void;
 }
 
+export interface OpenOptions {
+  /** For a call that makes room on a full disk: the reserve is given up for it, and what fits is recorded. It is taken again at the close. */
+  readonly spendsReserve?: boolean;
+}
+
 /** What a checkpoint that was kept elsewhere says against this log. */
 export interface Contradiction {
   /** `behind`: the log has fewer rows. `forked`: other rows. `foreign`: it is of another log, or not signed by this one. */
@@ -41,6 +46,7 @@ export class LogCore {
   readonly clock: Clock;
   readonly query: Query;
   readonly path: string;
+  readonly #reserve: Reserve;
   readonly #writer: Writer;
   readonly #appender: Appender;
   readonly #followers: Follower[] = [];
@@ -52,9 +58,12 @@ export class LogCore {
   #sealer: Sealer | null = null;
   #events: LogEvents = {};
 
-  constructor(path: string, clock: Clock) {
+  constructor(path: string, clock: Clock, options: OpenOptions = {}) {
     this.path = path;
     this.clock = clock;
+    this.#reserve = new Reserve(beside(path).reserve);
+    // Before the database is opened: what it keeps beside itself wants room too.
+    if (options.spendsReserve === true) this.#reserve.spend();
     this.database = openForWriting(path);
     try {
       const { head, genesis, epoch } = findHead(this.database);
@@ -69,7 +78,7 @@ export class LogCore {
       this.#appender = new Appender(
         {
           writer: this.#writer,
-          reserve: new Reserve(beside(path).reserve),
+          reserve: this.#reserve,
           monotonic: () => clock.monotonic(),
           origin: genesis?.origin ?? null,
         },
@@ -255,6 +264,7 @@ export class LogCore {
     this.publisher?.close();
     this.#appender.close();
     this.database.close();
+    this.#reserve.restore();
   }
 
   /** Takes no more rows; what is queued is still written. */

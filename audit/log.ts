@@ -1,7 +1,7 @@
 import type { ActionOf, FactKind, IntentKind } from "./action.ts";
 import { AnchorStore } from "./anchor-store.ts";
 import { commitParts, DAEMON } from "./content.ts";
-import { type Contradiction, LogCore, type LogEvents } from "./core.ts";
+import { type Contradiction, LogCore, type LogEvents, type OpenOptions } from "./core.ts";
 import { readBody } from "./entry.ts";
 import { AuditError } from "./error.ts";
 import type { Genesis, Protector, StoredCheckpoint } from "./head.ts";
@@ -67,8 +67,8 @@ export class BootLog {
 
   /** Opens or makes the file and checks its end: the newest checkpoint, the rows since, the checkpoint file beside it. The caller holds the lock.
    *  @throws {AuditError} AUDIT_BROKEN when it cannot be continued, AUDIT_NEWER, AUDIT_UNREADABLE, AUDIT_UNWRITABLE. */
-  static open(path: string, clock: Clock): BootLog {
-    const core = new LogCore(path, clock);
+  static open(path: string, clock: Clock, options: OpenOptions = {}): BootLog {
+    const core = new LogCore(path, clock, options);
     const contradiction = core.contradictionBeside();
     if (contradiction === null) return new BootLog(core);
     core.close();

@@ -14,6 +14,7 @@ const RETRY_MS = 1_000;
 export class Reserve {
   readonly #path: string;
   #tried = Number.NEGATIVE_INFINITY;
+  #spent = false;
 
   constructor(path: string) {
     this.#path = path;
@@ -33,9 +34,22 @@ export class Reserve {
     rmSync(this.#path, { force: true });
   }
 
-  /** Takes the room, if it is not held. @returns whether it is held now. */
+  /** Gives its room to whoever is about to make more: until {@link restore} it is not taken again, and whatever fits is written. */
+  spend(): void {
+    this.#spent = true;
+    this.release();
+  }
+
+  /** After {@link spend}: takes the room again, if there is any now. */
+  restore(): void {
+    if (!this.#spent) return;
+    this.#spent = false;
+    this.take();
+  }
+
+  /** Takes the room, if it is not held. @returns whether it is held now, or was spent on purpose. */
   take(): boolean {
-    if (this.held) return true;
+    if (this.#spent || this.held) return true;
     try {
       this.release();
       const file = openSync(this.#path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);

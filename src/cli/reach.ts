@@ -23,9 +23,13 @@ export async function needDaemon(context: Context): Promise<Connection> {
   return connection;
 }
 
-/** The daemon if one runs, else this process takes its place for one call: it holds the writer's lock and starts no channel. */
-export async function reachOperator(context: Context): Promise<OperatorPort> {
-  return (await reachDaemon(context)) ?? (await Offline.open(context));
+/** The daemon if one runs, else this process takes its place for one call: it holds the writer's lock and starts no channel.
+ *  @param options.makesRoom whether it may spend the log's reserve on a full disk. */
+export async function reachOperator(
+  context: Context,
+  options: { readonly makesRoom?: boolean } = {},
+): Promise<OperatorPort> {
+  return (await reachDaemon(context)) ?? (await Offline.open(context, options));
 }
 
 const Refusal = z.object({
@@ -56,9 +60,9 @@ class Offline implements OperatorPort {
     this.#operator = operator;
   }
 
-  static async open(context: Context): Promise<Offline> {
+  static async open(context: Context, options: { readonly makesRoom?: boolean }): Promise<Offline> {
     const { openOffline } = await import("../supervisor/offline.ts");
-    const offline = new Offline(await openOffline(context.home).catch((error: unknown) => fail(error)));
+    const offline = new Offline(await openOffline(context.home, options).catch((error: unknown) => fail(error)));
     try {
       await offline.#unlock(context);
     } catch (error) {

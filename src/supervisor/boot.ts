@@ -32,6 +32,8 @@ export interface BootParts {
   /** The vault cannot be opened now: resolves when it is worth trying again, with the passphrase when one was typed. */
   readonly locked: (error: VaultError) => Promise<Secret | null>;
   readonly readPin: (vaultId: string) => Promise<PinRead>;
+  /** Bytes that are free on a disk that is full, for a call that makes room there; null otherwise. */
+  readonly makesRoomIn: number | null;
   readonly events: (vault: Vault, findings: readonly OpenFinding[]) => LogEvents;
 }
 
@@ -50,7 +52,7 @@ const LOCKED = new Set([
  *  vault against the log's newest change; then the log key. The caller holds the writer's lock. */
 export async function boot(parts: BootParts): Promise<Booted> {
   const { home } = parts;
-  const bootLog = BootLog.open(home.audit, systemClock);
+  const bootLog = BootLog.open(home.audit, systemClock, { spendsReserve: parts.makesRoomIn !== null });
   try {
     if (bootLog.genesis === null) return await firstStart(parts, bootLog);
     return await laterStart(parts, bootLog);
@@ -134,6 +136,8 @@ async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
     { kind: "vault.opened", protector: vault.protector, generation: vault.generation },
     { cause: starting },
   );
+  if (parts.makesRoomIn !== null)
+    await log.append({ kind: "storage.exhausted", free: parts.makesRoomIn }, { cause: starting });
   return { log, vault, starting, findings };
 }
 

@@ -45,6 +45,8 @@ export interface DaemonOptions {
   readonly port: number | null;
   /** An operational line: never message text, never a secret. */
   readonly line: (role: string, line: string) => void;
+  /** Bytes that are free on a disk that is full, for a command that makes room there: it may spend the log's reserve. */
+  readonly makesRoomIn?: number | null;
   /** The keychain's helpers that were started in advance. */
   readonly helpers?: readonly ChildProcess[];
   /** What the owner's recovery phrase says, for a command that opens the vault with it. */
@@ -122,6 +124,7 @@ export class Daemon {
       locked: async (error) => await this.#waitUnlocked(error),
       recovery: this.#options.recovery ?? null,
       readPin: async (vaultId) => await this.#keychain.readPin(vaultId),
+      makesRoomIn: this.#options.makesRoomIn ?? null,
       events: (vault, findings) => ({
         pin: async (note) => {
           // While a finding is open, the pin that it rests on stays.

@@ -34,7 +34,8 @@ export class WriterLock implements Disposable {
   static take(home: Home): WriterLock {
     const database = new Database(home.lock, { timeout: 0 });
     try {
-      database.pragma("journal_mode = DELETE");
+      // Nothing is ever written to it: a journal would only want room, on a disk that may have none.
+      database.pragma("journal_mode = MEMORY");
       database.exec("BEGIN EXCLUSIVE");
     } catch (cause) {
       database.close();

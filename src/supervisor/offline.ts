@@ -3,6 +3,7 @@ import type { OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { Secret } from "../../vault/secret.ts";
 import { ensureHome } from "../config/home.ts";
 import { Daemon } from "./daemon.ts";
+import { roomOf } from "./disk.ts";
 import { LockedError, WriterLock } from "./lock.ts";
 import { OperatorError } from "./operator-error.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
@@ -21,11 +22,19 @@ export interface Offline {
   close(): Promise<void>;
 }
 
+export interface OfflineOptions {
+  /** The call makes room: on a full disk the log's reserve is there for it. */
+  readonly makesRoom?: boolean;
+}
+
+/** With less than this free a start cannot be relied on to record itself. */
+const FULL_BYTES = 4 * 1_048_576;
+
 /** Opens log and vault in this process. A locked vault leaves it answering what needs no key, until `vault.unlock`.
  *  @throws {LockedError} when a daemon or another command holds the data directory. @throws {OperatorError} when log, vault or disk cannot be used. */
-export async function openOffline(home: Home): Promise<Offline> {
+export async function openOffline(home: Home, options: OfflineOptions = {}): Promise<Offline> {
   try {
-    return await open(home);
+    return await open(home, options);
   } catch (error) {
     const trouble = error instanceof LockedError ? null : troubleOf(error, home.root);
     if (trouble === null) throw error;
@@ -33,13 +42,15 @@ export async function openOffline(home: Home): Promise<Offline> {
   }
 }
 
-async function open(home: Home): Promise<Offline> {
+async function open(home: Home, options: OfflineOptions): Promise<Offline> {
+  const free = roomOf(home.root)?.free ?? FULL_BYTES;
   const locked = Promise.withResolvers<void>();
   const daemon = await Daemon.open({
     home,
     environment: process.env,
     serve: false,
     port: null,
+    makesRoomIn: options.makesRoom === true && free < FULL_BYTES ? free : null,
     line: () => undefined,
     waiting: () => locked.resolve(),
   });

@@ -133,6 +133,30 @@ test("a start on a full disk says so and changes nothing, and the log of all thi
   expect(verified.status, verified.stdout).toBe(0);
 });
 
+test("on a full disk, and with no daemon, old rows can be pruned out of the reserve, which the log says once; a start then goes on", async () => {
+  await daemon.end();
+  const path = join(data.view, "audit.db");
+  const exhausted = stored("storage.exhausted");
+  // Something large to prune.
+  await start();
+  for (const mark of ["a", "b", "c", "d"])
+    await ask(daemon, `write first.txt: ${mark.repeat(400_000)}`).catch(() => undefined);
+  await daemon.end();
+  disk.fill(null);
+  if (disk.kind !== "limit") {
+    // The detector detects: a command that makes no room does not get the reserve.
+    const refused = await daemon.wirken(["audit", "checkpoint"]);
+    expect(refused.status, refused.stderr).toBe(3);
+    const pruned = await daemon.wirken(["audit", "prune", "--before", "1s"]);
+    expect(pruned.stdout, pruned.stderr).toMatch(/^pruned: [1-9]\d* rows keep only their hash/);
+  }
+  disk.free(null);
+  expect(stored("storage.exhausted")).toBe(disk.kind === "limit" ? exhausted : exhausted + 1);
+  await start();
+  const verified = await daemon.wirken(["audit", "verify", join(data.path, "audit.db"), "--vkey", vkeyOf(path)]);
+  expect(verified.status, verified.stdout).toBe(0);
+});
+
 test("on a full disk old rows can be pruned, out of the reserve, and the log still verifies", async () => {
   disk.fill(daemon.pid);
   expect((await daemon.wirken(["ask", "list my files"])).status).not.toBe(0);

@@ -49,6 +49,7 @@ async function booted(at: Home = home): Promise<Booted> {
     locked: (error) => {
       throw error;
     },
+    makesRoomIn: null,
     readPin: () => Promise.resolve(pin),
     events: () => ({}),
   });

@@ -52,6 +52,13 @@ export class Desktop implements AsyncDisposable {
     await this.#run([], "");
   }
 
+  /** Another keyring is in its place, open and empty, as after a new installation. */
+  async replaced(): Promise<void> {
+    await this.#end();
+    rmSync(join(this.#home, ".local/share/keyrings"), { recursive: true, force: true });
+    await this.unlocked();
+  }
+
   async #run(options: readonly string[], input: string): Promise<void> {
     await this.#end();
     const keyring = spawn("gnome-keyring-daemon", ["--foreground", "--components=secrets", ...options], {

@@ -22,7 +22,7 @@ export function auditPruneCommand(context: Context): Command {
         const parsed = Options.parse(options);
         if (parsed.before === undefined) throw usage("say up to when", "such as --before 2026-01-31, or --before 90d");
         const before = pointInTime(parsed.before, "--before", Date.now());
-        await using operator = await reachOperator(context);
+        await using operator = await reachOperator(context, { makesRoom: true });
         const answer = await operator.call({ call: "audit.prune", before });
         context.terminal.print(parsed.json ? JSON.stringify(answer) : prunedText(answer));
         return EXIT.ok;
