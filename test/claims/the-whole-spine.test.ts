@@ -27,10 +27,10 @@ function shownAfter(count: number): string[] {
     .slice(count)
     .map(({ text }) => text);
 }
-async function adapterOf(channel: string): Promise<number> {
+async function processOf(wanted: string, of: string): Promise<number> {
   const { processes } = await spine.status();
-  const found = processes.find(({ role, subject }) => role === "adapter" && subject === channel);
-  if (found === undefined) throw new Error(`no adapter of ${channel} runs`);
+  const found = processes.find(({ role, subject }) => role === wanted && subject === of);
+  if (found === undefined) throw new Error(`no ${wanted} of ${of} runs`);
   return found.pid;
 }
 
@@ -112,7 +112,7 @@ test("an adapter that is killed is started again; nothing is lost, and nothing i
   const { begun } = spine.model;
   spine.write("a slow question");
   await spine.eventually("the model asked", () => spine.model.begun > begun);
-  const before = await adapterOf("telegram");
+  const before = await processOf("adapter", "telegram");
   process.kill(before, "SIGKILL");
   await spine.eventually(
     "its death noticed",
@@ -126,8 +126,30 @@ test("an adapter that is killed is started again; nothing is lost, and nothing i
   await spine.shown("you said: and now?");
   expect(shownAfter(shown)).toEqual(["a slow answer", "you said: said while nobody listened", "you said: and now?"]);
   expect((await spine.rows("message.received")).slice(received)).toHaveLength(3);
-  expect(await adapterOf("telegram")).not.toBe(before);
+  expect(await processOf("adapter", "telegram")).not.toBe(before);
   expect((await spine.rows("process.ended")).at(-1)?.fields).toMatchObject({ reason: "signal" });
+});
+
+test("a model process that is killed between two turns is told the whole conversation again", async () => {
+  const last = (): string => JSON.stringify(spine.model.server.getLastRequest()?.body);
+  spine.write("the first words");
+  await spine.shown("you said: the first words");
+  spine.write("more words");
+  await spine.shown("you said: more words");
+  // The provider is sent all of it, though the model process was told only what was new.
+  expect(last()).toMatch(/the first words.*you said: the first words.*more words/);
+  const before = await processOf("model", "scripted");
+  process.kill(before, "SIGKILL");
+  await spine.eventually(
+    "its death noticed",
+    async () => !(await spine.status()).processes.some(({ pid }) => pid === before),
+  );
+  const failed = (await spine.rows("action.failed")).length;
+  spine.write("the last words");
+  await spine.shown("you said: the last words");
+  expect(await processOf("model", "scripted")).not.toBe(before);
+  expect(last()).toMatch(/the first words.*you said: the first words.*more words.*the last words/);
+  expect(await spine.rows("action.failed")).toHaveLength(failed);
 });
 
 test("a reply of which nobody can tell whether it arrived is not repeated, and the person is told", async () => {
