@@ -153,6 +153,17 @@ describe("an adapter that goes on for ever", () => {
   });
 });
 
+test("a message of one mebibyte is taken, and one with a byte more ends its process", async () => {
+  await hostile.anew();
+  const given = { do: "inbound", sender: "666" } as const;
+  expect(await hostile.orders.give({ ...given, text: "x".repeat(MIB), dedupe: "a mebibyte" })).toBe("acknowledged");
+  const before = (await hostile.ends()).length;
+  await hostile.orders.spend({ ...given, text: "x".repeat(MIB + 1), dedupe: "a byte more" });
+  const { fields, content } = await hostile.end(before);
+  expect(fields).toMatchObject({ reason: "protocol" });
+  expect(content["detail"]).toContain(`more than ${MIB} bytes`);
+});
+
 describe("an adapter that never becomes ready", () => {
   afterEach(() => hostile.atStart("nothing"));
 
