@@ -108,7 +108,7 @@ const EFFECTS: readonly Effect[] = [
     kind: "model.called",
     attempt: async () => {
       const before = model.getRequests().length;
-      await ask(daemon, "--agent", "remote", "good morning");
+      await ask(daemon, "good morning", { agent: "remote" });
       return () => model.getRequests().length > before;
     },
   },
@@ -142,7 +142,7 @@ const EFFECTS: readonly Effect[] = [
     kind: "process.started",
     attempt: async () => {
       const before = childrenOf(daemon.pid);
-      await ask(daemon, "--new", "good morning");
+      await ask(daemon, "good morning", { fresh: true });
       return () => [...childrenOf(daemon.pid)].some((pid) => !before.has(pid));
     },
   },

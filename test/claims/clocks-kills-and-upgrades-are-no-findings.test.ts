@@ -105,7 +105,7 @@ const Status = z.object({ build: z.string(), version: z.string(), log: z.object(
 async function isWell(daemon: TestDaemon): Promise<z.infer<typeof Status>> {
   const status = Status.parse(await daemon.json("status"));
   expect(status.log.stopped).toBeNull();
-  expect((await ask(daemon, "--new", "list my files")).end).toBe("done");
+  expect((await ask(daemon, "list my files", { fresh: true })).end).toBe("done");
   expect(rowsOf(auditOf(daemon)).filter(({ $kind }) => $kind === "finding.raised")).toEqual([]);
   await verifies(daemon);
   return status;

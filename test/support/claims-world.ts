@@ -2,6 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod/mini";
+import { Connection } from "../../src/cli/connection.ts";
+import { homeFrom } from "../../src/config/home.ts";
+import { Name } from "../../src/ipc/ids.ts";
 import { vkeyOf } from "./claims-log.ts";
 import { type StartOptions, TestDaemon } from "./daemon.ts";
 import type { Shown, TelegramServer } from "./telegram-server.ts";
@@ -43,8 +46,19 @@ function behindPassphrase(options: StartOptions): StartOptions {
   return { ...options, environment: { WIRKEN_VAULT_PASSPHRASE: PASSPHRASE, ...options.environment } };
 }
 
+/** A line of the owner's to the daemon, as commands have one: a command for each look at it would take most of a test's time.
+ *  @returns null where the daemon lives in a namespace that this process does not see. */
+async function lineTo(daemon: TestDaemon): Promise<Connection | null> {
+  return await Connection.open(homeFrom(daemon.environment), daemon.environment, () => undefined);
+}
+
+async function needLine(daemon: TestDaemon): Promise<Connection> {
+  const line = await lineTo(daemon);
+  if (line === null) throw new Error("the daemon does not listen");
+  return line;
+}
+
 const Added = z.object({ owner: z.object({ code: z.string() }) });
-const Channels = z.object({ channels: z.array(z.object({ channel: z.string(), state: z.string() })) });
 
 /** Enrols the bot, and links {@link OWNER} to the owner by the code. */
 export async function enrolTelegram(daemon: TestDaemon, telegram: TelegramServer): Promise<void> {
@@ -58,14 +72,15 @@ export async function enrolTelegram(daemon: TestDaemon, telegram: TelegramServer
 }
 
 export async function connected(daemon: TestDaemon, channel = "telegram"): Promise<void> {
+  await using line = await needLine(daemon);
   await until(
     async () =>
-      Channels.parse(await daemon.json("channel", "list")).channels.some(
+      (await line.call({ call: "channel.list" })).channels.some(
         (one) => one.channel === channel && one.state === "connected",
       ),
     `${channel} is connected`,
     PATIENCE_MS,
-    100,
+    50,
   );
 }
 
@@ -87,20 +102,24 @@ export async function answered(
   return found;
 }
 
-const Approvals = z.object({
-  approvals: z.array(z.object({ approval: z.string(), digest: z.string(), channel: z.string(), card: z.string() })),
-});
-
 /** Approves the next action that waits, on the terminal, as somebody who has read its card. */
 export async function approveNext(daemon: TestDaemon, scope: "once" | "session" | "always" = "once"): Promise<string> {
   let card = "";
+  await using line = await needLine(daemon);
   await until(
     async () => {
-      const [waiting] = Approvals.parse(await daemon.json("approvals", "list")).approvals;
+      const [waiting] = (await line.call({ call: "approvals.list" })).approvals;
       if (waiting === undefined) return false;
       const { approval, digest } = waiting;
-      const ran = await daemon.wirken(["approvals", "approve", approval, "--scope", scope, "--card", digest]);
-      if (ran.status !== 0) throw new Error(`the approval ended with ${String(ran.status)}: ${ran.stderr}`);
+      const { state } = await line.call({
+        call: "approvals.decide",
+        approval,
+        decision: "approve",
+        scope,
+        card: digest,
+        reason: null,
+      });
+      if (state !== "approved") throw new Error(`the approval is ${state}`);
       card = waiting.card;
       return true;
     },
@@ -111,13 +130,33 @@ export async function approveNext(daemon: TestDaemon, scope: "once" | "session" 
   return card;
 }
 
-const Session = z.object({ session: z.string(), end: z.string(), text: z.string() });
+const Asked = z.object({ session: z.string(), end: z.string(), text: z.string() });
 
 /** Says something on the terminal and waits for the end of the turn. */
-export async function ask(daemon: TestDaemon, ...words: readonly string[]): Promise<z.infer<typeof Session>> {
+export async function ask(
+  daemon: TestDaemon,
+  text: string,
+  { agent = "default", fresh = false }: { readonly agent?: string; readonly fresh?: boolean } = {},
+): Promise<z.infer<typeof Asked>> {
+  await using line = await lineTo(daemon);
+  if (line === null) return await askByCommand(daemon, ["--agent", agent, ...(fresh ? ["--new"] : []), text]);
+  const pieces: Uint8Array[] = [];
+  const answer = await line.call(
+    { call: "say", agent: Name.parse(agent), fresh },
+    {
+      payload: Buffer.from(text),
+      onEvent: ({ event }, piece) => {
+        if (event === "text") pieces.push(Uint8Array.from(piece));
+      },
+    },
+  );
+  return { ...answer, text: Buffer.concat(pieces).toString("utf8") };
+}
+
+async function askByCommand(daemon: TestDaemon, words: readonly string[]): Promise<z.infer<typeof Asked>> {
   const ran = await daemon.wirken(["ask", "--json", ...words]);
   if (ran.stdout === "") throw new Error(`ask ${words.join(" ")} ended with ${String(ran.status)}: ${ran.stderr}`);
-  return Session.parse(JSON.parse(ran.stdout));
+  return Asked.parse(JSON.parse(ran.stdout));
 }
 
 export function workspaceOf(daemon: TestDaemon, agent = "default"): string {
