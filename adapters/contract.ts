@@ -3,6 +3,7 @@ import { type FromAdapter, ToAdapter } from "../src/ipc/adapter-frames.ts";
 import { BUILD } from "../src/ipc/build.ts";
 import { PROTOCOL } from "../src/ipc/frame-common.ts";
 import { ownPipe, type PipeEvents } from "../src/ipc/pipe.ts";
+import { isPlain } from "../src/ipc/platform-credentials.ts";
 import { withoutSecret } from "../src/ipc/redaction.ts";
 import { SendFailure } from "./failure.ts";
 import { CLOCK, type Draft, Outbox, type Outcome } from "./outbox.ts";
@@ -245,13 +246,26 @@ export class Adapter {
   /** What a platform says of itself or of an error may quote the credential that it was shown: nobody else is to see it. */
   #clean(words: string): string {
     let clean = words;
-    for (const secret of this.#secrets.values()) clean = withoutSecret(clean, secret, "[token]");
+    for (const [name, secret] of this.#secrets)
+      if (!isPlain(name)) clean = withoutSecret(clean, secretIn(secret), "[token]");
     return clean;
   }
 
   #say(frame: FromAdapter, sentence = ""): void {
     // When the pipe is over the process ends: there is nobody left to tell.
     this.#said = this.#pipe.send(frame, Buffer.from(sentence, "utf8")).catch(() => undefined);
+  }
+}
+
+/** A key file says whose it is, too: its secret is the key. */
+function secretIn(value: string): string {
+  if (!value.startsWith("{")) return value;
+  try {
+    const file: unknown = JSON.parse(value);
+    const key = typeof file === "object" && file !== null && "private_key" in file ? file.private_key : value;
+    return typeof key === "string" ? key : value;
+  } catch {
+    return value;
   }
 }
 

@@ -127,7 +127,6 @@ export class NotABot extends Error {
 /** @param which the token that was shown to Slack. */
 export function trouble(error: unknown, which: "bot" | "app"): Trouble {
   if (error instanceof NotABot) return { failure: "mixed-up", sentence: MIXED_UP, waitMs: 0 };
-  if (error instanceof NotABot) return { failure: "mixed-up", sentence: MIXED_UP, waitMs: 0 };
   const wait = rateLimit(error);
   if (wait !== null) return { failure: "other", sentence: "Slack asked us to slow down", waitMs: wait };
   const code = platformCode(error);

@@ -1,6 +1,7 @@
 import { nearest } from "../config/nearest.ts";
-import { AdapterChannel, PLATFORM_CREDENTIALS, PLATFORMS, platformOf } from "../ipc/channel.ts";
+import { AdapterChannel, PLATFORMS, platformOf } from "../ipc/channel.ts";
 import { Name } from "../ipc/ids.ts";
+import { PLATFORM_CREDENTIALS, type PlatformCredential } from "../ipc/platform-credentials.ts";
 import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import { type CommandError, usage } from "./command-error.ts";
 
@@ -11,6 +12,7 @@ export interface Wanted {
   readonly label: string;
   /** What its shape must match (see `shapeOf`), or null where anything may do. */
   readonly looksLike: RegExp | null;
+  readonly kind: PlatformCredential["kind"];
 }
 
 /** What a person names behind `vault add`: a channel or a provider, and what it needs. */
@@ -24,7 +26,11 @@ export interface Enrolment {
 
 const PROVIDER_KEY = "api-key";
 /** How a known provider's key begins, where it says so itself. */
-const KEY_LOOKS_LIKE: Readonly<Record<string, RegExp>> = { anthropic: /^sk-ant/, openrouter: /^sk-or-/ };
+const KEY_LOOKS_LIKE: Readonly<Record<string, RegExp>> = {
+  anthropic: /^sk-ant/,
+  openrouter: /^sk-or-/,
+  google: /^(AIza|AQ\.)/,
+};
 
 function isPlatform(word: string): word is keyof typeof PLATFORM_CREDENTIALS {
   return Object.hasOwn(PLATFORM_CREDENTIALS, word);
@@ -47,9 +53,10 @@ export function enrolmentOf(word: string, configured: readonly string[]): Enrolm
       scope: `channel/${subject}`,
       kind: "channel",
       subject,
-      wanted: PLATFORM_CREDENTIALS[platformOf(channel.data)].map(({ name, label, looksLike }) => ({
+      wanted: PLATFORM_CREDENTIALS[platformOf(channel.data)].map(({ name, label, looksLike, kind }) => ({
         name,
         label,
+        kind,
         looksLike: new RegExp(looksLike),
       })),
     };
@@ -75,7 +82,7 @@ function freeNamed(name: string): Enrolment {
     scope: `secret/${name}`,
     kind: "secret",
     subject: `secret/${name}`,
-    wanted: [{ name: "value", label: `Value of ${name}`, looksLike: null }],
+    wanted: [{ name: "value", label: `Value of ${name}`, looksLike: null, kind: "secret" }],
   };
 }
 
@@ -84,7 +91,7 @@ function provider(subject: string, label: string): Enrolment {
     scope: `provider/${subject}`,
     kind: "provider",
     subject,
-    wanted: [{ name: PROVIDER_KEY, label, looksLike: KEY_LOOKS_LIKE[subject] ?? null }],
+    wanted: [{ name: PROVIDER_KEY, label, looksLike: KEY_LOOKS_LIKE[subject] ?? null, kind: "secret" }],
   };
 }
 

@@ -1,3 +1,5 @@
+import type { Platform } from "../ipc/channel.ts";
+
 /** The Slack app that a workspace needs for us, as Slack's manifest: one link makes it with everything set.
  *  @see https://api.slack.com/reference/manifests */
 const MANIFEST = {
@@ -36,7 +38,7 @@ const MANIFEST = {
 } as const;
 
 /** The link that makes the app, and where its two tokens are then found. */
-export function slackInstructions(): string {
+function slackInstructions(): string {
   const link = `https://api.slack.com/apps?new_app=1&manifest_json=${encodeURIComponent(JSON.stringify(MANIFEST))}`;
   return [
     "make the Slack app with this link (it carries every setting), and install it to your workspace:",
@@ -50,9 +52,50 @@ export function slackInstructions(): string {
   ].join("\n");
 }
 
-/** Where a Telegram bot's token comes from. */
-export function telegramInstructions(): string {
-  return ["make a bot: open https://t.me/BotFather, send /newbot, and copy the token that it answers with", ""].join(
-    "\n",
-  );
+/** Where each platform has what is asked for next. */
+const STEPS: Readonly<Record<Exclude<Platform, "slack">, readonly string[]>> = {
+  telegram: ["make a bot: open https://t.me/BotFather, send /newbot, and copy the token that it answers with"],
+  discord: [
+    "make an application on https://discord.com/developers/applications, and on its page:",
+    "  Bot: press Reset Token and copy it; switch on Message Content Intent",
+    "  Installation: add it to your server with the scope bot, and Send Messages and Read Message History",
+  ],
+  matrix: [
+    "make an account for the bot on your homeserver, log in as it once, and copy its access token",
+    "  (in Element: All settings, Help & About, Advanced; then close the window without logging out)",
+  ],
+  teams: [
+    "make a bot on https://dev.teams.microsoft.com/bots, for one tenant; then on https://entra.microsoft.com under App registrations:",
+    "  Overview: Application (client) ID and Directory (tenant) ID",
+    "  Certificates & secrets: New client secret, and copy its Value",
+  ],
+  whatsapp: [
+    "make an app of the type Business on https://developers.facebook.com/apps, and add WhatsApp to it:",
+    "  WhatsApp, API Setup: Phone number ID",
+    "  App settings, Basic: App ID and App secret",
+    "  https://business.facebook.com/settings/system-users: a system user, and a token for the app that never expires,",
+    "  with whatsapp_business_messaging and whatsapp_business_management",
+  ],
+  signal: [
+    "install signal-cli (0.14.6 or newer), link it to your telephone, and let it run on this machine:",
+    "  signal-cli link --name Wirken      (shows a code: scan it under Settings, Linked devices)",
+    "  signal-cli daemon --tcp 127.0.0.1:7583 --receive-mode=manual",
+    "it is your own account then: strangers who write to you get no answer from Wirken",
+  ],
+  "google-chat": [
+    "in a project on https://console.cloud.google.com:",
+    "  APIs & Services: enable Google Chat API and Cloud Pub/Sub API",
+    "  Pub/Sub: a topic that chat-api-push@system.gserviceaccount.com may publish to, and a subscription of it",
+    "  Google Chat API, Configuration: connect by Cloud Pub/Sub, with that topic",
+    "  IAM, Service Accounts: an account with Pub/Sub Subscriber and Viewer on the subscription; Keys, Add key, JSON",
+  ],
+  imessage: [
+    "install BlueBubbles Server (https://bluebubbles.app) on the Mac whose Messages are used, and set a password there:",
+    "its address must begin with https:// unless it is this machine, or one of your Tailscale network",
+  ],
+};
+
+/** Where a platform has what its enrolment asks for, in lines for a person. */
+export function instructionsFor(platform: Platform): string {
+  return platform === "slack" ? slackInstructions() : [...STEPS[platform], ""].join("\n");
 }

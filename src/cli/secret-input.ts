@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { encodeNamedBytes } from "../ipc/named-bytes.ts";
 import { type CommandError, usage } from "./command-error.ts";
-import type { Enrolment } from "./credential-name.ts";
+import type { Enrolment, Wanted } from "./credential-name.ts";
 import { mixUp, trimmed } from "./credential-shape.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -14,6 +14,8 @@ export interface SecretSource {
 /** All secrets of one command together, in bytes. */
 const MAX_INPUT_BYTES = 131_072;
 const LINE_FEED = 10;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 /** How often a hidden prompt is asked again after something that cannot be right. */
 const TRIES = 3;
 
@@ -32,20 +34,57 @@ export async function readSecrets(enrolment: Enrolment, source: SecretSource, te
 }
 
 async function fromPrompts({ wanted }: Enrolment, terminal: Terminal, held: Uint8Array[]): Promise<void> {
-  using keyboard = terminal.hide();
-  for (const one of wanted) {
-    for (let left = TRIES; ; left--) {
-      const typed = await keyboard.ask(`${one.label} (not shown): `);
-      const wrong = mixUp(trimmed(typed), one);
-      if (wrong === null) {
-        held.push(typed);
-        break;
-      }
-      typed.fill(0);
-      if (left === 1) throw usage(wrong, "nothing was saved");
-      terminal.say(`wirken: ${wrong}; try again`);
-    }
+  let at = 0;
+  for (; at < wanted.length; at++) {
+    const one = wanted[at];
+    if (one === undefined || one.kind === "secret") break;
+    held.push(await sound(one, terminal, async () => await shown(one, terminal)));
   }
+  if (at === wanted.length) return;
+  // The keyboard is not given back between two tries: what is typed meanwhile would be shown.
+  using keyboard = terminal.hide();
+  for (const one of wanted.slice(at))
+    held.push(await sound(one, terminal, async () => await keyboard.ask(`${one.label} (not shown): `)));
+}
+
+/** Asks until what is typed can be right. @throws {CommandError} after {@link TRIES}. */
+async function sound(one: Wanted, terminal: Terminal, question: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  for (let left = TRIES; ; left--) {
+    const typed = await question();
+    const wrong = mixUp(trimmed(typed), one);
+    if (wrong === null) return typed;
+    typed.fill(0);
+    if (left === 1) throw usage(wrong, "nothing was saved");
+    terminal.say(`wirken: ${wrong}; try again`);
+  }
+}
+
+/** What is no secret is typed openly; a key file is named, and read. */
+async function shown({ kind, label }: Wanted, terminal: Terminal): Promise<Uint8Array> {
+  const typed = (await terminal.ask(`${label}: `)).trim();
+  if (kind === "plain") return new TextEncoder().encode(typed);
+  const whole = readInput({ stdin: false, file: typed });
+  try {
+    return oneLine(whole);
+  } finally {
+    whole.fill(0);
+  }
+}
+
+/** JSON without the blanks between its parts: what is kept is one line, as it is given on standard input. */
+function oneLine(json: Uint8Array): Uint8Array {
+  const line = new Uint8Array(new ArrayBuffer(json.length));
+  let length = 0;
+  let quoted = false;
+  let escaped = false;
+  for (const byte of json) {
+    if (!quoted && byte <= 0x20) continue;
+    line[length++] = byte;
+    if (escaped) escaped = false;
+    else if (byte === BACKSLASH) escaped = quoted;
+    else if (byte === QUOTE) quoted = !quoted;
+  }
+  return line.subarray(0, length);
 }
 
 /** One secret a line, in the order in which the prompts would ask. */

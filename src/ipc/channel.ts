@@ -1,9 +1,26 @@
 import * as z from "zod/mini";
 
 /** Channels whose bytes come through an adapter process of their own. */
-export const PLATFORMS = ["telegram", "slack"] as const;
+export const PLATFORMS = [
+  "telegram",
+  "slack",
+  "discord",
+  "matrix",
+  "teams",
+  "whatsapp",
+  "signal",
+  "google-chat",
+  "imessage",
+] as const;
 export const Platform = z.enum(PLATFORMS);
 export type Platform = z.infer<typeof Platform>;
+
+/** Those on which this version talks. Of the others it keeps and checks the credentials. */
+const TALKING: ReadonlySet<Platform> = new Set(["telegram", "slack"]);
+
+export function talks(platform: Platform): boolean {
+  return TALKING.has(platform);
+}
 
 /** Channels that are the operating-system account itself: what is said there is said by the owner. */
 export const LOCAL_CHANNELS = ["terminal", "web"] as const;
@@ -15,7 +32,7 @@ export const AdapterChannel = z
   .check(
     z.regex(
       new RegExp(`^(${PLATFORMS.join("|")})(:[a-z0-9][a-z0-9-]{0,31})?$`),
-      `a channel is ${PLATFORMS.join(" or ")}, or one of these with a name, such as slack:acme`,
+      `a channel is one of ${PLATFORMS.join(", ")}, or one of these with a name, such as slack:acme`,
     ),
   )
   .brand<"adapter-channel">();
@@ -27,12 +44,3 @@ export function platformOf(channel: AdapterChannel): Platform {
   const [platform] = channel.split(":", 1);
   return Platform.parse(platform);
 }
-
-/** What each platform needs before it can run: one hidden prompt each, in this order. `name` is the record's name in the vault. */
-export const PLATFORM_CREDENTIALS = {
-  telegram: [{ name: "bot-token", label: "Bot token from @BotFather", looksLike: "^[0-9]{6,12}:[A-Za-z0-9_-]{30,}$" }],
-  slack: [
-    { name: "bot-token", label: "Bot User OAuth Token (xoxb-…)", looksLike: "^xoxb-" },
-    { name: "app-token", label: "App-Level Token with connections:write (xapp-…)", looksLike: "^xapp-" },
-  ],
-} as const satisfies Record<Platform, readonly { name: string; label: string; looksLike: string }[]>;

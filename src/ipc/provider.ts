@@ -24,6 +24,18 @@ export const KNOWN_PROVIDERS = {
     needsKey: true,
     label: "OpenRouter API key (sk-or-…)",
   },
+  google: {
+    api: "openai-compatible",
+    baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
+    needsKey: true,
+    label: "Gemini API key (AIza…)",
+  },
+  mistral: {
+    api: "openai-compatible",
+    baseUrl: "https://api.mistral.ai/v1",
+    needsKey: true,
+    label: "Mistral API key",
+  },
   ollama: { api: "openai-compatible", baseUrl: "http://127.0.0.1:11434/v1", needsKey: false, label: "" },
   offline: { api: "offline", baseUrl: null, needsKey: false, label: "" },
 } as const satisfies Record<string, { api: ModelApi; baseUrl: string | null; needsKey: boolean; label: string }>;

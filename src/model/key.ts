@@ -11,6 +11,7 @@ const PREFIXES: readonly (readonly [prefix: string, provider: string])[] = [
   ["sk-or-", "openrouter"],
   ["sk-proj-", "openai"],
   ["sk-svcacct-", "openai"],
+  ["AIza", "google"],
 ];
 
 /** An API key. It is kept as bytes off the V8 heap and becomes text only inside {@link ApiKey.header}.

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { AuditLog } from "../../audit/log.ts";
 import { FromAdapter, type ToAdapter } from "../ipc/adapter-frames.ts";
-import { AdapterChannel, type LocalChannel, platformOf } from "../ipc/channel.ts";
+import { AdapterChannel, type LocalChannel, platformOf, talks } from "../ipc/channel.ts";
 import { SessionId } from "../ipc/ids.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, ApprovalView } from "../ipc/operator.ts";
@@ -141,6 +141,11 @@ export class Channels {
   }
 
   #begin(channel: AdapterChannel, adapter: Adapter, apiRoot: string | null, cause: number | null): void {
+    if (!talks(platformOf(channel))) {
+      adapter.state = "failed";
+      adapter.note = `this version does not talk on ${platformOf(channel)}`;
+      return;
+    }
     const secrets = this.#parts.secrets(channel);
     if ("state" in secrets) {
       adapter.state = secrets.state;
@@ -281,6 +286,12 @@ export class Channels {
   }
 
   async enable(channel: AdapterChannel, who: By): Promise<ChannelView> {
+    if (!talks(platformOf(channel)))
+      throw new OperatorError(
+        "not-ready",
+        `this version does not talk on ${platformOf(channel)}`,
+        "its credentials are kept and checked: wirken vault list",
+      );
     const adapter = this.#adapter(channel);
     await this.#parts.log.append({ kind: "channel.enabled", channel, ...who }, { cause: null });
     if (adapter.state === "failed" || adapter.state === "refused") await this.#end(adapter);

@@ -14,7 +14,7 @@ import { MAX_DENIALS } from "../broker/policy.ts";
 import { toolDescriptions } from "../broker/tools/catalogue.ts";
 import { Effects } from "../effect/effects.ts";
 import type { Home } from "../config/home.ts";
-import { AdapterChannel } from "../ipc/channel.ts";
+import { AdapterChannel, platformOf, talks } from "../ipc/channel.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
@@ -315,6 +315,7 @@ export class Composition {
         return await this.channels.check(AdapterChannel.parse(name), candidate, null);
       },
       channelAdded: async (channel, who) => {
+        if (!talks(platformOf(channel))) return [`this version does not talk on ${platformOf(channel)} yet`];
         const before = made.config.config.channels[channel];
         if (before?.enabled !== true) {
           await made.config.set(["channels", channel, "enabled"], true);

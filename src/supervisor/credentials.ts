@@ -1,9 +1,10 @@
 import type { AuditLog } from "../../audit/log.ts";
 import { Secret } from "../../vault/secret.ts";
 import type { Credential } from "../../vault/vault.ts";
-import { AdapterChannel, PLATFORM_CREDENTIALS, platformOf } from "../ipc/channel.ts";
+import { AdapterChannel, PLATFORMS, platformOf } from "../ipc/channel.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
+import { PLATFORM_CREDENTIALS } from "../ipc/platform-credentials.ts";
 import type { CredentialView } from "../ipc/vault-calls.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
@@ -214,7 +215,7 @@ export class Credentials {
       throw new OperatorError(
         "usage",
         `${name} is not a channel known here`,
-        "channels are telegram and slack, or one of these with a name: slack:acme",
+        `channels are ${PLATFORMS.join(", ")}, or one of these with a name: slack:acme`,
       );
     const needed = PLATFORM_CREDENTIALS[platformOf(channel.data)];
     if (

@@ -26,6 +26,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["@slack/bolt", "@slack/socket-mode", "@slack/web-api", "zod"],
     network: SDK_NETWORK,
   },
+  // They ask with `fetch` alone.
+  "adapters/discord": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
+  "adapters/matrix": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
+  "adapters/teams": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
+  "adapters/whatsapp": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
+  "adapters/google-chat": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
+  "adapters/imessage": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
+  // signal-cli speaks lines over TCP.
+  "adapters/signal": { ours: [...CHILD, "adapters"], packages: ["zod"], network: ["node:net"] },
   "src/agent": { ours: CHILD, packages: ["zod"], network: [] },
   "src/model": {
     ours: CHILD,

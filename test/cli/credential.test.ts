@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { enrolmentOf } from "../../src/cli/credential-name.ts";
+import { PLATFORMS } from "../../src/ipc/channel.ts";
 import { mixUp, shapeOf, trimmed } from "../../src/cli/credential-shape.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -21,6 +22,20 @@ test.for([
   ["anthropic", 0, "sk-ant-api03-abc"],
   ["openai", 0, "sk-proj-abc"],
   ["local", 0, "anything-goes"],
+  ["discord", 0, `${"MTIzNDU2".repeat(3)}.GabcDE.${"abc_-123".repeat(4)}`],
+  ["matrix", 0, "https://matrix.example"],
+  ["matrix", 1, "syt_d2lya2Vu_abc_012"],
+  ["teams", 0, "1a2b3c4d-0000-1111-2222-333344445555"],
+  ["teams", 1, "contoso.onmicrosoft.com"],
+  ["teams", 2, "abc8Q~a.b-c_d~0123456789"],
+  ["whatsapp", 2, `EAA${"aB3".repeat(20)}`],
+  ["whatsapp", 3, "0123456789abcdef0123456789abcdef"],
+  ["signal", 0, "+4930123456"],
+  ["signal", 1, "localhost:7583"],
+  ["google-chat", 0, '{"type": "service_account"}'],
+  ["google-chat", 1, "projects/acme/subscriptions/wirken"],
+  ["imessage", 0, "http://127.0.0.1:1234"],
+  ["google", 0, `AIza${"aB3-_".repeat(7)}`],
 ] as const)("%s takes what its credential %i looks like", ([what, index, secret]) => {
   expect(mixUp(bytes(secret), wanted(what, index))).toBeNull();
 });
@@ -33,6 +48,14 @@ test.for([
   ["telegram", 0, "123456789:short", "Telegram bot token"],
   ["anthropic", 0, "sk-or-v1-abc", "OpenRouter"],
   ["openai", 0, telegram, "Telegram"],
+  ["discord", 0, telegram, "Telegram bot token"],
+  ["matrix", 0, "matrix.example", "does not look like: Address of the homeserver"],
+  ["teams", 2, "1a2b3c4d-0000-1111-2222-333344445555", "an ID"],
+  ["whatsapp", 3, `EAA${"aB3".repeat(20)}`, "access token of Meta's"],
+  ["signal", 0, "0301234567", "does not look like"],
+  ["signal", 1, "signal.example:7583", "does not look like"],
+  ["google-chat", 0, "/home/somebody/key.json", "no JSON"],
+  ["slack", 0, `${"MTIzNDU2".repeat(3)}.GabcDE.${"abc_-123".repeat(4)}`, "Discord bot token"],
   ["openai", 0, "", "nothing was given"],
   ["openai", 0, "sk-a b", "space"],
 ] as const)("%s does not take for its credential %i: %s", ([what, index, secret, says]) => {
@@ -66,4 +89,11 @@ test.for([
 
 test("a secret pasted where a name belongs is not repeated", () => {
   expect(() => enrolmentOf("xoxb-1-secret", [])).toThrow(/^that is no channel/);
+});
+
+test("on every platform what is typed openly is asked for before what is not", () => {
+  for (const platform of PLATFORMS) {
+    const kinds = enrolmentOf(platform, []).wanted.map(({ kind }) => kind === "secret");
+    expect([platform, kinds]).toEqual([platform, kinds.toSorted((a, b) => Number(a) - Number(b))]);
+  }
 });

@@ -108,6 +108,28 @@ test("a recovery phrase whose words are not typed counts for nothing", async () 
   expect(status).toBe(2);
 });
 
+test("what is no secret is typed openly, a key file is named, and a platform on which nothing is said yet is not enabled", async () => {
+  const key = join(folder, "key.json");
+  const file = {
+    type: "service_account",
+    client_email: "wirken@acme.iam",
+    private_key: "-----BEGIN PRIVATE KEY-----\nAAAA",
+  };
+  writeFileSync(key, JSON.stringify(file, null, 2), { mode: 0o600 });
+  const { screen, status } = await typing(
+    ["vault", "add", "google-chat", "--no-check"],
+    [
+      ["key file (JSON): ", `${key}\r`],
+      ["subscriptions/…): ", "projects/acme/subscriptions/wirken\r"],
+    ],
+  );
+  expect(screen).toContain("this version does not talk on google-chat yet");
+  expect(screen).not.toContain("AAAA");
+  expect(status).toBe(0);
+  expect((await typing(["vault", "list"], [])).screen).toMatch(/google-chat +service-account, subscription/);
+  expect((await typing(["channel", "enable", "google-chat"], [])).status).toBe(3);
+});
+
 test("a secret is typed without being shown", async () => {
   const { screen, status } = await typing(
     ["vault", "add", "anthropic", "--no-check"],

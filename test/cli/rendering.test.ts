@@ -6,7 +6,7 @@ import { codeOf, pairText } from "../../src/cli/commands/pair.ts";
 import { statusText } from "../../src/cli/commands/status.ts";
 import { enrolmentOf } from "../../src/cli/credential-name.ts";
 import { moment, span } from "../../src/cli/moment.ts";
-import { slackInstructions } from "../../src/cli/platform-instructions.ts";
+import { instructionsFor } from "../../src/cli/platform-instructions.ts";
 import { printable, printableLines } from "../../src/cli/printable.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import type { AnswerTo } from "../../src/ipc/operator.ts";
@@ -149,7 +149,7 @@ const Manifest = z.looseObject({
 });
 
 test("the link that makes a Slack app carries everything that the app needs", () => {
-  const link = /https:\S+/.exec(slackInstructions())?.[0] ?? "";
+  const link = /https:\S+/.exec(instructionsFor("slack"))?.[0] ?? "";
   const manifest = Manifest.parse(JSON.parse(new URL(link).searchParams.get("manifest_json") ?? ""));
   expect(manifest.oauth_config.scopes.bot).toEqual(
     expect.arrayContaining([

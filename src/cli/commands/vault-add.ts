@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import * as z from "zod/mini";
 import { loadConfig } from "../../config/load.ts";
+import { AdapterChannel, platformOf } from "../../ipc/channel.ts";
 import { CredentialScope } from "../../ipc/vault-calls.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
@@ -10,7 +11,7 @@ import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { moment } from "../moment.ts";
 import { newPassphrase } from "../new-passphrase.ts";
 import type { OperatorPort } from "../operator-port.ts";
-import { slackInstructions, telegramInstructions } from "../platform-instructions.ts";
+import { instructionsFor } from "../platform-instructions.ts";
 import { pointInTime } from "../point-in-time.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
@@ -40,7 +41,7 @@ export function vaultAddCommand(context: Context): Command {
     )
     .argument(
       "<what>",
-      "telegram, slack, anthropic, openai, openrouter, a provider from config.json, or secret/NAME for a skill or an MCP server",
+      "a channel (telegram, slack, discord, …), a provider (anthropic, openai, …), one from config.json, or secret/NAME for a skill or an MCP server",
     )
     .option("--expires <time>", "refuse it from then on, such as 2027-06-30; warned of 7 days before")
     .option("--rotate-by <time>", "remind of replacing it by then")
@@ -129,9 +130,7 @@ function configuredProviders({ home }: Context): string[] {
 }
 
 function instruct({ kind, subject }: Enrolment, { terminal }: Context): void {
-  if (kind !== "channel") return;
-  if (subject.startsWith("slack")) terminal.say(slackInstructions());
-  if (subject.startsWith("telegram")) terminal.say(telegramInstructions());
+  if (kind === "channel") terminal.say(instructionsFor(platformOf(AdapterChannel.parse(subject))));
 }
 
 /** What `vault add` says at its end: what was saved, what else happened, and how to become the owner there. */

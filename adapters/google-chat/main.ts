@@ -1,0 +1,7 @@
+import { confine } from "../../src/confine/confine.ts";
+import { checksOnly } from "../checks-only.ts";
+import { runAdapter } from "../contract.ts";
+import { check } from "./check.ts";
+
+confine("adapter");
+runAdapter(checksOnly("Google Chat", check));

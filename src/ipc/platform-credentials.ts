@@ -1,0 +1,119 @@
+import type { Platform } from "./channel.ts";
+
+/** One thing that a platform needs to know us by. */
+export interface PlatformCredential {
+  /** The record's name in the vault. */
+  readonly name: string;
+  readonly label: string;
+  /** What it must match. Of a secret the command line only sees its shape (letters as `a`, digits as `0` behind the first seven characters), so that
+   *  each of these fits a value and its shape alike. */
+  readonly looksLike: string;
+  /** `secret`: typed without being shown. `plain`: no secret, such as an address. `json`: a key file, whose path is typed. */
+  readonly kind: "secret" | "plain" | "json";
+}
+
+const ID = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";
+const WEB_ADDRESS = "^https?://[^\\s/@]+(/[^\\s]*)?$";
+
+/** What each platform needs before it can run: one prompt each, in this order, secrets last. All of it lies in the vault under the channel's scope, also what is no
+ *  secret: a telephone number or an address of one's own says who somebody is. */
+export const PLATFORM_CREDENTIALS: Readonly<Record<Platform, readonly PlatformCredential[]>> = {
+  telegram: [
+    {
+      name: "bot-token",
+      label: "Bot token from @BotFather",
+      looksLike: "^[0-9]{6,12}:[A-Za-z0-9_-]{30,}$",
+      kind: "secret",
+    },
+  ],
+  slack: [
+    { name: "bot-token", label: "Bot User OAuth Token (xoxb-…)", looksLike: "^xoxb-", kind: "secret" },
+    {
+      name: "app-token",
+      label: "App-Level Token with connections:write (xapp-…)",
+      looksLike: "^xapp-",
+      kind: "secret",
+    },
+  ],
+  discord: [
+    {
+      name: "bot-token",
+      label: "Bot token of the Discord application",
+      looksLike: "^[A-Za-z0-9_-]{18,}\\.[A-Za-z0-9_-]{4,}\\.[A-Za-z0-9_-]{20,}$",
+      kind: "secret",
+    },
+  ],
+  matrix: [
+    { name: "homeserver", label: "Address of the homeserver (https://…)", looksLike: WEB_ADDRESS, kind: "plain" },
+    { name: "access-token", label: "Access token of the bot's account", looksLike: "^[!-~]{10,}$", kind: "secret" },
+  ],
+  teams: [
+    { name: "app-id", label: "Application (client) ID", looksLike: `^${ID}$`, kind: "plain" },
+    {
+      name: "tenant-id",
+      label: "Directory (tenant) ID",
+      looksLike: `^(${ID}|[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)+)$`,
+      kind: "plain",
+    },
+    {
+      name: "client-secret",
+      label: "Client secret (the Value, not the Secret ID)",
+      looksLike: `^(?!${ID}$)[!-~]{16,}$`,
+      kind: "secret",
+    },
+  ],
+  whatsapp: [
+    { name: "phone-number-id", label: "Phone number ID", looksLike: "^[0-9]{10,20}$", kind: "plain" },
+    { name: "app-id", label: "App ID", looksLike: "^[0-9]{10,20}$", kind: "plain" },
+    {
+      name: "access-token",
+      label: "Permanent access token of a system user (EAA…)",
+      looksLike: "^EAA[A-Za-z0-9]{20,}$",
+      kind: "secret",
+    },
+    { name: "app-secret", label: "App secret", looksLike: "^[0-9a-f]{32}$", kind: "secret" },
+  ],
+  signal: [
+    {
+      name: "account",
+      label: "Telephone number of the linked account (+49…)",
+      looksLike: "^\\+[1-9][0-9]{6,14}$",
+      kind: "plain",
+    },
+    {
+      name: "daemon",
+      label: "Where signal-cli listens (127.0.0.1:7583)",
+      looksLike: "^(127\\.0\\.0\\.1|localhost):[0-9]{2,5}$",
+      kind: "plain",
+    },
+  ],
+  "google-chat": [
+    {
+      name: "service-account",
+      label: "Path of the service account's key file (JSON)",
+      looksLike: '^\\{.*"private_key"',
+      kind: "json",
+    },
+    {
+      name: "subscription",
+      label: "Pub/Sub subscription (projects/…/subscriptions/…)",
+      looksLike: "^projects/[a-z0-9:.-]+/subscriptions/[A-Za-z0-9_.~+%-]+$",
+      kind: "plain",
+    },
+  ],
+  imessage: [
+    { name: "server", label: "Address of the BlueBubbles server (https://…)", looksLike: WEB_ADDRESS, kind: "plain" },
+    { name: "password", label: "Password of the BlueBubbles server", looksLike: "^[!-~]{1,}$", kind: "secret" },
+  ],
+};
+
+const PLAIN: ReadonlySet<string> = new Set(
+  Object.values(PLATFORM_CREDENTIALS).flatMap((wanted) =>
+    wanted.filter(({ kind }) => kind === "plain").map(({ name }) => name),
+  ),
+);
+
+/** Whether what is kept under this name may be seen, in the answer of its own platform: no platform has a secret of the same name. */
+export function isPlain(name: string): boolean {
+  return PLAIN.has(name);
+}
