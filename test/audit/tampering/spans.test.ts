@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openLive } from "../../../audit/evidence.ts";
 import { checkSpan, type SpanFound } from "../../../audit/span.ts";
 import { startThread } from "../../../audit/start-thread.ts";
-import type { Work } from "../../../audit/threads.ts";
+import { join as joined, planSpans, type Work } from "../../../audit/threads.ts";
 import { type Verdict, type VerifyOptions, verify, verifySteps, verifySync } from "../../../audit/verify.ts";
 import { bulkLog, healthyLog } from "../../support/audit-fixture.ts";
 import { rounds, seeded } from "../../support/claims-random.ts";
@@ -56,10 +56,9 @@ function inSpans(path: string, how: VerifyOptions, rows: number): { verdict: Ver
     else {
       const found = answers(work);
       const all = found.filter((span) => span !== null);
-      const good = all.length === found.length;
+      const good = all.length === found.length && joined(all);
       taken = good ? (all.at(-1)?.end.size ?? 0) : 0;
       step = steps.next(good ? all : null);
-      if (step.done !== true && step.value.rows < taken) taken = 0;
     }
   }
 }
@@ -85,6 +84,30 @@ test.for(["whole", "killed", "closing"] as const)(
     }
   },
 );
+
+/** As if the file had changed between two readings: in each row of it by itself nothing is wrong. */
+const BORDERS: readonly [string, (found: SpanFound[]) => SpanFound[]][] = [
+  ...(["previous", "newest", "frontier"] as const).map((what): (typeof BORDERS)[number] => [
+    `another ${what}`,
+    (found) => found.map((span) => ({ ...span, end: { ...span.end, [what]: "0".repeat(64) } })),
+  ]),
+  ["other keys", (found) => found.map((span) => ({ ...span, end: { ...span.end, epochs: [] } }))],
+  ["one is left out", ([first, , ...rest]) => (first === undefined ? [] : [first, ...rest])],
+  ["the first is left out", (found) => found.slice(1)],
+];
+
+test("spans are joined only where each begins as the one before ended", () => {
+  const path = join(copyLog(logs.whole.original.folder), "audit.db");
+  const evidence = openLive(path);
+  if ("code" in evidence) throw new Error(evidence.sentence);
+  const last = logs.whole.size - 1;
+  const spans = planSpans(evidence.database, last, { wanted: [], deep: false, now: Date.now() }, 10) ?? [];
+  evidence.close();
+  const found = answers({ path, spans }).filter((span) => span !== null);
+  expect(found.length).toBeGreaterThan(2);
+  expect(joined(found)).toBe(true);
+  for (const [how, twist] of BORDERS) expect(joined(twist(found)), how).toBe(false);
+});
 
 test("actions that begin in one span and end in another, and starts between them, are told as by one thread", async () => {
   const at = mkdtempSync(join(folder, "long-"));
