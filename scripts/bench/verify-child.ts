@@ -1,10 +1,12 @@
 import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import Database from "better-sqlite3";
-import { verifySync } from "../../audit/verify.ts";
+import { startThread } from "../../audit/start-thread.ts";
+import { verify, verifySync } from "../../audit/verify.ts";
 
-/** Verifies a log, or does only what every verifier has to: reads each row in pages and takes one hash a row and one a node of the tree.
+/** Verifies a log in one thread, or in one for each processor, or does only what every verifier has to: reads each row in pages and takes one hash a row and one a node of the tree.
  *  Prints seconds, and what this process held at the most, as JSON. */
 
 const [what, path = "", vkey = ""] = process.argv.slice(2);
@@ -33,13 +35,16 @@ function baseline(): void {
 }
 
 // As the command does.
-if (what === "verify") setFlagsFromString("--semi-space-growth-factor=1");
+if (what !== "baseline") setFlagsFromString("--semi-space-growth-factor=1");
 const begun = performance.now();
-if (what === "verify") {
-  const verdict = verifySync(path, { live: true, vkey });
+if (what === "baseline") baseline();
+else {
+  const threads = { count: availableParallelism(), start: startThread };
+  const how = { live: true, vkey };
+  const verdict = what === "verify" ? verifySync(path, how) : await verify(path, { ...how, threads });
   if (verdict.findings.length > 0)
     throw new Error(`the log of the bench is not good: ${JSON.stringify(verdict.findings[0])}`);
-} else baseline();
+}
 const seconds = (performance.now() - begun) / 1000;
 const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
 process.stdout.write(JSON.stringify({ seconds, megabytes: Number(peak) / 1024 }));

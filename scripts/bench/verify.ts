@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { bulkLog } from "../../test/support/audit-fixture.ts";
@@ -12,7 +12,11 @@ const ROUNDS = 5;
 const Measured = z.strictObject({ seconds: z.number(), megabytes: z.number() });
 
 /** In a process of its own: what it holds at the most is its own. */
-export function measured(what: "verify" | "baseline", path: string, vkey: string): z.infer<typeof Measured> {
+export function measured(
+  what: "verify" | "threads" | "baseline",
+  path: string,
+  vkey: string,
+): z.infer<typeof Measured> {
   const child = join(import.meta.dirname, "verify-child.ts");
   const printed = execFileSync(process.execPath, ["--no-warnings", child, what, path, vkey], { encoding: "utf8" });
   return Measured.parse(JSON.parse(printed));
@@ -25,17 +29,25 @@ export function verifyFigures(): Promise<Figure[]> {
     const { path, vkey } = bulkLog(folder, ROWS);
     const pairs = Array.from({ length: ROUNDS }, () => ({
       ours: measured("verify", path, vkey),
+      threads: measured("threads", path, vkey),
       baseline: measured("baseline", path, vkey),
     }));
     const shares = pairs.map(({ ours, baseline }) => baseline.seconds / ours.seconds);
     const seconds = median(pairs.map(({ ours }) => ours.seconds));
-    const peak = Math.max(...pairs.map(({ ours }) => ours.megabytes));
+    const peak = Math.max(...pairs.flatMap(({ ours, threads }) => [ours.megabytes, threads.megabytes]));
+    const times = pairs.map(({ ours, threads }) => ours.seconds / threads.seconds);
     return Promise.resolve([
       {
         what: "a million rows, against reading and hashing",
         measured: `${spread(shares, ratio)}; ${seconds.toFixed(2)} s`,
         budget: "≥ 0.8 ×",
         met: median(shares) >= 0.8,
+      },
+      {
+        what: `the same in ${availableParallelism()} threads, against one`,
+        measured: spread(times, ratio),
+        budget: null,
+        met: null,
       },
       { what: "its memory at the most", measured: `${peak.toFixed(0)} MB`, budget: "≤ 160 MB", met: peak <= 160 },
     ]);
