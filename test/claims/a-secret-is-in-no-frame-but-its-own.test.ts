@@ -140,3 +140,13 @@ test("what was refused in words that hold the key was told without them", () => 
   for (const provider of ["openai", "anthropic"]) expect(all).toContain(`the key for ${provider} was refused`);
   expect(new SecretScan([OPENAI, ANTHROPIC, PASSPHRASE]).in(all)).toEqual([]);
 });
+
+test("nor is any in a row, in a byte of the data directory or in a line of the daemon's", async () => {
+  const scan = new SecretScan([...Object.values(slack.tokens), OPENAI, ANTHROPIC, PASSPHRASE]);
+  const rows = JSON.stringify(await hostile.rows());
+  // The detector detects.
+  expect(new SecretScan([PLANTED]).in(rows)).toEqual([PLANTED]);
+  expect(scan.in(rows)).toEqual([]);
+  expect(scan.below(hostile.daemon.data)).toEqual([]);
+  expect(scan.in(hostile.daemon.stdout + hostile.daemon.stderr)).toEqual([]);
+});
