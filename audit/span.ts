@@ -8,7 +8,7 @@ import { PrunedCheck, type PrunedPart } from "./pruned.ts";
 import { type MeaningPart, RowMeaning } from "./row-meaning.ts";
 import { type Known, RowScan } from "./row-scan.ts";
 
-/** A large log is verified in spans, by as many threads as there are processors. A span lies between two checkpoints and is looked at by the same checks
+/** A large log is verified in spans, by more than one thread. A span lies between two checkpoints and is looked at by the same checks
  *  as a whole log. What came before it is *assumed* to be as the checkpoint at its beginning says; who joins the spans compares that with where the span
  *  before ended. A span in which anything is wrong says nothing: one thread then reads the whole log and finds what it is. */
 export interface Span {

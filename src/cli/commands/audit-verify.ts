@@ -148,9 +148,12 @@ async function verdictOf(
   return { state, sentences: sentences(verdict), verdict: { ...verdict } };
 }
 
-/** One for each processor; the sources alone are verified in one, and so is a log on a single processor. */
+/** Each takes about 20 MB: with more of them a verification would take more than 160. */
+const MAX_THREADS = 2;
+
+/** The sources alone are verified in one, and so is a log on a single processor. */
 async function threads(): Promise<Pick<VerifyOptions, "threads">> {
-  const count = availableParallelism();
+  const count = Math.min(MAX_THREADS, availableParallelism());
   if (!isSea() || count < 2) return {};
   const { THREAD_LIMITS } = await import("../../../audit/threads.ts");
   return { threads: { count, start: await threadsOf("span-thread", ["better-sqlite3"], THREAD_LIMITS) } };
