@@ -10,6 +10,7 @@ import { peerFigures } from "./bench/peers.ts";
 import { sandboxFigures } from "./bench/sandbox.ts";
 import { startFigures } from "./bench/start.ts";
 import { turnFigures } from "./bench/turn.ts";
+import { vaultFigures } from "./bench/vault.ts";
 import { verifyFigures } from "./bench/verify.ts";
 
 /** Measures what architecture §9 budgets, each figure against its yardstick in the same run, and prints both. It judges nothing: the figures
@@ -27,6 +28,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   peers: peerFigures,
   turn: turnFigures,
   sandbox: sandboxFigures,
+  vault: vaultFigures,
 };
 
 const { positionals } = parseArgs({ allowPositionals: true });

@@ -54,6 +54,17 @@ export function decodeMetadata(bytes: Uint8Array): Metadata {
   return metadata;
 }
 
+const decoded = new WeakMap<Uint8Array, Metadata>();
+
+/** {@link decodeMetadata} of bytes that do not change: those of a row are read once, however often it is listed. */
+export function metadataOf(bytes: Uint8Array): Metadata {
+  const known = decoded.get(bytes);
+  if (known !== undefined) return known;
+  const made = decodeMetadata(bytes);
+  decoded.set(bytes, made);
+  return made;
+}
+
 function refuse(why: string): never {
   throw new VaultError("VAULT_REFUSED", `The credential's ${why}`);
 }

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { VaultError } from "./error.ts";
-import { Secret } from "./secret.ts";
+import { copyOf, Secret } from "./secret.ts";
 import { WORDS } from "./words.ts";
 
 /** 32 random bytes as 24 words that a person can write down (BIP-39): each word is 11 bits, the last 8 of the 264 are the first of the bytes' SHA-256.
@@ -76,7 +76,7 @@ export function entropyOf(phrase: Secret): Secret {
         }
       }
     });
-    const own = bits.slice(0, ENTROPY_BYTES);
+    const own = copyOf(bits.subarray(0, ENTROPY_BYTES));
     const good = checksum(own) === bits[ENTROPY_BYTES];
     const entropy = Secret.take(own);
     if (good) return entropy;

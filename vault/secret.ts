@@ -2,6 +2,13 @@ import { randomFillSync } from "node:crypto";
 import { inspect } from "node:util";
 import { markAsUncloneable } from "node:worker_threads";
 
+/** A copy off the V8 heap: a small array of JavaScript's own lies on it, and the collector leaves copies of it wherever it moves it. */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  const own = new Uint8Array(new ArrayBuffer(bytes.length));
+  own.set(bytes);
+  return own;
+}
+
 /** Key material. Its bytes are visible only inside {@link Secret.use}; `using` wipes them. */
 export class Secret implements Disposable {
   #bytes: Uint8Array | null;
@@ -13,8 +20,7 @@ export class Secret implements Disposable {
 
   /** Moves `source` in and wipes it. The copy is off the V8 heap, so the collector never moves it. */
   static take(source: Uint8Array): Secret {
-    const own = new Uint8Array(new ArrayBuffer(source.length));
-    own.set(source);
+    const own = copyOf(source);
     source.fill(0);
     return new Secret(own);
   }
@@ -33,11 +39,7 @@ export class Secret implements Disposable {
 
   /** @returns a second secret with the same bytes and a life of its own. */
   copy(): Secret {
-    return this.use((bytes) => {
-      const own = new Uint8Array(new ArrayBuffer(bytes.length));
-      own.set(bytes);
-      return new Secret(own);
-    });
+    return this.use((bytes) => new Secret(copyOf(bytes)));
   }
 
   [Symbol.dispose](): void {

@@ -10,7 +10,7 @@ import { VaultError } from "./error.ts";
 import { USER_VERSION } from "./format.ts";
 import { kekOf, keysOf, recordsOf, reveal, type Unlocked } from "./keyring.ts";
 import { decodeOrigin, LOG_SCOPE, type LogSigner, signerOf } from "./log-key.ts";
-import { decodeMetadata, type Metadata } from "./metadata.ts";
+import { metadataOf, type Metadata } from "./metadata.ts";
 import { type Keepers, keepNewMaster, type NewProtector, newVaultId } from "./protector.ts";
 import type { MasterPlace } from "./passphrase.ts";
 import type { Secret } from "./secret.ts";
@@ -277,7 +277,7 @@ export class Vault implements Disposable {
         if (first === undefined) return [];
         const names = newest.map((row) => row.name);
         const fallback = all.findLast((row) => row.version !== version)?.version ?? null;
-        return [{ ...decodeMetadata(first.metadata), scope: known, version: first.version, names, fallback }];
+        return [{ ...metadataOf(first.metadata), scope: known, version: first.version, names, fallback }];
       });
   }
 
@@ -289,7 +289,7 @@ export class Vault implements Disposable {
     const row = all.find((record) => record.name === name && record.version === wanted);
     if (row === undefined) throw new VaultError("VAULT_NOT_FOUND", `There is no credential ${scope}/${name}`);
     const secret = reveal(this.#unlocked(), row);
-    const { expires } = decodeMetadata(row.metadata);
+    const { expires } = metadataOf(row.metadata);
     if (expires === null || Date.parse(expires) > this.#now()) return secret;
     secret[Symbol.dispose]();
     throw new VaultError("VAULT_EXPIRED", expiredSentence(scope, expires));

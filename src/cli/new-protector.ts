@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { copyOf } from "../../vault/secret.ts";
 import { usage } from "./command-error.ts";
 import type { Context } from "./context.ts";
 import { newPassphrase } from "./new-passphrase.ts";
@@ -17,8 +18,7 @@ export async function chooseProtector(
 ): Promise<NewProtector> {
   const { passphraseFrom, probeKeychain } = await import("../supervisor/offline-vault.ts");
   using given = passphraseFrom(environment);
-  if (given !== null && named !== "keychain")
-    return { kind: "passphrase", bytes: given.use((bytes) => Uint8Array.from(bytes)) };
+  if (given !== null && named !== "keychain") return { kind: "passphrase", bytes: given.use((bytes) => copyOf(bytes)) };
   if (named === "keychain" || (named === undefined && (await probeKeychain()) === "works")) return { kind: "keychain" };
   if (!terminal.interactive)
     throw usage(

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { AnswerTo, CallName, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
-import { holdCommand } from "../supervisor/own-walls.ts";
+import { holdCommand, hideMemory } from "../supervisor/own-walls.ts";
+import { takeVariable } from "../supervisor/own-environment.ts";
 import { CommandError, notRunning } from "./command-error.ts";
 import { Connection } from "./connection.ts";
 import type { Context } from "./context.ts";
@@ -12,7 +13,12 @@ import { askedHidden } from "./secret-input.ts";
 /** The line to the daemon, or null when none runs. One of another build takes next to no call. */
 export async function reachDaemon(context: Context): Promise<Connection | null> {
   const connection = await Connection.open(context.home, context.environment, refuseOtherBuild);
-  if (connection !== null) holdCommand();
+  if (connection !== null) {
+    holdCommand();
+    // What is typed for the daemon from here on is a secret of this process.
+    takeVariable(context.environment, "WIRKEN_VAULT_PASSPHRASE")?.[Symbol.dispose]();
+    hideMemory();
+  }
   return connection;
 }
 

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
+import { copyOf } from "../../vault/secret.ts";
 import { encodeNamedBytes } from "../ipc/named-bytes.ts";
 import { type CommandError, usage } from "./command-error.ts";
 import type { Enrolment, Wanted } from "./credential-name.ts";
@@ -101,7 +102,7 @@ function fromLines({ wanted }: Enrolment, source: SecretSource): Uint8Array[] {
       const one = wanted[index];
       const wrong = one === undefined ? "nothing is asked for" : mixUp(trimmed(line), one);
       if (wrong !== null) throw usage(wrong, "nothing was saved");
-      return Uint8Array.from(line);
+      return copyOf(line);
     });
   } finally {
     input.fill(0);
@@ -125,7 +126,7 @@ export async function askedHidden(terminal: Terminal, question: string): Promise
 export function readSecret(source: SecretSource): Uint8Array {
   const input = readInput(source);
   try {
-    return Uint8Array.from(withoutLineEnd(input));
+    return copyOf(withoutLineEnd(input));
   } finally {
     input.fill(0);
   }

@@ -8,6 +8,7 @@ export type Wall = "no-new-privileges" | "not-dumpable" | "ends-with-parent" | "
 
 // linux/prctl.h
 const PR_SET_PDEATHSIG = 1;
+const PR_GET_DUMPABLE = 3;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_NO_NEW_PRIVS = 38;
 const SIGKILL = 9;
@@ -22,10 +23,15 @@ const AF_UNIX = 1;
 const AF_INET = 2;
 const SOCK_STREAM = 1;
 
+// malloc.h
+const M_PERTURB = -6;
+/** Any byte but zero, which would switch it off. */
+const FREED = 0x5a;
+const RLIMIT_CORE = 4;
 /** asm-generic/resource.h, and the most of each. Without a set limit the kernel's own stands. */
 const LIMITS = [
   // No core: a core file would hold a credential.
-  { resource: 4, name: "RLIMIT_CORE", most: 0 },
+  { resource: RLIMIT_CORE, name: "RLIMIT_CORE", most: 0 },
   // Open descriptors: connections of a busy adapter, with much to spare.
   { resource: 7, name: "RLIMIT_NOFILE", most: 1024 },
   // Bytes of private memory. A child at rest has about 600 MiB of address space that counts here.
@@ -94,6 +100,34 @@ export function buildLocalSocketsWall(): void {
   );
   if (libc.socket(AF_INET, SOCK_STREAM, 0) >= 0)
     throw new ConfineError("CONFINE_FAILED", "The seccomp filter lets a network socket through");
+}
+
+/** For a process that is no child: nobody else of this account traces it or reads its memory, and no core file is written of it or of what it starts.
+ *  @throws {ConfineError} if it does not hold. */
+export function hideFromDumps(): void {
+  const ffi = process.getBuiltinModule("node:ffi");
+  using c = ffi.dlopen(null, {
+    prctl: { arguments: ["int32", "uint64", "uint64", "uint64", "uint64"], return: "int32" },
+    setrlimit: { arguments: ["int32", "pointer"], return: "int32" },
+  });
+  done(c.functions.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n), "PR_SET_DUMPABLE");
+  if (c.functions.prctl(PR_GET_DUMPABLE, 0n, 0n, 0n, 0n) !== 0)
+    throw new ConfineError("CONFINE_FAILED", "This process can still be dumped");
+  const none = new BigUint64Array([0n, 0n]);
+  done(c.functions.setrlimit(RLIMIT_CORE, ffi.getRawPointer(none.buffer)), "RLIMIT_CORE");
+  wipeWhatIsFreed();
+}
+
+/** What Node reads from a socket or a terminal comes through a buffer of its own that nobody outside can wipe, and that is freed with its content; so do
+ *  OpenSSL's copies. The C library then overwrites it (mallopt(3)). It costs some microseconds a read. Where the library is another, it stays as it is. */
+function wipeWhatIsFreed(): void {
+  const ffi = process.getBuiltinModule("node:ffi");
+  try {
+    using c = ffi.dlopen(null, { mallopt: { arguments: ["int32", "int32"], return: "int32" } });
+    c.functions.mallopt(M_PERTURB, FREED);
+  } catch {
+    // musl has no such option.
+  }
 }
 
 type SystemCall = (words: [number: bigint, a: bigint, b: bigint, c: bigint]) => bigint;

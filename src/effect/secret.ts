@@ -1,4 +1,5 @@
 import type { Recorded } from "../../audit/recorded.ts";
+import { copyOf } from "../../vault/secret.ts";
 import type { Vault } from "../../vault/vault.ts";
 
 /** Hands recorded secrets to the child that needs them: its bytes go over its own pipe once, and no copy of ours stays.
@@ -14,7 +15,7 @@ export async function handSecrets(
   try {
     for (const name of names) {
       using secret = vault.take(scope, name, version);
-      await secret.use((bytes) => send(name, Uint8Array.from(bytes)));
+      await secret.use((bytes) => send(name, copyOf(bytes)));
     }
   } catch (error) {
     await recorded.fail(error);

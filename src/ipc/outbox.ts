@@ -1,7 +1,14 @@
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import { encodeFrame, encodeHead, FrameError, MAX_PAYLOAD_BYTES } from "./frame.ts";
-import { MAX_STREAM_BYTES, OutgoingStream, STREAM_PREFIX, StreamError, type StreamFrame } from "./stream.ts";
+import {
+  MAX_STREAM_BYTES,
+  OutgoingStream,
+  RINSE_BYTES,
+  STREAM_PREFIX,
+  StreamError,
+  type StreamFrame,
+} from "./stream.ts";
 
 export class PipeError extends Error {
   override readonly name = "PipeError";
@@ -117,6 +124,7 @@ export class Outbox {
         if (next === undefined) return;
         if (next.stream === null) {
           this.#write(next.head, next.payload, (error) => this.#settle(next, error));
+          if (next.wipe && next.payload.length > 0) this.#rinse();
           continue;
         }
         this.#write(next.head);
@@ -151,7 +159,13 @@ export class Outbox {
     const close = { type: "stream.close", id: stream.id, sha256: stream.sha256() } satisfies StreamFrame;
     this.#current = null;
     this.#write(encodeHead(close, 0), NO_PAYLOAD, (error) => this.#settle(current, error));
+    if (current.wipe) this.#rinse();
     return true;
+  }
+
+  /** What is wiped here is not to stay in what the other side reads into. */
+  #rinse(): void {
+    this.#write(encodeHead({ type: "stream.rinse" } satisfies StreamFrame, RINSE_BYTES), new Uint8Array(RINSE_BYTES));
   }
 
   /** Everything written in one turn goes in one system call. */

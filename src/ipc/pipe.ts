@@ -7,6 +7,7 @@ import { END_AT, Pace } from "./pace.ts";
 import {
   IncomingStreams,
   MAX_STREAM_BYTES,
+  RINSE_BYTES,
   STREAM_IDLE_MS,
   STREAM_PREFIX,
   StreamError,
@@ -208,8 +209,8 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
   }
 
   #takeStreamFrame(frame: StreamFrame, payload: Uint8Array): void {
-    if (frame.type !== "stream.chunk" && payload.length > 0)
-      throw new StreamError("protocol", `a ${frame.type} frame has a payload`);
+    const carries = frame.type === "stream.chunk" || (frame.type === "stream.rinse" && payload.length === RINSE_BYTES);
+    if (!carries && payload.length > 0) throw new StreamError("protocol", `a ${frame.type} frame has a payload`);
     switch (frame.type) {
       case "stream.open":
         this.#incoming.open(frame.id, frame.bytes, this.#check(frame.header));
@@ -223,6 +224,8 @@ export class Pipe<In extends { type: string }, Out extends { type: string }> {
         this.#deliver(whole.header, whole.payload);
         break;
       }
+      case "stream.rinse":
+        break;
       case "stream.credit":
         this.#outbox.granted(frame.id, frame.chunks);
         break;

@@ -17,6 +17,10 @@ export const MAX_OPEN_BYTES = 64 * 1_048_576;
 /** A stream with no chunk for this long has failed, unless its pipe was paused. */
 export const STREAM_IDLE_MS = 30_000;
 
+/** What Node reads a socket into is a block of its own that is neither ours to wipe nor freed before the next reading: what is read next takes the place of what
+ *  was read before. */
+export const RINSE_BYTES = 65_536;
+
 /** No frame of any union may have a type that begins so: these are the pipe's own. */
 export const STREAM_PREFIX = "stream.";
 
@@ -26,6 +30,8 @@ export const StreamFrame = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("stream.chunk"), id: Ref }),
   z.strictObject({ type: z.literal("stream.close"), id: Ref, sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)) }),
   /** From the receiver: so many more chunks may be sent. */
+  /** Behind a payload that is wiped, with {@link RINSE_BYTES} of zeros: nobody is told of it. */
+  z.strictObject({ type: z.literal("stream.rinse") }),
   z.strictObject({ type: z.literal("stream.credit"), id: Ref, chunks: z.int().check(z.gte(1), z.lte(CREDIT_CHUNKS)) }),
 ]);
 export type StreamFrame = z.infer<typeof StreamFrame>;

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { AuditLog } from "../../audit/log.ts";
 import { systemClock } from "../../audit/ports.ts";
@@ -28,6 +28,7 @@ import { Channels, type Withheld } from "./channels.ts";
 import type { TalkParts } from "./channel-talk.ts";
 import { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
+import { placeNotes } from "./data-place.ts";
 import { CredentialDates } from "./credential-dates.ts";
 import { type Checked, Credentials } from "./credentials.ts";
 import { EvidenceExport } from "./evidence-export.ts";
@@ -106,6 +107,7 @@ export class Composition {
   readonly #keeper: VaultKeeper;
   readonly #keeping: Keeping;
   readonly #dates: CredentialDates;
+  readonly #placeNotes: readonly string[];
   readonly #sweep: NodeJS.Timeout;
   #ollama: string | null = null;
 
@@ -357,6 +359,8 @@ export class Composition {
       stop: parts.stop,
       status: async () => await this.status(),
     });
+    // Looked at once: a disk is not encrypted under a running daemon.
+    this.#placeNotes = parts.serve ? placeNotes(realpathSync(home.root)) : [];
     this.#dates = new CredentialDates({
       vault: () => made.keeper.vault,
       log,
@@ -525,7 +529,7 @@ export class Composition {
   /** What wants doing about the vault, a sentence each. */
   vaultNotes(): string[] {
     const { vault } = this.#keeper;
-    const notes = this.#dates.notes();
+    const notes = [...this.#dates.notes(), ...this.#placeNotes];
     if (vault.locked)
       notes.unshift("the vault is locked: channels and models that need a credential wait for wirken vault unlock");
     else if (!vault.recoverable && vault.credentials().length > 0)

@@ -18,7 +18,7 @@ import type { Caller, Emit } from "./operator.ts";
 import type { OpenFinding } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
 import { finishRestore } from "./restore.ts";
-import { closeNetwork } from "./own-walls.ts";
+import { closeNetwork, hideMemory } from "./own-walls.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { finishReplace } from "./vault-replace.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
@@ -59,6 +59,8 @@ export interface DaemonOptions {
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #lock: WriterLock;
+  /** As it was given in the environment, until the vault asks for it. */
+  #passphrase: Secret | null;
   readonly #since = new Date().toISOString();
   readonly #keepers: Keepers;
   readonly #keychain: HelperKeychain;
@@ -71,8 +73,9 @@ export class Daemon {
   #attempt = Promise.withResolvers<void>();
   #closing = false;
 
-  private constructor(options: DaemonOptions, lock: WriterLock) {
+  private constructor(options: DaemonOptions, lock: WriterLock, passphrase: Secret | null) {
     this.#options = options;
+    this.#passphrase = passphrase;
     this.#lock = lock;
     this.#keychain = new HelperKeychain({
       timeout: options.serve ? KEYCHAIN_MS.daemon : KEYCHAIN_MS.terminal,
@@ -87,7 +90,15 @@ export class Daemon {
    *  @throws {LockedError}, {HomeError}. */
   static async open(options: DaemonOptions): Promise<Daemon> {
     ensureHome(options.home);
-    const daemon = new Daemon(options, WriterLock.take(options.home));
+    const lock = WriterLock.take(options.home);
+    let passphrase: Secret | null;
+    try {
+      passphrase = passphraseFrom(options.environment);
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+    const daemon = new Daemon(options, lock, passphrase);
     if (options.serve) {
       daemon.#lock.announce({ pid: process.pid, since: daemon.#since, web: null });
       daemon.#control = await ControlSocket.open({
@@ -99,14 +110,13 @@ export class Daemon {
       });
     }
     closeNetwork();
+    hideMemory();
     return daemon;
   }
 
   /** Opens log and vault, waits for as long as the vault is locked, and starts what is to run. Resolves when it is ready. */
   async run(): Promise<void> {
-    const { home, serve, environment, line } = this.#options;
-    const given = passphraseFrom(environment);
-    let passphrase: Secret | null = given;
+    const { home, serve, line } = this.#options;
     // In a thread of its own, while this one opens log and vault.
     const digest = serve ? executableDigest() : null;
     digest?.catch(() => undefined);
@@ -117,8 +127,8 @@ export class Daemon {
       keepers: this.#keepers,
       probe: async () => await this.#probe(0),
       passphrase: () => {
-        const once = passphrase;
-        passphrase = null;
+        const once = this.#passphrase;
+        this.#passphrase = null;
         return Promise.resolve(once);
       },
       locked: async (error) => await this.#waitUnlocked(error),
@@ -348,6 +358,7 @@ export class Daemon {
   /** Ends everything in order and closes the log. */
   async close(reason: "command" | "signal" | "failure"): Promise<void> {
     this.stop();
+    this.#passphrase?.[Symbol.dispose]();
     this.#keychain.rest();
     try {
       await this.#composition?.close();

@@ -39,7 +39,7 @@ export async function runDaemon(options: {
   let daemon: Daemon;
   try {
     daemon = await Daemon.open({
-      home: homeFrom({ ...process.env, WIRKEN_HOME: options.home }),
+      home: homeFrom({ WIRKEN_HOME: options.home }),
       environment: process.env,
       serve: true,
       port: options.port ?? null,

@@ -1,6 +1,6 @@
 import { isSea } from "node:sea";
 import * as confine from "../confine/confine.ts";
-import { buildLocalSocketsWall } from "../confine/walls.ts";
+import { buildLocalSocketsWall, hideFromDumps } from "../confine/walls.ts";
 
 /** The walls of those who start the children: the daemon, and the owner's commands. They stand in the executable; a process that runs the
  *  sources, such as a unit test, is not ours alone to wall in. */
@@ -14,6 +14,16 @@ export function holdCommand(): void {
   if (held || !isSea() || process.platform !== "linux") return;
   buildLocalSocketsWall();
   held = true;
+}
+
+let hidden = false;
+
+/** What this process holds in memory is read by nobody else of this account, and goes into no core file. It comes after the passphrase was taken out of the
+ *  environment: from here on a process of an ordinary user may not look at its own memory through `/proc` either. @throws {ConfineError} if it does not hold. */
+export function hideMemory(): void {
+  if (hidden || !isSea() || process.platform !== "linux") return;
+  hideFromDumps();
+  hidden = true;
 }
 
 /** The daemon once it listens on its control socket, a command once it has its line to it or knows that there is none: from here on this

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import type { AuditLog } from "../../audit/log.ts";
+import { copyOf } from "../../vault/secret.ts";
 import type { Vault } from "../../vault/vault.ts";
 import type { Role } from "../confine/role.ts";
 import { handSecrets } from "../effect/secret.ts";
@@ -282,7 +283,7 @@ export class Processes {
       },
       begin: async (begun) => {
         for (const { name, bytes } of spec.candidate)
-          await begun.send(spec.secret(name), Uint8Array.from(bytes), { wipe: true });
+          await begun.send(spec.secret(name), copyOf(bytes), { wipe: true });
         await begun.send(spec.start);
       },
     });

@@ -2,7 +2,7 @@ import type { AuditLog } from "../../audit/log.ts";
 import { contentScope } from "../../vault/credential-change.ts";
 import { VaultError } from "../../vault/error.ts";
 import { deleteOldMasters, fetchMaster, type Keepers, moveTo } from "../../vault/protector.ts";
-import { Secret } from "../../vault/secret.ts";
+import { copyOf, Secret } from "../../vault/secret.ts";
 import type { RecordChange, Vault } from "../../vault/vault.ts";
 import type { VaultStatus } from "../ipc/vault-calls.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -119,7 +119,7 @@ export class VaultKeeper {
       );
     if (protector === "keychain") return await this.protect("keychain", passphrase, who);
     // It must be the one in use: a mistyped one would lock its owner out.
-    using typed = Secret.take(Uint8Array.from(passphrase));
+    using typed = Secret.take(copyOf(passphrase));
     try {
       (await fetchMaster(this.#vault, this.#keepers, () => Promise.resolve(typed.copy())))[Symbol.dispose]();
     } catch (error) {

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -81,7 +82,10 @@ test("without a keychain a passphrase from the environment or a file is taken, a
     expect(await protectorOf(daemon)).toBe("passphrase");
     await ask(daemon, "list my files");
     const holds = (pid: number): boolean => readFileSync(`/proc/${pid}/environ`).includes(PASSPHRASE);
-    expect(holds(daemon.pid)).toBe(true); // the kernel's copy of what it was started with
+    const control = spawn("sleep", ["60"], { env: { WIRKEN_VAULT_PASSPHRASE: PASSPHRASE } });
+    await until(() => holds(control.pid ?? 0), "the detector detects");
+    control.kill("SIGKILL");
+    expect(holds(daemon.pid)).toBe(false); // not even in the kernel's copy of what it was started with
     const children = [...childrenOf(daemon.pid)];
     expect(children.length).toBeGreaterThan(2);
     expect(children.filter(holds)).toEqual([]);

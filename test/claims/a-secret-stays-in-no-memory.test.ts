@@ -1,0 +1,149 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ask, childrenOf, until } from "../support/claims-world.ts";
+import { TestDaemon, WIRKEN } from "../support/daemon.ts";
+import { scanMemory } from "../support/memory-scan.ts";
+
+const PASSPHRASE = "corridor lantern mackerel 7141902";
+const NEXT = "marble thunder anchovy 2088136";
+const KEY = "sk-canary-of-the-memory-scan-6402117";
+const CANDIDATE = "sk-candidate-of-the-memory-scan-9930";
+const ALL = [PASSPHRASE, NEXT, KEY, CANDIDATE];
+
+let daemon: TestDaemon;
+/** A model server that takes a request and never answers it: whoever asked it waits. */
+let server: Server;
+let asked = 0;
+
+beforeAll(async () => {
+  server = createServer(() => {
+    asked++;
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  daemon = await TestDaemon.start({
+    environment: { WIRKEN_VAULT_PASSPHRASE: PASSPHRASE },
+    config: {
+      providers: { slow: { baseUrl: `http://127.0.0.1:${port}/v1` } },
+      agents: { default: { model: "slow/model" } },
+    },
+  });
+});
+afterAll(async () => {
+  await daemon[Symbol.asyncDispose]();
+  server.closeAllConnections();
+  server.close();
+});
+
+/** What a process shows of itself without its memory. */
+function shownBy(pid: number): string[] {
+  return ["environ", "cmdline"].flatMap((what) => {
+    const bytes = readOrNone(`/proc/${pid}/${what}`);
+    return ALL.filter((text) => bytes.includes(text)).map((text) => `${text} in ${what}`);
+  });
+}
+
+/** @returns nothing of a process that ended meanwhile. */
+function readOrNone(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+function role(pid: number): string {
+  return readOrNone(`/proc/${pid}/cmdline`).toString("utf8").split("\0").slice(1, 3).join(" ").trim();
+}
+
+/** Every process of the daemon but the ones named, and what was found in each. */
+function foundEverywhere(but: readonly string[] = []): string[] {
+  return [daemon.pid, ...childrenOf(daemon.pid)]
+    .filter((pid) => !but.some((word) => role(pid).startsWith(word)))
+    .flatMap((pid) => [...scanMemory(pid, ALL), ...shownBy(pid)].map((hit) => `${role(pid)} (${pid}): ${hit}`));
+}
+
+test("the scanner finds a secret that a process keeps, in each of its forms", async () => {
+  const program = `const a = Buffer.from(process.argv[1].split("").reverse().join("")); const b = a.toString("hex");
+    globalThis.kept = [a, Buffer.from(b), Buffer.from(a.toString("utf8"), "utf16le")]; console.log("kept"); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ["-e", program, KEY.split("").toReversed().join("")], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  await once(child.stdout, "data");
+  const found = scanMemory(child.pid ?? 0, [KEY, "nothing of this kind"]);
+  child.kill("SIGKILL");
+  for (const form of ["(utf-8)", "(utf-16)", "(hex)"])
+    expect(
+      found.some((hit) => hit.includes(form)),
+      form,
+    ).toBe(true);
+  expect(found.some((hit) => hit.includes("nothing of"))).toBe(false);
+});
+
+test("a passphrase that opened the vault is in no process of the daemon, nor where the kernel shows its environment", () => {
+  expect(foundEverywhere()).toEqual([]);
+});
+
+test("a credential that was enrolled is in no process", async () => {
+  const added = await daemon.wirken(["vault", "add", "slow", "--no-check", "--stdin"], { stdin: `${KEY}\n` });
+  expect(added, added.stderr).toMatchObject({ status: 0 });
+  expect(foundEverywhere(["model"])).toEqual([]);
+});
+
+test("a command that waits for a check has forgotten the candidate, and so has the daemon", async () => {
+  const before = asked;
+  const command = spawn(WIRKEN, ["vault", "add", "slow", "--stdin"], {
+    env: daemon.environment,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  command.stdin.end(`${CANDIDATE}\n`);
+  await until(() => asked > before, "the platform was asked");
+  // The control: the process that asks has it.
+  const checking = [...childrenOf(daemon.pid)].filter((pid) => role(pid).startsWith("model"));
+  expect(checking.flatMap((pid) => scanMemory(pid, [CANDIDATE])).length).toBeGreaterThan(0);
+  expect(scanMemory(command.pid ?? 0, [CANDIDATE])).toEqual([]);
+  expect(scanMemory(daemon.pid, [KEY]), "the daemon, of what it holds sealed").toEqual([]);
+  command.kill("SIGKILL");
+});
+
+test("after a hand-over, only the child that needs the credential has it", async () => {
+  const before = asked;
+  void ask(daemon, "hello").catch(() => undefined);
+  await until(() => asked > before, "the model was asked");
+  const models = [...childrenOf(daemon.pid)].filter((pid) => role(pid).startsWith("model"));
+  expect(models.flatMap((pid) => scanMemory(pid, [KEY])).length).toBeGreaterThan(0);
+  expect(foundEverywhere(["model"]).filter((hit) => hit.includes(KEY))).toEqual([]);
+});
+
+test.each([
+  ["a new passphrase", ["vault", "protect", "passphrase", "--stdin"], NEXT],
+  ["a new master", ["vault", "rekey", "--stdin"], NEXT],
+  ["a new key for a scope", ["vault", "rekey", "slow"], ""],
+  ["a backup with a passphrase", ["vault", "backup", "--out", "BACKUP", "--stdin"], PASSPHRASE],
+  ["locking", ["vault", "lock"], ""],
+  ["unlocking", ["vault", "unlock", "--stdin"], NEXT],
+  ["listing", ["vault", "list"], ""],
+  ["removing", ["vault", "remove", "slow", "--yes"], ""],
+] as const)("after %s nothing of it is in any process", async (_, words, stdin) => {
+  const out = `${daemon.home}/backup-${words[1]}`;
+  const done = await daemon.wirken(
+    words.map((word) => (word === "BACKUP" ? out : word)),
+    { stdin: `${stdin}\n` },
+  );
+  expect(done, done.stderr).toMatchObject({ status: 0 });
+  expect(foundEverywhere(["model"])).toEqual([]);
+});
+
+test("no process of the daemon can be dumped, and none leaves a core file", () => {
+  const pids = [daemon.pid, ...childrenOf(daemon.pid)].filter((pid) => readdirSync("/proc").includes(String(pid)));
+  expect(pids.length).toBeGreaterThan(2);
+  for (const pid of pids) {
+    expect(readFileSync(`/proc/${pid}/limits`, "utf8"), role(pid)).toMatch(/^Max core file size +0 +0 /m);
+    // The kernel's own sign of a process that is not dumpable: it maps none of its files for others (coredump_filter stays, its mm does not show).
+  }
+});
