@@ -30,7 +30,7 @@ export default defineConfig({
             enabled: true,
             only: true,
             include: ["test/types/**/*.test-d.ts"],
-            tsconfig: "test/tsconfig.json",
+            tsconfig: "test/types/tsconfig.json",
             // The sources have a check of their own.
             ignoreSourceErrors: true,
           },
