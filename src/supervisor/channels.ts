@@ -398,8 +398,8 @@ export class Channels {
 
   /** Ends what runs for one person, on every channel. */
   async stopOf(principal: string, who: By): Promise<void> {
-    const talks = [...this.#adapters.values(), ...Object.values(this.#local)].map((one) => one.talk);
-    await Promise.all(talks.map((talk) => talk.stopOf(principal, who)));
+    const every = [...this.#adapters.values(), ...Object.values(this.#local)];
+    await Promise.all(every.map(async ({ talk }) => await talk.stopOf(principal, who)));
   }
 
   /** Says to a newly paired person that they are, where they were given their code.
@@ -474,8 +474,8 @@ export class Channels {
   }
 
   get running(): number {
-    const talks = [...this.#adapters.values(), ...Object.values(this.#local)].map((one) => one.talk);
-    return talks.reduce((sum, talk) => sum + talk.running, 0);
+    const every = [...this.#adapters.values(), ...Object.values(this.#local)];
+    return every.reduce((sum, { talk }) => sum + talk.running, 0);
   }
 
   /** A finding: turns end, adapters too, and none begins until {@link reopen}. */
@@ -493,10 +493,10 @@ export class Channels {
   }
 
   async close(who: By): Promise<void> {
-    const talks = [...this.#adapters.values(), ...Object.values(this.#local)].map((one) => one.talk);
+    const every = [...this.#adapters.values(), ...Object.values(this.#local)];
     const drained = new AbortController();
     await Promise.race([
-      Promise.all(talks.map((talk) => talk.close(who))),
+      Promise.all(every.map(async ({ talk }) => await talk.close(who))),
       delay(DRAIN_MS, undefined, { signal: drained.signal }).catch(() => undefined),
     ]);
     drained.abort();

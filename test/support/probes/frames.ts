@@ -13,7 +13,7 @@ export function recorded(stream: Duplex): void {
   pipes += 1;
   const path = join(folder, String(pipes));
   stream.on("data", (chunk: unknown) => keep(`${path}.in`, chunk));
-  const write: unknown = stream.write;
+  const write: unknown = Reflect.get(stream, "write");
   if (typeof write !== "function") return;
   Object.defineProperty(stream, "write", {
     configurable: true,
