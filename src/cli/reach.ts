@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod/mini";
 import type { AnswerTo, CallName, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { holdCommand, hideMemory } from "../supervisor/own-walls.ts";
@@ -35,8 +36,25 @@ export async function reachOperator(
   context: Context,
   options: { readonly makesRoom?: boolean } = {},
 ): Promise<OperatorPort> {
-  return (await reachDaemon(context)) ?? (await Offline.open(context, options));
+  for (const until = Date.now() + BUSY_MS; ; ) {
+    const daemon = await reachDaemon(context);
+    if (daemon !== null) return daemon;
+    try {
+      return await Offline.open(context, options);
+    } catch (error) {
+      // Another command has the data directory, or a daemon that starts: it is soon done, or answers.
+      if (!(error instanceof InUse) || Date.now() > until) throw error;
+      await delay(AGAIN_MS);
+    }
+  }
 }
+
+/** Another command of ours takes a second or two. */
+const BUSY_MS = 10_000;
+const AGAIN_MS = 100;
+
+/** The data directory is another process's for now. */
+class InUse extends CommandError {}
 
 const Refusal = z.object({
   name: z.literal("OperatorError"),
@@ -127,7 +145,7 @@ export function fail(error: unknown): never {
     throw CommandError.from({ code, sentence: message, hint });
   }
   if (error instanceof Error && "code" in error && error.code === "HOME_IN_USE") {
-    throw new CommandError(EXIT.notReady, error.message, "it does not answer yet: try again in a moment", {
+    throw new InUse(EXIT.notReady, error.message, "it does not answer yet: try again in a moment", {
       cause: error,
     });
   }

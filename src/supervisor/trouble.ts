@@ -11,6 +11,9 @@ const MAKE_ROOM = "make at least 20 MB free on the disk of the data directory (W
 const MAKE_WRITABLE =
   "mount the file system of the data directory (WIRKEN_HOME) for writing; wirken audit verify works without";
 
+const LOST_KEY =
+  "open the vault with its recovery phrase: wirken vault recovery use; without any, begin an empty one: wirken vault reset";
+
 const HINTS: Readonly<Record<string, string>> = {
   AUDIT_UNWRITABLE: MAKE_ROOM,
   AUDIT_BROKEN: `wirken audit verify says more; if this is an older copy, put the newer one back, else begin a new log that names this one: ${RESTORE}`,
@@ -20,7 +23,11 @@ const HINTS: Readonly<Record<string, string>> = {
   VAULT_ROLLED_BACK: `if you restored a backup, restore vault.db and audit.db from the same one; where there is none: ${RESTORE}`,
   VAULT_EDITED: `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`,
   VAULT_ABSENT: "restore the whole data directory from one backup",
-  VAULT_KEY_MISSING: "restore the keychain, or the whole data directory from one backup",
+  VAULT_KEY_MISSING: `restore the keychain; or ${LOST_KEY}`,
+  VAULT_WRONG_KEY: `restore the keychain's entry; or ${LOST_KEY}`,
+  VAULT_WRONG_PHRASE: "look at the paper again; after a second phrase was made, the first opens nothing",
+  VAULT_NO_RECOVERY:
+    "restore the keychain, or the whole data directory from one backup; where there is neither: wirken vault reset",
 };
 
 /** @param home the data directory, of which is said where there is no room and what takes it; null: not looked at.

@@ -179,6 +179,20 @@ test("locked while it runs, the vault gives no credential and the rest goes on; 
   rmSync(there.home, { recursive: true, force: true });
 });
 
+test("commands at once on one vault, without a daemon, wait for each other, and what each enrolled is there", async () => {
+  const there = machine("copy");
+  const environment = { ...there.environment, WIRKEN_VAULT_PASSPHRASE_FILE: "", WIRKEN_VAULT_PASSPHRASE: PASSPHRASE };
+  const names = ["one", "two", "three"];
+  const done = await Promise.all(
+    names.map((name) =>
+      run(["vault", "add", `secret/${name}`, "--stdin"], { environment, stdin: `value of ${name}\n` }),
+    ),
+  );
+  expect(done.map(({ status, stderr }) => (status === 0 ? "done" : stderr))).toEqual(names.map(() => "done"));
+  expect(await listed(environment)).toEqual(["provider/anthropic", "secret/one", "secret/three", "secret/two"]);
+  rmSync(there.home, { recursive: true, force: true });
+});
+
 test("neither phrase nor passphrase nor credential is in any file of the data directory or in a backup", () => {
   const scan = new SecretScan([phrase, KEY, PASSPHRASE, BACKUP]);
   expect(scan.in(`${phrase} ${KEY}`)).toHaveLength(2);

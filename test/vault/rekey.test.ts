@@ -5,13 +5,17 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
+import { BootLog } from "../../audit/log.ts";
+import { systemClock } from "../../audit/ports.ts";
 import { VaultError } from "../../vault/error.ts";
+import { LockedVault } from "../../vault/locked-vault.ts";
 import { accountOf, deleteOldMasters, moveTo } from "../../vault/protector.ts";
 import { readProvisional, writeProvisional } from "../../vault/provisional.ts";
+import { recoveryPublic } from "../../vault/recovery.ts";
 import { Secret } from "../../vault/secret.ts";
 import { Vault } from "../../vault/vault.ts";
 import { KeyringHome, KeyringSession, useSession } from "../keychain/session.ts";
-import { DataFolder, PASSPHRASE, textOf, typed, World } from "./world.ts";
+import { DataFolder, newestChange, PASSPHRASE, textOf, typed, World } from "./world.ts";
 
 const CHILD = join(import.meta.dirname, "rekey-child.ts");
 const CHANGES = join(import.meta.dirname, "change-child.ts");
@@ -33,6 +37,16 @@ function move(folder: DataFolder, protector: string, step: number): boolean {
 
 /** Opens it with whichever passphrase is the vault's, and shows that everything in it opens. */
 async function openWhole(folder: DataFolder): Promise<World> {
+  // The recovery phrase opens every state that there is.
+  {
+    const boot = BootLog.open(folder.log, systemClock);
+    const newest = newestChange(boot);
+    boot.close();
+    const locked = await LockedVault.open(folder.vault);
+    const { vault } = locked.recover(PHRASE, newest);
+    expect(textOf(vault.take("channel/slack", "bot-token"))).toBe("xoxb-kept");
+    vault.close();
+  }
   const passphrases = [PASSPHRASE, "the next passphrase"];
   const opened: World[] = [];
   for (const passphrase of passphrases) {
@@ -57,6 +71,8 @@ async function openWhole(folder: DataFolder): Promise<World> {
   return world;
 }
 
+/** What the recovery phrase of every vault here says. */
+const PHRASE = Secret.take(new Uint8Array(32).fill(0x17));
 const NOBODY = `p_${"0".repeat(26)}`;
 const SEALED: { bytes: Uint8Array } = { bytes: new Uint8Array(0) };
 
@@ -71,6 +87,7 @@ async function template(protector: "keychain" | "passphrase"): Promise<DataFolde
   }
   await deleteOldMasters(world.vault, folder.keepers);
   await world.add("channel/slack", { "bot-token": "xoxb-kept" });
+  await world.vault.change({ change: "recovery", publicKey: recoveryPublic(PHRASE) }, world.record);
   SEALED.bytes = world.vault.sealer().seal("daemon", "kept", new TextEncoder().encode("kept"));
   return folder;
 }
