@@ -3,7 +3,7 @@ import type { Recorded } from "../audit/recorded.ts";
 import { type BackupKeys, type OpenedBackup, sealBackup } from "./backup.ts";
 import { type Change, firstContents, type Plan, planChange } from "./change.ts";
 import { ContentSeal, type ContentSealer } from "./content-seal.ts";
-import { type Contents, type ProtectorKind, recordsByScope, rootOf } from "./contents.ts";
+import { type Contents, type ProtectorKind, type RecordRow, recordsByScope, rootOf } from "./contents.ts";
 import { contentScope } from "./credential-change.ts";
 import { loadAead } from "./crypto.ts";
 import { VaultError } from "./error.ts";
@@ -38,6 +38,8 @@ export class Vault implements Disposable {
   #closed = false;
   readonly #now: () => number;
   readonly #content: ContentSeal;
+  /** What {@link credentials} said of these records. */
+  #listed: { readonly of: Contents["records"]; readonly all: readonly Credential[] } | null = null;
   #planned: Plan | null = null;
   #changing: Promise<unknown> = Promise.resolve();
 
@@ -265,20 +267,14 @@ export class Vault implements Disposable {
 
   /** The newest version of every credential, or of one scope's. The tag at the opening vouches for their metadata, and taking a secret does again.
    *  @throws {VaultError} VAULT_DAMAGED. */
-  credentials(scope?: string): Credential[] {
-    const scopes = scope === undefined ? [...recordsByScope(this.#contents.records).keys()].toSorted() : [scope];
-    return scopes
-      .filter((known) => !known.startsWith("audit/"))
-      .flatMap((known) => {
-        const all = recordsOf(this.#contents, known);
-        const version = all.at(-1)?.version;
-        const newest = all.filter((row) => row.version === version);
-        const [first] = newest;
-        if (first === undefined) return [];
-        const names = newest.map((row) => row.name);
-        const fallback = all.findLast((row) => row.version !== version)?.version ?? null;
-        return [{ ...metadataOf(first.metadata), scope: known, version: first.version, names, fallback }];
-      });
+  credentials(scope?: string): readonly Credential[] {
+    const contents = this.#contents;
+    if (scope !== undefined) return credentialOf(scope, recordsByScope(contents.records).get(scope) ?? []);
+    if (this.#listed?.of !== contents.records) {
+      const all = [...recordsByScope(contents.records)].flatMap(([known, rows]) => credentialOf(known, rows));
+      this.#listed = { of: contents.records, all: all.toSorted((a, b) => (a.scope < b.scope ? -1 : 1)) };
+    }
+    return this.#listed.all;
   }
 
   /** @param version the newest if left out. @returns one secret, the caller's to dispose of.
@@ -334,6 +330,19 @@ export class Vault implements Disposable {
     if (row === undefined) throw new VaultError("VAULT_NOT_FOUND", `There is no key of the log, epoch ${epoch ?? 1}`);
     return { row, origin: decodeOrigin(row.metadata) };
   }
+}
+
+/** The newest version of one scope's records; nothing for the log's own. */
+function credentialOf(scope: string, rows: readonly RecordRow[]): Credential[] {
+  const [first] = rows;
+  if (first === undefined || scope.startsWith("audit/")) return [];
+  let version = first.version;
+  for (const row of rows) version = Math.max(version, row.version);
+  const newest = rows.filter((row) => row.version === version).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const former = rows.filter((row) => row.version !== version).map((row) => row.version);
+  const fallback = former.length === 0 ? null : Math.max(...former);
+  const names = newest.map((row) => row.name);
+  return [{ ...metadataOf(newest[0]?.metadata ?? first.metadata), scope, version, names, fallback }];
 }
 
 /** What is said of a credential that is past its time. */
