@@ -36,13 +36,13 @@ export async function reachOperator(
   context: Context,
   options: { readonly makesRoom?: boolean } = {},
 ): Promise<OperatorPort> {
+  const daemon = await reachDaemon(context);
+  if (daemon !== null) return daemon;
   for (const until = Date.now() + BUSY_MS; ; ) {
-    const daemon = await reachDaemon(context);
-    if (daemon !== null) return daemon;
     try {
       return await Offline.open(context, options);
     } catch (error) {
-      // Another command has the data directory, or a daemon that starts: it is soon done, or answers.
+      // Another command has the data directory: it is soon done. By now this process may open no socket, so a daemon that began meanwhile is not asked.
       if (!(error instanceof InUse) || Date.now() > until) throw error;
       await delay(AGAIN_MS);
     }

@@ -8,6 +8,7 @@ import type { VaultStatus } from "../ipc/vault-calls.ts";
 import { Daemon } from "./daemon.ts";
 import { WriterLock } from "./lock.ts";
 import { OperatorError } from "./operator-error.ts";
+import { hideMemory } from "./own-walls.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
 import { told, type KeychainState } from "./vault-keeper.ts";
@@ -72,6 +73,7 @@ function understood(words: Secret): Secret {
 
 /** Puts an empty vault in the place of one that is lost. @throws {OperatorError}. */
 export async function resetOffline(home: Home, protector: ChosenProtector | null): Promise<Replaced> {
+  hideMemory();
   ensureHome(home);
   using _ = WriterLock.take(home);
   return await withProtector(protector, async (chosen) =>
@@ -93,6 +95,7 @@ export async function restoreVaultOffline(
   opener: { readonly by: "phrase" | "passphrase"; readonly bytes: Uint8Array },
   protector: ChosenProtector,
 ): Promise<Replaced> {
+  hideMemory();
   ensureHome(home);
   using _ = WriterLock.take(home);
   await loadAead();

@@ -185,7 +185,7 @@ test("commands at once on one vault, without a daemon, wait for each other, and 
   const names = ["one", "two", "three"];
   const done = await Promise.all(
     names.map((name) =>
-      run(["vault", "add", `secret/${name}`, "--stdin"], { environment, stdin: `value of ${name}\n` }),
+      run(["vault", "add", `secret/${name}`, "--stdin"], { environment, stdin: `value-of-${name}\n` }),
     ),
   );
   expect(done.map(({ status, stderr }) => (status === 0 ? "done" : stderr))).toEqual(names.map(() => "done"));

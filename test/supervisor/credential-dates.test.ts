@@ -18,9 +18,12 @@ function watching(world: World, lines: string[], days: number): CredentialDates 
   });
 }
 
+function at(days: number): string {
+  return new Date(Date.now() + days * DAY).toISOString();
+}
+
 test("from seven days before, a credential is told of in the status, in the operational log, and in one row a day", async () => {
   await using world = await World.guarded(new DataFolder(ownFolder()));
-  const at = (days: number): string => new Date(Date.now() + days * DAY).toISOString();
   await world.add("channel/slack", { "bot-token": "x" }, { expires: at(8) });
   await world.add("provider/openai", { "api-key": "x" }, { rotationDue: at(30) });
   await world.add("provider/anthropic", { "api-key": "x" });
