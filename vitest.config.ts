@@ -15,6 +15,8 @@ export default defineConfig({
           exclude: WHOLE,
           // One less than there are processors is what vitest takes by itself: on two of them that is one.
           maxWorkers: 2,
+          // A process for each of two hundred files takes a minute and a half of two processors. What a file starts, it ends.
+          isolate: false,
           testTimeout: 20_000,
           // Browsers on two shared cores: what fails twice has failed.
           retry: 2,

@@ -29,7 +29,7 @@ test.for([
   ['{ "web": { "zebra": 1 } }', "web.zebra is not a setting (known here: port)"],
   ['{\n  "web": {,}\n}', "line 2"],
   ['{ "agents": { "default": { "model": "gpt" } } }', "write provider/model"],
-  ['{ "channels": { "carrier-pigeon": {} } }', "a channel is telegram or slack"],
+  ['{ "channels": { "carrier-pigeon": {} } }', "a channel is one of telegram, slack,"],
 ] as const)("what is wrong is named: %s", ([text, says]) => {
   expect(parseConfig("config.json", text)).toMatchObject({ state: "invalid", sentence: expect.stringContaining(says) });
 });

@@ -80,7 +80,7 @@ describe("a child", () => {
 
   test("that does not end when it is asked to is killed after five seconds", async () => {
     await using stubborn = start("stubborn");
-    await vi.waitFor(() => expect(stubborn.heard.frames).toHaveLength(1));
+    await vi.waitFor(() => expect(stubborn.heard.frames).toHaveLength(1), 8_000);
     const asked = performance.now();
     const exit = await stubborn.child.stop();
     expect(exit).toEqual({ status: null, signal: "SIGKILL", error: null, asked: true });

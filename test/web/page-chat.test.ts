@@ -49,6 +49,11 @@ test("a running turn is stopped by its button and by Escape", async () => {
   await expect.poll(() => world.supervisor.calls.filter(({ call }) => call.call === "session.stop").length).toBe(2);
   world.supervisor.emit({ event: "turn.end", end: "stopped" });
   await shown(world.page, "Stopped.").waitFor();
+  // What is loaded anew, as by coming back, does not take it away.
+  world.supervisor.emit({ event: "text" }, "rest of ");
+  world.supervisor.emit({ event: "turn.end", end: "stopped" });
+  await expect.poll(() => world.supervisor.calls.filter(({ call }) => call.call === "transcript").length).toBe(3);
+  await shown(world.page, "Stopped.").waitFor();
 });
 
 test("a new conversation starts with the next message", async () => {

@@ -35,6 +35,8 @@ export class Chat {
   #reply: { element: HTMLElement; text: StreamedMarkdown; drawing: boolean } | null = null;
   /** The stream began inside a turn, or broke in one: what is shown of it is not all. */
   #partial = false;
+  /** Why the newest turn ended, where that is said: it stands in no transcript, and stays when one is loaded. */
+  #end: HTMLElement | null = null;
   /** Turns that this tab asked for and that have not begun. */
   #asked = 0;
 
@@ -66,6 +68,7 @@ export class Chat {
   clear(): void {
     this.#log.replaceChildren();
     this.#reply = null;
+    this.#end = null;
     this.#run(false);
   }
 
@@ -76,6 +79,7 @@ export class Chat {
     this.#log.replaceChildren(...entries.map(entryElement));
     if (entries.length === 0) this.#log.append(welcome());
     if (stream !== null) this.#log.append(stream);
+    if (this.#end !== null) this.#log.append(this.#end);
     this.#partial = this.#running;
     this.toEnd(true);
   }
@@ -85,6 +89,7 @@ export class Chat {
       case "turn":
         this.#run(true);
         this.#partial = false;
+        this.#end = null;
         // Said in another tab: what it was stands in the transcript.
         if (this.#asked > 0) this.#asked -= 1;
         else void attempt(() => this.load());
@@ -152,6 +157,7 @@ export class Chat {
 
   #startFresh(): void {
     this.#fresh = true;
+    this.#end = null;
     this.#log.replaceChildren(
       el(
         "div",
@@ -200,15 +206,17 @@ export class Chat {
     this.#endReply();
     this.#run(false);
     const sentence = ENDS[end];
-    if (sentence !== undefined) this.#notice("info", sentence);
+    if (sentence !== undefined) this.#end = this.#notice("info", sentence);
     if (this.#partial) void attempt(() => this.load());
   }
 
-  #notice(about: About, text: string): void {
+  #notice(about: About, text: string): HTMLElement {
     const follow = this.isNearEnd;
-    this.#log.append(noticeElement(about, text));
+    const element = noticeElement(about, text);
+    this.#log.append(element);
     if (about !== "tool") announce(text.slice(0, 500));
     if (follow) this.toEnd(true);
+    return element;
   }
 
   #run(running: boolean): void {
