@@ -22,6 +22,13 @@ const HOST = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[
 
 /** @returns one JSON object, keys sorted, no spaces, UTF-8: one form for one meaning. @throws {VaultError} VAULT_REFUSED for a value of no use. */
 export function encodeMetadata(given: Metadata): Uint8Array {
+  return utf8.encode(textOf(given));
+}
+
+const utf8 = new TextEncoder();
+const fromUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function textOf(given: Metadata): string {
   for (const [name, at] of Object.entries({
     checked: given.checked,
     expires: given.expires,
@@ -34,23 +41,25 @@ export function encodeMetadata(given: Metadata): Uint8Array {
   if (given.hosts.length > MAX_HOSTS || !given.hosts.every((host) => HOST.test(host)))
     refuse(`hosts are over ${MAX_HOSTS}, or not all host names in lower case`);
   const { account, checked, created, expires, hosts, rotationDue } = given;
-  return new TextEncoder().encode(JSON.stringify({ account, checked, created, expires, hosts, rotationDue }));
+  return JSON.stringify({ account, checked, created, expires, hosts, rotationDue });
 }
 
 /** @throws {VaultError} VAULT_DAMAGED unless the bytes are exactly what {@link encodeMetadata} makes. */
 export function decodeMetadata(bytes: Uint8Array): Metadata {
   if (bytes.length > MAX_BYTES) throw damaged();
   let metadata: Metadata;
-  let again: Uint8Array;
+  let same: boolean;
   try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    const text = fromUtf8.decode(bytes);
+    const value: unknown = JSON.parse(text);
     if (!isMetadata(value)) throw damaged();
     metadata = value;
-    again = encodeMetadata(value);
+    // One form of text has one form of bytes: what is no UTF-8 was refused.
+    same = textOf(value) === text;
   } catch (cause) {
     throw damaged(cause);
   }
-  if (Buffer.compare(again, bytes) !== 0) throw damaged();
+  if (!same) throw damaged();
   return metadata;
 }
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ask, childrenOf, until } from "../support/claims-world.ts";
 import { TestDaemon, WIRKEN } from "../support/daemon.ts";
@@ -14,13 +14,15 @@ const CANDIDATE = "sk-candidate-of-the-memory-scan-9930";
 const ALL = [PASSPHRASE, NEXT, KEY, CANDIDATE];
 
 let daemon: TestDaemon;
-/** A model server that takes a request and never answers it: whoever asked it waits. */
+/** A model server that takes a request and answers it when it is told to: whoever asked it waits. */
 let server: Server;
 let asked = 0;
+const waiting: ServerResponse[] = [];
 
 beforeAll(async () => {
-  server = createServer(() => {
+  server = createServer((_, response) => {
     asked++;
+    waiting.push(response);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -108,7 +110,10 @@ test("a command that waits for a check has forgotten the candidate, and so has t
   expect(checking.flatMap((pid) => scanMemory(pid, [CANDIDATE])).length).toBeGreaterThan(0);
   expect(scanMemory(command.pid ?? 0, [CANDIDATE])).toEqual([]);
   expect(scanMemory(daemon.pid, [KEY]), "the daemon, of what it holds sealed").toEqual([]);
-  command.kill("SIGKILL");
+  const ended = once(command, "exit");
+  for (const response of waiting.splice(0)) response.writeHead(401).end("{}");
+  expect(await ended).toEqual([1, null]);
+  expect(foundEverywhere(["model"])).toEqual([]);
 });
 
 test("after a hand-over, only the child that needs the credential has it", async () => {
