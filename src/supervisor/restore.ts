@@ -1,15 +1,4 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { readAlarms } from "../../audit/alarm.ts";
 import { beside } from "../../audit/beside.ts";
@@ -27,6 +16,7 @@ import type { Home } from "../config/home.ts";
 import { mint } from "../ipc/ids.ts";
 import { newestChange } from "./boot.ts";
 import { OperatorError } from "./operator-error.ts";
+import { durably, swapIn } from "./staged-swap.ts";
 import { State } from "./state.ts";
 
 export interface RestoreParts {
@@ -224,48 +214,24 @@ async function begin(
   }
 }
 
-/** Puts the old files aside and the new ones in their place. Begun again, it goes on where it was. */
 function swap(home: Home): void {
   const staging = stagingOf(home);
   const stem = join(home.root, basename(readFileSync(join(staging, "stem"), "utf8")));
   const old = beside(home.audit);
-  // The write-ahead log first: it must never lie beside another database.
-  const aside: readonly (readonly [string, string])[] = [
-    [`${home.audit}-wal`, `${stem}.db-wal`],
-    [old.checkpoint, `${stem}.checkpoint`],
-    [old.alarm, `${stem}.alarm`],
-    [home.audit, `${stem}.db`],
-  ];
-  const cleared = join(staging, "cleared");
-  // From then on what lies there is the new log's.
-  if (!existsSync(cleared)) {
-    for (const [from, to] of aside) {
-      if (!existsSync(from)) continue;
-      chmodSync(from, 0o400);
-      renameSync(from, to);
-    }
-    for (const gone of [`${home.audit}-shm`, old.reserve, home.state, `${home.state}-wal`, `${home.state}-shm`])
-      rmSync(gone, { force: true });
-    syncFolder(home.root);
-    durably(cleared, "");
-  }
   const made = join(staging, "audit.db");
-  const checkpoint = beside(made).checkpoint;
-  if (existsSync(checkpoint)) renameSync(checkpoint, old.checkpoint);
-  renameSync(made, home.audit);
-  syncFolder(home.root);
-  rmSync(staging, { recursive: true, force: true });
-}
-
-function durably(path: string, text: string): void {
-  writeFileSync(path, text, { mode: 0o600, flush: true });
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+  swapIn({
+    root: home.root,
+    staging,
+    aside: [
+      [`${home.audit}-wal`, `${stem}.db-wal`],
+      [old.checkpoint, `${stem}.checkpoint`],
+      [old.alarm, `${stem}.alarm`],
+      [home.audit, `${stem}.db`],
+    ],
+    gone: [`${home.audit}-shm`, old.reserve, home.state, `${home.state}-wal`, `${home.state}-shm`],
+    placed: [
+      [beside(made).checkpoint, old.checkpoint],
+      [made, home.audit],
+    ],
+  });
 }

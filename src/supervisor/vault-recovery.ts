@@ -7,6 +7,7 @@ import type { VaultStatus } from "../ipc/vault-calls.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
 import { told, type VaultKeeper } from "./vault-keeper.ts";
+import { syncFolder } from "./staged-swap.ts";
 
 /** Ways back to a vault whose protector is lost: a phrase on paper, and a sealed file elsewhere. */
 export class VaultRecovery {
@@ -80,12 +81,7 @@ function write(path: string, bytes: Uint8Array): void {
     } finally {
       closeSync(file);
     }
-    const folder = openSync(dirname(path), constants.O_RDONLY);
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
+    syncFolder(dirname(path));
   } catch (cause) {
     if (made) rmSync(path, { force: true });
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";

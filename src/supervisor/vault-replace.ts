@@ -1,15 +1,4 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { beside } from "../../audit/beside.ts";
 import { AuditError } from "../../audit/error.ts";
@@ -26,6 +15,7 @@ import type { Secret } from "../../vault/secret.ts";
 import { Vault } from "../../vault/vault.ts";
 import type { Home } from "../config/home.ts";
 import { mint } from "../ipc/ids.ts";
+import { durably, swapIn } from "./staged-swap.ts";
 
 export interface ReplaceParts {
   readonly home: Home;
@@ -153,60 +143,39 @@ async function logBefore(home: Home): Promise<{ kept: number; keptRoot: string }
   }
 }
 
-/** Puts the old files aside and the new ones in their place. Begun again, it goes on where it was. @returns what was kept. */
+/** @returns what was kept. */
 function swap(home: Home): string[] {
   const staging = stagingOf(home);
   const stem = basename(readFileSync(join(staging, "stem"), "utf8"));
   const old = beside(home.audit);
   const vaultStem = join(home.root, `vault-${stem}.db`);
   const auditStem = join(home.root, `audit-${stem}`);
-  // The write-ahead logs first: they must never lie beside another database.
-  const aside: readonly (readonly [string, string])[] = [
-    [`${home.vault}-wal`, `${vaultStem}-wal`],
-    [home.vault, vaultStem],
-    [`${home.audit}-wal`, `${auditStem}.db-wal`],
-    [old.checkpoint, `${auditStem}.checkpoint`],
-    [old.alarm, `${auditStem}.alarm`],
-    [home.audit, `${auditStem}.db`],
-  ];
-  const cleared = join(staging, "cleared");
-  // From then on what lies there is the new vault's and the new log's.
-  if (!existsSync(cleared)) {
-    for (const [from, to] of aside) {
-      if (!existsSync(from)) continue;
-      chmodSync(from, 0o400);
-      renameSync(from, to);
-    }
-    const gone = [`${home.vault}-shm`, `${home.audit}-shm`, old.reserve];
-    for (const end of ["", "-wal", "-shm"]) gone.push(`${home.state}${end}`);
-    for (const path of gone) rmSync(path, { force: true });
-    deleteProvisional(home.provisionalKey);
-    sync(home.root);
-    durably(cleared, "");
-  }
   const made = join(staging, "audit.db");
-  for (const [from, to] of [
-    [join(staging, "provisional.key"), home.provisionalKey],
-    [join(staging, "vault.db"), home.vault],
-    [beside(made).checkpoint, old.checkpoint],
-    [made, home.audit],
-  ] as const)
-    if (existsSync(from)) renameSync(from, to);
-  sync(home.root);
-  rmSync(staging, { recursive: true, force: true });
-  return aside.flatMap(([, to]) => (existsSync(to) && to.endsWith(".db") ? [to] : []));
-}
-
-function durably(path: string, text: string): void {
-  writeFileSync(path, text, { mode: 0o600, flush: true });
-  sync(join(path, ".."));
-}
-
-function sync(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+  const kept = [vaultStem, `${auditStem}.db`];
+  swapIn({
+    root: home.root,
+    staging,
+    aside: [
+      [`${home.vault}-wal`, `${vaultStem}-wal`],
+      [home.vault, vaultStem],
+      [`${home.audit}-wal`, `${auditStem}.db-wal`],
+      [old.checkpoint, `${auditStem}.checkpoint`],
+      [old.alarm, `${auditStem}.alarm`],
+      [home.audit, `${auditStem}.db`],
+    ],
+    gone: [
+      `${home.vault}-shm`,
+      `${home.audit}-shm`,
+      old.reserve,
+      ...["", "-wal", "-shm"].map((end) => `${home.state}${end}`),
+    ],
+    cleared: () => deleteProvisional(home.provisionalKey),
+    placed: [
+      [join(staging, "provisional.key"), home.provisionalKey],
+      [join(staging, "vault.db"), home.vault],
+      [beside(made).checkpoint, old.checkpoint],
+      [made, home.audit],
+    ],
+  });
+  return kept.filter((path) => existsSync(path));
 }

@@ -3,8 +3,8 @@ import * as z from "zod/mini";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { reachOperator } from "../reach.ts";
-import { askedHidden, readSecret } from "../secret-input.ts";
-import { refuseSecretArguments, SecretOptions, secretSource, takesSecret } from "../secret-options.ts";
+import { refuseSecretArguments, SecretOptions, takesSecret } from "../secret-options.ts";
+import { vaultPassphrase } from "../vault-passphrase.ts";
 import { enrolledScope } from "./vault-remove.ts";
 import { vaultText } from "./vault-status.ts";
 
@@ -27,21 +27,12 @@ export function vaultRekeyCommand(context: Context): Command {
       const scope = what === undefined ? null : await enrolledScope(operator, what);
       const { protector } = await operator.call({ call: "vault.status" });
       const payload =
-        scope === null && protector === "passphrase" ? await passphrase(context, given, how) : new Uint8Array(0);
+        scope === null && protector === "passphrase"
+          ? await vaultPassphrase(context.terminal, given, how)
+          : new Uint8Array(0);
       const status = await operator.call({ call: "vault.rekey", scope }, { payload });
       context.terminal.print(json ? JSON.stringify(status) : vaultText(status));
       return EXIT.ok;
     }),
   );
-}
-
-async function passphrase(
-  { terminal }: Context,
-  given: z.infer<typeof SecretOptions>,
-  how: string,
-): Promise<Uint8Array> {
-  const source = secretSource(given, terminal, how);
-  return source.stdin || source.file !== null
-    ? readSecret(source)
-    : await askedHidden(terminal, "Passphrase of the vault (not shown): ");
 }

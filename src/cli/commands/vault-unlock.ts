@@ -3,8 +3,8 @@ import * as z from "zod/mini";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { needDaemon } from "../reach.ts";
-import { askedHidden, readSecret } from "../secret-input.ts";
-import { refuseSecretArguments, SecretOptions, secretSource, takesSecret } from "../secret-options.ts";
+import { refuseSecretArguments, SecretOptions, takesSecret } from "../secret-options.ts";
+import { vaultPassphrase } from "../vault-passphrase.ts";
 import { vaultText } from "./vault-status.ts";
 
 const Options = z.extend(SecretOptions, { json: z._default(z.boolean(), false) });
@@ -22,22 +22,11 @@ export function vaultUnlockCommand(context: Context): Command {
       const before = await daemon.call({ call: "vault.status" });
       const payload =
         before.protector === "passphrase" && before.state !== "open"
-          ? await passphrase(context, given, how)
+          ? await vaultPassphrase(context.terminal, given, how)
           : new Uint8Array(0);
       const status = await daemon.call({ call: "vault.unlock" }, { payload });
       context.terminal.print(json ? JSON.stringify(status) : vaultText(status));
       return status.state === "open" ? EXIT.ok : EXIT.notReady;
     }),
   );
-}
-
-async function passphrase(
-  { terminal }: Context,
-  given: z.infer<typeof SecretOptions>,
-  how: string,
-): Promise<Uint8Array> {
-  const source = secretSource(given, terminal, how);
-  return source.stdin || source.file !== null
-    ? readSecret(source)
-    : await askedHidden(terminal, "Passphrase (not shown): ");
 }
