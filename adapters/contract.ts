@@ -63,6 +63,8 @@ const MAX_TEXT_BYTES = 2_097_152;
 const MAX_ANSWERS = 256;
 /** The supervisor kills after 5 s. */
 const DRAIN_MS = 4_000;
+/** What is under way has this long to be finished before new credentials are connected with. */
+const SWITCH_MS = 4_000;
 
 /** What {@link Adapter} needs of a pipe. */
 export interface PipePort {
@@ -84,6 +86,10 @@ export class Adapter {
   readonly #pipe: PipePort;
   readonly #exit: (status: number) => void;
   readonly #secrets = new Map<string, string>();
+  /** What came since the start: in use from the next `reconnect` on. */
+  readonly #next = new Map<string, string>();
+  /** What it takes the place of, for as long as an answer may still quote it. */
+  #former: ReadonlyMap<string, string> = new Map();
   readonly #outbox = new Outbox(CLOCK);
   readonly #acknowledged = new Map<number, () => void>();
   readonly #answers = new Map<number, (sentence: string) => void>();
@@ -91,6 +97,11 @@ export class Adapter {
   readonly #deliveries = new Set<Promise<void>>();
   #said: Promise<void> = Promise.resolve();
   #connection: Connection | null = null;
+  #start: Start | null = null;
+  /** The connection that may speak of itself: none that was closed does. */
+  #live: Host | null = null;
+  #switching: Promise<void> = Promise.resolve();
+  #stopping = false;
   #ref = 0;
 
   constructor(platform: Platform, open: (on: PipeEvents<ToAdapter>) => PipePort, exit: (status: number) => void) {
@@ -107,15 +118,20 @@ export class Adapter {
     switch (frame.type) {
       case "secret":
         // The SDKs want strings; the bytes at least do not stay.
-        this.#secrets.set(
+        (this.#start === null ? this.#secrets : this.#next).set(
           frame.name,
           Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("utf8"),
         );
         payload.fill(0);
         break;
       case "start":
+        if (this.#start !== null) break;
+        this.#start = frame;
         if (frame.check) void this.#check(frame);
-        else this.#connection ??= this.#platform.connect(this.#secrets, frame, this.#host());
+        else this.#connect(frame);
+        break;
+      case "reconnect":
+        this.#switching = this.#switching.then(async () => await this.#switch(frame.ref));
         break;
       case "acknowledged":
         this.#acknowledged.get(frame.ref)?.();
@@ -148,8 +164,30 @@ export class Adapter {
     await this.#leave();
   }
 
+  #connect(start: Start): void {
+    const host = this.#host();
+    this.#live = host;
+    this.#connection = this.#platform.connect(this.#secrets, start, host);
+  }
+
+  /** Closes the connection and opens one with what was handed over since. What waits for the log is waited for so long, and is otherwise left
+   *  to the platform, which delivers it again. */
+  async #switch(ref: number): Promise<void> {
+    const old = this.#connection;
+    if (old === null) return;
+    const underWay = Promise.allSettled([...this.#deliveries, ...this.#turns.values()]);
+    await within(SWITCH_MS, underWay);
+    await within(SWITCH_MS, old.stop());
+    if (this.#stopping || this.#start === null) return;
+    this.#former = new Map(this.#secrets);
+    for (const [name, value] of this.#next) this.#secrets.set(name, value);
+    this.#next.clear();
+    this.#say({ type: "switched", ref });
+    this.#connect(this.#start);
+  }
+
   #host(): Host {
-    return {
+    const host: Host = {
       inbound: async (message, senderName, text) => {
         await this.#inTurn(message.place, async () => {
           const name = shortened(await senderName);
@@ -166,13 +204,21 @@ export class Adapter {
           });
         });
       },
-      cursor: (cursor) => this.#say({ type: "cursor", cursor }),
-      state: (state, account, sentence = "") =>
+      cursor: (cursor) => {
+        if (this.#live !== host) return;
+        if (this.#start !== null) this.#start = { ...this.#start, cursor };
+        this.#say({ type: "cursor", cursor });
+      },
+      state: (state, account, sentence = "") => {
+        if (this.#live !== host) return;
         this.#say(
           { type: "state", state, account: account === null ? null : shortened(this.#clean(account)) },
           this.#clean(sentence),
-        ),
+        );
+        if (state === "connected") this.#former = new Map();
+      },
     };
+    return host;
   }
 
   /** What comes from one place is put on the log in the order it came: the next is told once the one before is acknowledged. */
@@ -230,6 +276,7 @@ export class Adapter {
   }
 
   async #stop(): Promise<void> {
+    this.#stopping = true;
     const timer = setTimeout(() => void this.#leave(), DRAIN_MS);
     await Promise.allSettled([this.#connection?.stop(), this.#outbox.close()]);
     await Promise.allSettled(this.#deliveries);
@@ -246,7 +293,7 @@ export class Adapter {
   /** What a platform says of itself or of an error may quote the credential that it was shown: nobody else is to see it. */
   #clean(words: string): string {
     let clean = words;
-    for (const [name, secret] of this.#secrets)
+    for (const [name, secret] of [...this.#secrets, ...this.#next, ...this.#former])
       if (!isPlain(name)) clean = withoutSecret(clean, secretIn(secret), "[token]");
     return clean;
   }
@@ -255,6 +302,14 @@ export class Adapter {
     // When the pipe is over the process ends: there is nobody left to tell.
     this.#said = this.#pipe.send(frame, Buffer.from(sentence, "utf8")).catch(() => undefined);
   }
+}
+
+/** Resolves when `done` does, in whatever way, or after `ms`. */
+async function within(ms: number, done: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([promise, done.catch(() => undefined)]);
+  clearTimeout(timer);
 }
 
 /** A key file says whose it is, too: its secret is the key. */

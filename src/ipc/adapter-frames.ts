@@ -20,6 +20,8 @@ export const FromAdapter = z.discriminatedUnion("type", [
     /** Shown to the operator: the bot's own name, e.g. `@wirken_bot`. */
     account: z.nullable(z.string().check(z.maxLength(200))),
   }),
+  /** Answers `reconnect`: what was connected before is closed, and each `state` from here on is that of the new credentials. */
+  z.strictObject({ type: z.literal("switched"), ref: Ref }),
   /** A message for us; the payload is its text, UTF-8, at most 1 MiB. Answered by `acknowledged` once it is on the log. */
   z.strictObject({
     type: z.literal("inbound"),
@@ -68,6 +70,9 @@ export const ToAdapter = z.discriminatedUnion("type", [
     /** The platform's API, when the operator (or a test) named another than its public one. */
     apiRoot: z.nullable(z.url().check(z.maxLength(512))),
   }),
+  /** `secret` frames came since the start: end the connection and connect with them. What is under way is finished first, and what is not
+   *  acknowledged by then is left to be delivered again. Answered by `switched`. */
+  z.strictObject({ type: z.literal("reconnect"), ref: Ref }),
   /** The inbound message (or press) is on the log: the platform may be told so. `again`: it had been seen before. */
   z.strictObject({ type: z.literal("acknowledged"), ref: Ref, again: z.boolean() }),
   /** A message out; the payload is its text. `markdown` is converted to what the platform shows, split at its limit; `preformatted` is

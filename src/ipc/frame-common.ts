@@ -14,7 +14,8 @@ export const Ready = z.strictObject({
   build: z.string().check(z.maxLength(128)),
 });
 
-/** One credential for the child; its bytes are the payload, once, before `start`. */
+/** One credential for the child; its bytes are the payload. Before `start` it is what the child begins with; later it takes the place of the
+ *  one of that name: at an adapter from the next `reconnect` on, at a model process from the next request on. */
 export const SecretFrame = z.strictObject({
   type: z.literal("secret"),
   name: z.string().check(z.regex(/^[a-z0-9-]{1,64}$/)),

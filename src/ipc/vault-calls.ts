@@ -23,6 +23,17 @@ export const VAULT_CALLS = [
     /** The only hosts that a request may carry it to. */
     hosts: z.optional(z.array(Host).check(z.maxLength(32))),
   }),
+  /** As `vault.add`, for a scope that there is; what is not given is kept from the version before. It is in use, without a restart, before this is answered. */
+  z.strictObject({
+    call: z.literal("vault.rotate"),
+    scope: CredentialScope,
+    check: z.boolean(),
+    expires: z.optional(z.nullable(Moment)),
+    rotationDue: z.optional(z.nullable(Moment)),
+    hosts: z.optional(z.nullable(z.array(Host).check(z.maxLength(32)))),
+  }),
+  /** Asks a credential's platform whether it still works. */
+  z.strictObject({ call: z.literal("vault.check"), scope: CredentialScope }),
   /** Scopes after `after` in the order of their names, as many as an answer holds. */
   z.strictObject({ call: z.literal("vault.list"), after: z.optional(z.nullable(CredentialScope)) }),
   z.strictObject({ call: z.literal("vault.remove"), scope: CredentialScope }),
@@ -55,6 +66,8 @@ export const VaultStatus = z.strictObject({
 });
 export type VaultStatus = z.infer<typeof VaultStatus>;
 
+export const CheckResult = z.enum(["good", "refused", "unreachable"]);
+
 export const CredentialView = z.strictObject({
   scope: z.string(),
   names: z.array(z.string()),
@@ -63,6 +76,8 @@ export const CredentialView = z.strictObject({
   fallback: z.nullable(z.int()),
   created: Time,
   checked: z.boolean(),
+  /** What its platform said when it was asked the last time since it was saved. */
+  lastCheck: z.nullable(z.strictObject({ result: CheckResult, at: Time })),
   account: z.nullable(z.string()),
   expires: z.nullable(Time),
   rotationDue: z.nullable(Time),
@@ -80,6 +95,21 @@ export const VAULT_ANSWERS = {
     notes: z.array(z.string()),
     /** The link or code whose first sender is the owner. */
     owner: z.nullable(z.strictObject({ code: z.string(), link: z.nullable(z.string()), until: Time })),
+  }),
+  "vault.rotate": z.strictObject({
+    checked: z.boolean(),
+    account: z.nullable(z.string()),
+    version: z.int(),
+    /** `candidate`: its platform could not be asked, and the version before goes on. */
+    state: z.enum(["in-use", "candidate"]),
+    notes: z.array(z.string()),
+  }),
+  "vault.check": z.strictObject({
+    scope: z.string(),
+    result: CheckResult,
+    account: z.nullable(z.string()),
+    /** Why it is not good. */
+    sentence: z.nullable(z.string()),
   }),
   /** `more`: ask again with the last scope as `after`. */
   "vault.list": z.strictObject({ status: VaultStatus, credentials: z.array(CredentialView), more: z.boolean() }),

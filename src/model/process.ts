@@ -27,7 +27,8 @@ const MAX_SENTENCE = 1000;
 /** One provider's process: answers completions, lists models, checks its key, and says nothing to anybody else. */
 export class ModelProcess {
   readonly #pipe: Pipe<ToModel, FromModel>;
-  readonly #running = new Map<Ref, AbortController>();
+  /** What is being answered, and with which key. */
+  readonly #running = new Map<Ref, { readonly controller: AbortController; readonly key: ApiKey | null }>();
   readonly #conversations = new Conversations();
   /** Conversations to be forgotten as soon as they are no longer answered. */
   readonly #forgetting = new Set<number>();
@@ -40,7 +41,9 @@ export class ModelProcess {
     this.#pipe = ownPipe<ToModel, FromModel>(ToModel, {
       frame: (frame, payload) => this.#hear(frame, payload),
       // ownPipe ends this process next.
-      end: () => this.#key?.[Symbol.dispose](),
+      end: () => {
+        for (const key of this.#keys()) key[Symbol.dispose]();
+      },
     });
   }
 
@@ -51,16 +54,13 @@ export class ModelProcess {
   #hear(frame: ToModel, payload: Uint8Array): void {
     switch (frame.type) {
       case "secret":
-        if (frame.name !== KEY_NAME || this.#started !== null)
-          throw new TypeError("this process takes one key, before `start`");
-        this.#key?.[Symbol.dispose]();
-        this.#key = ApiKey.take(payload);
+        if (frame.name !== KEY_NAME || this.#started?.start.check === true)
+          throw new TypeError("this process takes one key, and none while it checks one");
+        this.#replaceKey(ApiKey.take(payload));
         break;
       case "start": {
         if (this.#started !== null) throw new TypeError("this process is started once");
-        const provider = openProvider(frame.provider, frame.api, frame.baseUrl, this.#key);
-        provider.catch(() => undefined);
-        this.#started = { start: frame, provider };
+        const provider = this.#open(frame);
         if (frame.check) void this.#check(frame, provider);
         break;
       }
@@ -71,7 +71,7 @@ export class ModelProcess {
         void this.#models(frame.ref);
         break;
       case "cancel":
-        this.#running.get(frame.ref)?.abort(new ModelError("cancelled", "the answer was stopped"));
+        this.#running.get(frame.ref)?.controller.abort(new ModelError("cancelled", "the answer was stopped"));
         break;
       case "forget":
         if (this.#conversations.forget(frame.conversation))
@@ -84,11 +84,37 @@ export class ModelProcess {
     }
   }
 
+  #open(start: Start): Promise<ModelProvider> {
+    const provider = openProvider(start.provider, start.api, start.baseUrl, this.#key);
+    provider.catch(() => undefined);
+    this.#started = { start, provider };
+    return provider;
+  }
+
+  /** The next request goes out with this key. One before is wiped when nothing is answered with it any more. */
+  #replaceKey(key: ApiKey): void {
+    const former = this.#key;
+    this.#key = key;
+    this.#wipe(former);
+    if (this.#started !== null) void this.#open(this.#started.start);
+  }
+
+  #wipe(key: ApiKey | null): void {
+    if (key === null || key === this.#key) return;
+    if ([...this.#running.values()].every((one) => one.key !== key)) key[Symbol.dispose]();
+  }
+
+  /** Those that an answer may quote. */
+  #keys(): Set<ApiKey> {
+    return new Set([this.#key, ...[...this.#running.values()].map(({ key }) => key)].filter((key) => key !== null));
+  }
+
   async #complete(frame: Complete, payload: Uint8Array): Promise<void> {
     const { ref, conversation: number } = frame;
     const deltas = new Deltas((text) => this.#send({ type: "delta", ref }, bytesOf(text)));
     const controller = new AbortController();
-    this.#running.set(ref, controller);
+    const key = this.#key;
+    this.#running.set(ref, { controller, key });
     let conversation: Conversation | null = null;
     try {
       // Before anything is waited for: what was told is in the order in which it came.
@@ -120,6 +146,7 @@ export class ModelProcess {
       if (conversation !== null) this.#conversations.release(number, conversation);
       if (this.#forgetting.delete(number)) void this.#send({ type: "forgot", conversation: number });
       this.#running.delete(ref);
+      this.#wipe(key);
       if (this.#running.size === 0) this.#idle?.();
     }
   }
@@ -171,7 +198,7 @@ export class ModelProcess {
         this.#idle = resolve;
       });
       const timer = setTimeout(() => {
-        for (const controller of this.#running.values())
+        for (const { controller } of this.#running.values())
           controller.abort(new ModelError("cancelled", "the answer was cut off: Wirken is stopping"));
       }, DRAIN_MS);
       await idle;
@@ -188,7 +215,9 @@ export class ModelProcess {
 
   /** What goes on the log as the provider wrote it: it may quote the key that it was shown. */
   #clean(words: string): string {
-    return this.#key?.remove(words) ?? words;
+    let clean = words;
+    for (const key of this.#keys()) clean = key.remove(clean);
+    return clean;
   }
 
   get #name(): string {

@@ -38,7 +38,7 @@ export class AnchorProcess {
       stop: { type: "stop" },
       // It gets none.
       secret: () => ({ type: "stop" }),
-      secrets: [],
+      secrets: () => [],
       cause,
       started: (child) => child.send({ type: "start", anchor: type, url }),
       hear: (header, payload) => this.#hear(header, payload),

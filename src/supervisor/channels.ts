@@ -10,7 +10,7 @@ import { withLink } from "../session/link.ts";
 import { AdapterCarrier } from "./adapter-carrier.ts";
 import { ChannelTalk, type TalkParts } from "./channel-talk.ts";
 import type { ConfigFile } from "./config-file.ts";
-import type { Checked } from "./credentials.ts";
+import type { Checked, Verdict } from "./credentials.ts";
 import { Intake, type Source } from "./intake.ts";
 import { LocalCarrier } from "./local-carrier.ts";
 import type { Emit } from "./operator.ts";
@@ -25,6 +25,8 @@ const CHECK_MS = 30_000;
 const FINAL: ReadonlySet<string> = new Set(["refused", "too-large", "unknown"]);
 /** The text of one message; no platform lets a person write nearly as much. */
 const MAX_INBOUND_BYTES = 1_048_576;
+/** A process that was given new credentials has this long to be connected with them. */
+const HAND_OVER_MS = 60_000;
 /** At a stop, turns have this long to end and to say so. */
 const DRAIN_MS = 5_000;
 
@@ -57,6 +59,13 @@ interface Adapter {
   account: string | null;
   note: string | null;
   apiRoot: string | null;
+  /** The credential that its process connects with. */
+  inUse: SecretOf | null;
+  /** One that was handed over, and is in use from its `switched` on. */
+  handed: { readonly ref: number; readonly secret: SecretOf } | null;
+  /** Who waits for what becomes of a version. */
+  waiting: { readonly version: number; readonly settle: (verdict: Verdict) => void } | null;
+  ref: number;
 }
 
 /** Why a channel gets no credentials, and what mends that. */
@@ -73,6 +82,10 @@ export interface ChannelsParts {
   readonly talk: (channel: string, agent: () => string) => TalkParts;
   /** Where a channel's credentials are, or why they cannot be had. */
   readonly secrets: (channel: AdapterChannel) => readonly SecretOf[] | Withheld;
+  /** It is connected with this version, for which nobody waited. */
+  readonly worked: (secret: SecretOf, account: string | null) => Promise<void>;
+  /** The platform refused this version. @returns what is in force instead, where there is something to go back to. */
+  readonly failed: (secret: SecretOf) => Promise<SecretOf | null>;
 }
 
 /** The channels: one adapter process for each that is enabled and has credentials, and the two that are this machine's own. */
@@ -135,7 +148,19 @@ export class Channels {
     const carrier = new AdapterCarrier();
     const agent = (): string => configOf(this.#parts.config.config, channel)?.agent ?? "default";
     const talk = withLink<Talk>(channel, carrier, (link) => new ChannelTalk(link, this.#parts.talk(channel, agent)));
-    const made: Adapter = { talk, carrier, kept: null, state: "disabled", account: null, note: null, apiRoot: null };
+    const made: Adapter = {
+      talk,
+      carrier,
+      kept: null,
+      state: "disabled",
+      account: null,
+      note: null,
+      apiRoot: null,
+      inUse: null,
+      handed: null,
+      waiting: null,
+      ref: 0,
+    };
     this.#adapters.set(channel, made);
     return made;
   }
@@ -167,8 +192,13 @@ export class Channels {
       stop: { type: "stop" },
       secret: (name) => ({ type: "secret", name }),
       cause,
-      secrets,
-      started: async (child) => {
+      secrets: () => {
+        const now = this.#parts.secrets(channel);
+        return "state" in now ? secrets : now;
+      },
+      started: async (child, given) => {
+        adapter.inUse = given[0] ?? null;
+        adapter.handed = null;
         current = { line: child, source: intake.from(child) };
         adapter.carrier.attach((header, payload) => child.send(header, payload));
         await child.send({ type: "start", check: false, cursor: this.#parts.state.cursor(channel), apiRoot });
@@ -235,12 +265,71 @@ export class Channels {
           adapter.carrier.connected();
         } else adapter.carrier.disconnected();
         if (header.state === "refused") adapter.note = Buffer.from(payload).toString("utf8").slice(0, 500);
+        await this.#judged(adapter, header.state, adapter.note ?? `${channel} refused it`);
+        return;
+      case "switched":
+        if (adapter.handed?.ref !== header.ref) return;
+        adapter.inUse = adapter.handed.secret;
+        adapter.handed = null;
         return;
       case "ready":
       case "checked":
       case "delivered":
       case "undelivered":
         return;
+    }
+  }
+
+  /** Its process said what the platform makes of the credential that it has. */
+  async #judged(adapter: Adapter, state: ChannelView["state"], sentence: string): Promise<void> {
+    const { inUse, waiting } = adapter;
+    if (inUse === null || (state !== "connected" && state !== "refused")) return;
+    if (waiting !== null && waiting.version === inUse.version) {
+      waiting.settle(state === "connected" ? { works: true, account: adapter.account } : { works: false, sentence });
+      return;
+    }
+    if (state === "connected") await this.#parts.worked(inUse, adapter.account);
+    else {
+      const before = await this.#parts.failed(inUse);
+      // Not waited for: it is answered on the pipe that this is heard on.
+      if (before !== null) void this.#hand(adapter, before).catch(() => undefined);
+    }
+  }
+
+  /** Its process gets a new version and connects anew with it; what is to be sent meanwhile is held. @throws {Error} when none runs. */
+  async #hand(adapter: Adapter, secret: SecretOf): Promise<void> {
+    const { kept } = adapter;
+    if (kept === null) throw new Error("the channel was stopped");
+    await kept.whenReady(HAND_OVER_MS);
+    adapter.carrier.disconnected();
+    adapter.state = "reconnecting";
+    adapter.note = null;
+    adapter.ref += 1;
+    const { ref } = adapter;
+    await kept.hand(secret);
+    adapter.handed = { ref, secret };
+    await kept.send({ type: "reconnect", ref });
+  }
+
+  /** Hands a new version of a channel's credentials to its process, which goes on without a restart.
+   *  @returns whether it is connected with it; null where no process of this channel runs. */
+  async handOver(channel: AdapterChannel, secret: SecretOf): Promise<Verdict | null> {
+    const adapter = this.#adapters.get(channel);
+    if (adapter === undefined || adapter.kept === null) return null;
+    const { promise, resolve } = Promise.withResolvers<Verdict>();
+    const late = setTimeout(
+      () => resolve({ works: false, sentence: `${channel} was not connected with it within ${HAND_OVER_MS / 1000} s` }),
+      HAND_OVER_MS,
+    );
+    const waiting = { version: secret.version, settle: resolve };
+    adapter.waiting = waiting;
+    try {
+      // A process that ends meanwhile is started again with the newest version, and is waited for all the same.
+      await this.#hand(adapter, secret).catch(() => undefined);
+      return await promise;
+    } finally {
+      clearTimeout(late);
+      if (adapter.waiting === waiting) adapter.waiting = null;
     }
   }
 
@@ -254,12 +343,17 @@ export class Channels {
     const { kept } = adapter;
     adapter.kept = null;
     adapter.carrier.disconnected();
+    adapter.waiting?.settle({ works: false, sentence: "the channel was stopped before it was connected with it" });
     await kept?.stop();
     adapter.carrier.detach();
   }
 
   /** Asks a platform whether candidates are good, in a process of that platform that gets nothing else. */
-  async check(channel: AdapterChannel, candidate: readonly NamedBytes[], cause: number | null): Promise<Checked> {
+  async check(
+    channel: AdapterChannel,
+    candidate: readonly NamedBytes[] | SecretOf,
+    cause: number | null,
+  ): Promise<Checked> {
     const apiRoot = configOf(this.#parts.config.config, channel)?.apiRoot ?? null;
     return await this.#parts.processes.check<FromAdapter, ToAdapter>({
       role: "adapter",
@@ -273,6 +367,11 @@ export class Channels {
       timeoutMs: CHECK_MS,
       cause,
     });
+  }
+
+  /** Whether a process of this channel runs, or is to. */
+  runs(channel: AdapterChannel): boolean {
+    return (this.#adapters.get(channel)?.kept ?? null) !== null;
   }
 
   list(): ChannelView[] {

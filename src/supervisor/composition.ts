@@ -15,6 +15,7 @@ import { toolDescriptions } from "../broker/tools/catalogue.ts";
 import { Effects } from "../effect/effects.ts";
 import type { Home } from "../config/home.ts";
 import { AdapterChannel, platformOf, talks } from "../ipc/channel.ts";
+import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
@@ -30,7 +31,9 @@ import { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
 import { placeNotes } from "./data-place.ts";
 import { CredentialDates } from "./credential-dates.ts";
-import { type Checked, Credentials } from "./credentials.ts";
+import { CredentialChecks } from "./credential-checks.ts";
+import { CredentialRotation } from "./credential-rotation.ts";
+import { type Checked, Credentials, secretOf } from "./credentials.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
@@ -108,6 +111,7 @@ export class Composition {
   readonly #keeping: Keeping;
   readonly #dates: CredentialDates;
   readonly #placeNotes: readonly string[];
+  readonly #checks: CredentialChecks;
   readonly #sweep: NodeJS.Timeout;
   #ollama: string | null = null;
 
@@ -278,6 +282,8 @@ export class Composition {
         if (secret === null) return { state: "no-credentials", note: `run wirken vault add ${channel}` };
         return this.#withheld(`channel/${channel}`) ?? [secret];
       },
+      worked: async (secret, account) => await credentials.worked(secret, account),
+      failed: async (secret) => await credentials.failed(secret),
       talk: (channel, agent): TalkParts => ({
         log,
         state: made.state,
@@ -311,11 +317,7 @@ export class Composition {
       people: made.people,
       now: () => Date.now(),
       lastUses: () => made.state.lastUses(),
-      check: async (scope, candidate): Promise<Checked> => {
-        const [kind, name = ""] = scope.split("/");
-        if (kind === "provider") return await this.models.check(name, candidate, null);
-        return await this.channels.check(AdapterChannel.parse(name), candidate, null);
-      },
+      check: async (scope, candidate) => await check(scope, candidate),
       channelAdded: async (channel, who) => {
         if (!talks(platformOf(channel))) return [`this version does not talk on ${platformOf(channel)} yet`];
         const before = made.config.config.channels[channel];
@@ -331,6 +333,39 @@ export class Composition {
       knowsProvider: (provider) =>
         Object.hasOwn(KNOWN_PROVIDERS, provider) || Object.hasOwn(made.config.config.providers, provider),
     });
+    const check = async (scope: string, candidate: readonly NamedBytes[] | SecretOf): Promise<Checked> => {
+      const [kind, name = ""] = scope.split("/");
+      if (kind === "provider") return await this.models.check(name, candidate, null);
+      return await this.channels.check(AdapterChannel.parse(name), candidate, null);
+    };
+    const rotation = new CredentialRotation({
+      log,
+      keeper: made.keeper,
+      credentials,
+      check,
+      now: () => Date.now(),
+      handOver: async (secret) => {
+        const [kind, name = ""] = secret.scope.split("/");
+        if (kind === "provider") return await this.models.handOver(name, secret);
+        const verdict = await this.channels.handOver(AdapterChannel.parse(name), secret);
+        // One that waited for a credential (it had expired, say) begins now.
+        if (verdict === null && parts.serve) await this.channels.align(null);
+        return verdict;
+      },
+      line: (sentence) => parts.line("vault", sentence),
+    });
+    const checks = new CredentialChecks({
+      log,
+      keeper: made.keeper,
+      credentials,
+      rotation,
+      check: async (secret) => await check(secret.scope, secret),
+      triedByItself: (scope) =>
+        scope.startsWith("channel/") && this.channels.runs(AdapterChannel.parse(scope.slice(8))),
+      now: () => Date.now(),
+      line: (sentence) => parts.line("vault", sentence),
+    });
+    this.#checks = checks;
     const record = new RecordView({
       log,
       state: made.state,
@@ -345,6 +380,8 @@ export class Composition {
       people: made.people,
       channels: this.channels,
       credentials,
+      rotation,
+      checks,
       approvals: desk,
       vault: made.keeper,
       record,
@@ -393,6 +430,7 @@ export class Composition {
     this.config.follow();
     this.#keeping.retention.start();
     this.#dates.start();
+    this.#checks.settle();
   }
 
   /** A finding: whatever runs ends. The log refuses every intent already; looking and stopping still work. */
@@ -451,8 +489,7 @@ export class Composition {
   }
 
   #secretOf(scope: string): SecretOf | null {
-    const [newest] = this.#keeper.vault.credentials(scope);
-    return newest === undefined ? null : { scope, version: newest.version, names: newest.names };
+    return secretOf(this.#keeper.vault, scope);
   }
 
   /** Why a credential that is enrolled is not handed over. */
@@ -466,7 +503,9 @@ export class Composition {
 
   /** The vault is open again. */
   async credentialsBack(): Promise<void> {
-    if (this.#parts.serve && this.findings.stopped === null) await this.channels.align(null);
+    if (!this.#parts.serve || this.findings.stopped !== null) return;
+    await this.channels.align(null);
+    this.#checks.settle();
   }
 
   #agentStart(session: string, turnSeq: number, from: (bytes: Uint8Array, origin: Origin) => void): Uint8Array {
@@ -549,6 +588,7 @@ export class Composition {
   async close(): Promise<void> {
     clearInterval(this.#sweep);
     this.#dates.close();
+    this.#checks.close();
     await this.verification?.close();
     await this.#keeping.retention.close();
     await this.storage.close();

@@ -85,7 +85,7 @@ export class CredentialDates {
 /** What is due of one credential. @param now milliseconds since 1970. */
 function dueOf({ scope, version, expires, rotationDue }: Credential, now: number): Due[] {
   const name = scope.replace(/^(?:channel|provider)\//, "");
-  const mend = `wirken vault add ${name}`;
+  const mend = `wirken vault rotate ${name}`;
   const due: Due[] = [];
   if (expires !== null && Date.parse(expires) - now <= WARN_MS) {
     const sentence =

@@ -1,6 +1,6 @@
 import type { AuditLog } from "../../audit/log.ts";
 import { Secret } from "../../vault/secret.ts";
-import type { Credential } from "../../vault/vault.ts";
+import type { Credential, Vault } from "../../vault/vault.ts";
 import { AdapterChannel, PLATFORMS, platformOf } from "../ipc/channel.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
@@ -8,6 +8,7 @@ import { PLATFORM_CREDENTIALS } from "../ipc/platform-credentials.ts";
 import type { CredentialView } from "../ipc/vault-calls.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
+import type { SecretOf } from "./processes.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
 
 /** What a platform says of a candidate, asked by a child process of its own. */
@@ -19,6 +20,19 @@ export interface Checked {
 
 export type CheckCandidate = (scope: string, candidate: readonly NamedBytes[]) => Promise<Checked>;
 
+/** Whether a version that was handed to a running child works there. */
+export type Verdict =
+  | { readonly works: true; readonly account: string | null }
+  | { readonly works: false; readonly sentence: string };
+
+/** The newest version of a scope's credential, or null. */
+export function secretOf(vault: Vault, scope: string): SecretOf | null {
+  const [newest] = vault.credentials(scope);
+  return newest === undefined ? null : { scope, version: newest.version, names: newest.names };
+}
+
+/** Rows that are looked through for the last check of each credential. */
+const LOOK_BACK = 1_000;
 /** The name of the one value of a free-named secret. */
 export const FREE_NAME = "value";
 /** An answer is at most 1 MiB, and one credential up to 9 KiB: 32 hosts of 253 letters. */
@@ -62,16 +76,42 @@ export class Credentials {
   /** Scopes after `after`, as many as fit into one answer. */
   list(after: string | null = null): { credentials: CredentialView[]; more: boolean } {
     const used = this.#parts.lastUses();
+    const results = this.#lastResults();
     const all = this.#parts.keeper.vault.credentials().filter(({ scope }) => after === null || scope > after);
     const credentials: CredentialView[] = [];
     let left = MAX_LISTED_BYTES;
     for (const one of all) {
-      const view = viewOf(one, used.get(one.scope) ?? null);
+      const view = viewOf(one, used.get(one.scope) ?? null, results.get(one.scope) ?? null);
       left -= sizeOf(view);
       if (left < 0) return { credentials, more: true };
       credentials.push(view);
     }
     return { credentials, more: false };
+  }
+
+  /** What each credential's platform said the last time, where that is not long ago. */
+  #lastResults(): Map<string, NonNullable<CredentialView["lastCheck"]>> {
+    const results = new Map<string, NonNullable<CredentialView["lastCheck"]>>();
+    for (const { at, action } of this.#parts.log.rows({ kind: "credential.checked", limit: LOOK_BACK }))
+      if (action.kind === "credential.checked" && !results.has(action.scope))
+        results.set(action.scope, { result: action.result, at });
+    return results;
+  }
+
+  /** A child works with this version. It is confirmed, unless it was before or is no longer the newest. */
+  async worked({ scope, version }: SecretOf, account: string | null): Promise<void> {
+    const [newest] = this.#parts.keeper.vault.credentials(scope);
+    if (newest?.version !== version || (newest.checked !== null && newest.fallback === null)) return;
+    await this.confirm(scope, account ?? newest.account);
+  }
+
+  /** A child does not work with this version. @returns what is in force instead; null where there is nothing to go back to. */
+  async failed({ scope, version }: SecretOf): Promise<SecretOf | null> {
+    const { vault } = this.#parts.keeper;
+    const [newest] = vault.credentials(scope);
+    if (newest?.version !== version || newest.fallback === null) return null;
+    await this.rollBack(scope);
+    return secretOf(vault, scope);
   }
 
   /** The newest version worked: those before it are destroyed. @param account whom the platform says it belongs to. @throws {OperatorError}. */
@@ -111,20 +151,11 @@ export class Credentials {
   }
 
   async #add(given: Enrolled, candidate: readonly NamedBytes[], who: By): Promise<AnswerTo<"vault.add">> {
-    const { log, keeper, people, now } = this.#parts;
+    const { keeper, people } = this.#parts;
     const { scope } = given;
-    const what = this.#expect(scope, candidate);
+    const what = this.expect(scope, candidate);
     const check = given.check && what.kind !== "secret";
-    for (const [word, at] of [
-      ["expires", given.expires],
-      ["is to be replaced by", given.rotationDue],
-    ] as const)
-      if (at !== null && Date.parse(at) <= now())
-        throw new OperatorError(
-          "usage",
-          `this credential ${word} ${at.slice(0, 10)}, which is past`,
-          "nothing was saved",
-        );
+    this.refusePast(given);
     const notes: string[] = [];
     const protectedNow = await keeper.ensureProtected(who);
     if (protectedNow !== null) notes.push(protectedNow);
@@ -141,37 +172,9 @@ export class Credentials {
         `${checked.sentence ?? "the platform could not be reached"}: saved unchecked, and checked at the next start`,
       );
     const good = checked?.result === "good";
-    const secrets = candidate.map(({ name, bytes }) => ({ name, secret: Secret.take(bytes) }));
-    const created = new Date(now()).toISOString();
-    try {
-      await keeper.vault.change(
-        {
-          change: "add",
-          scope,
-          secrets,
-          metadata: {
-            created,
-            checked: good ? created : null,
-            account: checked?.account ?? null,
-            hosts: given.hosts,
-            expires: given.expires,
-            rotationDue: given.rotationDue,
-          },
-        },
-        keeper.recorder(null),
-      );
-    } finally {
-      for (const { secret } of secrets) secret[Symbol.dispose]();
-    }
-    const [saved] = keeper.vault.credentials(scope);
+    const version = await this.save(given, candidate, checked, who);
     const account = checked?.account ?? null;
-    await log.append(
-      { kind: "credential.added", scope, version: saved?.version ?? 1, checked: good ? "yes" : "no", ...who },
-      { cause: null, ...(account === null ? {} : { content: { account } }) },
-    );
-    if (good) {
-      if ((saved?.version ?? 1) > 1) await this.confirm(scope, account);
-    }
+    if (good && version > 1) await this.confirm(scope, account);
     if (what.kind === "secret") return { checked: false, account, notes, owner: null };
     if (what.kind === "provider") {
       notes.push(...(await this.#parts.providerAdded(what.provider)));
@@ -187,8 +190,63 @@ export class Credentials {
     return { checked: good, account, notes, owner: { code, link, until } };
   }
 
+  /** @throws {OperatorError} for a date that is past. */
+  refusePast({ expires, rotationDue }: Pick<Enrolled, "expires" | "rotationDue">): void {
+    for (const [word, at] of [
+      ["expires", expires],
+      ["is to be replaced by", rotationDue],
+    ] as const)
+      if (at !== null && Date.parse(at) <= this.#parts.now())
+        throw new OperatorError(
+          "usage",
+          `this credential ${word} ${at.slice(0, 10)}, which is past`,
+          "nothing was saved",
+        );
+  }
+
+  /** Seals a candidate as a new version. @returns its number. */
+  async save(
+    given: Omit<Enrolled, "check">,
+    candidate: readonly NamedBytes[],
+    checked: Checked | null,
+    who: By,
+  ): Promise<number> {
+    const { log, keeper, now } = this.#parts;
+    const { scope } = given;
+    const good = checked?.result === "good";
+    const account = checked?.account ?? null;
+    const secrets = candidate.map(({ name, bytes }) => ({ name, secret: Secret.take(bytes) }));
+    const created = new Date(now()).toISOString();
+    try {
+      await keeper.vault.change(
+        {
+          change: "add",
+          scope,
+          secrets,
+          metadata: {
+            created,
+            checked: good ? created : null,
+            account,
+            hosts: given.hosts,
+            expires: given.expires,
+            rotationDue: given.rotationDue,
+          },
+        },
+        keeper.recorder(null),
+      );
+    } finally {
+      for (const { secret } of secrets) secret[Symbol.dispose]();
+    }
+    const version = keeper.vault.credentials(scope)[0]?.version ?? 1;
+    await log.append(
+      { kind: "credential.added", scope, version, checked: good ? "yes" : "no", ...who },
+      { cause: null, ...(account === null ? {} : { content: { account } }) },
+    );
+    return version;
+  }
+
   /** @throws {OperatorError} unless the scope is known and the candidate holds exactly what it needs. */
-  #expect(
+  expect(
     scope: string,
     candidate: readonly NamedBytes[],
   ): { kind: "provider"; provider: string } | { kind: "channel"; channel: AdapterChannel } | { kind: "secret" } {
@@ -254,7 +312,7 @@ export class Credentials {
 }
 
 /** The keys of a view, its numbers and times, with their quotes. */
-const FIXED_BYTES = 320;
+const FIXED_BYTES = 400;
 /** In UTF-8, with what JSON escapes. */
 const MOST_BYTES_A_CHARACTER = 6;
 
@@ -264,7 +322,7 @@ function sizeOf({ scope, names, account, hosts }: CredentialView): number {
   return FIXED_BYTES + plain + (account?.length ?? 0) * MOST_BYTES_A_CHARACTER;
 }
 
-function viewOf(one: Credential, lastUsed: string | null): CredentialView {
+function viewOf(one: Credential, lastUsed: string | null, lastCheck: CredentialView["lastCheck"]): CredentialView {
   const { scope, names, version, fallback, created, checked, account, expires, rotationDue, hosts } = one;
   return {
     scope,
@@ -273,6 +331,8 @@ function viewOf(one: Credential, lastUsed: string | null): CredentialView {
     fallback,
     created,
     checked: checked !== null,
+    // What was said of a version before says nothing of this one.
+    lastCheck: lastCheck !== null && lastCheck.at >= created ? lastCheck : null,
     account,
     expires,
     rotationDue,

@@ -3,7 +3,7 @@ import type { Config } from "../config/schema.ts";
 import * as z from "zod/mini";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../effect/model.ts";
-import type { Checked } from "./credentials.ts";
+import type { Checked, Verdict } from "./credentials.ts";
 import { type OfferedModel, type ProviderSettings, pickModel, providerSettings } from "./model-choice.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Kept, Processes, SecretOf } from "./processes.ts";
@@ -15,6 +15,8 @@ const LISTING_MS = 10_000;
 const CHECK_MS = 30_000;
 /** A process that has not let go of a conversation by then is ended. */
 const FORGET_MS = 5_000;
+/** Of what a provider says of a key, in characters. */
+const MAX_SENTENCE = 500;
 
 const Offered = z.array(
   z.strictObject({ id: z.string(), tools: z.nullable(z.boolean()), modified: z.nullable(z.string()) }),
@@ -35,12 +37,17 @@ class ProviderProcess {
   readonly settings: ProviderSettings;
   readonly kept: Kept<ToModel>;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #listings = new Map<number, (models: OfferedModel[]) => void>();
+  readonly #listings = new Map<number, (listed: Listed) => void>();
   /** Conversations that it may have something of, and who waits until it has not. */
   readonly #has = new Map<number, (() => void) | null>();
   #ref = 0;
 
-  constructor(processes: Processes, settings: ProviderSettings, secrets: readonly SecretOf[], cause: number | null) {
+  constructor(
+    processes: Processes,
+    settings: ProviderSettings,
+    secrets: () => readonly SecretOf[],
+    cause: number | null,
+  ) {
     this.settings = settings;
     this.kept = processes.keep<FromModel, ToModel>({
       role: "model",
@@ -94,7 +101,10 @@ class ProviderProcess {
         return;
       case "models": {
         const parsed = header.failure === null ? Offered.safeParse(jsonOf(payload)) : null;
-        this.#listings.get(header.ref)?.(parsed?.success === true ? parsed.data : []);
+        this.#listings.get(header.ref)?.({
+          models: parsed?.success === true ? parsed.data : [],
+          refusal: header.failure === "refused" ? Buffer.from(payload).toString("utf8").slice(0, MAX_SENTENCE) : null,
+        });
         this.#listings.delete(header.ref);
         return;
       }
@@ -119,7 +129,7 @@ class ProviderProcess {
         streamed: waiting.streamed,
       });
     }
-    for (const settle of this.#listings.values()) settle([]);
+    for (const settle of this.#listings.values()) settle(UNLISTED);
     this.#listings.clear();
     for (const conversation of this.#has.keys()) this.#forgot(conversation);
   }
@@ -197,23 +207,32 @@ class ProviderProcess {
     else if (this.#waiting.has(ref)) send(0, all);
   }
 
-  async models(): Promise<OfferedModel[]> {
+  async models(): Promise<Listed> {
     this.#ref += 1;
     const ref = this.#ref;
     await this.kept.whenReady(LISTING_MS);
-    return await new Promise<OfferedModel[]>((resolve) => {
+    return await new Promise<Listed>((resolve) => {
       const timer = setTimeout(() => {
         this.#listings.delete(ref);
-        resolve([]);
+        resolve(UNLISTED);
       }, LISTING_MS);
-      this.#listings.set(ref, (models) => {
+      this.#listings.set(ref, (listed) => {
         clearTimeout(timer);
-        resolve(models);
+        resolve(listed);
       });
-      this.kept.send({ type: "models", ref }).catch(() => this.#listings.get(ref)?.([]));
+      this.kept.send({ type: "models", ref }).catch(() => this.#listings.get(ref)?.(UNLISTED));
     });
   }
 }
+
+/** What a provider offers, or why its key was refused. */
+interface Listed {
+  readonly models: OfferedModel[];
+  readonly refusal: string | null;
+}
+
+/** It did not say. */
+const UNLISTED: Listed = { models: [], refusal: null };
 
 function failure(code: Failure["code"], sentence: string): ModelAnswer {
   return { state: "failed", code, sentence, streamed: false };
@@ -273,7 +292,11 @@ export class Models implements ModelPort {
     if (settings === null) return null;
     const key = this.#withheld(provider) === null ? this.#key(provider) : null;
     if (settings.needsKey && key === null) return null;
-    const started = new ProviderProcess(this.#processes, settings, key === null ? [] : [key], cause);
+    const secrets = (): SecretOf[] => {
+      const now = this.#key(provider);
+      return now === null ? [] : [now];
+    };
+    const started = new ProviderProcess(this.#processes, settings, key === null ? () => [] : secrets, cause);
     this.#running.set(provider, started);
     return started;
   }
@@ -287,7 +310,23 @@ export class Models implements ModelPort {
   async offered(provider: string, cause: number | null): Promise<OfferedModel[]> {
     const running = this.#of(provider, cause);
     if (running === null) return [];
-    return await running.models().catch(() => []);
+    return (await running.models().catch(() => UNLISTED)).models;
+  }
+
+  /** Hands a new version of its key to a provider's process, which uses it from the next request on, and asks the provider with it.
+   *  @returns null where no process of it runs. */
+  async handOver(provider: string, secret: SecretOf): Promise<Verdict | null> {
+    const running = this.#running.get(provider);
+    if (running === undefined) return null;
+    try {
+      await running.kept.whenReady(UP_MS);
+      await running.kept.hand(secret);
+      const { refusal } = await running.models();
+      return refusal === null ? { works: true, account: null } : { works: false, sentence: refusal };
+    } catch (error) {
+      const why = error instanceof Error ? error.name : "error";
+      return { works: false, sentence: `the process that talks to ${provider} could not be given it (${why})` };
+    }
   }
 
   /** The model of an Ollama on its default port that can call tools and was used last; null when none answers. */
@@ -299,7 +338,7 @@ export class Models implements ModelPort {
   }
 
   /** Asks a provider whether a candidate key is good, in a process that gets nothing else. */
-  async check(provider: string, candidate: readonly NamedBytes[], cause: number | null): Promise<Checked> {
+  async check(provider: string, candidate: readonly NamedBytes[] | SecretOf, cause: number | null): Promise<Checked> {
     const settings = providerSettings(this.#config(), provider);
     if (settings === null) throw new OperatorError("usage", `${provider} is not a provider known here`);
     return await this.#processes.check<FromModel, ToModel>({

@@ -4,6 +4,8 @@ import type { LocalChannel } from "../ipc/channel.ts";
 import type { Anchors } from "./anchors.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Channels } from "./channels.ts";
+import type { CredentialChecks } from "./credential-checks.ts";
+import type { CredentialRotation } from "./credential-rotation.ts";
 import type { Credentials } from "./credentials.ts";
 import type { EvidenceExport } from "./evidence-export.ts";
 import type { Findings } from "./findings.ts";
@@ -30,6 +32,8 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "say",
   "approvals.decide",
   "vault.add",
+  "vault.rotate",
+  "vault.check",
   "vault.remove",
   "vault.protect",
   "vault.rekey",
@@ -60,6 +64,8 @@ export interface OperatorParts {
   readonly people: People;
   readonly channels: Channels;
   readonly credentials: Credentials;
+  readonly rotation: CredentialRotation;
+  readonly checks: CredentialChecks;
   readonly approvals: ApprovalDesk;
   readonly vault: VaultKeeper;
   readonly recovery: VaultRecovery;
@@ -161,6 +167,20 @@ export class Operator {
           decodeNamedBytes(payload),
           who,
         );
+      case "vault.rotate":
+        return await this.#parts.rotation.rotate(
+          {
+            scope: call.scope,
+            check: call.check,
+            hosts: call.hosts ?? null,
+            expires: call.expires ?? null,
+            rotationDue: call.rotationDue ?? null,
+          },
+          decodeNamedBytes(payload),
+          who,
+        );
+      case "vault.check":
+        return await this.#parts.checks.check(call.scope);
       case "vault.list":
         return { status: await vault.status(), ...credentials.list(call.after ?? null) };
       case "vault.remove":

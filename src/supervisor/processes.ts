@@ -60,9 +60,10 @@ export interface StartedChild<Out> extends Holdable {
 export interface KeepSpec<In extends Framed, Out extends Framed> extends What<In, Out> {
   /** The frame that carries one credential. */
   readonly secret: (name: string) => Out;
-  readonly secrets: readonly SecretOf[];
-  /** It is up and has its secrets: it is told to begin. */
-  started(child: StartedChild<Out>): Promise<void>;
+  /** Asked at each start: what was replaced meanwhile is handed over in its newest version. */
+  readonly secrets: () => readonly SecretOf[];
+  /** It is up and has these secrets: it is told to begin. */
+  started(child: StartedChild<Out>, given: readonly SecretOf[]): Promise<void>;
   hear(header: In, payload: Uint8Array): void;
   down(): void;
   givenUp?(why: string): void;
@@ -71,6 +72,8 @@ export interface KeepSpec<In extends Framed, Out extends Framed> extends What<In
 /** A child that is started again when it dies. */
 export interface Kept<Out> {
   send(header: Out, payload?: Uint8Array): Promise<void>;
+  /** Hands a new version to the process that runs, recorded as at its start. @throws {Error} when none runs. */
+  hand(secret: SecretOf): Promise<void>;
   /** @throws {CompartmentError} when it is not up within `ms`. */
   whenReady(ms: number): Promise<void>;
   broke(what: string): void;
@@ -98,7 +101,8 @@ export interface JoinedPair<OutA, OutB> {
 
 export interface CheckSpec<In extends Framed, Out extends Framed> extends What<In, Out> {
   readonly secret: (name: string) => Out;
-  readonly candidate: readonly NamedBytes[];
+  /** What is not saved yet, or where it is saved: then its hand-over is recorded. */
+  readonly candidate: readonly NamedBytes[] | SecretOf;
   readonly start: Out;
   readonly timeoutMs: number;
 }
@@ -180,12 +184,16 @@ export class Processes {
           ...this.#what<In, Out>(spec),
           frame: (header, payload) => spec.hear(header, payload),
           begin: async (begun) => {
-            for (const secret of spec.secrets) await this.#hand(secret, begun, spec.secret);
-            await spec.started({
-              send: (header, payload) => begun.send(header, payload),
-              pause: () => begun.pause(),
-              resume: () => begun.resume(),
-            });
+            const secrets = spec.secrets();
+            for (const secret of secrets) await this.#hand(secret, begun, spec.secret);
+            await spec.started(
+              {
+                send: (header, payload) => begun.send(header, payload),
+                pause: () => begun.pause(),
+                resume: () => begun.resume(),
+              },
+              secrets,
+            );
           },
         });
         current = life;
@@ -207,6 +215,10 @@ export class Processes {
       send: async (header, payload) => {
         if (current === null) throw new Error(`the ${spec.role} process is not running`);
         await current.send(header, payload);
+      },
+      hand: async (secret) => {
+        if (current === null) throw new Error(`the ${spec.role} process is not running`);
+        await this.#hand(secret, current, spec.secret);
       },
       whenReady: async (ms) => await compartment.whenUp(ms),
       broke: (what) => current?.accuse(what),
@@ -278,12 +290,14 @@ export class Processes {
     const life = await startLife<In, Out>({
       ...this.#what<In, Out>(spec),
       frame: (header, payload) => {
-        const checked = checkedOf(header, payload);
+        const checked = checkedOf(header, payload, "scope" in spec.candidate);
         if (checked !== null) answered.resolve(checked);
       },
       begin: async (begun) => {
-        for (const { name, bytes } of spec.candidate)
-          await begun.send(spec.secret(name), copyOf(bytes), { wipe: true });
+        if ("scope" in spec.candidate) await this.#hand(spec.candidate, begun, spec.secret);
+        else
+          for (const { name, bytes } of spec.candidate)
+            await begun.send(spec.secret(name), copyOf(bytes), { wipe: true });
         await begun.send(spec.start);
       },
     });
@@ -330,13 +344,15 @@ export class Processes {
 }
 
 /** The answer of a check, from an adapter or a model process: what was refused is not saved, what could not be asked is saved unchecked. */
-function checkedOf(header: Framed, payload: Uint8Array): Checked | null {
+function checkedOf(header: Framed, payload: Uint8Array, stored: boolean): Checked | null {
   const parsed = CheckedFrame.safeParse(header);
   if (!parsed.success) return null;
   const { failure, account } = parsed.data;
   if (failure === null) return { result: "good", account, sentence: null };
   const sentence = Buffer.from(payload).toString("utf8").slice(0, 500);
-  return { result: failure === "unreachable" ? "unreachable" : "refused", account: null, sentence };
+  // An answer that nobody understands refuses a candidate; what is kept and in use is not given up for it.
+  const undecided = failure === "unreachable" || (stored && failure === "other");
+  return { result: undecided ? "unreachable" : "refused", account: null, sentence };
 }
 
 function unreachable(sentence: string): Checked {

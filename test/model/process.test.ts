@@ -231,9 +231,33 @@ test("an answer of many small pieces becomes few frames", async () => {
   expect(child.heard.filter(({ frame }) => frame.type === "delta").length).toBeLessThan(100);
 });
 
-test("a second key, or one after the start, ends the process", async () => {
+test("a key that comes after the start is used for the next request, and the one before for what is under way", async () => {
+  const seen: (string | undefined)[] = [];
+  const held = Promise.withResolvers<void>();
+  const provider = createServer((incoming, response) => {
+    seen.push(incoming.headers.authorization);
+    void (seen.length === 1 ? held.promise : Promise.resolve()).then(() => {
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ data: [] }));
+    });
+  });
+  await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
+  const baseUrl = `http://127.0.0.1:${portOf(provider)}/v1`;
+  await using child = await started({ provider: "openai", baseUrl }, KEY);
+  await child.send({ type: "models", ref: 1 });
+  await expect.poll(() => seen.length).toBe(1);
+  await child.send({ type: "secret", name: "api-key" }, "sk-proj-the-next-key-0123456789");
+  await child.send({ type: "models", ref: 2 });
+  await child.next("models", 2);
+  held.resolve();
+  expect((await child.next("models", 1)).frame).toMatchObject({ failure: null });
+  expect(seen).toEqual([`Bearer ${KEY}`, "Bearer sk-proj-the-next-key-0123456789"]);
+  provider.closeAllConnections();
+  provider.close();
+});
+
+test("a secret of another name ends the process", async () => {
   await using child = await started();
   await child.next("ready");
-  await child.send({ type: "secret", name: "api-key" }, KEY);
+  await child.send({ type: "secret", name: "bot-token" }, KEY);
   expect(await child.exited).toBe(1);
 });

@@ -34,7 +34,7 @@ test("from seven days before, a credential is told of in the status, in the oper
   await early.look();
   expect([early.notes(), lines, rows()]).toEqual([[], [], []]);
 
-  const expires = expect.stringMatching(/^the credential of slack expires on .*: wirken vault add slack$/);
+  const expires = expect.stringMatching(/^the credential of slack expires on .*: wirken vault rotate slack$/);
   const due = watching(world, lines, 0.999);
   expect(due.notes()).toEqual([]);
   const soon = watching(world, lines, 1.001);
@@ -52,8 +52,8 @@ test("from seven days before, a credential is told of in the status, in the oper
 
   const late = watching(world, lines, 24);
   expect(late.notes()).toEqual([
-    expect.stringMatching(/^the credential of slack expired on .* and is refused: wirken vault add slack$/),
+    expect.stringMatching(/^the credential of slack expired on .* and is refused: wirken vault rotate slack$/),
     expect.stringMatching(/^the credential of telegram expired on/),
-    expect.stringMatching(/^the credential of openai should be replaced by .*: wirken vault add openai$/),
+    expect.stringMatching(/^the credential of openai should be replaced by .*: wirken vault rotate openai$/),
   ]);
 });

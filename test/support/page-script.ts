@@ -129,6 +129,7 @@ export class PageScript {
               fallback: null,
               created: ago(900),
               checked: true,
+              lastCheck: null,
               account: "@an_example_bot",
               expires: null,
               rotationDue: null,
@@ -203,6 +204,8 @@ export class PageScript {
       case "people.report":
       case "policy.show":
       case "vault.add":
+      case "vault.check":
+      case "vault.rotate":
       case "vault.protect":
       case "vault.remove":
       case "vault.status":

@@ -107,6 +107,8 @@ export class TelegramServer implements AsyncDisposable {
   readonly answers: { readonly query: string; readonly text: string; readonly alert: boolean }[] = [];
   readonly mishaps: Mishap[] = [];
   readonly moved = new Map<number, number>();
+  /** The status that a call with this token is refused with, or null. */
+  refuses: (token: string, method: string) => number | null = (token) => (token === this.token ? null : 401);
   webhook = "";
   /** Whether an empty answer to a poll is held back, as it should be. */
   holds = true;
@@ -214,7 +216,8 @@ export class TelegramServer implements AsyncDisposable {
       return;
     }
     try {
-      if (token !== this.token) throw new Refusal(401, "Unauthorized");
+      const refused = this.refuses(token ?? "", method);
+      if (refused !== null) throw new Refusal(refused, refused === 401 ? "Unauthorized" : "Bad Gateway");
       const result = await this.#call(method, parameters, response);
       if (mishap?.cut === "after") request.socket.destroy();
       else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ ok: true, result }));

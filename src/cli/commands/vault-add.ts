@@ -1,37 +1,19 @@
 import { Command } from "commander";
-import * as z from "zod/mini";
-import { loadConfig } from "../../config/load.ts";
-import { AdapterChannel, platformOf } from "../../ipc/channel.ts";
 import { CredentialScope } from "../../ipc/vault-calls.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { type Enrolment, enrolmentOf } from "../credential-name.ts";
+import { collect, configuredProviders, CredentialOptions, datesAndHosts, instruct } from "../credential-options.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { moment } from "../moment.ts";
 import { newPassphrase } from "../new-passphrase.ts";
 import type { OperatorPort } from "../operator-port.ts";
-import { instructionsFor } from "../platform-instructions.ts";
-import { pointInTime } from "../point-in-time.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
 import { readSecrets } from "../secret-input.ts";
-import { refuseSecretArguments, SecretOptions, secretSource, takesSecret } from "../secret-options.ts";
+import { refuseSecretArguments, secretSource, takesSecret } from "../secret-options.ts";
 import { offerPhrase } from "./vault-recovery.ts";
-
-const Options = z.extend(SecretOptions, {
-  json: z._default(z.boolean(), false),
-  check: z._default(z.boolean(), true),
-  expires: z.optional(z.string()),
-  rotateBy: z.optional(z.string()),
-  host: z._default(z.array(z.string()), []),
-});
-
-const HOST = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
-
-function collect(host: string, before: readonly string[]): string[] {
-  return [...before, host];
-}
 
 export function vaultAddCommand(context: Context): Command {
   const command = new Command("add")
@@ -57,13 +39,9 @@ async function add(command: Command, what: string, options: unknown, context: Co
   const how = "wirken vault add";
   const enrolment = enrolmentOf(what, configuredProviders(context));
   refuseSecretArguments(command, 1, `${how} ${enrolment.subject}`);
-  const { json, check: wanted, expires, rotateBy, host, ...given } = Options.parse(options);
+  const { json, check: wanted, expires, rotateBy, host, ...given } = CredentialOptions.parse(options);
   const check = wanted && enrolment.kind !== "secret";
-  const known = {
-    expires: expires === undefined ? null : pointInTime(expires, "--expires", Date.now()),
-    rotationDue: rotateBy === undefined ? null : pointInTime(rotateBy, "--rotate-by", Date.now()),
-    hosts: host.map((name) => hostOf(name)),
-  };
+  const known = datesAndHosts({ expires, rotateBy, host }, Date.now());
   const source = secretSource(given, context.terminal, `${how} ${enrolment.subject}`);
   const scope = CredentialScope.safeParse(enrolment.scope);
   if (!scope.success) throw usage(`${enrolment.subject} cannot be enrolled`, null);
@@ -103,13 +81,6 @@ async function offerRecovery(operator: OperatorPort, context: Context): Promise<
   terminal.say("the recovery phrase is made: keep the paper where the machine is not");
 }
 
-function hostOf(text: string): string {
-  const host = text.toLowerCase();
-  if (!HOST.test(host))
-    throw usage("--host takes the name of a host, such as api.github.com", "without https:// and without a path");
-  return host;
-}
-
 /** No credential is kept by a vault that nothing protects. Where no keychain can, a passphrase is chosen before anything else is typed. */
 async function protectFirst(operator: OperatorPort, { terminal }: Context): Promise<void> {
   const { protector, keychain } = await operator.call({ call: "vault.status" });
@@ -121,16 +92,6 @@ async function protectFirst(operator: OperatorPort, { terminal }: Context): Prom
   const passphrase = await newPassphrase(terminal, { stdin: false, file: null });
   const { sentence } = await operator.call({ call: "vault.protect", protector: "passphrase" }, { payload: passphrase });
   terminal.say(`the vault is ${sentence}`);
-}
-
-/** Providers that the configuration names; a file that is wrong names none here, and the daemon says what is wrong with it. */
-function configuredProviders({ home }: Context): string[] {
-  const loaded = loadConfig(home.config);
-  return loaded.state === "loaded" ? Object.keys(loaded.config.providers) : [];
-}
-
-function instruct({ kind, subject }: Enrolment, { terminal }: Context): void {
-  if (kind === "channel") terminal.say(instructionsFor(platformOf(AdapterChannel.parse(subject))));
 }
 
 /** What `vault add` says at its end: what was saved, what else happened, and how to become the owner there. */
