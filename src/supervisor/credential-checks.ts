@@ -26,7 +26,7 @@ type CheckView = AnswerTo<"vault.check">;
 /** Asks platforms whether what is saved still works, one credential at a time. */
 export class CredentialChecks {
   readonly #parts: CredentialChecksParts;
-  #settling: Promise<void> | null = null;
+  #settling = false;
   #closed = false;
 
   constructor(parts: CredentialChecksParts) {
@@ -90,8 +90,10 @@ export class CredentialChecks {
 
   /** Tries what was saved unchecked, or not confirmed before a crash, in the background. What a running channel connects with is judged by that. */
   settle(): void {
-    this.#settling ??= this.#settle().finally(() => {
-      this.#settling = null;
+    if (this.#settling) return;
+    this.#settling = true;
+    void this.#settle().finally(() => {
+      this.#settling = false;
     });
   }
 

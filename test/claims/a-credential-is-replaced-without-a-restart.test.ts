@@ -185,3 +185,36 @@ test("a free-named secret is replaced without a check, and nobody can be asked a
     2,
   );
 });
+
+test("a token of another bot is no rotation: nothing is saved", async () => {
+  const before = await version();
+  const other = { id: 700_101, is_bot: true, first_name: "Other", username: "other_bot" };
+  spine.telegram.mishaps.push({ method: "getMe", status: 200, body: { ok: true, result: other } });
+  const ran = await rotate(nextToken());
+  expect(ran.status).toBe(1);
+  expect(ran.stderr).toContain("this belongs to @other_bot, and channel/telegram is @wirken_bot");
+  expect(await version()).toEqual(before);
+});
+
+test("what its platform could not be asked about is a candidate: the one before goes on, and the next start tries the new one", async () => {
+  const was = await version();
+  const token = nextToken();
+  spine.telegram.mishaps.push({ method: "getMe", cut: "before" });
+  const ran = await rotate(token);
+  expect(ran.status, ran.stderr).toBe(0);
+  expect(ran.stdout).toContain(`version ${was.version + 1} is saved and not in use yet`);
+  expect(await version()).toEqual({ version: was.version + 1, fallback: was.version });
+  const key = await spine.daemon.wirken(["vault", "rotate", "openai", "--stdin", "--no-check"], { stdin: FIRST_KEY });
+  expect(key.status, key.stderr).toBe(0);
+  spine.write("with the one before");
+  await spine.shown("you said: with the one before");
+  await spine.restart();
+  for (const [scope, newest] of [
+    ["channel/telegram", was.version + 1],
+    ["provider/openai", 3],
+  ] as const)
+    await spine.eventually(`${scope} confirmed`, async () => {
+      const now = await version(scope);
+      return now.version === newest && now.fallback === null;
+    });
+});
