@@ -65,7 +65,8 @@ export class CredentialChecks {
       if (!verdict.works) return { scope, result: "refused", account: null, sentence: verdict.sentence };
     } else if (result === "good") {
       const at = new Date(now()).toISOString();
-      await keeper.vault.change({ change: "account", scope, checked: at, account }, keeper.recorder(null));
+      const known = account ?? newest.account;
+      await keeper.vault.change({ change: "account", scope, checked: at, account: known }, keeper.recorder(null));
     } else if (result === "refused" && newest.fallback !== null && secret !== null) {
       await credentials.failed(secret);
       const sentence = `${checked.sentence ?? "it was refused"}; the one before is in force again`;

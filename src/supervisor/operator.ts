@@ -155,18 +155,22 @@ export class Operator {
           throw new OperatorError("refused", verdict.sentence);
         return { state: verdict.state };
       }
-      case "vault.add":
-        return await credentials.add(
-          {
-            scope: call.scope,
-            check: call.check,
-            hosts: call.hosts ?? [],
-            expires: call.expires ?? null,
-            rotationDue: call.rotationDue ?? null,
-          },
-          decodeNamedBytes(payload),
-          who,
-        );
+      case "vault.add": {
+        const candidate = decodeNamedBytes(payload);
+        const given = {
+          scope: call.scope,
+          check: call.check,
+          hosts: call.hosts ?? [],
+          expires: call.expires ?? null,
+          rotationDue: call.rotationDue ?? null,
+        };
+        try {
+          // Not beside a rotation or a check of the same credential.
+          return await this.#parts.rotation.alone(call.scope, async () => await credentials.add(given, candidate, who));
+        } finally {
+          for (const { bytes } of candidate) bytes.fill(0);
+        }
+      }
       case "vault.rotate":
         return await this.#parts.rotation.rotate(
           {
