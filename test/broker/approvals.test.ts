@@ -6,6 +6,7 @@ import { type PendingApproval, viewOf } from "../../src/broker/pending.ts";
 import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
 import type { Role } from "../../src/ipc/operator.ts";
 import { SLACK, TELEGRAM, World } from "./world.ts";
+import { soon } from "../support/soon.ts";
 
 let world: World;
 beforeEach(async () => {
@@ -136,7 +137,7 @@ test("a card that nobody answers expires after five minutes, and a late press sa
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const answer = world.call(world.turn(), "write_file", { path: "a.txt", content: "x" });
   await vi.advanceTimersByTimeAsync(30);
-  await vi.waitFor(() => expect(world.cards).toHaveLength(1));
+  await soon(() => expect(world.cards).toHaveLength(1));
   const [card] = world.cards;
   await vi.advanceTimersByTimeAsync(5 * 60_000);
   vi.useRealTimers();

@@ -7,6 +7,7 @@ import { Pipe, type PipeEnd, type PipeOptions } from "../../src/ipc/pipe.ts";
 import { MAX_STREAM_BYTES } from "../../src/ipc/stream.ts";
 import { bytesOf, Talk } from "../support/frames.ts";
 import { socketPair } from "../support/socket-pair.ts";
+import { soon } from "../support/soon.ts";
 
 interface Heard {
   readonly pipe: Pipe<Talk, Talk>;
@@ -48,7 +49,7 @@ describe("two pipes", () => {
     for (let i = 0; i < 100; i++) void a.pipe.send(say(i), Buffer.from(`payload ${i}`));
     void b.pipe.send(say(7));
     await a.pipe.send({ type: "bye" });
-    await vi.waitFor(() => expect(b.frames).toHaveLength(101));
+    await soon(() => expect(b.frames).toHaveLength(101));
     expect(b.frames.slice(0, 100).map(([header]) => header)).toEqual(Array.from({ length: 100 }, (_, i) => say(i)));
     expect(Buffer.from(b.frames[42]?.[1] ?? []).toString()).toBe("payload 42");
     expect(a.frames).toEqual([[say(7), new Uint8Array(0)]]);
@@ -66,7 +67,7 @@ describe("two pipes", () => {
       MAX_PAYLOAD_BYTES + 1,
     ];
     await Promise.all(sizes.map((size, ref) => a.pipe.send(say(ref), Buffer.alloc(size, ref + 1))));
-    await vi.waitFor(() => expect(b.frames).toHaveLength(sizes.length));
+    await soon(() => expect(b.frames).toHaveLength(sizes.length));
     expect(b.frames.map(([, payload]) => payload.length)).toEqual(sizes);
     expect(b.frames.map(([header]) => header)).toEqual(sizes.map((_, ref) => say(ref)));
     expect(b.frames[3]?.[1].every((byte) => byte === 4)).toBe(true);
@@ -76,7 +77,7 @@ describe("two pipes", () => {
     const { a, b } = await pair();
     const large = Buffer.alloc(9 * MAX_PAYLOAD_BYTES, 9);
     await Promise.all([a.pipe.send(say(1), large), b.pipe.send(say(2), large)]);
-    await vi.waitFor(() => expect([a.frames.length, b.frames.length]).toEqual([1, 1]));
+    await soon(() => expect([a.frames.length, b.frames.length]).toEqual([1, 1]));
     for (const [, payload] of [...a.frames, ...b.frames]) expect(Buffer.compare(payload, large)).toBe(0);
   });
 
@@ -105,7 +106,7 @@ describe("two pipes", () => {
       code: "PIPE_TOO_LARGE",
     });
     await a.pipe.send(say(2));
-    await vi.waitFor(() => expect(b.frames).toHaveLength(1));
+    await soon(() => expect(b.frames).toHaveLength(1));
   });
 });
 
@@ -115,7 +116,7 @@ describe("a wiped payload", () => {
     const secret = Buffer.alloc(size, 0x5a);
     await a.pipe.send(say(1), secret, { wipe: true });
     expect(secret.every((byte) => byte === 0)).toBe(true);
-    await vi.waitFor(() => expect(b.frames).toHaveLength(1));
+    await soon(() => expect(b.frames).toHaveLength(1));
     expect(b.frames[0]?.[1].every((byte) => byte === 0x5a)).toBe(true);
   });
 
@@ -142,7 +143,7 @@ describe("back-pressure", () => {
     expect(b.frames).toHaveLength(0);
     expect(sent).toBeLessThan(20);
     b.pipe.resume();
-    await vi.waitFor(() => expect([b.frames.length, sent]).toEqual([50, 50]));
+    await soon(() => expect([b.frames.length, sent]).toEqual([50, 50]));
   });
 
   test("a pipe may be paused and resumed while it delivers", async () => {
@@ -153,7 +154,7 @@ describe("back-pressure", () => {
       setImmediate(() => b.pipe.resume());
     });
     for (let i = 0; i < 30; i++) void a.pipe.send(say(i));
-    await vi.waitFor(() => expect(b.frames).toHaveLength(30));
+    await soon(() => expect(b.frames).toHaveLength(30));
   });
 
   test("a peer that never reads ends its pipe when too much waits for it", async () => {
@@ -213,7 +214,7 @@ describe("a hostile peer ends its pipe and nothing else", () => {
     expect(end.detail.length).toBeGreaterThan(5);
     expect(victim.frames).toEqual([]);
     await other.a.pipe.send(say(1));
-    await vi.waitFor(() => expect(other.b.frames).toHaveLength(1));
+    await soon(() => expect(other.b.frames).toHaveLength(1));
   });
 
   test("by a stream with the wrong SHA-256, which is not delivered", async () => {
@@ -285,14 +286,14 @@ describe("a hostile peer ends its pipe and nothing else", () => {
 });
 
 test("a pause is no silence: a stream of a pipe that was paused goes on", async () => {
-  const { a, b } = await pair({ streamIdleMs: 50 });
+  const { a, b } = await pair({ streamIdleMs: 500 });
   const sending = a.pipe.send(say(1), Buffer.alloc(8 << 20, 1));
   b.pipe.pause();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(b.pipe.ended).toBeNull();
   b.pipe.resume();
   await sending;
-  await vi.waitFor(() => expect(b.frames).toHaveLength(1));
+  await soon(() => expect(b.frames).toHaveLength(1));
 });
 
 test("a fault of this side's own in handling a frame ends that pipe alone, with its cause", async () => {

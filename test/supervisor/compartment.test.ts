@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AuditError } from "../../audit/error.ts";
 import type { CommittedRow } from "../../audit/row.ts";
 import type { Role } from "../../src/confine/role.ts";
@@ -15,6 +15,7 @@ import {
 import { childImage } from "../support/confined.ts";
 import { Talk } from "../support/frames.ts";
 import { DataFolder, World } from "../vault/world.ts";
+import { soon } from "../support/soon.ts";
 
 const QUICK: Timing = { firstMs: 1, mostMs: 8, resetMs: 60_000, starts: 8 };
 const folder = new DataFolder();
@@ -109,7 +110,7 @@ describe("a process that is kept", () => {
       last: null,
     });
     await life?.send({ type: "say", ref: 1 }, Buffer.from("hello"));
-    await vi.waitFor(() => expect(kept.frames).toEqual([[{ type: "say", ref: 1 }, "hello"]]));
+    await soon(() => expect(kept.frames).toEqual([[{ type: "say", ref: 1 }, "hello"]]));
     await kept.compartment.stop();
     expect(kept.compartment.status).toMatchObject({ state: "stopped", processes: [] });
     expect(rowsOf(life?.id ?? "").map(({ action }) => action)).toEqual([
@@ -131,7 +132,7 @@ describe("a process that is kept", () => {
     };
     const kept = keep("ready-echo", {}, { records: refusing });
     kept.compartment.start();
-    await vi.waitFor(() => expect(kept.compartment.status.last).toContain("no space"));
+    await soon(() => expect(kept.compartment.status.last).toContain("no space"));
     expect(kept.lives).toEqual([]);
     await kept.compartment.whenUp(5000);
     // Twelve refusals are no failed starts: eight of those would have ended it.
@@ -158,7 +159,7 @@ describe("a process that is kept", () => {
     good.compartment.start();
     await good.compartment.whenUp(5000);
     expect(begun).toEqual(["process.started,process.ready"]);
-    await vi.waitFor(() => expect(good.frames).toHaveLength(1));
+    await soon(() => expect(good.frames).toHaveLength(1));
     await good.compartment.stop();
 
     const bad = keep(
@@ -167,7 +168,7 @@ describe("a process that is kept", () => {
       { begin: () => Promise.reject(new Error("locked")) },
     );
     bad.compartment.start();
-    await vi.waitFor(() => expect(bad.givenUp).toHaveLength(1), { timeout: 5000 });
+    await soon(() => expect(bad.givenUp).toHaveLength(1));
     expect(bad.ends).toMatchObject([{ reason: "stopped", ready: false, detail: "could not be told to begin: Error" }]);
   });
 
@@ -181,14 +182,14 @@ describe("a process that is kept", () => {
       },
     );
     kept.compartment.start();
-    await vi.waitFor(() => expect(seen).toEqual(["process.ready"]), { timeout: 5000 });
+    await soon(() => expect(seen).toEqual(["process.ready"]));
     await kept.compartment.stop();
   });
 
   test("is heard to its last words", async () => {
     const kept = keep("last-words", { timing: { ...QUICK, firstMs: 60_000, mostMs: 60_000 } });
     kept.compartment.start();
-    await vi.waitFor(() => expect(kept.ends).toHaveLength(1), { timeout: 5000 });
+    await soon(() => expect(kept.ends).toHaveLength(1));
     expect(kept.frames).toEqual([[{ type: "say", ref: 99 }, "last words"]]);
     expect(kept.ends[0]).toMatchObject({ reason: "signal", status: null, detail: "was ended by SIGKILL" });
     await kept.compartment.stop();
@@ -206,7 +207,7 @@ describe("a process that is kept", () => {
       },
     );
     kept.compartment.start();
-    await vi.waitFor(() => expect(kept.ends).toHaveLength(1), { timeout: 5000 });
+    await soon(() => expect(kept.ends).toHaveLength(1));
     expect(kept.ends[0]).toMatchObject({ reason: "protocol", cause: fault });
     await kept.compartment.stop();
   });
@@ -232,7 +233,7 @@ describe("why a process ended is on the log", () => {
     const slow = { timing: { ...QUICK, firstMs: 60_000, mostMs: 60_000 } };
     const kept = keep(does, slow, { readyMs: does === "mute" ? 300 : 8000 });
     kept.compartment.start();
-    await vi.waitFor(() => expect(kept.ends).toHaveLength(1), { timeout: 8000 });
+    await soon(() => expect(kept.ends).toHaveLength(1));
     const rows = rowsOf(kept.lives[0]?.id ?? "");
     const kinds = rows.map(({ action }) => action.kind);
     expect(kinds).toEqual([
@@ -268,14 +269,14 @@ describe("a process that dies is started again", () => {
     bystander.compartment.start();
     const kept = keep("die");
     kept.compartment.start();
-    await vi.waitFor(() => expect(kept.givenUp).toHaveLength(1), { timeout: 15_000 });
+    await soon(() => expect(kept.givenUp).toHaveLength(1));
     expect(kept.lives).toHaveLength(8);
     expect(kept.givenUp[0]).toBe("started 8 times and never ready; the last time: exited with status 9");
     expect(kept.compartment.status).toMatchObject({ state: "given-up", restarts: 7 });
     expect(new Set(kept.lives.map(({ id }) => id)).size).toBe(8);
     await expect(kept.compartment.whenUp(10)).rejects.toMatchObject({ code: "COMPARTMENT_DOWN" });
     kept.compartment.start();
-    await vi.waitFor(() => expect(kept.lives.length).toBeGreaterThan(8), { timeout: 5000 });
+    await soon(() => expect(kept.lives.length).toBeGreaterThan(8));
     await kept.compartment.stop();
     expect(bystander.compartment.status).toMatchObject({ state: "up", restarts: 0 });
     await bystander.compartment.stop();
@@ -284,7 +285,7 @@ describe("a process that dies is started again", () => {
   test("for ever, if it becomes ready each time", async () => {
     const kept = keep("ready-and-die", { timing: { ...QUICK, starts: 2 } });
     kept.compartment.start();
-    await vi.waitFor(() => expect(kept.lives.length).toBeGreaterThan(4), { timeout: 15_000 });
+    await soon(() => expect(kept.lives.length).toBeGreaterThan(4));
     expect(kept.givenUp).toEqual([]);
     await kept.compartment.stop();
   }, 30_000);
@@ -306,7 +307,7 @@ describe("a process that dies is started again", () => {
       timing: { firstMs: 100, mostMs: 400, resetMs, starts: 8 },
     });
     compartment.start();
-    await vi.waitFor(() => expect(opens.length).toBeGreaterThanOrEqual(4), { timeout: 15_000 });
+    await soon(() => expect(opens.length).toBeGreaterThanOrEqual(4));
     await compartment.stop();
     for (const [at, wait] of waits.entries()) {
       const measured = (opens[at] ?? 0) - (downs[at] ?? 0);
@@ -322,10 +323,10 @@ describe("a process that dies is started again", () => {
   test("at once, if somebody asks for it between two starts; and not at all after a stop", async () => {
     const kept = keep("die", { timing: { ...QUICK, firstMs: 60_000, mostMs: 60_000 } });
     kept.compartment.start();
-    await vi.waitFor(() => expect(kept.compartment.status.state).toBe("waiting"), { timeout: 5000 });
+    await soon(() => expect(kept.compartment.status.state).toBe("waiting"));
     kept.compartment.start();
-    await vi.waitFor(() => expect(kept.lives).toHaveLength(2), { timeout: 5000 });
-    await vi.waitFor(() => expect(kept.compartment.status.state).toBe("waiting"), { timeout: 5000 });
+    await soon(() => expect(kept.lives).toHaveLength(2));
+    await soon(() => expect(kept.compartment.status.state).toBe("waiting"));
     const waiting = kept.compartment.whenUp(60_000).catch((error: unknown) => error);
     await kept.compartment.stop();
     expect(await waiting).toMatchObject({ code: "COMPARTMENT_DOWN" });
@@ -372,15 +373,15 @@ test("two joined processes live and die together, each on the log with its own r
   await compartment.whenUp(5000);
   expect(compartment.status.processes).toHaveLength(2);
   await pairs[0]?.first.send({ type: "say", ref: 1 });
-  await vi.waitFor(() => expect(web.frames).toEqual([[{ type: "say", ref: 1 }, "from ingress"]]));
+  await soon(() => expect(web.frames).toEqual([[{ type: "say", ref: 1 }, "from ingress"]]));
 
   process.kill(pairs[0]?.second.pid ?? 0, "SIGKILL");
-  await vi.waitFor(() => expect(pairs).toHaveLength(2), { timeout: 10_000 });
+  await soon(() => expect(pairs).toHaveLength(2));
   await compartment.whenUp(5000);
   expect(endOf(pairs[0]?.second)).toMatchObject({ kind: "process.ended", reason: "signal" });
   expect(endOf(pairs[0]?.first)).toMatchObject({ kind: "process.ended", reason: "stopped" });
   await pairs[1]?.second.send({ type: "say", ref: 2 });
-  await vi.waitFor(() => expect(ingress.frames.at(-1)).toEqual([{ type: "say", ref: 2 }, "from web"]));
+  await soon(() => expect(ingress.frames.at(-1)).toEqual([{ type: "say", ref: 2 }, "from web"]));
   await compartment.stop();
   for (const { first, second } of pairs)
     expect([isThere(first.pid ?? 0), isThere(second.pid ?? 0)]).toEqual([false, false]);
