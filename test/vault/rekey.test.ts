@@ -22,7 +22,7 @@ const CHANGES = join(import.meta.dirname, "change-child.ts");
 const MINUTES = 60_000;
 /** Steps from one kill to the next in the slower tests, and kills at random: `npm run test:long` takes every step. */
 const LONG = process.env["WIRKEN_TEST_ROUNDS"] === "long";
-const EVERY = LONG ? 1 : 11;
+const EVERY = LONG ? 1 : 23;
 const KILLS = LONG ? 60 : 3;
 
 afterEach(() => useSession(null));
