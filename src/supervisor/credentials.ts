@@ -1,7 +1,7 @@
 import type { AuditLog } from "../../audit/log.ts";
 import { Secret } from "../../vault/secret.ts";
 import type { Credential, Vault } from "../../vault/vault.ts";
-import { AdapterChannel, PLATFORMS, platformOf } from "../ipc/channel.ts";
+import { AdapterChannel, PLATFORMS, platformOf, talks } from "../ipc/channel.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { PLATFORM_CREDENTIALS } from "../ipc/platform-credentials.ts";
@@ -181,6 +181,8 @@ export class Credentials {
       return { checked: good, account, notes, owner: null };
     }
     notes.push(...(await this.#parts.channelAdded(what.channel, who)));
+    // Nobody can send a code where nothing is heard.
+    if (!talks(platformOf(what.channel))) return { checked: good, account, notes, owner: null };
     const { code, until } = await people.invite(what.channel, who);
     const bot = account === null ? null : /^@(\w{3,64})$/.exec(account)?.[1];
     const link =
