@@ -76,13 +76,16 @@ export class AnchorRun {
   }
 
   async #contact(): Promise<void> {
-    const newest = this.#log.anchors.checkpoint();
-    if (this.#closed || newest === null) return;
-    if (this.#standing.state === "good" && this.#standing.size >= newest.size) return;
+    if (this.#closed) return;
     this.#busy = true;
     try {
+      const newest = this.#log.anchors.checkpoint();
+      if (newest === null || (this.#standing.state === "good" && this.#standing.size >= newest.size)) return;
       this.#lastAt = performance.now();
       await this.took(newest, await this.#place.reach(newest));
+      if (this.#closed) return;
+      const later = this.#log.anchors.checkpoint()?.size ?? 0;
+      if (later <= this.#standing.size && this.#good) return;
     } catch (error) {
       // The log cannot be written or read now: it says so itself, and this is tried again.
       this.#line(`anchor ${this.spec.name}: ${error instanceof Error ? error.message : String(error)}`);
@@ -90,9 +93,11 @@ export class AnchorRun {
     } finally {
       this.#busy = false;
     }
-    if (this.#closed) return;
-    const later = this.#log.anchors.checkpoint()?.size ?? 0;
-    if (this.#standing.state !== "good" || later > this.#standing.size) this.wanted();
+    this.wanted();
+  }
+
+  get #good(): boolean {
+    return this.#standing.state === "good";
   }
 
   /** Stores an answer, and records what it changes: a failure once and not each try. @throws {AuditError}. */
