@@ -98,6 +98,8 @@ export class Connection implements OperatorPort {
     }
     const ref = ++this.#lastRef;
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    // A refusal may come while the call itself is still being written, when nobody waits for it yet.
+    promise.catch(() => undefined);
     this.#waiting.set(ref, { options, answered: resolve, failed: reject });
     const cancel = (): void => void this.#pipe.send({ type: "cancel", ref }).catch(() => undefined);
     try {

@@ -140,7 +140,7 @@ test("on a full disk, and with no daemon, old rows can be pruned out of the rese
   // Something large to prune.
   await start();
   for (const mark of ["a", "b", "c", "d"])
-    await ask(daemon, `write first.txt: ${mark.repeat(400_000)}`).catch(() => undefined);
+    expect((await ask(daemon, `write first.txt: ${mark.repeat(250_000)}`)).end).toBe("done");
   await daemon.end();
   disk.fill(null);
   if (disk.kind !== "limit") {
