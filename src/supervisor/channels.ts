@@ -116,6 +116,10 @@ export class Channels {
     return this.#local[channel].carrier;
   }
 
+  get #talks(): Talk[] {
+    return [...this.#adapters.values(), ...Object.values(this.#local)].map(({ talk }) => talk);
+  }
+
   #talkOf(channel: string): Talk | null {
     if (channel === "terminal" || channel === "web") return this.#local[channel].talk;
     const known = AdapterChannel.safeParse(channel);
@@ -497,8 +501,7 @@ export class Channels {
 
   /** Ends what runs for one person, on every channel. */
   async stopOf(principal: string, who: By): Promise<void> {
-    const every = [...this.#adapters.values(), ...Object.values(this.#local)];
-    await Promise.all(every.map(async ({ talk }) => await talk.stopOf(principal, who)));
+    await Promise.all(this.#talks.map(async (talk) => await talk.stopOf(principal, who)));
   }
 
   /** Says to a newly paired person that they are, where they were given their code.
@@ -573,8 +576,7 @@ export class Channels {
   }
 
   get running(): number {
-    const every = [...this.#adapters.values(), ...Object.values(this.#local)];
-    return every.reduce((sum, { talk }) => sum + talk.running, 0);
+    return this.#talks.reduce((sum, talk) => sum + talk.running, 0);
   }
 
   /** A finding: turns end, adapters too, and none begins until {@link reopen}. */
@@ -588,14 +590,13 @@ export class Channels {
 
   /** The finding is acknowledged: what is enabled may run again. */
   reopen(): void {
-    for (const { talk } of [...this.#adapters.values(), ...Object.values(this.#local)]) talk.reopen();
+    for (const talk of this.#talks) talk.reopen();
   }
 
   async close(who: By): Promise<void> {
-    const every = [...this.#adapters.values(), ...Object.values(this.#local)];
     const drained = new AbortController();
     await Promise.race([
-      Promise.all(every.map(async ({ talk }) => await talk.close(who))),
+      Promise.all(this.#talks.map(async (talk) => await talk.close(who))),
       delay(DRAIN_MS, undefined, { signal: drained.signal }).catch(() => undefined),
     ]);
     drained.abort();

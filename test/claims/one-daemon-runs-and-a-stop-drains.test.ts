@@ -72,7 +72,10 @@ test.for(["SIGTERM", "SIGHUP", "SIGINT"] as const)(
     await spine.shown(`you said: written behind, ${signal}`);
     expect((await spine.rows("daemon.stopped")).at(-1)?.fields).toMatchObject({ reason: "signal" });
     expect(await spine.rows("action.interrupted")).toEqual([]);
-    const ended = (await spine.rows("turn.ended")).map(({ fields }) => fields["reason"]);
+    const ended = await spine.eventually("the end of that turn", async () => {
+      const reasons = (await spine.rows("turn.ended")).map(({ fields }) => fields["reason"]);
+      return reasons.at(-1) === "done" ? reasons : undefined;
+    });
     expect(ended.slice(-2)).toEqual(["stopped", "done"]);
   },
 );

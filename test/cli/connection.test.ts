@@ -104,6 +104,20 @@ test("a refusal comes as its sentence, its hint and its status", async () => {
   });
 });
 
+test("a refusal that comes while a call is still being written is that call's answer", async () => {
+  const home = aHome();
+  await using _server = await serving(home, async () => {
+    throw new OperatorError("usage", "too long");
+  });
+  await using connection = await connected(home);
+  // Several calls at once: some of them are still waiting for room on the socket when they are refused.
+  const calls = Array.from({ length: 8 }, async () => {
+    await connection.call({ call: "say", agent: "default", fresh: false }, { payload: new Uint8Array(1 << 20) });
+  });
+  for (const outcome of await Promise.allSettled(calls))
+    expect(outcome).toMatchObject({ status: "rejected", reason: { message: "too long" } });
+});
+
 test("an answer that is not this call's is not taken", async () => {
   const home = aHome();
   await using _server = await serving(home, async () => ({ approvals: "none" }));

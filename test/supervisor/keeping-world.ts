@@ -2,10 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { AuditLog } from "../../audit/log.ts";
+import type { RetentionConfig } from "../../src/config/schema.ts";
 import { Erasure, type ErasureSteps } from "../../src/supervisor/erasure.ts";
 import { Holds } from "../../src/supervisor/holds.ts";
 import { mint, type PrincipalId, type SessionId } from "../../src/ipc/ids.ts";
 import { type By, People } from "../../src/supervisor/people.ts";
+import { Retention } from "../../src/supervisor/retention.ts";
 import { State } from "../../src/supervisor/state.ts";
 import { contentScope } from "../../vault/credential-change.ts";
 import { type DataFolder, World } from "../vault/world.ts";
@@ -67,6 +69,26 @@ export class KeepingWorld implements AsyncDisposable {
       await Promise.resolve();
     };
     return new Erasure({ log, state, holds, steps, endSession });
+  }
+
+  /** @param days what the configuration says now.
+   *  @param now the time that rows are compared with. */
+  retention(days: () => RetentionConfig, now: () => number): Retention {
+    const { log, state, holds, steps } = this;
+    const hasKey = (scope: string): boolean => this.world.vault.hasContentKey(scope);
+    const line = (): void => undefined;
+    return new Retention({
+      log,
+      state,
+      holds,
+      erasure: this.erasure(),
+      steps,
+      hasKey,
+      days,
+      owner: () => this.owner.by,
+      now,
+      line,
+    });
   }
 
   /** Somebody asks on Telegram and is let in. */

@@ -1,5 +1,4 @@
 import { Config } from "../../src/config/schema.ts";
-import { Retention } from "../../src/supervisor/retention.ts";
 import { DataFolder } from "../vault/world.ts";
 import { KeepingWorld } from "./keeping-world.ts";
 
@@ -9,18 +8,7 @@ const LATER_MS = 400 * 24 * 3_600_000;
 const [path, what] = process.argv.slice(2);
 const world = await KeepingWorld.open(new DataFolder(path));
 const now = (): number => Date.now() + LATER_MS;
-const retention = new Retention({
-  log: world.log,
-  state: world.state,
-  holds: world.holds,
-  erasure: world.erasure(),
-  steps: world.steps,
-  hasKey: (scope) => world.world.vault.hasContentKey(scope),
-  days: () => Config.parse({ retention: { content: 90, rows: 365 } }).retention,
-  owner: () => world.owner.by,
-  now,
-  line: () => undefined,
-});
+const retention = world.retention(() => Config.parse({ retention: { content: 90, rows: 365 } }).retention, now);
 process.stdout.write("now\n");
 await (what === "prune" ? retention.prune(new Date(now()).toISOString(), world.owner) : retention.apply());
 process.stdout.write("done\n");

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { verifySync } from "../../audit/verify.ts";
 import { Config, type RetentionConfig } from "../../src/config/schema.ts";
-import { nightAfter, Retention } from "../../src/supervisor/retention.ts";
+import { nightAfter } from "../../src/supervisor/retention.ts";
 import { DataFolder } from "../vault/world.ts";
 import { foundIn, KeepingWorld, sealedCanaries } from "./keeping-world.ts";
 
@@ -24,18 +24,10 @@ async function scene() {
   await world.log.checkpoint("demand");
   let ahead = 0;
   const days: { now: RetentionConfig } = { now: DEFAULTS };
-  const retention = new Retention({
-    log: world.log,
-    state: world.state,
-    holds: world.holds,
-    erasure: world.erasure(),
-    steps: world.steps,
-    hasKey: (scope) => world.world.vault.hasContentKey(scope),
-    days: () => days.now,
-    owner: () => world.owner.by,
-    now: () => Date.now() + ahead,
-    line: () => undefined,
-  });
+  const retention = world.retention(
+    () => days.now,
+    () => Date.now() + ahead,
+  );
   const pass = (time: number): void => {
     ahead += time;
   };

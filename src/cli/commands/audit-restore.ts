@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { Command } from "commander";
 import * as z from "zod/mini";
+import type { Restored } from "../../supervisor/restore.ts";
 import { CommandError } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
@@ -14,17 +15,6 @@ const Options = z.object({
   json: z._default(z.boolean(), false),
   reason: z.optional(z.string().check(z.maxLength(500))),
 });
-
-/** What became of the damaged log, and what took its place. */
-interface Restored {
-  readonly kept: string;
-  readonly rows: number;
-  readonly predecessor: string;
-  readonly origin: string;
-  readonly vkey: string;
-  readonly ahead: number | null;
-  readonly people: readonly { readonly name: string; readonly role: string }[];
-}
 
 export function auditRestoreCommand(context: Context): Command {
   return new Command("restore")

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import * as z from "zod/mini";
+import type { Replaced } from "../../supervisor/vault-replace.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
@@ -138,18 +139,7 @@ function readBackup(path: string): Uint8Array {
   }
 }
 
-/** What `vault restore` and `vault reset` did. */
-interface Replaced {
-  readonly kept: readonly string[];
-  readonly lost: readonly string[];
-  readonly credentials: number;
-  readonly predecessor: string | null;
-  readonly origin: string;
-  readonly vkey: string;
-  readonly protector: string;
-}
-
-/** What they say at their end. */
+/** What `vault restore` and `vault reset` say at their end. */
 export function replacedText({ kept, lost, credentials, predecessor, origin, vkey, protector }: Replaced): string {
   const names = lost.map((scope) => printable(scope.replace(/^(?:channel|provider)\//, "")));
   const again = [
