@@ -47,13 +47,19 @@ const FALLBACK: Readonly<Record<string, string>> = {
 
 /** Picks a model of one provider for an agent that needs tools. @returns null when nothing fits. */
 export function pickModel(provider: string, offered: readonly OfferedModel[]): string | null {
-  const able = offered.filter((one) => one.tools !== false);
+  const able = ableOf(offered);
   for (const pattern of PREFERRED[provider] ?? []) {
     const fits = able.filter((one) => pattern.test(one.id)).toSorted((a, b) => newestFirst(a, b));
     if (fits[0] !== undefined) return fits[0].id;
   }
   const [best] = able.toSorted((a, b) => newestFirst(a, b));
   return best?.id ?? FALLBACK[provider] ?? null;
+}
+
+/** Those that say they call tools; where none says either way, those that are not made for something else. */
+function ableOf(offered: readonly OfferedModel[]): OfferedModel[] {
+  const sure = offered.filter((one) => one.tools === true);
+  return sure.length > 0 ? sure : offered.filter((one) => one.tools === null && !/embed/i.test(one.id));
 }
 
 function newestFirst(a: OfferedModel, b: OfferedModel): number {

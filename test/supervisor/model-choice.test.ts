@@ -31,6 +31,16 @@ test("of Ollama's models the most recently used one that can call tools is taken
   expect(pickModel("ollama", [offered("chat-only", null, false)])).toBeNull();
 });
 
+test("an Ollama that does not say what its models can gets the most recently used one that is not for embeddings", () => {
+  const models = [
+    offered("llama3", "2026-05-01T00:00:00Z"),
+    offered("nomic-embed-text", "2026-06-01T00:00:00Z"),
+    offered("chat-only", "2026-07-01T00:00:00Z", false),
+  ];
+  expect(pickModel("ollama", models)).toBe("llama3");
+  expect(pickModel("ollama", [...models, offered("sure", "2026-01-01T00:00:00Z", true)])).toBe("sure");
+});
+
 test("of a provider's models a general one that calls tools is taken, the newest of its family", () => {
   expect(
     pickModel("anthropic", [offered("claude-haiku-4-5"), offered("claude-sonnet-4-5"), offered("claude-sonnet-4-0")]),
