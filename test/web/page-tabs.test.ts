@@ -7,7 +7,12 @@ const world = usePage();
 test("the audit log is shown newest first with its verdict, in pages, filtered, opened and explained", async () => {
   await world.driver.logIn(world.supervisor.link());
   expect(await world.driver.verdict()).toBe("The record is whole");
-  await world.page.getByText("10 rows are newer than the newest checkpoint.").waitFor();
+  await world.page.getByText("130 rows are unchanged since they were written").waitFor();
+  // What was checked one by one is a press away.
+  const detail = world.page.getByText("10 rows are newer than the newest checkpoint.");
+  expect(await detail.isVisible()).toBe(false);
+  await world.page.getByText("What was checked, and what no log proves").click();
+  await detail.waitFor();
   const seqs = world.page.locator("#rows > li > details > summary .seq");
   expect((await seqs.allTextContents()).slice(0, 2)).toEqual(["#129", "#128"]);
   await world.page.getByRole("button", { name: "Older rows" }).click();
@@ -17,7 +22,7 @@ test("the audit log is shown newest first with its verdict, in pages, filtered, 
   await world.page.getByLabel("Kind").fill("tool.finished");
   await world.page.keyboard.press("Enter");
   await expect.poll(() => seqs.count()).toBe(21);
-  await world.page.locator("summary").first().press("Enter");
+  await world.page.locator("#rows summary").first().press("Enter");
   await world.page.getByText("README.md").first().waitFor();
   await world.page.getByRole("button", { name: "Explain" }).click();
   await world.page.getByText("nobody had to approve it").waitFor();
@@ -54,7 +59,7 @@ test("while something is wrong with the record the tab says so first, as an alar
 });
 
 test("a broken record is said first and in words", async () => {
-  world.script.verdict = { state: "broken", sentences: ["row 7 was changed after it was written"], verdict: {} };
+  world.script.verdict = { state: "broken", sentences: ["it is broken", "row 7 was changed after it was written"], verdict: {} };
   await world.driver.logIn(world.supervisor.link());
   expect(await world.driver.verdict()).toBe("The record is broken");
   await world.page.getByText("row 7 was changed after it was written").waitFor();

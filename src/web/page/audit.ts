@@ -155,10 +155,15 @@ export class Audit {
   }
 
   #showVerdict({ state, sentences }: Verdict): void {
+    const [first = "", ...others] = sentences;
+    const list = el("ul", null, ...others.map((sentence) => el("li", null, visible(sentence))));
+    const summary = el("summary", null, "What was checked, and what no log proves");
     this.#verdict.dataset["state"] = state;
     this.#verdict.replaceChildren(
       el("h2", null, HEADLINE[state]),
-      el("ul", null, ...sentences.map((sentence) => el("li", null, visible(sentence)))),
+      el("p", null, visible(first)),
+      // What is wrong is read without a press.
+      el("details", { open: state === "broken" }, summary, list),
       el("p", { class: "hint" }, "The same on the terminal, for someone who does not trust this page:"),
       command("wirken audit verify"),
     );
