@@ -12,6 +12,7 @@ import type { AdapterLink, Session } from "../session/link.ts";
 import type { AgentPool, AgentProcess } from "./agent-pool.ts";
 import type { By } from "./people.ts";
 import type { State } from "./state.ts";
+import { toolLine } from "./tool-line.ts";
 
 /** After `/stop` the agent has this long to end its turn itself; then its process is ended. */
 const STOP_GRACE_MS = 500;
@@ -339,7 +340,10 @@ export class SessionRun<L extends symbol> {
     ask: Extract<FromAgent, { type: "tool" }>,
     args: Uint8Array,
   ): Promise<void> {
-    this.#parts.tell({ event: "notice", about: "tool" }, Buffer.from(`${ask.name} ${shown(args)}`));
+    this.#parts.tell(
+      { event: "notice", about: "tool" },
+      Buffer.from(toolLine(ask.name, Buffer.from(args).toString("utf8"))),
+    );
     this.#link.typing(this.session.address);
     const { group, name, call } = ask;
     const result = await this.#parts.broker.tool(turn.context, { group, name, call, arguments: args });
@@ -495,9 +499,3 @@ function sentenceOf(error: unknown): string {
 }
 
 /** A tool's arguments in one short line for whoever watches; the whole is on the log. */
-function shown(args: Uint8Array): string {
-  const text = Buffer.from(args)
-    .toString("utf8")
-    .replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, " ");
-  return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
-}

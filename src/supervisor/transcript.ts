@@ -3,6 +3,7 @@ import { Answer, type ChatMessage, type ToolCall } from "../ipc/completion.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import type { Origin } from "./conversation.ts";
 import { ERASED, type State } from "./state.ts";
+import { toolLine } from "./tool-line.ts";
 
 /** Rows that a transcript is rebuilt from at the most; what is older stays on the log. */
 const MAX_ROWS = 2_000;
@@ -83,6 +84,7 @@ function answerOf(json: string | null): Answer {
 /** The same as a person reads it on the page. */
 export function transcriptForPeople(log: AuditLog, state: State, session: string): AnswerTo<"transcript">["entries"] {
   const entries: AnswerTo<"transcript">["entries"] = [];
+  let asked: readonly ToolCall[] = [];
   for (const { seq, what } of state.said(session, MAX_ROWS)) {
     const row = log.row(seq);
     if (row === null) continue;
@@ -93,13 +95,17 @@ export function transcriptForPeople(log: AuditLog, state: State, session: string
         break;
       }
       case "answer": {
-        const { text } = answerOf(row.content("answer"));
+        const { text, calls } = answerOf(row.content("answer"));
+        asked = calls;
         if (text !== "") entries.push({ who: "agent", at: row.at, text });
         break;
       }
       case "call":
-        if (row.action.kind === "tool.called")
-          entries.push({ who: "tool", at: row.at, text: `${row.action.tool} (row ${seq})` });
+        if (row.action.kind === "tool.called") {
+          const id = row.content("call");
+          const call = asked.find((one) => one.id === id);
+          entries.push({ who: "tool", at: row.at, text: toolLine(row.action.tool, call?.arguments ?? ERASED) });
+        }
         break;
       case "refusal":
         entries.push({ who: "notice", at: row.at, text: row.content("why") ?? ERASED });

@@ -106,6 +106,9 @@ test("with the keyboard alone: a question, its answer, a card, its approval, and
   await page.keyboard.press("Enter");
   await driver.reply("I asked for write_file");
   expect(readFileSync(file, "utf8")).toBe("seven words that are nowhere else here\n");
+  // What ran is in the conversation, also when it is read again.
+  await page.reload();
+  await page.getByRole("log").getByText(`write_file {"path":"notes.txt"`).waitFor();
 
   // The very words are not in any row's body, and the row of what ran rests on the page's answer.
   const rows = rowsOf(auditOf(daemon));
