@@ -59,7 +59,11 @@ test("while something is wrong with the record the tab says so first, as an alar
 });
 
 test("a broken record is said first and in words", async () => {
-  world.script.verdict = { state: "broken", sentences: ["it is broken", "row 7 was changed after it was written"], verdict: {} };
+  world.script.verdict = {
+    state: "broken",
+    sentences: ["it is broken", "row 7 was changed after it was written"],
+    verdict: {},
+  };
   await world.driver.logIn(world.supervisor.link());
   expect(await world.driver.verdict()).toBe("The record is broken");
   await world.page.getByText("row 7 was changed after it was written").waitFor();
