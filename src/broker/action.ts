@@ -4,6 +4,7 @@ import type { ToolAction } from "../effect/action.ts";
 export type ActionKey =
   | "file.read:workspace"
   | "file.list:workspace"
+  | "file.search:workspace"
   | "file.write:workspace"
   | "file.write:protected"
   | "exec:ro"
@@ -28,6 +29,7 @@ export interface Facts {
 export const FACTS: Readonly<Record<ActionKey, Facts>> = {
   "file.read:workspace": { key: "file.read:workspace", tier: 1, needsSandbox: false, leaves: false },
   "file.list:workspace": { key: "file.list:workspace", tier: 1, needsSandbox: false, leaves: false },
+  "file.search:workspace": { key: "file.search:workspace", tier: 1, needsSandbox: true, leaves: false },
   "file.write:workspace": { key: "file.write:workspace", tier: 2, needsSandbox: false, leaves: false },
   "file.write:protected": { key: "file.write:protected", tier: 3, needsSandbox: false, leaves: false },
   "exec:ro": { key: "exec:ro", tier: 1, needsSandbox: true, leaves: false },
@@ -40,6 +42,8 @@ export function keyOf(action: ToolAction): ActionKey {
       return "file.read:workspace";
     case "file.list":
       return "file.list:workspace";
+    case "file.search":
+      return "file.search:workspace";
     case "file.write":
       return action.protected ? "file.write:protected" : "file.write:workspace";
     case "exec":
@@ -58,6 +62,8 @@ export function meaningOf(key: ActionKey): string {
       return "reading files of the workspace";
     case "file.list:workspace":
       return "listing the workspace";
+    case "file.search:workspace":
+      return "searching the files of the workspace";
     case "file.write:workspace":
       return "writing files of the workspace";
     case "file.write:protected":

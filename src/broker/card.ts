@@ -53,6 +53,17 @@ export function renderAction(bytes: Uint8Array): string {
         line("depth", String(action.depth)),
         ...place(action.workspace, "it cannot change anything"),
       );
+    case "file.search":
+      return lines(
+        "search files",
+        line("below", action.path),
+        line("for", action.pattern),
+        line("read as", action.regexp ? "an extended regular expression" : "it stands"),
+        line("capitals", action.ignoreCase ? "do not matter" : "matter"),
+        action.files === null ? "  in every file" : line("in files named", action.files),
+        line("matches", `${action.limit} at the most`),
+        ...place(action.workspace, "it cannot change anything"),
+      );
     case "file.write":
       return renderWrite(action);
     case "exec":

@@ -29,6 +29,20 @@ export const ToolAction = z.discriminatedUnion("type", [
     depth: z.int().check(z.gte(1), z.lte(5)),
   }),
   z.strictObject({
+    type: z.literal("file.search"),
+    workspace: Workspace,
+    path: Path,
+    /** Within one line. */
+    pattern: Text.check(z.minLength(1), z.maxLength(1000), z.regex(/^[^\0\n]+$/)),
+    /** An extended regular expression of POSIX; false: it is taken as it stands. */
+    regexp: z.boolean(),
+    ignoreCase: z.boolean(),
+    /** A shell pattern for the names of the files; null: all of them. */
+    files: z.nullable(Text.check(z.minLength(1), z.maxLength(200), z.regex(/^[^\0\n]+$/))),
+    /** Matches that are shown. */
+    limit: z.int().check(z.gte(1), z.lte(1000)),
+  }),
+  z.strictObject({
     type: z.literal("file.write"),
     tool: z.enum(["write_file", "edit_file"]),
     workspace: Workspace,

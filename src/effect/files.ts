@@ -1,6 +1,7 @@
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
 import { type Entry, type FileRead, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { ActionOfType } from "./action.ts";
+import { plain } from "./plain-name.ts";
 
 /** Bytes of a file that the file tools read or write: a larger one is for exec. */
 export const MAX_FILE = 4 * 1024 * 1024;
@@ -121,11 +122,6 @@ function lineOf(entry: Entry): string {
     case "other":
       return `${name}  (no regular file)`;
   }
-}
-
-/** A name with a line break, or with anything else that is not to be seen, is shown as JSON. */
-function plain(name: string): string {
-  return /^[\x20-\x7e\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(name) && !name.includes('"') ? name : JSON.stringify(name);
 }
 
 /** Writes what was decided, if its base is still there. */

@@ -7,6 +7,7 @@ import type { Ours } from "../sandbox/workspace.ts";
 import { type ActionOfType, decodeAction } from "./action.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
 import { checkNamed, listEntries, readLines, writeFile } from "./files.ts";
+import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
 
 /** What became of a tool call. */
 export interface ToolResult {
@@ -33,6 +34,8 @@ export async function runTool(
         return done(readLines(ours, action));
       case "file.list":
         return done(listEntries(ours, action));
+      case "file.search":
+        return await runSearch(action, sandbox, signal);
       case "file.write":
         return await sandbox.change(action.workspace, () => {
           if (signal.aborted) return { outcome: "stopped", status: null, text: "stopped before it was written" };
@@ -51,6 +54,24 @@ export async function runTool(
 
 function done(text: string): ToolResult {
   return { outcome: "done", status: null, text: boundText(text, MAX_RESULT) };
+}
+
+async function runSearch(
+  action: ActionOfType<"file.search">,
+  sandbox: Sandbox,
+  signal: AbortSignal,
+): Promise<ToolResult> {
+  const { workspace } = action;
+  const limits = { ...LIMITS, seconds: SEARCH_SECONDS };
+  const end = await sandbox.run({ workspace, argv: searchCommand(action), write: false, stdin: null, limits }, signal);
+  if (end.reason === "stopped") return { outcome: "stopped", status: null, text: sentence(end, SEARCH_SECONDS) };
+  const found = foundIn(end, action);
+  if (found === null) return { outcome: "failed", status: end.status, text: boundText(decode(end.stderr), MAX_RESULT) };
+  return {
+    outcome: end.reason === "exited" ? "done" : "limit",
+    status: end.status,
+    text: boundText(found, MAX_RESULT),
+  };
 }
 
 async function runCommand(

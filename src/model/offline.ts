@@ -27,6 +27,13 @@ const PHRASES: readonly Phrase[] = [
     arguments: ({ path }) => ({ path: unquoted(path ?? ".") }),
   },
   {
+    tool: "search_files",
+    says: "search for hello",
+    pattern:
+      /^(?:please )?(?:search|find|look)(?: (?:my|the|all|files))* for (?<pattern>.+?)(?: in (?<path>\S+?))?[?!]?$/is,
+    arguments: ({ pattern, path }) => ({ pattern: unquoted(pattern ?? ""), path: unquoted(path ?? ".") }),
+  },
+  {
     tool: "exec",
     says: "run uname -a",
     pattern: /^(?:please )?run(?<write> with write access)?:? (?<command>.+)$/is,

@@ -29,6 +29,16 @@ const action: fc.Arbitrary<ToolAction> = fc.oneof(
     depth: fc.integer({ min: 1, max: 5 }),
   }),
   fc.record({
+    type: fc.constant("file.search" as const),
+    workspace: word,
+    path: word,
+    pattern: word.filter((text) => !/[\0\n]/.test(text)),
+    regexp: fc.boolean(),
+    ignoreCase: fc.boolean(),
+    files: fc.option(word.filter((text) => !/[\0\n]/.test(text))),
+    limit: fc.integer({ min: 1, max: 3 }),
+  }),
+  fc.record({
     type: fc.constant("file.write" as const),
     tool: fc.constantFrom("write_file" as const, "edit_file" as const),
     workspace: word,

@@ -103,6 +103,16 @@ const exec = (argv: string[], write: boolean): ToolAction => ({
   timeoutSeconds: 60,
   files: [],
 });
+const SEARCH: ToolAction = {
+  type: "file.search",
+  workspace: "/w",
+  path: ".",
+  pattern: "a",
+  regexp: false,
+  ignoreCase: false,
+  files: null,
+  limit: 1,
+};
 const CONTEXT: DecisionContext = {
   agent: "a",
   principal: "p",
@@ -131,12 +141,14 @@ test.for([
   [exec(["ls"], true), "ask"],
   [{ type: "file.read", workspace: "/w", path: "a", offset: 1, limit: 1 }, "allow"],
   [{ type: "file.list", workspace: "/w", path: ".", depth: 1 }, "allow"],
+  [SEARCH, "allow"],
 ] as const satisfies [ToolAction, string][])("what the sandbox lets an action do decides: %#", ([action, verdict]) => {
   expect(decide(action, CONTEXT).verdict).toBe(verdict);
 });
 
 test("without a sandbox no command runs, and none is asked for", () => {
   for (const sandbox of ["missing", "forbidden", "broken"] as const) {
+    expect(decide(SEARCH, { ...CONTEXT, sandbox })).toMatchObject({ verdict: "refuse", code: "no-sandbox" });
     expect(decide(exec(["ls"], true), { ...CONTEXT, sandbox })).toMatchObject({
       verdict: "refuse",
       code: "no-sandbox",

@@ -14,7 +14,14 @@ const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepa
 
 test("every tool is shown to the model with a closed schema whose fields are described", () => {
   const shown = toolDescriptions();
-  expect(shown.map(({ name }) => name)).toEqual(["read_file", "list_files", "write_file", "edit_file", "exec"]);
+  expect(shown.map(({ name }) => name)).toEqual([
+    "read_file",
+    "list_files",
+    "search_files",
+    "write_file",
+    "edit_file",
+    "exec",
+  ]);
   for (const description of shown) {
     expect(ToolDescription.parse(description)).toEqual(description);
     expect(description.parameters).toMatchObject({ type: "object", additionalProperties: false });
@@ -59,6 +66,10 @@ test.for([
   ["write_file", { path: "b", content: "\ud800" }, "half a character"],
   ["write_file", { path: "b", content: "x".repeat(1_048_577) }, "1048576"],
   ["write_file", { content: "x" }, "path"],
+  ["search_files", { pattern: "" }, "pattern"],
+  ["search_files", { pattern: "a\nb" }, "line break"],
+  ["search_files", { pattern: "\ud800" }, "half a character"],
+  ["search_files", { pattern: "a", limit: 1001 }, "limit"],
   ["exec", { argv: [] }, "argv"],
   ["exec", { argv: "ls" }, "argv"],
   ["exec", { argv: ["ls"], timeout_seconds: 601 }, "timeout_seconds"],

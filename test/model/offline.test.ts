@@ -4,7 +4,7 @@ import { Conversation } from "../../src/model/conversations.ts";
 import { offline, offlineAnswer } from "../../src/model/offline.ts";
 import { wordsOf } from "../../src/model/offline-words.ts";
 
-const TOOLS = ["list_files", "read_file", "write_file", "edit_file", "exec"];
+const TOOLS = ["list_files", "search_files", "read_file", "write_file", "edit_file", "exec"];
 function request(text: string, tools: readonly string[] = TOOLS, before: ChatMessage[] = []): CompletionRequest {
   return {
     instructions: "",
@@ -18,6 +18,8 @@ test.for([
   ["List all my files.", "list_files", { path: "." }],
   ["please list the files in `src/a b`", "list_files", { path: "src/a b" }],
   ["show me my files", "list_files", { path: "." }],
+  ["search for hello", "search_files", { pattern: "hello", path: "." }],
+  ['search my files for "two words" in notes/a', "search_files", { pattern: "two words", path: "notes/a" }],
   ["run uname -a", "exec", { argv: ["uname", "-a"] }],
   ['Run: echo \'a b\' "c\\"d" e\\ f', "exec", { argv: ["echo", "a b", 'c"d', "e f"] }],
   ["run with write access touch x", "exec", { argv: ["touch", "x"], write: true }],

@@ -3,10 +3,11 @@ import { editFile } from "./edit-file.ts";
 import { exec } from "./exec.ts";
 import { listFiles } from "./list-files.ts";
 import { readFile } from "./read-file.ts";
+import { searchFiles } from "./search-files.ts";
 import type { Tool } from "./tool.ts";
 import { writeFile } from "./write-file.ts";
 
-const TOOLS: readonly Tool[] = [readFile, listFiles, writeFile, editFile, exec];
+const TOOLS: readonly Tool[] = [readFile, listFiles, searchFiles, writeFile, editFile, exec];
 
 export function findTool(name: string): Tool | null {
   return TOOLS.find((tool) => tool.name === name) ?? null;
