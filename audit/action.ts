@@ -210,7 +210,11 @@ export const KINDS = {
     content: ["reason"],
     outcomes: ["content.erased"],
   },
-  "content.erased": { fields: { sessions: f.count, parts: f.count, files: f.count } },
+  "content.erased": {
+    fields: { sessions: f.count, parts: f.count, files: f.count },
+    /** Parts of others that were sealed anew, because the key that they shared with what was erased was destroyed. */
+    optional: { resealed: f.count },
+  },
   "hold.added": {
     fields: {
       hold: f.id,

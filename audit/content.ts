@@ -118,6 +118,25 @@ export function openPart(
   return commit(salt, bytes) === commitment ? { state: "open", bytes, salt } : { state: "changed" };
 }
 
+/** Seals a stored part anew under the newest key of its scope. @returns null if nothing opens it.
+ *  @throws {AuditError} AUDIT_UNSEALED, with the sealer's own error as its cause. */
+export function renewPart(
+  sealer: Sealer,
+  stored: Uint8Array,
+  { origin, seq, part }: Omit<Place, "derived">,
+): Uint8Array | null {
+  const scope = scopeOf(stored);
+  if (scope === null) return null;
+  const head = stored.subarray(0, 1 + (stored[0] ?? 0));
+  try {
+    const renewed = sealer.renew(scope, placeOf(origin, seq, part), stored.subarray(head.length));
+    return renewed === null ? null : Buffer.concat([head, renewed]);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new AuditError("AUDIT_UNSEALED", `the ${part} of row ${seq} cannot be sealed anew: ${why}`, { cause });
+  }
+}
+
 /** Reads one part of a row back. @returns null if it is erased, or nothing opens it now.
  *  @throws {AuditError} AUDIT_BROKEN if it is not what the row committed to. */
 export function readPart(

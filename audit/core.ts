@@ -96,6 +96,10 @@ export class LogCore {
   get stopped(): AuditError | null {
     return this.#appender.stopped;
   }
+  /** Null while the log has no keys. */
+  get sealer(): Sealer | null {
+    return this.#sealer;
+  }
 
   /** Gives the log its keys. @param origin of a log that begins now, or of the one that there is. */
   unseal(origin: string, signer: Signer, sealer: Sealer, events: LogEvents): void {

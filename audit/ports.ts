@@ -12,6 +12,8 @@ export interface Sealer {
   seal(scope: string, place: string, plain: Uint8Array): Uint8Array;
   /** @returns null when the scope's key is gone: its content was erased. @throws when the key is there and the bytes do not open. */
   open(scope: string, place: string, sealed: Uint8Array): Uint8Array | null;
+  /** Seals what is sealed already anew, under the scope's newest key. @returns null if nothing opens it. @throws when that cannot be told now. */
+  renew(scope: string, place: string, sealed: Uint8Array): Uint8Array | null;
 }
 
 /** Milliseconds: `now` since 1970 by the system's clock, `monotonic` since any instant and never backwards. */

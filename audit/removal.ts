@@ -1,14 +1,17 @@
 import type Database from "better-sqlite3";
 import type { Kind } from "./action.ts";
-import { PARTS_A_ROW, scopeOf } from "./content.ts";
+import { PARTS_A_ROW, renewPart, scopeOf } from "./content.ts";
 import type { LogCore } from "./core.ts";
 import { atOf, readHead } from "./entry.ts";
 import { AuditError } from "./error.ts";
 import { pruneRows, type Pruned, type PruneGiven } from "./prune.ts";
-import { isKind } from "./kinds.ts";
+import { isKind, partsOf } from "./kinds.ts";
+import type { Sealer } from "./ports.ts";
 
 /** Content rows read at once, and deleted in one transaction: short enough that a turn does not notice. */
 const PAGE = 500;
+/** So much content is sealed anew in one transaction, in bytes, and one part at least. */
+const RESEALED_BYTES = 4 * 1024 * 1024;
 /** Between two transactions others have this long to themselves, in milliseconds. */
 const PAUSE_MS = 5;
 /** An open reader keeps the write-ahead log from being truncated: it is tried for so long, in milliseconds. */
@@ -95,6 +98,50 @@ export class Removal {
     }
   }
 
+  /** Seals what is stored for some scopes anew, each under its newest key; a part that nothing opens stays as it is. It can be done again.
+   *  @returns how many were sealed anew. @throws {AuditError} AUDIT_NEWER if a row is of a kind that this build does not know, AUDIT_UNSEALED,
+   *  AUDIT_UNWRITABLE. */
+  async reseal(scopes: ReadonlySet<string>): Promise<number> {
+    const { sealer, genesis } = this.#core;
+    if (sealer === null || genesis === null)
+      throw new AuditError("AUDIT_UNSEALED", "nothing can be sealed anew while the vault is locked");
+    let resealed = 0;
+    for await (const page of this.parts(0, this.#core.head.size)) {
+      const theirs = page.filter(({ scope, body }) => scopes.has(scope) && body !== "");
+      for (let at = 0; at < theirs.length; ) {
+        const done = this.#core.attempt(() => this.#resealSome(theirs.slice(at), sealer, genesis.origin));
+        at += done.looked;
+        resealed += done.resealed;
+        await pause();
+      }
+    }
+    return resealed;
+  }
+
+  /** As many of these parts as one transaction takes. */
+  #resealSome(parts: readonly StoredPart[], sealer: Sealer, origin: string): { looked: number; resealed: number } {
+    const { database } = this.#core;
+    const read = database.prepare<[number]>("SELECT sealed FROM content WHERE id = ?").pluck();
+    const write = database.prepare<[Uint8Array, number]>("UPDATE content SET sealed = ? WHERE id = ?");
+    return database
+      .transaction(() => {
+        let [looked, resealed, bytes] = [0, 0, 0];
+        for (const { id, seq, kind } of parts) {
+          if (bytes >= RESEALED_BYTES) break;
+          looked += 1;
+          const part = kind === null ? undefined : partsOf(kind)[id % PARTS_A_ROW];
+          if (part === undefined) throw unknownKind(seq);
+          const stored: unknown = read.get(id);
+          if (!(stored instanceof Uint8Array)) continue;
+          bytes += stored.length;
+          const renewed = renewPart(sealer, stored, { origin, seq, part });
+          if (renewed !== null) resealed += write.run(renewed, id).changes;
+        }
+        return { looked, resealed };
+      })
+      .immediate();
+  }
+
   /** Deletes sealed parts; SQLite overwrites their bytes. @returns how many there were. @throws {AuditError} AUDIT_UNWRITABLE. */
   async delete(ids: readonly number[]): Promise<number> {
     const { database } = this.#core;
@@ -150,6 +197,13 @@ export class Removal {
   async prune(given: PruneGiven): Promise<Pruned> {
     return await pruneRows(this.#core, given, pause);
   }
+}
+
+function unknownKind(seq: number): AuditError {
+  return new AuditError(
+    "AUDIT_NEWER",
+    `row ${seq} is of a kind that this version does not know, and its content cannot be sealed anew: use the version that wrote it, or a later one`,
+  );
 }
 
 function truncated(database: Database.Database): boolean {

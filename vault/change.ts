@@ -49,7 +49,9 @@ export type Change =
       readonly account: string | null;
     }
   /** A content key for a session that has none. */
-  | { readonly change: "content-key"; readonly session: string }
+  | { readonly change: "content-key"; readonly session: string; readonly step?: never }
+  /** One key more for a session, under which is sealed from now on; or, once everything that stays was sealed anew, the destruction of those before it. */
+  | { readonly change: "content-key"; readonly session: string; readonly step: "renew" | "forget" }
   /** A new key to sign the log with (one epoch more); or, once that is in use, the destruction of those before it. */
   | { readonly change: "log-key"; readonly step: "add" | "forget" }
   /** A key for a log that takes the place of this vault's: it has another name, and the keys of the one before are destroyed, so that nobody adds to that. */
@@ -141,8 +143,11 @@ function work(unlocked: Unlocked, change: Change): Worked {
       return rekey(unlocked, change.scope);
     case "recovery":
       return recovery(unlocked, change.publicKey);
-    case "content-key":
-      return contentKey(unlocked, contentScope(change.session));
+    case "content-key": {
+      const scope = contentScope(change.session);
+      if (change.step === "forget") return forgetContentKeys(unlocked.contents, scope);
+      return change.step === "renew" ? renewContentKey(unlocked, scope) : contentKey(unlocked, scope);
+    }
     case "log-key":
       if (change.step === "succeed") return succeedLogKey(unlocked);
       return change.step === "add" ? addLogKey(unlocked, null) : forgetLogKeys(unlocked.contents);
@@ -155,9 +160,25 @@ function work(unlocked: Unlocked, change: Change): Worked {
 function contentKey(unlocked: Unlocked, scope: string): Worked {
   if (!scopeField.admits(scope)) refuse(`${JSON.stringify(scope)} is not a session's scope`);
   if (keysOf(unlocked.contents, scope).length > 0) refuse(`${scope} has a key already`);
+  return addContentKey(unlocked, scope);
+}
+
+function addContentKey(unlocked: Unlocked, scope: string): Worked {
   const { key, row } = newKey(unlocked, scope);
   key[Symbol.dispose]();
   return { scope, steps: [{ table: "key", row }] };
+}
+
+function renewContentKey(unlocked: Unlocked, scope: string): Worked {
+  if (keysOf(unlocked.contents, scope).length === 0)
+    throw new VaultError("VAULT_NOT_FOUND", `There is no key of ${scope} to take the place of`);
+  return addContentKey(unlocked, scope);
+}
+
+function forgetContentKeys(contents: Contents, scope: string): Worked {
+  const former = keysOf(contents, scope).slice(0, -1);
+  if (former.length === 0) throw new VaultError("VAULT_NOT_FOUND", `There is no former key of ${scope}`);
+  return { scope, steps: former.map((row): Step => ({ table: "key", row, gone: true })) };
 }
 
 /** @param name of a log that begins now; null for the one that the newest key signs. */

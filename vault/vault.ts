@@ -3,7 +3,7 @@ import type { Recorded } from "../audit/recorded.ts";
 import { type BackupKeys, type OpenedBackup, sealBackup } from "./backup.ts";
 import { type Change, firstContents, type Plan, planChange } from "./change.ts";
 import { ContentSeal, type ContentSealer } from "./content-seal.ts";
-import { type Contents, type ProtectorKind, type RecordRow, recordsByScope, rootOf } from "./contents.ts";
+import { type Contents, type ProtectorKind, keysByScope, type RecordRow, recordsByScope, rootOf } from "./contents.ts";
 import { contentScope } from "./credential-change.ts";
 import { loadAead } from "./crypto.ts";
 import { VaultError } from "./error.ts";
@@ -263,6 +263,14 @@ export class Vault implements Disposable {
   /** Whether content of this session can be sealed and opened; after its key was destroyed, or before it was made, it cannot. */
   hasContentKey(session: string): boolean {
     return keysOf(this.#contents, contentScope(session)).length > 0;
+  }
+
+  /** Sessions that have a former content key too: what stays of them is being sealed anew, or was when a crash came. */
+  formerContentKeys(): string[] {
+    const prefix = contentScope("");
+    return [...keysByScope(this.#contents.keys)]
+      .filter(([scope, rows]) => rows.length > 1 && scope.startsWith(prefix))
+      .map(([scope]) => scope.slice(prefix.length));
   }
 
   /** The newest version of every credential, or of one scope's. The tag at the opening vouches for their metadata, and taking a secret does again.

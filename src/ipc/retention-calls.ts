@@ -43,6 +43,8 @@ export const RETENTION_ANSWERS = {
     sessions: z.int(),
     parts: z.int(),
     files: z.int(),
+    /** Parts of others that were sealed anew: the key that they shared with what was erased is gone. */
+    resealed: z.int(),
     /** The row `content.erased`. */
     row: z.int(),
     /** Made before, and out of reach. */

@@ -27,6 +27,7 @@ import { ApprovalDesk } from "./approval-desk.ts";
 import type { Booted } from "./boot.ts";
 import { Channels, type Withheld } from "./channels.ts";
 import type { TalkParts } from "./channel-talk.ts";
+import { contentKeys } from "./content-keys.ts";
 import { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
 import { placeNotes } from "./data-place.ts";
@@ -609,7 +610,10 @@ export class Composition {
 
 function stepsOf(log: AuditLog, state: State, keeper: VaultKeeper): ErasureSteps {
   return {
-    destroyKey: async (scope, cause) => await keeper.destroyContentKey(scope, cause),
+    ...contentKeys(
+      () => keeper.vault,
+      (cause) => keeper.recorder(cause),
+    ),
     removal: log.removal,
     state,
   };

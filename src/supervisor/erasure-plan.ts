@@ -15,6 +15,8 @@ const PAIRING: ReadonlySet<string> = new Set(["pair.requested", "pair.invited"])
 export class ErasurePlan {
   /** Sessions that end with their keys. */
   readonly sessions: readonly string[];
+  /** Sessions that go on for others. */
+  readonly shared: readonly string[];
   /** Scopes whose keys are destroyed: those sessions, the person, the pairings they came by. */
   readonly scopes: ReadonlySet<string>;
   /** No content before this row is concerned. */
@@ -32,6 +34,7 @@ export class ErasurePlan {
     found: {
       principal: string | null;
       sessions: readonly string[];
+      shared: readonly string[];
       pairings: readonly string[];
       conversations: readonly string[];
       senders: readonly string[];
@@ -42,6 +45,7 @@ export class ErasurePlan {
     this.#log = log;
     this.#principal = found.principal;
     this.sessions = found.sessions;
+    this.shared = found.shared;
     this.from = found.from;
     this.#pairings = new Set(found.pairings);
     this.#conversations = new Set(found.conversations);
@@ -57,25 +61,33 @@ export class ErasurePlan {
   static async of(target: ErasureTarget, log: AuditLog, state: State): Promise<ErasurePlan> {
     if ("session" in target) {
       const [first] = state.messagesOf(target.session);
-      const nothing = { principal: null, pairings: [], conversations: [], senders: [], theirs: new Set<number>() };
+      const nothing = {
+        principal: null,
+        shared: [],
+        pairings: [],
+        conversations: [],
+        senders: [],
+        theirs: new Set<number>(),
+      };
       return new ErasurePlan(log, { ...nothing, sessions: [target.session], from: first?.seq ?? 0 });
     }
     const { principal } = target;
     const all = state.sessionsOf(principal);
     const alone = all.filter((session) => state.principalsOf(session).every((one) => one === principal));
+    const shared = all.filter((session) => !alone.includes(session));
     const approved = await log.search({ kind: "pair.approved", principal, limit: 1_000 });
     const pairings = approved.flatMap(({ action }) => (action.kind === "pair.approved" ? [action.pairing] : []));
     const direct = state.conversationsOf(alone).filter(({ talk }) => talk === "direct");
     return new ErasurePlan(log, {
       principal,
       sessions: alone,
+      shared,
       pairings,
       conversations: direct.map(({ conversation }) => conversation),
       senders: state.identities(principal).map(({ channel, id }) => `${channel}\n${id}`),
       theirs: await rowsCausedBy(
         log,
-        all
-          .filter((session) => !alone.includes(session))
+        shared
           .flatMap((session) => state.messagesOf(session))
           .filter((message) => message.principal === principal)
           .map(({ seq }) => seq),

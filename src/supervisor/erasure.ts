@@ -2,6 +2,7 @@ import type { AuditLog } from "../../audit/log.ts";
 import type { Removal, StoredPart } from "../../audit/removal.ts";
 import { mint } from "../ipc/ids.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
+import type { ContentKeys } from "./content-keys.ts";
 import { ErasurePlan, type ErasureTarget } from "./erasure-plan.ts";
 import { type Holds, sentenceOf } from "./holds.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -13,10 +14,8 @@ const TRUNCATE_MS = 10_000;
 const TRUNCATE_EVERY_MS = 50;
 
 /** The steps of an erasure, in their order; each can be made again. */
-export interface ErasureSteps {
-  /** Destroys the key of a scope in the vault, recorded under `cause`; nothing where there is none. */
-  readonly destroyKey: (scope: string, cause: number) => Promise<void>;
-  readonly removal: Pick<Removal, "parts" | "delete" | "truncate">;
+export interface ErasureSteps extends ContentKeys {
+  readonly removal: Pick<Removal, "parts" | "delete" | "reseal" | "truncate">;
   readonly state: Pick<State, "forgetRows" | "forgetPerson" | "compact">;
 }
 
@@ -33,18 +32,28 @@ export interface Erased {
   readonly sessions: number;
   readonly parts: number;
   readonly files: number;
+  /** Parts of others, which shared a key with what was erased. */
+  readonly resealed: number;
 }
 
 /** Erases what was said, and who somebody is, from everything of ours. Rows stay as they are: they hold commitments, and nothing opens those any more. */
 export class Erasure {
   readonly #parts: ErasureParts;
+  #running: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ErasureParts) {
     this.#parts = parts;
   }
 
   /** @throws {OperatorError} `refused` if a hold exempts any of it: nothing was done then. */
-  async erase(target: ErasureTarget, reason: string, who: By): Promise<AnswerTo<"audit.erase">> {
+  erase(target: ErasureTarget, reason: string, who: By): Promise<AnswerTo<"audit.erase">> {
+    // One at a time: what one seals anew may be what the next takes out.
+    const done = this.#running.then(async () => await this.#erase(target, reason, who));
+    this.#running = done.catch(() => undefined);
+    return done;
+  }
+
+  async #erase(target: ErasureTarget, reason: string, who: By): Promise<AnswerTo<"audit.erase">> {
     const { log, state, holds } = this.#parts;
     await this.#known(target);
     const principal = "principal" in target ? target.principal : null;
@@ -129,19 +138,28 @@ export class Erasure {
   /** The steps, in the order in which each makes what lies behind it unreadable first. */
   async #make(plan: ErasurePlan, principal: string | null, cause: number): Promise<Erased> {
     const { steps } = this.#parts;
-    const { ids, rows, conversations } = await this.#found(plan);
+    const { ids, rows, conversations, shared } = await this.#found(plan);
     for (const scope of plan.scopes) await steps.destroyKey(scope, cause);
+    // Before the content goes: after a crash only a second key says that the first still opens what was erased.
+    for (const scope of shared) await steps.renewKey(scope, cause);
     // Before the content goes: after a crash only it says which conversations these are.
     steps.state.forgetRows(rows, conversations);
     const parts = await steps.removal.delete(ids);
+    const renewing = new Set(steps.renewing());
+    const resealed = renewing.size === 0 ? 0 : await steps.removal.reseal(renewing);
     await steps.removal.truncate();
+    for (const scope of renewing) await steps.forgetKeys(scope, cause);
     if (principal !== null) steps.state.forgetPerson(principal);
     await compacted(steps.state);
-    return { sessions: plan.sessions.length, parts, files: 0 };
+    return { sessions: plan.sessions.length, parts, files: 0, resealed };
   }
 
-  async #found(plan: ErasurePlan): Promise<{ ids: number[]; rows: number[]; conversations: string[] }> {
+  /** @returns also the scopes whose keys opened what goes, and open what stays. */
+  async #found(
+    plan: ErasurePlan,
+  ): Promise<{ ids: number[]; rows: number[]; conversations: string[]; shared: ReadonlySet<string> }> {
     const { log, steps } = this.#parts;
+    const shared = new Set(plan.shared);
     const ids: number[] = [];
     const rows = new Set<number>();
     const conversations: string[] = [];
@@ -149,11 +167,12 @@ export class Erasure {
       if (!plan.owns(part)) return;
       ids.push(part.id);
       rows.add(part.seq);
+      if (!plan.scopes.has(part.scope)) shared.add(part.scope);
       const conversation = plan.conversationOf(part);
       if (conversation !== null) conversations.push(conversation);
     };
     for await (const page of steps.removal.parts(plan.from, log.size)) page.forEach(take);
-    return { ids, rows: [...rows], conversations };
+    return { ids, rows: [...rows], conversations, shared };
   }
 }
 

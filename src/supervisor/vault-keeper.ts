@@ -1,5 +1,4 @@
 import type { AuditLog } from "../../audit/log.ts";
-import { contentScope } from "../../vault/credential-change.ts";
 import { VaultError } from "../../vault/error.ts";
 import { deleteOldMasters, fetchMaster, type Keepers, moveTo } from "../../vault/protector.ts";
 import { copyOf, Secret } from "../../vault/secret.ts";
@@ -66,13 +65,6 @@ export class VaultKeeper {
       .finally(() => this.#making.delete(scope));
     this.#making.set(scope, made);
     await made;
-  }
-
-  /** Destroys that key: what was sealed under it opens nowhere any more, in this file or in a copy of the log alone. */
-  async destroyContentKey(scope: string, cause: number): Promise<void> {
-    if (!this.#vault.hasContentKey(scope)) return;
-    if (this.#vault.locked) throw lockedError();
-    await this.#vault.change({ change: "remove", scope: contentScope(scope) }, this.recorder(cause));
   }
 
   async status(): Promise<VaultStatus> {

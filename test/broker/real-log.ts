@@ -1,6 +1,7 @@
-import { createCipheriv, createDecipheriv, createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { type AuditLog, BootLog } from "../../audit/log.ts";
 import type { Clock, Sealer, Signer } from "../../audit/ports.ts";
+import { ScopedSealer } from "../support/audit-ports.ts";
 
 /** A clock that tests can move on. */
 export class TestClock implements Clock {
@@ -33,28 +34,7 @@ export function newKeys(): LogKeys {
       vkey: `${origin}+${id}+${typed.toString("base64")}`,
       sign: (text) => sign(null, text, privateKey),
     },
-    sealer: newSealer(),
-  };
-}
-
-function newSealer(): Sealer {
-  const keys = new Map<string, Buffer>();
-  const keyOf = (scope: string): Buffer => {
-    const key = keys.get(scope) ?? randomBytes(32);
-    keys.set(scope, key);
-    return key;
-  };
-  return {
-    seal(scope, place, plain) {
-      const nonce = randomBytes(12);
-      const cipher = createCipheriv("aes-256-gcm", keyOf(scope), nonce).setAAD(Buffer.from(place));
-      return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-    },
-    open(scope, place, sealed) {
-      const decipher = createDecipheriv("aes-256-gcm", keyOf(scope), sealed.subarray(0, 12)).setAAD(Buffer.from(place));
-      decipher.setAuthTag(sealed.subarray(-16));
-      return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]);
-    },
+    sealer: new ScopedSealer(),
   };
 }
 

@@ -4,20 +4,31 @@ import { KeepingWorld } from "./keeping-world.ts";
 /** Erases a person and is killed after one step. argv: folder, person, step. */
 const [path, principal = "", step] = process.argv.slice(2);
 const world = await KeepingWorld.open(new DataFolder(path));
-const { destroyKey, removal, state } = world.steps;
+const { removal, state } = world.steps;
 
 function after(reached: string): void {
   if (reached === step) process.kill(process.pid, "SIGKILL");
 }
 
-let keys = 0;
+let [keys, renewed, forgotten] = [0, 0, 0];
 await world
   .erasure({
+    ...world.steps,
     destroyKey: async (scope, cause) => {
       if (keys === 0) after("intent");
-      await destroyKey(scope, cause);
+      await world.steps.destroyKey(scope, cause);
       keys += 1;
       after(keys === 1 ? "key" : "second key");
+    },
+    renewKey: async (scope, cause) => {
+      await world.steps.renewKey(scope, cause);
+      renewed += 1;
+      after(renewed === 1 ? "new key" : "second new key");
+    },
+    forgetKeys: async (scope, cause) => {
+      await world.steps.forgetKeys(scope, cause);
+      forgotten += 1;
+      after(forgotten === 1 ? "former key" : "second former key");
     },
     removal: {
       parts: (from, to) => removal.parts(from, to),
@@ -26,6 +37,11 @@ await world
         const deleted = await removal.delete(ids);
         after("content");
         return deleted;
+      },
+      reseal: async (scopes) => {
+        const resealed = await removal.reseal(scopes);
+        after("resealed");
+        return resealed;
       },
       truncate: async () => {
         await removal.truncate();

@@ -1,10 +1,16 @@
-import { cpSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { contentId, openPart, PARTS_A_ROW } from "../../audit/content.ts";
+import { readBody } from "../../audit/entry.ts";
+import { isKind, partsOf } from "../../audit/kinds.ts";
 import { verifySync } from "../../audit/verify.ts";
 import { mint, type PrincipalId, type SessionId } from "../../src/ipc/ids.ts";
 import { transcriptForPeople } from "../../src/supervisor/transcript.ts";
+import { LockedVault } from "../../vault/locked-vault.ts";
+import { fetchMaster } from "../../vault/protector.ts";
 import { ownFolder } from "../support/folder.ts";
 import { DataFolder } from "../vault/world.ts";
 import { foundIn, KeepingWorld, sealedCanaries } from "./keeping-world.ts";
@@ -20,6 +26,8 @@ interface Scene {
   readonly alone: SessionId;
   readonly group: SessionId;
   readonly other: SessionId;
+  /** What she left under keys that are others' too, by row and part: in the group, and at the door before she was let in. */
+  readonly shared: readonly SharedPart[];
   /** All of Kim that lies anywhere: who she is, in plain text, and what she wrote, sealed, with its keys. */
   readonly canaries: Map<string, Uint8Array>;
 }
@@ -52,19 +60,152 @@ beforeAll(async () => {
     await world.say(group, lee, `another's in the group ${turn}`);
     await world.say(other, lee, `another's ${turn}`);
   }
+  await world.log.append(
+    { kind: "message.refused", channel: "telegram", reason: "stranger", times: 1, since: "2026-01-01T00:00:00.000Z" },
+    { cause: null, content: { sender: "sender-770011" } },
+  );
+  const shared = await sharedParts(world, group);
   const pairings = world.log.rows({ kind: "pair.requested", after: -1, limit: 1 });
   const [asked] = pairings.map(({ action }) => (action.kind === "pair.requested" ? action.pairing : ""));
   const plain = ["Kim Canary", "sender-770011", "place-of-sender-770011", "update-alone 3"];
   const canaries = sealedCanaries(folder, [kim, alone, asked ?? ""]);
   for (const text of plain) canaries.set(text, Buffer.from(text));
   await world[Symbol.asyncDispose]();
-  made = { kim, alone, group, other, canaries };
+  made = { kim, alone, group, other, canaries, shared };
 }, 60_000);
 
 function verifies({ log, vault }: KeepingWorld["world"], path: string): void {
   const verdict = verifySync(path, { live: true, vkey: log.vkey, sealer: vault.sealer(), deep: true });
   expect(verdict.findings).toEqual([]);
 }
+
+interface SharedPart {
+  readonly scope: string;
+  readonly seq: number;
+  readonly part: string;
+}
+
+/** The parts of hers that lie under the group's key or the daemon's. */
+async function sharedParts(world: KeepingWorld, group: string): Promise<SharedPart[]> {
+  const found: SharedPart[] = [];
+  for await (const page of world.log.removal.parts(0, world.log.size)) {
+    for (const { scope, seq, kind, id } of page) {
+      const part = kind === null ? undefined : partsOf(kind)[id % PARTS_A_ROW];
+      if (part === undefined || (scope !== group && scope !== "daemon")) continue;
+      if (/hers in the group|sender-770011/.test(world.log.row(seq)?.content(part) ?? "")) found.push({ scope, seq, part });
+    }
+  }
+  return found;
+}
+
+/** Opens parts in a copy of the log, made before, with the keys that a data directory has now. @returns those that open. */
+function openedIn(copy: string, { world }: KeepingWorld, parts: readonly SharedPart[]): SharedPart[] {
+  const database = new Database(copy, { readonly: true });
+  const sealer = world.vault.sealer();
+  const opens = ({ seq, part }: SharedPart): boolean => {
+    const body = readBody(String(database.prepare("SELECT body FROM entry WHERE seq = ?").pluck().get(seq)));
+    if (body === null || !isKind(body.kind)) throw new Error(`row ${seq} cannot be read`);
+    const sealed = database
+      .prepare("SELECT sealed FROM content WHERE id = ?")
+      .pluck()
+      .get(contentId(seq, body.kind, part));
+    if (!(sealed instanceof Uint8Array)) throw new Error(`the copy lacks the ${part} of row ${seq}`);
+    const place = { origin: world.log.origin, seq, part, derived: false };
+    return openPart(sealer, sealed, place, body.content?.[part] ?? "").state === "open";
+  };
+  const opened = parts.filter(opens);
+  database.close();
+  return opened;
+}
+
+test("what they said where others spoke too, and at the door, opens in no copy of the log that was made before", async () => {
+  const { folder, world, kim, group, shared } = await scene();
+  await using open = world;
+  const backup = join(ownFolder(), "audit.db");
+  copyFileSync(original.log, backup);
+  const scopes = shared.map(({ scope }) => scope);
+  expect(scopes.filter((scope) => scope === group)).toHaveLength(15 + 5);
+  expect(scopes.filter((scope) => scope === "daemon")).toHaveLength(1);
+  expect(openedIn(backup, open, shared)).toEqual(shared);
+  const { resealed, row } = await open.erasure().erase({ principal: kim }, "she asked for it", world.owner);
+  expect(openedIn(backup, open, shared)).toEqual([]);
+  // What others said is sealed anew, and reads as before.
+  const told = transcriptForPeople(world.log, world.state, group).map(({ text }) => text);
+  expect(told.filter((text) => text.includes("another's in the group"))).toHaveLength(5);
+  expect(resealed).toBeGreaterThan(20);
+  expect(world.log.row(row)?.action).toMatchObject({ kind: "content.erased", resealed });
+  expect(open.world.vault.formerContentKeys()).toEqual([]);
+  verifies(world.world, folder.log);
+  // The session's new key, and the end of its former one, are on the log under the erasure.
+  const cause = world.log.row(row)?.cause;
+  const changes = world.log
+    .rows({ kind: "vault.changing", limit: 20 })
+    .filter((change) => change.cause === cause)
+    .map(({ action }) => (action.kind === "vault.changing" ? `${action.change} ${action.scope}` : ""));
+  for (const scope of [group, "daemon"])
+    expect(changes.filter((change) => change === `content-key audit/content/${scope}`)).toHaveLength(2);
+});
+
+test("an erasure that an earlier build made, which kept the group's key, is completed when it is asked for again", async () => {
+  const { world, kim, group, shared } = await scene();
+  await using open = world;
+  const backup = join(ownFolder(), "audit.db");
+  copyFileSync(original.log, backup);
+  const { steps } = open;
+  const kept = { ...steps, renewKey: async () => await Promise.resolve() };
+  await open.erasure(kept).erase({ principal: kim }, "she asked for it", world.owner);
+  const inGroup = shared.filter(({ scope }) => scope === group);
+  expect(openedIn(backup, open, inGroup)).toEqual(inGroup);
+  await open.erasure().erase({ principal: kim }, "again", world.owner);
+  expect(openedIn(backup, open, inGroup)).toEqual([]);
+});
+
+test("two erasures that share a key, asked for at once, leave nothing of either", async () => {
+  const { folder, world, kim, shared, group } = await scene();
+  await using open = world;
+  const lee = open.state.principalsOf(group).find((one) => one !== kim) ?? "";
+  const backup = join(ownFolder(), "audit.db");
+  copyFileSync(original.log, backup);
+  const erasure = open.erasure();
+  await Promise.all([kim, lee].map((principal) => erasure.erase({ principal }, "they asked for it", world.owner)));
+  expect(openedIn(backup, open, shared)).toEqual([]);
+  const told = transcriptForPeople(world.log, world.state, group).map(({ text }) => text);
+  expect(told).toEqual(Array(told.length).fill("[erased]"));
+  expect(open.world.vault.formerContentKeys()).toEqual([]);
+  verifies(world.world, folder.log);
+});
+
+test("a vault that is locked in the middle of it loses nothing: the same command completes it", async () => {
+  const { folder, world, kim, group, shared } = await scene();
+  await using open = world;
+  const { vault, log } = open.world;
+  const { removal } = open.steps;
+  const forgetful = {
+    ...open.steps,
+    removal: {
+      parts: (from: number, to: number) => removal.parts(from, to),
+      delete: async (ids: readonly number[]) => await removal.delete(ids),
+      truncate: async () => await removal.truncate(),
+      reseal: async (scopes: ReadonlySet<string>) => {
+        vault.lock();
+        return await removal.reseal(scopes);
+      },
+    },
+  };
+  const refused = open.erasure(forgetful).erase({ principal: kim }, "she asked for it", world.owner);
+  await expect(refused).rejects.toThrow("locked");
+  {
+    const locked = await LockedVault.open(folder.vault);
+    using master = await fetchMaster(locked, folder.keepers, () => Promise.reject(new Error("it has no passphrase")));
+    vault.unlock(master);
+    locked.close();
+  }
+  await open.erasure().erase({ principal: kim }, "she asked for it", world.owner);
+  expect(openedIn(original.log, open, shared)).toEqual([]);
+  const told = transcriptForPeople(log, world.state, group).map(({ text }) => text);
+  expect(told.filter((text) => text.includes("another's in the group"))).toHaveLength(5);
+  verifies(world.world, folder.log);
+});
 
 test("the scan finds who somebody is and what they wrote; after the erasure it finds nothing, and the log verifies", async () => {
   const { folder, world, kim, alone, group, other, canaries } = await scene();
@@ -151,10 +292,24 @@ test.for(["session", "principal", "span"] as const)("what a %s on hold touches i
   expect(foundIn(folder.path, canaries)).toEqual([]);
 });
 
-const STEPS = ["intent", "key", "second key", "rows", "content", "truncate", "person", "compact"] as const;
+const STEPS = [
+  "intent",
+  "key",
+  "second key",
+  "new key",
+  "second new key",
+  "rows",
+  "content",
+  "resealed",
+  "truncate",
+  "former key",
+  "second former key",
+  "person",
+  "compact",
+] as const;
 
 test.for(STEPS)("kill -9 after the step %s: the next start completes the erasure", async (step) => {
-  const { folder, world, kim, canaries } = await scene();
+  const { folder, world, kim, canaries, shared, group } = await scene();
   await world[Symbol.asyncDispose]();
   const ran = spawnSync(process.execPath, ["--no-warnings", CHILD, folder.path, kim, step], { encoding: "utf8" });
   expect(ran.signal, ran.stderr).toBe("SIGKILL");
@@ -166,6 +321,9 @@ test.for(STEPS)("kill -9 after the step %s: the next start completes the erasure
   await again.log.checkpoint("start");
   expect(foundIn(folder.path, canaries)).toEqual([]);
   expect(again.state.person(kim)?.name).toBe("[erased]");
+  expect(openedIn(original.log, again, shared)).toEqual([]);
+  const told = transcriptForPeople(again.log, again.state, group).map(({ text }) => text);
+  expect(told.filter((text) => text.includes("another's in the group"))).toHaveLength(5);
   verifies(again.world, folder.log);
   const [last] = again.log.rows({ kind: "content.erased", limit: 2 });
   expect(again.log.row(last?.cause ?? -1)?.action.kind).toBe("content.erasing");
@@ -175,6 +333,18 @@ test("what an earlier build sealed under the daemon's key, for want of a key of 
   const { folder, world } = await scene();
   await using open = world;
   const before = sealedCanaries(folder, ["daemon"]);
+  const until = world.log.size;
+  // Under the same key: it is sealed anew, and says what it said.
+  const readable = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const page of world.log.removal.parts(0, until))
+      for (const { scope, seq, kind, id } of page) {
+        const part = kind === null ? undefined : partsOf(kind)[id % PARTS_A_ROW];
+        if (scope === "daemon" && part !== undefined) found.push(`${seq} ${part} ${world.log.row(seq)?.content(part)}`);
+      }
+    return found;
+  };
+  const others = await readable();
   const principal = mint("principal");
   const { log } = open;
   await log.append(
@@ -193,10 +363,11 @@ test("what an earlier build sealed under the daemon's key, for want of a key of 
   const theirs = new Map([...all].filter(([name]) => !before.has(name)));
   theirs.set("place", Buffer.from("place-old"));
   expect(theirs.size).toBeGreaterThanOrEqual(10);
+  expect(others.length).toBeGreaterThan(1);
   expect(foundIn(folder.path, theirs)).toHaveLength(theirs.size);
   await open.erasure().erase({ principal }, "they asked for it", open.owner);
   expect(foundIn(folder.path, theirs)).toEqual([]);
-  expect(foundIn(folder.path, before)).toHaveLength(before.size);
+  expect(await readable()).toEqual(others);
   verifies(open.world, folder.log);
 });
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { AuditLog } from "../../audit/log.ts";
 import type { RetentionConfig } from "../../src/config/schema.ts";
+import { contentKeys } from "../../src/supervisor/content-keys.ts";
 import { Erasure, type ErasureSteps } from "../../src/supervisor/erasure.ts";
 import { Holds } from "../../src/supervisor/holds.ts";
 import { mint, type PrincipalId, type SessionId } from "../../src/ipc/ids.ts";
@@ -37,10 +38,10 @@ export class KeepingWorld implements AsyncDisposable {
     );
     this.holds = new Holds(log, state);
     this.steps = {
-      destroyKey: async (scope, cause) => {
-        if (!vault.hasContentKey(scope)) return;
-        await vault.change({ change: "remove", scope: contentScope(scope) }, (row) => log.record(row, { cause }));
-      },
+      ...contentKeys(
+        () => vault,
+        (cause) => (row) => log.record(row, { cause }),
+      ),
       removal: log.removal,
       state,
     };
@@ -76,7 +77,6 @@ export class KeepingWorld implements AsyncDisposable {
   retention(days: () => RetentionConfig, now: () => number): Retention {
     const { log, state, holds, steps } = this;
     const hasKey = (scope: string): boolean => this.world.vault.hasContentKey(scope);
-    const line = (): void => undefined;
     return new Retention({
       log,
       state,
@@ -87,7 +87,7 @@ export class KeepingWorld implements AsyncDisposable {
       days,
       owner: () => this.owner.by,
       now,
-      line,
+      line: () => undefined,
     });
   }
 

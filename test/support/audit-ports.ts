@@ -44,6 +44,11 @@ export class ScopedSealer implements Sealer {
     return Buffer.concat([cipher.update(text), cipher.final()]);
   }
 
+  renew(scope: string, place: string, sealed: Uint8Array): Uint8Array | null {
+    const plain = this.open(scope, place, sealed);
+    return plain === null ? null : this.seal(scope, place, plain);
+  }
+
   /** Destroys a scope's key: its content is erased. */
   erase(scope: string): void {
     this.#keys.delete(scope);

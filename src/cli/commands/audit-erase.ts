@@ -42,13 +42,16 @@ export function auditEraseCommand(context: Context): Command {
 }
 
 /** What `audit erase` says. */
-export function erasedText({ sessions, parts, row, exports, unreachable }: AnswerTo<"audit.erase">): string {
+export function erasedText({ sessions, parts, resealed, row, exports, unreachable }: AnswerTo<"audit.erase">): string {
   const files = exports.map(
     ({ at, digest, disclosure }) =>
       `- the export of ${at}, digest ${digest}${disclosure === "full" ? ", which has the text in it" : ""}`,
   );
   return [
     `erased: ${counted(parts, "piece")} of content, ${counted(sessions, "session")} with its key (row ${row})`,
+    ...(resealed === 0
+      ? []
+      : [`sealed anew, because it shared a key with that: ${counted(resealed, "piece")} of others' content`]),
     "out of reach from here:",
     ...files,
     ...unreachable.map((sentence) => `- ${printable(sentence)}`),
