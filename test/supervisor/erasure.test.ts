@@ -92,7 +92,8 @@ async function sharedParts(world: KeepingWorld, group: string): Promise<SharedPa
     for (const { scope, seq, kind, id } of page) {
       const part = kind === null ? undefined : partsOf(kind)[id % PARTS_A_ROW];
       if (part === undefined || (scope !== group && scope !== "daemon")) continue;
-      if (/hers in the group|sender-770011/.test(world.log.row(seq)?.content(part) ?? "")) found.push({ scope, seq, part });
+      if (/hers in the group|sender-770011/.test(world.log.row(seq)?.content(part) ?? ""))
+        found.push({ scope, seq, part });
     }
   }
   return found;
