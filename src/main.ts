@@ -20,6 +20,7 @@ export const ENTRIES = {
   agent: "src/agent/main.ts",
   ingress: "src/ingress/main.ts",
   web: "src/web/main.ts",
+  egress: "src/egress/main.ts",
   keychain: "src/keychain/main.ts",
   anchor: "src/anchor/main.ts",
 } as const;
@@ -50,6 +51,7 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
   ["agent", "agent"],
   ["ingress", "ingress"],
   ["web", "web"],
+  ["egress", "egress"],
   ["keychain", "keychain"],
   ["anchor", "anchor"],
 ]);

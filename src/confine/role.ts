@@ -1,5 +1,5 @@
 /** What a child of the supervisor can be. */
-export type Role = "adapter" | "model" | "agent" | "ingress" | "web" | "keychain" | "anchor";
+export type Role = "adapter" | "model" | "agent" | "ingress" | "web" | "keychain" | "anchor" | "egress";
 
 /** Which sockets a process may open. `internet`: TCP and UDP. `listening`: TCP, and it may not connect. `local`: the D-Bus socket. */
 export type Sockets = "internet" | "listening" | "local" | "none";
@@ -17,6 +17,8 @@ export const NEEDS: Readonly<Record<Role, Needs>> = {
   adapter: { keeps: ["net"], sockets: "internet" },
   model: { keeps: ["net"], sockets: "internet" },
   anchor: { keeps: ["net"], sockets: "internet" },
+  // The one way out: whatever leaves this machine leaves here.
+  egress: { keeps: ["net"], sockets: "internet" },
   agent: { keeps: [], sockets: "none" },
   // Its requests come over a lane from ingress.
   web: { keeps: [], sockets: "none" },

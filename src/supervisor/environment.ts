@@ -9,6 +9,8 @@ const BY_ROLE: Readonly<Record<Role, readonly string[]>> = {
   adapter: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
   model: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
   anchor: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  // For a proxy that is spoken to over TLS.
+  egress: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
   agent: [],
   web: [],
   ingress: [],

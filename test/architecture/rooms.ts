@@ -43,6 +43,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   "src/keychain": { ours: CHILD, packages: ["keytar", "zod"], network: [] },
   "src/anchor": { ours: CHILD, packages: ["zod"], network: [] },
+  // Lanes are HTTP/2; TLS is for a proxy that wants it.
+  "src/egress": { ours: CHILD, packages: [], network: ["node:net", "node:dns", "node:tls", "node:http2"] },
   "src/ingress": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
   "src/web": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
 

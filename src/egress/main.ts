@@ -1,0 +1,5 @@
+import { confine } from "../confine/confine.ts";
+import { runEgress } from "./process.ts";
+
+confine("egress");
+runEgress();
