@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { closeSync, constants, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -35,6 +35,17 @@ function living(marker: string): string[] {
       return false;
     }
   });
+}
+
+/** The writing end of a pipe that nobody can read any more: a write to it ends the writer. */
+function pipeWithoutReader(): number {
+  const path = join(root, newMarker());
+  execFileSync("mkfifo", [path]);
+  // Opened for both first: the other open would wait for a reader.
+  const both = openSync(path, constants.O_RDWR);
+  const write = openSync(path, constants.O_WRONLY);
+  closeSync(both);
+  return write;
 }
 
 /** Leaves a process behind that nothing reaches: of its own session, without a parent, deaf to signals. */
@@ -153,10 +164,13 @@ describe("nothing survives", () => {
   test("the death of the supervisor in the moment in which bubblewrap alone leaves a process behind", async () => {
     const marker = newMarker();
     const view = ["--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--json-status-fd", "3"];
-    const options = ["ignore", "ignore", "ignore", "pipe"] as const;
-    const alone = spawn("/usr/bin/bwrap", [...view, "--", "/bin/sleep", "1000", marker], { stdio: [...options] });
-    // Nobody reads its status any more: this ends it between making its first process and letting that one go on.
-    alone.stdio[3]?.destroy();
+    // Nobody reads its status: this ends it between making its first process and letting that one go on. It is so from the beginning: bubblewrap may be
+    // faster than we are, and a process that was let go dies with it.
+    const unread = pipeWithoutReader();
+    const alone = spawn("/usr/bin/bwrap", [...view, "--", "/bin/sleep", "1000", marker], {
+      stdio: ["ignore", "ignore", "ignore", unread],
+    });
+    closeSync(unread);
     await new Promise((resolve) => alone.once("exit", resolve));
     await sleep(50);
     const left = living(marker).map(Number);
