@@ -8,7 +8,7 @@ import type { ApprovalScope, Role } from "../ipc/operator.ts";
 import type { ActionKey } from "./action.ts";
 import { ApprovalError } from "./approval-error.ts";
 import { renderCard } from "./card.ts";
-import { type Grants, rowsOf } from "./grants.ts";
+import type { Grants } from "./grants.ts";
 import { decidedElsewhere, isLocal, mayDecide, newCode, type PendingApproval } from "./pending.ts";
 import type { TurnContext } from "./turn.ts";
 
@@ -88,7 +88,7 @@ interface Closed {
 
 /** The cards that wait, and the answers to them. */
 export class Approvals {
-  readonly #log: Pick<AuditLog, "append" | "rows">;
+  readonly #log: Pick<AuditLog, "append" | "row">;
   readonly #clock: Clock;
   readonly #grants: Grants;
   readonly #ports: ApprovalPorts;
@@ -97,25 +97,24 @@ export class Approvals {
   /** How those that are over ended, oldest first. */
   readonly #closed = new Map<string, Closed>();
 
-  constructor(log: Pick<AuditLog, "append" | "rows">, clock: Clock, grants: Grants, ports: ApprovalPorts) {
+  constructor(log: Pick<AuditLog, "append" | "row">, clock: Clock, grants: Grants, ports: ApprovalPorts) {
     this.#log = log;
     this.#clock = clock;
     this.#grants = grants;
     this.#ports = ports;
   }
 
-  /** What was pending when the daemon died: nobody waits for the answer any more, so it expires. */
-  async expireInterrupted(): Promise<number> {
-    const asked = new Map<string, number>();
-    for (const row of rowsOf(this.#log, "approval.", -1)) {
-      if (row.action.kind === "approval.requested") asked.set(row.action.approval, row.seq);
-      else if (row.action.kind === "approval.decided") asked.delete(row.action.approval);
+  /** What was pending when the daemon died: nobody waits for the answer any more, so it expires. @param asked the rows of the questions. */
+  async expireInterrupted(asked: readonly number[]): Promise<number> {
+    let expired = 0;
+    for (const seq of asked) {
+      const action = this.#log.row(seq)?.action;
+      if (action?.kind !== "approval.requested") continue;
+      await this.#log.append(decided(ApprovalId.parse(action.approval), "expired", "once", null), { cause: seq });
+      this.#remember(action.approval, { code: "", state: "expired", shown: null });
+      expired += 1;
     }
-    for (const [approval, row] of asked) {
-      await this.#log.append(decided(ApprovalId.parse(approval), "expired", "once", null), { cause: row });
-      this.#remember(approval, { code: "", state: "expired", shown: null });
-    }
-    return asked.size;
+    return expired;
   }
 
   list(): PendingApproval[] {

@@ -1,6 +1,5 @@
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
-import type { rowsOf } from "./grants.ts";
 import { costOf } from "./prices.ts";
 
 /** Tokens a day, of models whose price is not known. */
@@ -173,7 +172,7 @@ function dayOf(milliseconds: number): number {
   return Math.floor(milliseconds / DAY_MS);
 }
 
-function* newestFirst(log: Pick<AuditLog, "rows">, kind: string): ReturnType<typeof rowsOf> {
+function* newestFirst(log: Pick<AuditLog, "rows">, kind: string): Generator<CommittedRow> {
   let before: number | null = null;
   for (;;) {
     const rows = log.rows({ kind, limit: 1000, ...(before === null ? {} : { before }) });

@@ -10,46 +10,47 @@ import type { TurnContext } from "./turn.ts";
 export const ALWAYS_MS = 30 * 24 * 3_600_000;
 /** A session ends by itself long before; a grant for it needs a time all the same. */
 const SESSION_MS = 7 * 24 * 3_600_000;
-const PAGE = 1000;
+
+/** The row of a grant that holds, and how often it may still be used. */
+export interface Held {
+  readonly row: number;
+  /** Null where it is not counted. */
+  readonly left: number | null;
+}
 
 /** Approvals that are remembered. The rows are what counts: this is what they amount to now. */
 export class Grants {
-  readonly #log: Pick<AuditLog, "append" | "rows">;
+  readonly #log: Pick<AuditLog, "append" | "row">;
   readonly #clock: Clock;
   readonly #grants = new Map<string, Grant>();
 
-  /** Reads what was given, revoked and used from the log. */
-  constructor(log: Pick<AuditLog, "append" | "rows">, clock: Clock) {
+  /** Reads what was given from its rows. @param held which they are: the log, which may be long, is not searched for them. */
+  constructor(log: Pick<AuditLog, "append" | "row">, clock: Clock, held: readonly Held[]) {
     this.#log = log;
     this.#clock = clock;
-    for (const row of rowsOf(log, "grant.", -1)) this.#take(row);
-    for (const row of rowsOf(log, "session.closed", -1)) this.#take(row);
-    this.#forgetExpired();
-    const counted = [...this.#grants.values()].filter((grant) => grant.left !== null);
-    if (counted.length === 0) return;
-    const oldest = Math.min(...counted.map((grant) => grant.row));
-    for (const row of rowsOf(log, "tool.called", oldest)) {
-      if (row.action.kind === "tool.called" && row.action.rests !== null) this.#useOf(row.action.rests);
+    for (const { row, left } of held) {
+      const found = log.row(row);
+      if (found !== null) this.#take(found, left);
     }
+    this.#forgetExpired();
   }
 
-  #take(row: CommittedRow): void {
-    const { action } = row;
-    if (action.kind === "grant.given") {
-      const { grant, key, agent, principal, channel, session, until, uses } = action;
-      this.#grants.set(grant, {
-        grant,
-        row: row.seq,
-        key,
-        agent,
-        principal,
-        channel,
-        session,
-        until: Date.parse(until),
-        left: uses,
-      });
-    } else if (action.kind === "grant.revoked") this.#grants.delete(action.grant);
-    else if (action.kind === "session.closed") this.endSession(action.session);
+  #take({ seq, action }: CommittedRow, left: number | null): void {
+    if (action.kind !== "grant.given") return;
+    const { grant, key, agent, principal, channel, session, until, uses } = action;
+    // However it is counted, the row says whether it is.
+    if ((uses === null) !== (left === null)) return;
+    this.#grants.set(grant, {
+      grant,
+      row: seq,
+      key,
+      agent,
+      principal,
+      channel,
+      session,
+      until: Date.parse(until),
+      left,
+    });
   }
 
   /** Those that still hold. */
@@ -133,17 +134,5 @@ export class Grants {
   #forgetExpired(): void {
     const now = this.#clock.now();
     for (const grant of this.#grants.values()) if (grant.until <= now) this.#grants.delete(grant.grant);
-  }
-}
-
-/** Every row of a kind, oldest first. */
-export function* rowsOf(log: Pick<AuditLog, "rows">, kind: string, after: number): Generator<CommittedRow> {
-  let from = after;
-  for (;;) {
-    const rows = log.rows({ kind, after: from, limit: PAGE });
-    yield* rows;
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < PAGE) return;
-    from = last.seq;
   }
 }

@@ -122,7 +122,7 @@ export class Composition {
     const { log, starting } = booted;
     let composed: Composition | null = null;
     const state = State.open(home.state);
-    log.follow(state.applied, (row) => state.apply(row));
+    state.follow(log);
     const keeper = new VaultKeeper({
       vault: booted.vault,
       keepers: parts.keepers,
@@ -243,7 +243,7 @@ export class Composition {
     });
     const effects = new Effects(this.sandbox, { home: home.root, executable: process.execPath }, this.models);
     const clock = systemClock;
-    const grants = new Grants(log, clock);
+    const grants = new Grants(log, clock, made.state.grantsHeld());
     const desk = new ApprovalDesk({
       log,
       clock,
@@ -418,7 +418,7 @@ export class Composition {
     const cause = booted.starting;
     if (serve) this.storage.start();
     if (!serve || this.findings.stopped !== null) return;
-    await this.#desk.approvals.expireInterrupted();
+    await this.#desk.approvals.expireInterrupted(this.#state.questionsOpen());
     await this.channels.align(cause);
     await this.channels.recover();
     this.anchors.start(cause);

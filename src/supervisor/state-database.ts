@@ -1,4 +1,5 @@
 import Database from "better-sqlite3";
+import { STANDING } from "./standing.ts";
 
 /** A database of another schema than this build knows. */
 export class StateError extends Error {
@@ -6,7 +7,9 @@ export class StateError extends Error {
   readonly code = "STATE_NEWER";
 }
 
-const VERSION = 2;
+const VERSION = 3;
+/** So a file stays that an older build wrote, until {@link StateDatabase.upgrade} has filled what that build did not keep. */
+const BEFORE_STANDING = 2;
 
 /** A projection of the log: whatever is here follows from rows and their content, and is made anew from them. */
 const SCHEMA = `
@@ -63,17 +66,13 @@ export class StateDatabase {
         `${path} is of version ${version}, and this build knows ${VERSION}: start the newer build that wrote it`,
       );
     }
-    if (version === 0) {
+    if (version < VERSION) {
       database.transaction(() => {
-        database.exec(SCHEMA);
-        database.exec(USED);
-        database.pragma(`user_version = ${VERSION}`);
-      })();
-    } else if (version === 1) {
-      // What was used before is not looked up: it fills with the next start of whoever uses it.
-      database.transaction(() => {
-        database.exec(USED);
-        database.pragma(`user_version = ${VERSION}`);
+        if (version === 0) database.exec(SCHEMA);
+        // What was used before is not looked up: it fills with the next start of whoever uses it.
+        if (version < 2) database.exec(USED);
+        database.exec(STANDING);
+        database.pragma(`user_version = ${version === 0 ? VERSION : BEFORE_STANDING}`);
       })();
     }
     return new StateDatabase(database);
@@ -81,6 +80,15 @@ export class StateDatabase {
 
   close(): void {
     this.#database.close();
+  }
+
+  /** For a file of an older version: lets what it lacks be filled, in the transaction that makes it a file of this one. */
+  upgrade(fill: () => void): void {
+    if (this.#database.pragma("user_version", { simple: true }) === VERSION) return;
+    this.transaction(() => {
+      fill();
+      this.#database.pragma(`user_version = ${VERSION}`);
+    });
   }
 
   /** All of it, or none. */

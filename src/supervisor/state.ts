@@ -1,7 +1,9 @@
-import type { CommittedRow } from "../../audit/log.ts";
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import type { Held } from "../broker/grants.ts";
 import { PrincipalId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
 import { project } from "./projection.ts";
+import { fillStanding, grantsHeld, projectStanding, questionsOpen } from "./standing.ts";
 import { StateDatabase } from "./state-database.ts";
 
 /** What stands where a name was. */
@@ -64,11 +66,18 @@ export class State {
     return Number(this.#database.one("SELECT seq FROM applied")?.["seq"] ?? -1);
   }
 
+  /** Takes in the rows that came since, and from now on each one as it is written. */
+  follow(log: Pick<AuditLog, "follow" | "rows">): void {
+    this.#database.upgrade(() => fillStanding(this.#database, log, this.applied));
+    log.follow(this.applied, (row) => this.apply(row));
+  }
+
   /** Takes in one row, and that it did, in one transaction. A row that was taken in before changes nothing. */
   apply(row: CommittedRow): void {
     if (row.seq <= this.applied) return;
     this.#database.transaction(() => {
       project(this.#database, row);
+      projectStanding(this.#database, row);
       this.#database.run("UPDATE applied SET seq = ?", row.seq);
     });
   }
@@ -78,6 +87,15 @@ export class State {
     return new Map(
       this.#database.many("SELECT scope, at FROM used").map((row) => [String(row["scope"]), String(row["at"])]),
     );
+  }
+
+  /** Which rows gave the grants that hold. */
+  grantsHeld(): Held[] {
+    return grantsHeld(this.#database);
+  }
+  /** Which rows asked for approvals that were neither given nor refused. */
+  questionsOpen(): number[] {
+    return questionsOpen(this.#database);
   }
 
   person(principal: string): Person | null {

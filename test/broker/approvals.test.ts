@@ -164,12 +164,12 @@ test("what was pending at a crash expires at the next start", async () => {
   const { card } = await ask("terminal");
   await world.restart();
   expect(world.approvals.list()).toHaveLength(0);
-  expect(await world.approvals.expireInterrupted()).toBe(1);
+  expect(await world.approvals.expireInterrupted(world.state.questionsOpen())).toBe(1);
   const [decided] = world.rows("approval.decided");
   expect(decided?.action).toMatchObject({ decision: "expired" });
   expect(decided?.cause).toBe(card.row);
   expect(await world.approvals.decide(card.approval, world.answer())).toMatchObject({ state: "expired" });
-  expect(await world.approvals.expireInterrupted()).toBe(0);
+  expect(await world.approvals.expireInterrupted(world.state.questionsOpen())).toBe(0);
 });
 
 test("a denial counts even when it cannot be recorded; an approval does not", async () => {

@@ -14,6 +14,7 @@ import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import type { Role } from "../../src/ipc/operator.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
+import { State } from "../../src/supervisor/state.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
 
 export const TELEGRAM: Channel = AdapterChannel.parse("telegram");
@@ -52,6 +53,7 @@ export class World implements AsyncDisposable {
   /** Where cards are sent. */
   sendTo: readonly Channel[] = [];
   log: AuditLog;
+  state: State;
   grants: Grants;
   approvals: Approvals;
   budget: Budget;
@@ -66,7 +68,9 @@ export class World implements AsyncDisposable {
     this.sandbox = new Sandbox(ours);
     this.effects = new Effects(this.sandbox, ours, this.model);
     this.log = log;
-    this.grants = new Grants(log, clock);
+    this.state = State.open(join(home, "state.db"));
+    this.state.follow(log);
+    this.grants = new Grants(log, clock, this.state.grantsHeld());
     this.approvals = new Approvals(log, clock, this.grants, this.#ports());
     this.budget = this.#newBudget();
     this.broker = this.#newBroker();
@@ -83,8 +87,11 @@ export class World implements AsyncDisposable {
   /** As a start of the daemon does: everything is read from the log again. */
   async restart(): Promise<void> {
     await this.log.close();
+    this.state.close();
     this.log = await openLog(join(this.home, "audit.db"), this.clock, this.keys);
-    this.grants = new Grants(this.log, this.clock);
+    this.state = State.open(join(this.home, "state.db"));
+    this.state.follow(this.log);
+    this.grants = new Grants(this.log, this.clock, this.state.grantsHeld());
     this.approvals = new Approvals(this.log, this.clock, this.grants, this.#ports());
     this.budget = this.#newBudget();
     this.broker = this.#newBroker();
@@ -171,6 +178,7 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.log.close();
+    this.state.close();
     rmSync(this.home, { recursive: true, force: true });
   }
 }

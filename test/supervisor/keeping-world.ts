@@ -29,7 +29,7 @@ export class KeepingWorld implements AsyncDisposable {
     const { log, vault } = world;
     const state = State.open(join(folder.path, "state.db"));
     this.state = state;
-    log.follow(state.applied, (row) => state.apply(row));
+    state.follow(log);
     this.people = new People(
       log,
       state,

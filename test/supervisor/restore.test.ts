@@ -88,7 +88,7 @@ beforeEach(async () => {
   const day = await booted();
   const { log, vault } = day;
   const state = State.open(home.state);
-  log.follow(state.applied, (row) => state.apply(row));
+  state.follow(log);
   const people = new People(log, state, () => Date.now(), contentKeysOf(day));
   const owner = await people.ensureOwner("ada");
   await people.request("telegram", "42", "Ben");
@@ -159,7 +159,7 @@ test("nobody is let in but the owner, who is the one that began the log; the key
   expect(existsSync(home.state)).toBe(false);
   const day = await booted();
   const state = State.open(home.state);
-  day.log.follow(state.applied, (row) => state.apply(row));
+  state.follow(day.log);
   expect(state.people()).toEqual([]);
   const owner = await new People(day.log, state, () => Date.now(), contentKeysOf(day)).ensureOwner(
     "ada",

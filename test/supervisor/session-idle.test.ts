@@ -42,7 +42,7 @@ async function newTalk() {
   const world = await World.make();
   const state = State.open(join(world.home, "state.db"));
   const { log, clock } = world;
-  log.follow(state.applied, (row) => state.apply(row));
+  state.follow(log);
   const people = new People(log, state, () => clock.now(), noKey);
   const processes = new Processes({
     log,

@@ -32,7 +32,7 @@ export async function newWorld(): Promise<World> {
   const opened = async (projection: string) => {
     const log = await openLog(join(folder, "audit.db"), clock, keys);
     const state = State.open(join(folder, projection));
-    log.follow(state.applied, (row) => state.apply(row));
+    state.follow(log);
     return { log, state, people: new People(log, state, () => clock.now(), noKey) };
   };
   let isOpen = true;

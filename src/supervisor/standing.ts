@@ -1,0 +1,82 @@
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import type { Held } from "../broker/grants.ts";
+import type { StateDatabase } from "./state-database.ts";
+
+/** What is looked up at each start and is rare among all rows: grants that hold, and questions that nobody has answered. The rows are what counts;
+ *  this says which of them to read, so that a start does not search the log for them. */
+export const STANDING = `
+CREATE TABLE IF NOT EXISTS granted (seq INTEGER PRIMARY KEY, grant TEXT NOT NULL, session TEXT, until TEXT NOT NULL, left INTEGER) STRICT;
+CREATE TABLE IF NOT EXISTS asked   (seq INTEGER PRIMARY KEY, approval TEXT NOT NULL) STRICT;
+`;
+
+/** The kinds that change it. The order of rows of different kinds does not matter: ids are used once. */
+const KINDS = ["grant.", "session.closed", "approval.", "tool.called"];
+const PAGE = 1_000;
+
+/** What one row changes. */
+export function projectStanding(database: StateDatabase, { seq, at, action }: CommittedRow): void {
+  switch (action.kind) {
+    case "grant.given":
+      database.run("DELETE FROM granted WHERE until <= ?", at);
+      database.run(
+        "INSERT INTO granted VALUES (?, ?, ?, ?, ?)",
+        seq,
+        action.grant,
+        action.session,
+        action.until,
+        action.uses,
+      );
+      return;
+    case "grant.revoked":
+      database.run("DELETE FROM granted WHERE grant = ?", action.grant);
+      return;
+    case "session.closed":
+      database.run("DELETE FROM granted WHERE session = ?", action.session);
+      return;
+    case "tool.called":
+      if (action.rests !== null)
+        database.run("UPDATE granted SET left = max(0, left - 1) WHERE seq = ? AND left IS NOT NULL", action.rests);
+      return;
+    case "approval.requested":
+      database.run("INSERT INTO asked VALUES (?, ?)", seq, action.approval);
+      return;
+    case "approval.decided":
+      database.run("DELETE FROM asked WHERE approval = ?", action.approval);
+      return;
+    default:
+      return;
+  }
+}
+
+/** For a file that an older build wrote: what stands there is looked for in the whole log, once. */
+export function fillStanding(database: StateDatabase, log: Pick<AuditLog, "rows">, applied: number): void {
+  for (const table of ["granted", "asked"]) database.run(`DELETE FROM ${table}`);
+  for (const kind of KINDS) {
+    for (const row of rowsOf(log, kind)) {
+      if (row.seq <= applied) projectStanding(database, row);
+    }
+  }
+}
+
+/** The grants that were neither taken back nor ended, by their rows. */
+export function grantsHeld(database: StateDatabase): Held[] {
+  return database
+    .many("SELECT seq, left FROM granted ORDER BY seq")
+    .map(({ seq, left }) => ({ row: Number(seq), left: left === null ? null : Number(left) }));
+}
+
+/** The rows of questions that were neither answered nor expired. */
+export function questionsOpen(database: StateDatabase): number[] {
+  return database.many("SELECT seq FROM asked ORDER BY seq").map(({ seq }) => Number(seq));
+}
+
+/** Every row of a kind, oldest first. */
+export function* rowsOf(log: Pick<AuditLog, "rows">, kind: string): Generator<CommittedRow> {
+  for (let after = -1; ; ) {
+    const rows = log.rows({ kind, after, limit: PAGE });
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE) return;
+    after = last.seq;
+  }
+}
