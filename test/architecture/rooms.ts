@@ -7,11 +7,19 @@ interface Room {
 }
 
 const CHILD = ["src/ipc", "src/confine"];
+/** A child that reaches a network does it through its tunnel. */
+const NETWORKED = [...CHILD, "src/tunnel"];
 const SDK_NETWORK = ["node:http", "node:https", "node:net", "node:dns", "node:tls"];
 
 export const ROOMS: Readonly<Record<string, Room>> = {
   "src/ipc": { ours: [], packages: ["zod"], network: ["node:net", "node:http2"] },
   "src/confine": { ours: [], packages: [], network: [] },
+  // What is spoken on the one lane of such a child, and what makes its libraries use it.
+  "src/tunnel": {
+    ours: ["src/ipc"],
+    packages: [],
+    network: ["node:net", "node:http", "node:https", "node:http2", "node:tls"],
+  },
   "src/executable": { ours: ["src/config"], packages: [], network: [] },
   "src/main.ts": { ours: ["src/executable"], packages: [], network: [] },
 
@@ -20,29 +28,29 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
   // Files that two adapters share: how a text is cut and marked up.
   adapters: { ours: ["src/ipc"], packages: [], network: [] },
-  "adapters/telegram": { ours: [...CHILD, "adapters"], packages: ["grammy", "zod"], network: SDK_NETWORK },
+  "adapters/telegram": { ours: [...NETWORKED, "adapters"], packages: ["grammy", "zod"], network: SDK_NETWORK },
   "adapters/slack": {
-    ours: [...CHILD, "adapters"],
+    ours: [...NETWORKED, "adapters"],
     packages: ["@slack/bolt", "@slack/socket-mode", "@slack/web-api", "zod"],
     network: SDK_NETWORK,
   },
   // They ask with `fetch` alone.
-  "adapters/discord": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
-  "adapters/matrix": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
-  "adapters/teams": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
-  "adapters/whatsapp": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
-  "adapters/google-chat": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
-  "adapters/imessage": { ours: [...CHILD, "adapters"], packages: ["zod"], network: [] },
+  "adapters/discord": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
+  "adapters/matrix": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
+  "adapters/teams": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
+  "adapters/whatsapp": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
+  "adapters/google-chat": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
+  "adapters/imessage": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
   // signal-cli speaks lines over TCP.
-  "adapters/signal": { ours: [...CHILD, "adapters"], packages: ["zod"], network: ["node:net"] },
+  "adapters/signal": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: ["node:net"] },
   "src/agent": { ours: CHILD, packages: ["zod"], network: [] },
   "src/model": {
-    ours: CHILD,
+    ours: NETWORKED,
     packages: ["@ai-sdk/anthropic", "@ai-sdk/openai-compatible", "zod"],
     network: SDK_NETWORK,
   },
   "src/keychain": { ours: CHILD, packages: ["keytar", "zod"], network: [] },
-  "src/anchor": { ours: CHILD, packages: ["zod"], network: [] },
+  "src/anchor": { ours: NETWORKED, packages: ["zod"], network: [] },
   // Lanes are HTTP/2; TLS is for a proxy that wants it.
   "src/egress": { ours: CHILD, packages: [], network: ["node:net", "node:dns", "node:tls", "node:http2"] },
   "src/ingress": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
