@@ -1,6 +1,6 @@
-import { Duplex } from "node:stream";
 import { callbackify } from "node:util";
 import type { LaneFrame } from "./ingress-frames.ts";
+import { SocketStream } from "./socket-stream.ts";
 
 /** What may be on its way, unread, in one direction of a connection. */
 export const LANE_CREDIT = 262_144;
@@ -25,7 +25,7 @@ export class LaneError extends Error {
 }
 
 /** One connection of a lane as a stream, with the methods of a socket that node:http calls on one. */
-export class LaneConnection extends Duplex {
+export class LaneConnection extends SocketStream {
   readonly ref: number;
   readonly #line: LaneLine;
   /** Bytes we may send before the other end says that it has read some. */
@@ -40,7 +40,6 @@ export class LaneConnection extends Duplex {
   #endReceived = false;
   #resetReceived = false;
   #waiting: (() => void) | null = null;
-  #idle: NodeJS.Timeout | null = null;
 
   constructor(ref: number, line: LaneLine) {
     super({ highWaterMark: LANE_DATA, allowHalfOpen: true });
@@ -56,7 +55,7 @@ export class LaneConnection extends Duplex {
     if (bytes.length > this.#window) return "more data than there was credit for";
     this.#window -= bytes.length;
     this.#received.push(bytes);
-    this.#idle?.refresh();
+    this.active();
     this.#pass();
     this.#acknowledge();
     return null;
@@ -65,7 +64,7 @@ export class LaneConnection extends Duplex {
   grant(bytes: number): string | null {
     if (this.#credit + bytes > LANE_CREDIT) return "more credit than was used";
     this.#credit += bytes;
-    this.#idle?.refresh();
+    this.active();
     const go = this.#waiting;
     this.#waiting = null;
     go?.();
@@ -148,7 +147,7 @@ export class LaneConnection extends Duplex {
       const piece = bytes.subarray(at, at + Math.min(this.#credit, LANE_DATA));
       at += piece.length;
       this.#credit -= piece.length;
-      this.#idle?.refresh();
+      this.active();
       await this.#line.send({ type: "data", connection: this.ref }, piece);
     }
   }
@@ -164,8 +163,7 @@ export class LaneConnection extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (this.#idle !== null) clearTimeout(this.#idle);
-    this.#idle = null;
+    this.atRest();
     this.#received = [];
     const go = this.#waiting;
     this.#waiting = null;
@@ -183,38 +181,6 @@ export class LaneConnection extends Duplex {
 
   #fail(error: unknown): void {
     this.destroy(asError(error));
-  }
-
-  // ——— what node:http calls on a socket ———
-
-  /** Emits `timeout` after `milliseconds` without a byte in either direction; 0 ends that. */
-  setTimeout(milliseconds: number, callback?: () => void): this {
-    if (this.#idle !== null) clearTimeout(this.#idle);
-    this.#idle = null;
-    if (milliseconds > 0 && !this.destroyed) {
-      this.#idle = setTimeout(() => this.emit("timeout"), milliseconds);
-      this.#idle.unref();
-    }
-    if (callback !== undefined) {
-      if (milliseconds > 0) this.once("timeout", callback);
-      else this.off("timeout", callback);
-    }
-    return this;
-  }
-
-  setNoDelay(): this {
-    return this;
-  }
-
-  setKeepAlive(): this {
-    return this;
-  }
-
-  /** Ends, and destroys once everything written is on its way. */
-  destroySoon(): void {
-    if (this.writable) this.end();
-    if (this.writableFinished) this.destroy();
-    else this.once("finish", () => this.destroy());
   }
 }
 
