@@ -11,7 +11,8 @@ export function upstreamProxy(options: {
   readonly tls?: Certificate;
 }): { readonly server: Server; readonly asked: string[] } {
   const asked: string[] = [];
-  const server = options.tls === undefined ? createHttpServer() : createHttpsServer({ ...options.tls, allowHalfOpen: true });
+  const server =
+    options.tls === undefined ? createHttpServer() : createHttpsServer({ ...options.tls, allowHalfOpen: true });
   server.on("connect", (request: { url?: string; headers: Record<string, unknown> }, socket: Duplex, head: Buffer) => {
     socket.on("error", () => undefined);
     const authority = request.url ?? "";
