@@ -269,11 +269,34 @@ export const KINDS = {
   },
 
   // Turns
+  /** Nothing runs there until it is ended. */
+  "halt.begun": {
+    fields: {
+      halt: f.id,
+      subject: f.oneOf("all", "agent", "session"),
+      agent: f.orNull(f.name),
+      session: f.orNull(f.id),
+      ...BY,
+    },
+    content: ["reason"],
+  },
+  "halt.ended": { fields: { halt: f.id, ...BY }, content: ["reason"] },
   "turn.started": { fields: { ...TURN, agent: f.name, principal: f.id, message: f.id, ...UNDER } },
   "turn.ended": {
     fields: {
       ...TURN,
-      reason: f.oneOf("done", "stopped", "rounds", "time", "budget", "failed", "died", "denied", "interrupted"),
+      reason: f.oneOf(
+        "done",
+        "stopped",
+        "rounds",
+        "time",
+        "budget",
+        "failed",
+        "died",
+        "denied",
+        "interrupted",
+        "halted",
+      ),
       rounds: f.count,
     },
   },

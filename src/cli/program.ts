@@ -13,6 +13,7 @@ import { policyCommand } from "./commands/policy.ts";
 import { recoveryCommand } from "./commands/recovery.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
+import { haltCommand, resumeCommand } from "./commands/halt.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { vaultCommand } from "./commands/vault.ts";
 import { witnessCommand } from "./commands/witness.ts";
@@ -61,7 +62,17 @@ export function programOf(context: Context): Command {
     .enablePositionalOptions()
     .version(versionText(), "-V, --version", "print version, build and commit")
     .helpCommand("help [command]", "display help for command");
-  const commands = [startCommand, stopCommand, statusCommand, doctorCommand, askCommand, vaultCommand, channelCommand];
+  const commands = [
+    startCommand,
+    stopCommand,
+    haltCommand,
+    resumeCommand,
+    statusCommand,
+    doctorCommand,
+    askCommand,
+    vaultCommand,
+    channelCommand,
+  ];
   commands.push(
     pairCommand,
     peopleCommand,

@@ -19,6 +19,7 @@ const PREFIX = {
   process: "x",
   web: "w",
   hold: "h",
+  halt: "ha",
   export: "e",
   erasure: "er",
 } as const;
@@ -56,6 +57,9 @@ export type WebSessionId = z.infer<typeof WebSessionId>;
 /** What exempts rows from erasing and retention. */
 export const HoldId = idOf("hold");
 export type HoldId = z.infer<typeof HoldId>;
+/** What keeps turns from being begun. */
+export const HaltId = idOf("halt");
+export type HaltId = z.infer<typeof HaltId>;
 export const ExportId = idOf("export");
 export type ExportId = z.infer<typeof ExportId>;
 export const ErasureId = idOf("erasure");
@@ -74,6 +78,7 @@ interface Ids {
   process: ProcessId;
   web: WebSessionId;
   hold: HoldId;
+  halt: HaltId;
   export: ExportId;
   erasure: ErasureId;
 }
@@ -91,6 +96,7 @@ const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   process: ProcessId,
   web: WebSessionId,
   hold: HoldId,
+  halt: HaltId,
   export: ExportId,
   erasure: ErasureId,
 };

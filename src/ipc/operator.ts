@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { AUDIT_ANSWERS, AUDIT_CALLS } from "./audit-calls.ts";
 import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
+import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
 
 /** What the owner may ask of the supervisor: the same words from the terminal and from the page. Who asked is a property of the pipe. */
@@ -50,6 +51,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("web.link") }),
   z.strictObject({ call: z.literal("web.sessions") }),
   z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
+  ...HALT_CALLS,
   ...VAULT_CALLS,
   ...AUDIT_CALLS,
 ]);
@@ -154,7 +156,7 @@ export const OPERATOR_ANSWERS = {
   "daemon.stop": z.strictObject({}),
   say: z.strictObject({
     session: SessionId,
-    end: z.enum(["done", "stopped", "rounds", "failed", "budget", "time", "died", "denied"]),
+    end: z.enum(["done", "stopped", "rounds", "failed", "budget", "time", "died", "denied", "halted"]),
   }),
   transcript: z.strictObject({
     session: z.nullable(SessionId),
@@ -180,6 +182,7 @@ export const OPERATOR_ANSWERS = {
     ),
   }),
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
+  ...HALT_ANSWERS,
   ...VAULT_ANSWERS,
   ...AUDIT_ANSWERS,
 } as const satisfies Record<CallName, z.ZodMiniType>;

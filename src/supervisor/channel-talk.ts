@@ -4,6 +4,7 @@ import type { Refusals } from "../../audit/refused.ts";
 import { sendMessage, editMessage } from "../effect/message.ts";
 import { readAnswer } from "../broker/answer-text.ts";
 import type { FromAdapter } from "../ipc/adapter-frames.ts";
+import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { ConversationId, mint, SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
 import type { Address, AdapterLink, Delivery } from "../session/link.ts";
@@ -324,6 +325,17 @@ export class ChannelTalk<L extends symbol> {
   async stopOf(principal: string, who: By): Promise<void> {
     const theirs = [...this.#runs.values()].filter((run) => run.runsFor === principal);
     await Promise.all(theirs.map((run) => run.stop(who)));
+  }
+
+  /** Ends the turns that run in what is halted. @returns how many they were. */
+  async stopWhere(target: HaltTarget, who: By): Promise<number> {
+    const { state } = this.#parts;
+    const within = ([session]: [string, SessionRun<L>]): boolean => {
+      if (target.subject === "session") return session === target.session;
+      return target.subject === "all" || state.session(session)?.agent === target.agent;
+    };
+    const ended = await Promise.all([...this.#runs].filter(within).map(async ([, run]) => await run.stop(who)));
+    return ended.filter(Boolean).length;
   }
 
   get running(): number {

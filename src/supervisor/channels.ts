@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { AuditLog } from "../../audit/log.ts";
 import { FromAdapter, type ToAdapter } from "../ipc/adapter-frames.ts";
 import { AdapterChannel, type LocalChannel, platformOf, talks } from "../ipc/channel.ts";
+import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { SessionId } from "../ipc/ids.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, ApprovalView } from "../ipc/operator.ts";
@@ -46,6 +47,7 @@ interface Talk {
   close: ChannelTalk<symbol>["close"];
   reopen: ChannelTalk<symbol>["reopen"];
   stopOf: ChannelTalk<symbol>["stopOf"];
+  stopWhere: ChannelTalk<symbol>["stopWhere"];
   readonly running: number;
 }
 
@@ -491,6 +493,12 @@ export class Channels {
     const record = session === null ? null : this.#parts.state.session(session);
     if (record === null || session === null) return false;
     return (await this.#talkOf(record.channel)?.stop(session, who)) ?? false;
+  }
+
+  /** Ends the turns that run in what is halted. @returns how many they were. */
+  async stopWhere(target: HaltTarget, who: By): Promise<number> {
+    const ended = await Promise.all(this.#talks.map(async (talk) => await talk.stopWhere(target, who)));
+    return ended.reduce((sum, one) => sum + one, 0);
   }
 
   /** Ends a session for good, whatever runs or waits in it. */

@@ -39,6 +39,7 @@ import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
 import { Findings } from "./findings.ts";
+import { Halts } from "./halts.ts";
 import { Holds } from "./holds.ts";
 import { configOf, InForce } from "./in-force.ts";
 import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
@@ -107,6 +108,7 @@ export class Composition {
   readonly #pool: AgentPool;
   readonly #desk: ApprovalDesk;
   readonly #people: People;
+  readonly #halts: Halts;
   readonly #refusals: Refusals;
   readonly #keeper: VaultKeeper;
   readonly #keeping: Keeping;
@@ -225,6 +227,12 @@ export class Composition {
         })
       : null;
     this.#refusals = new Refusals(log, systemClock);
+    this.#halts = new Halts({
+      log,
+      state: made.state,
+      stop: async (target, who) => await this.channels.stopWhere(target, who),
+      knowsAgent: (agent) => this.inForce.of(agent) !== null,
+    });
     const processes = new Processes({ log, vault: () => made.keeper.vault, line: parts.line });
     this.anchors = new Anchors({
       log,
@@ -393,6 +401,7 @@ export class Composition {
       recovery: new VaultRecovery({ keeper: made.keeper, log, home: home.root, now: () => Date.now() }),
       sheet: async () => recoverySheet({ log, vault: booted.vault, ...(await this.anchors.list()) }),
       keeping: made.keeping,
+      halts: this.#halts,
       web: this.web,
       stop: parts.stop,
       status: async () => await this.status(),
@@ -525,6 +534,7 @@ export class Composition {
       pool: this.#pool,
       workspace: () => this.#workspace(agent),
       inForce: () => this.#agentInForce(agent),
+      halted: (session) => this.#halts.over(agent, session),
       tell: (event, payload) => {
         if (channel === "terminal" || channel === "web") this.channels.local(channel).emit(place, event, payload);
       },
@@ -564,6 +574,11 @@ export class Composition {
 
   get settings(): { people: People; state: State } {
     return { people: this.#people, state: this.#state };
+  }
+
+  /** What is halted, a sentence each. */
+  haltNotes(): string[] {
+    return this.#halts.notes();
   }
 
   /** What wants doing about the vault, a sentence each. */

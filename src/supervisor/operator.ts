@@ -8,6 +8,7 @@ import type { CredentialChecks } from "./credential-checks.ts";
 import type { CredentialRotation } from "./credential-rotation.ts";
 import type { Credentials } from "./credentials.ts";
 import type { EvidenceExport } from "./evidence-export.ts";
+import type { Halts } from "./halts.ts";
 import type { Findings } from "./findings.ts";
 import type { LogKeys } from "./log-keys.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -48,13 +49,15 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "audit.prune",
 ]);
 
-/** What decides who can open the vault, or lets everything out of it: a page that was taken over has no say in it. */
+/** What decides who can open the vault, lets everything out of it, or lets agents go on: a page that was taken over has no say in it. */
 const TERMINAL_ONLY: ReadonlySet<OperatorCall["call"]> = new Set([
   "vault.protect",
   "vault.rekey",
   "vault.recovery.create",
   "vault.backup",
   "recovery.sheet",
+  // Whoever halts may have done so because of the page.
+  "halt.end",
 ]);
 
 /** Text of one message, UTF-8. */
@@ -76,6 +79,7 @@ export interface OperatorParts {
   readonly anchors: Anchors;
   readonly keys: LogKeys;
   readonly keeping: Keeping;
+  readonly halts: Halts;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
   readonly status: () => Promise<AnswerTo<"status">>;
@@ -130,6 +134,10 @@ export class Operator {
           signal,
         );
       }
+      case "halt.begin":
+        return await this.#parts.halts.begin(call.target, call.reason, who);
+      case "halt.end":
+        return await this.#parts.halts.end(call.target, call.reason, who);
       case "transcript":
         return record.transcript(caller.via, call.agent);
       case "session.stop":

@@ -68,6 +68,19 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
         at,
       );
       return;
+    case "halt.begun":
+      database.run(
+        "INSERT INTO halt VALUES (?, ?, ?, ?, ?)",
+        action.halt,
+        action.agent ?? "",
+        action.session ?? "",
+        seq,
+        at,
+      );
+      return;
+    case "halt.ended":
+      database.run("DELETE FROM halt WHERE halt = ?", action.halt);
+      return;
     case "conversation.opened": {
       const place = content("place");
       if (place === null) return;

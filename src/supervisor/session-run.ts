@@ -22,7 +22,7 @@ const MAX_OUTPUT_TOKENS = 16_384;
 /** A reply that leaves whole is at most this long; the rest of the turn goes on without it. */
 const MAX_REPLY_BYTES = 1_048_576;
 
-export type TurnEnding = "done" | "stopped" | "rounds" | "time" | "budget" | "failed" | "died" | "denied";
+export type TurnEnding = "done" | "stopped" | "rounds" | "time" | "budget" | "failed" | "died" | "denied" | "halted";
 
 /** A recorded message that an agent is to answer. */
 export interface Waiting {
@@ -57,6 +57,8 @@ export interface RunParts {
   readonly inForce: () => AgentInForce;
   /** The agent's workspace, made if it is not there. */
   readonly workspace: () => string;
+  /** Has the owner halted this session, its agent or everything? */
+  readonly halted: (session: string) => boolean;
   /** Told to whoever watches this conversation live; nothing is kept of it. */
   readonly tell: (event: OperatorEvent, payload?: Uint8Array) => void;
 }
@@ -187,6 +189,7 @@ export class SessionRun<L extends symbol> {
       },
       { cause: message.seq, seal: this.session.id },
     );
+    if (this.#parts.halted(this.session.id)) return await this.#refuse(id, begun.seq);
     const stop = new AbortController();
     const turn: Turn = {
       id,
@@ -246,6 +249,17 @@ export class SessionRun<L extends symbol> {
       clearTimeout(limit);
       this.#turn = null;
     }
+  }
+
+  /** A turn that ends where it begins: the person is told, and a restart does not take the message up again. */
+  async #refuse(turn: TurnId, seq: number): Promise<TurnEnding> {
+    await this.#notice(HALTED, seq).catch(() => undefined);
+    await this.#parts.log.append(
+      { kind: "turn.ended", turn, session: this.session.id, reason: "halted", rounds: 0 },
+      { cause: seq, seal: this.session.id },
+    );
+    this.#parts.tell({ event: "turn.end", end: "halted" });
+    return "halted";
   }
 
   #heard(turn: Turn, agent: AgentProcess | null, header: FromAgent, payload: Uint8Array): void {
@@ -484,7 +498,10 @@ const ENDINGS: Readonly<Record<TurnEnding, string | null>> = {
   budget: "I stopped: today's budget is used up.",
   died: "I was interrupted: my process ended unexpectedly. Whatever was under way is on the log, and nothing is repeated.",
   denied: null,
+  halted: null,
 };
+
+const HALTED = "I am halted by the owner: your message is recorded, and nothing is done about it.";
 
 const ERASED = "What you wrote while I was busy was erased before I came to it: say it again if you still need it.";
 

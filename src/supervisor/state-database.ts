@@ -38,6 +38,10 @@ INSERT INTO applied VALUES (1, -1);
 /** When each credential was last handed to a child. */
 const USED = "CREATE TABLE used (scope TEXT PRIMARY KEY, version INTEGER NOT NULL, at TEXT NOT NULL) STRICT;";
 
+/** What is halted; for everything, agent and session are empty. */
+const HALT =
+  "CREATE TABLE IF NOT EXISTS halt (halt TEXT PRIMARY KEY, agent TEXT NOT NULL, session TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL) STRICT;";
+
 /** Requests of strangers live an hour. */
 export const PAIRING_MINUTES = 60;
 
@@ -72,6 +76,7 @@ export class StateDatabase {
         // What was used before is not looked up: it fills with the next start of whoever uses it.
         if (version < 2) database.exec(USED);
         database.exec(STANDING);
+        database.exec(HALT);
         database.pragma(`user_version = ${version === 0 ? VERSION : BEFORE_STANDING}`);
       })();
     }

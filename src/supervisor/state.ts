@@ -1,6 +1,7 @@
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import type { Held } from "../broker/grants.ts";
-import { PrincipalId } from "../ipc/ids.ts";
+import type { HaltTarget } from "../ipc/halt-calls.ts";
+import { HaltId, Name, PrincipalId, SessionId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
 import { project } from "./projection.ts";
 import { fillStanding, grantsHeld, projectStanding, questionsOpen } from "./standing.ts";
@@ -42,6 +43,14 @@ export interface SessionRecord {
   readonly channel: string;
   readonly agent: string;
   readonly last: string;
+}
+
+/** Something that is halted. `seq` is the row that says so; null where the log did not take it. */
+export interface HaltRecord {
+  readonly halt: HaltId;
+  readonly target: HaltTarget;
+  readonly seq: number | null;
+  readonly at: string;
 }
 
 /** What follows from the log: who is who, what was said where, what waits. */
@@ -96,6 +105,15 @@ export class State {
   /** Which rows asked for approvals that were neither given nor refused. */
   questionsOpen(): number[] {
     return questionsOpen(this.#database);
+  }
+  /** What the owner has halted. */
+  halts(): HaltRecord[] {
+    return this.#database.many("SELECT * FROM halt ORDER BY seq").map((row) => ({
+      halt: HaltId.parse(row["halt"]),
+      target: targetOf(text(row["agent"]), text(row["session"])),
+      seq: Number(row["seq"]),
+      at: text(row["at"]),
+    }));
   }
 
   person(principal: string): Person | null {
@@ -374,4 +392,9 @@ function asSession(row: Record<string, unknown> | null): SessionRecord | null {
     agent: text(row["agent"]),
     last: text(row["last"]),
   };
+}
+
+function targetOf(agent: string, session: string): HaltTarget {
+  if (session !== "") return { subject: "session", session: SessionId.parse(session) };
+  return agent === "" ? { subject: "all" } : { subject: "agent", agent: Name.parse(agent) };
 }

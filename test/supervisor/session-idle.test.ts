@@ -70,6 +70,7 @@ async function newTalk() {
         pool,
         inForce,
         workspace: () => world.workspace,
+        halted: () => false,
         tell: () => undefined,
       }),
       notice: () => "",

@@ -197,6 +197,8 @@ export class PageScript {
       case "channel.enable":
       case "channel.list":
       case "daemon.stop":
+      case "halt.begin":
+      case "halt.end":
       case "hold.add":
       case "hold.list":
       case "hold.remove":

@@ -61,5 +61,5 @@ function textOf(words: readonly string[]): string {
 
 function statusOf(end: string): ExitStatus {
   if (end === "done") return EXIT.ok;
-  return end === "denied" ? EXIT.refused : EXIT.bad;
+  return end === "denied" || end === "halted" ? EXIT.refused : EXIT.bad;
 }
