@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { appendFigures } from "./bench/append.ts";
 import { batchFigures } from "./bench/batch.ts";
+import { egressFigures } from "./bench/egress.ts";
 import { exportFigures } from "./bench/export.ts";
 import type { Figure } from "./bench/figure.ts";
 import { growthFigures } from "./bench/growth.ts";
@@ -29,6 +30,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   turn: turnFigures,
   sandbox: sandboxFigures,
   vault: vaultFigures,
+  egress: egressFigures,
 };
 
 const { positionals } = parseArgs({ allowPositionals: true });

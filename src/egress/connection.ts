@@ -70,7 +70,7 @@ export class Connection {
   /** The list changed. */
   recheck(): void {
     if (this.#way === null || this.#isPermitted(this.#way, this.#hello !== "unasked")) return;
-    this.#tear(constants.NGHTTP2_REFUSED_STREAM);
+    this.#tear(constants.NGHTTP2_CANCEL);
     this.#host.tell(this.#target, "withdrawn");
   }
 
