@@ -61,6 +61,8 @@ export class CompartmentError extends Error {
 /** From a start to the next stop: the wait between two starts can be ended. */
 interface Run {
   stopping: boolean;
+  /** What happened last was no failure of its own: the next start comes at once, and nothing is counted. */
+  excused: boolean;
   wake: (() => void) | null;
   readonly over: Promise<void>;
 }
@@ -96,13 +98,23 @@ export class Compartment {
     }
     const before = this.#run?.over;
     const over = Promise.withResolvers<void>();
-    const run: Run = { stopping: false, wake: null, over: over.promise };
+    const run: Run = { stopping: false, excused: false, wake: null, over: over.promise };
     this.#run = run;
     this.#become("starting");
     void this.#keep(run, before).finally(() => {
       if (this.#run === run) this.#run = null;
       over.resolve();
     });
+  }
+
+  /** What its processes rest on is gone, and that is no failure of theirs: they are ended and started again at once, and the wait before a
+   *  further start does not grow. @param gone its processes noticed first and have ended already: where others run meanwhile, they stay. */
+  excuse({ gone } = { gone: false }): void {
+    const run = this.#run;
+    if (run === null || run.stopping || (gone && run.wake === null)) return;
+    run.excused = true;
+    run.wake?.();
+    for (const member of this.#members) void member.stop();
   }
 
   /** Ends its processes, for good. @returns when they are gone. */
@@ -153,6 +165,8 @@ export class Compartment {
         this.#giveUp(end.detail);
         return;
       }
+      if (takeExcuse(run)) continue;
+      const counted = { wait, neverReady };
       if (upMs !== null) neverReady = 0;
       // What could not be recorded was not started: it counts for nothing, and is tried again.
       else if (end !== null) neverReady++;
@@ -164,6 +178,7 @@ export class Compartment {
       this.#become("waiting");
       await sleep(run, wait);
       wait = Math.min(wait * 2, mostMs);
+      if (takeExcuse(run)) ({ wait, neverReady } = counted);
     }
     // Unless it was started again meanwhile.
     if (this.#run === run) this.#become("stopped");
@@ -216,6 +231,12 @@ export class Compartment {
     const error = state === "up" ? null : new CompartmentError("COMPARTMENT_DOWN", this.#last ?? "It was stopped");
     for (const waiter of this.#waiters) waiter(error);
   }
+}
+
+function takeExcuse(run: Run): boolean {
+  const { excused } = run;
+  run.excused = false;
+  return excused;
 }
 
 async function sleep(run: Run, ms: number): Promise<void> {

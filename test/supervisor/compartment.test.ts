@@ -357,6 +357,53 @@ describe("a process that dies is started again", () => {
   });
 });
 
+describe("what a process rests on is gone:", () => {
+  const slow = { timing: { ...QUICK, firstMs: 60_000, mostMs: 60_000 } };
+
+  test("it is started again at once, however long it would have to wait", async () => {
+    const kept = keep("ready-echo", slow);
+    kept.compartment.start();
+    await kept.compartment.whenUp(5000);
+    kept.compartment.excuse();
+    await soon(() => expect(kept.lives).toHaveLength(2));
+    await kept.compartment.whenUp(5000);
+    expect(kept.ends).toMatchObject([{ reason: "stopped" }]);
+    await kept.compartment.stop();
+  });
+
+  test("it is started again at once where it noticed first and ended", async () => {
+    const kept = keep("ready-and-die", { timing: { ...QUICK, firstMs: 60_000, mostMs: 600_000 } });
+    kept.compartment.start();
+    await soon(() => expect(kept.compartment.status.state).toBe("waiting"));
+    kept.compartment.excuse({ gone: true });
+    await soon(() => expect(kept.lives).toHaveLength(2));
+    await kept.compartment.stop();
+  });
+
+  test("one that runs meanwhile is not ended for what happened before", async () => {
+    const kept = keep("ready-echo", slow);
+    kept.compartment.start();
+    await kept.compartment.whenUp(5000);
+    kept.compartment.excuse({ gone: true });
+    await kept.lives[0]?.send({ type: "say", ref: 1 }, Buffer.from("there"));
+    await soon(() => expect(kept.frames).toHaveLength(1));
+    expect(kept.compartment.status).toMatchObject({ state: "up", restarts: 0 });
+    await kept.compartment.stop();
+  });
+
+  test("eight times is no reason to give it up", async () => {
+    const kept = keep("ready-echo", slow);
+    kept.compartment.start();
+    for (let round = 1; round <= 9; round++) {
+      await kept.compartment.whenUp(5000);
+      kept.compartment.excuse();
+      await soon(() => expect(kept.lives).toHaveLength(round + 1));
+    }
+    expect(kept.givenUp).toEqual([]);
+    await kept.compartment.stop();
+  });
+});
+
 test("two joined processes live and die together, each on the log with its own reason", async () => {
   const pairs: { first: Life<Talk, Talk>; second: Life<Talk, Talk> }[] = [];
   const [ingress, web] = [{ frames: [] as Kept["frames"] }, { frames: [] as Kept["frames"] }];
