@@ -89,6 +89,53 @@ export const KINDS = {
     },
   },
   "daemon.stopped": { fields: { reason: f.oneOf("command", "signal", "failure") } },
+  /** A process reached a host over its lane: once in its life for each host and port. `host` is the entry of its list, where that is shipped with us;
+   *  null: the operator wrote it down, or it is not on the list any more. The host itself, as the process named it, is content. */
+  "egress.reached": {
+    fields: {
+      process: f.id,
+      role: f.name,
+      subject: f.orNull(f.name),
+      host: f.orNull(f.host),
+      port: f.orNull(f.count),
+      source: f.orNull(f.oneOf("channel", "provider", "config", "credential", "anchor")),
+    },
+    content: ["host"],
+  },
+  /** A process asked for a host and did not get it, or lost it again; `times` since then. */
+  "egress.refused": {
+    fields: {
+      process: f.id,
+      role: f.name,
+      subject: f.orNull(f.name),
+      reason: f.oneOf(
+        "unlisted",
+        "literal",
+        "private",
+        "server-name",
+        "malformed",
+        "busy",
+        "unresolved",
+        "unreachable",
+        "timeout",
+        "withdrawn",
+      ),
+      port: f.orNull(f.count),
+      times: f.count,
+      since: f.time,
+    },
+    content: ["host"],
+  },
+  /** More of the kind than are told one by one. */
+  "egress.flood": {
+    fields: {
+      role: f.name,
+      subject: f.orNull(f.name),
+      what: f.oneOf("reached", "refused"),
+      times: f.count,
+      since: f.time,
+    },
+  },
   "sandbox.probed": { fields: { state: f.oneOf("works", "missing", "forbidden", "broken") }, content: ["detail"] },
   "config.loaded": { fields: {}, content: ["text"] },
   "config.refused": { fields: {}, content: ["error"] },

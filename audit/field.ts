@@ -18,6 +18,8 @@ function text(pattern: RegExp, bound: number): FieldClass<string> {
 export const id = text(/^[a-z]{1,2}_[0-9a-hjkmnp-tv-z]{26}$/, 29);
 /** A word the operator chose: an agent, a channel's instance, a provider; also a process's role. */
 export const name = text(/^[a-z0-9][a-z0-9:-]{0,63}$/, 64);
+/** A host that we ship, or a pattern for those below it; what an operator wrote down, or a child asked for, is content. */
+export const host = text(/^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 255);
 /** A tool's name, ours or an MCP server's. */
 export const tool = text(/^[a-z][a-z0-9_/.-]{0,127}$/, 128);
 /** The class of an action, such as `exec:rw` or `http:api.github.com`: never an argument. */
