@@ -1,5 +1,6 @@
 import { type AnchorFailure, FromAnchor, type RemoteAnchor, type ToAnchor } from "../ipc/anchor-frames.ts";
 import type { Kept, Processes } from "./processes.ts";
+import { anchorReach } from "./reach-list.ts";
 
 /** A process that is not up within this time, or does not answer within it, has failed this time. */
 const UP_MS = 15_000;
@@ -40,6 +41,7 @@ export class AnchorProcess {
       secret: () => ({ type: "stop" }),
       secrets: () => [],
       cause,
+      reach: () => anchorReach(name, url),
       started: (child) => child.send({ type: "start", anchor: type, url }),
       hear: (header, payload) => this.#hear(header, payload),
       down: () => this.#down("its process ended unexpectedly"),

@@ -48,6 +48,11 @@ export class Anchors {
     return this.#history.promised.some(({ type }) => type === "keychain");
   }
 
+  /** Is one of them asked over the network? */
+  get remote(): boolean {
+    return this.#history.promised.some(({ type }) => type === "witness" || type === "timestamp");
+  }
+
   /** Goes on with each promised anchor. Nothing waits for them. */
   start(cause: number): void {
     const { log } = this.#parts;

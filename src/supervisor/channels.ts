@@ -16,6 +16,7 @@ import { Intake, type Source } from "./intake.ts";
 import { LocalCarrier } from "./local-carrier.ts";
 import type { Emit } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
+import { channelReach, type Reach } from "./reach-list.ts";
 import type { By } from "./people.ts";
 import type { Kept, Processes, SecretOf, StartedChild } from "./processes.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
@@ -84,6 +85,8 @@ export interface ChannelsParts {
   readonly talk: (channel: string, agent: () => string) => TalkParts;
   /** Where a channel's credentials are, or why they cannot be had. */
   readonly secrets: (channel: AdapterChannel) => readonly SecretOf[] | Withheld;
+  /** What is no secret among a channel's credentials, such as an address; null if it cannot be had. */
+  readonly plain: (secret: SecretOf, name: string) => string | null;
   /** It is connected with this version, for which nobody waited. */
   readonly worked: (secret: SecretOf, account: string | null) => Promise<void>;
   /** The platform refused this version. @returns what is in force instead, where there is something to go back to. */
@@ -198,6 +201,7 @@ export class Channels {
       stop: { type: "stop" },
       secret: (name) => ({ type: "secret", name }),
       cause,
+      reach: () => this.reachOf(channel),
       secrets: () => {
         const now = this.#parts.secrets(channel);
         return "state" in now ? secrets : now;
@@ -369,10 +373,26 @@ export class Channels {
       stop: { type: "stop" },
       secret: (name) => ({ type: "secret", name }),
       candidate,
+      reach: () => this.#reach(channel, apiRoot, candidate),
       start: { type: "start", check: true, cursor: null, apiRoot },
       timeoutMs: CHECK_MS,
       cause,
     });
+  }
+
+  #reach(channel: AdapterChannel, apiRoot: string | null, credential: readonly NamedBytes[] | SecretOf | null): Reach {
+    return channelReach(channel, apiRoot, (name) => {
+      if (credential === null) return null;
+      if ("scope" in credential) return this.#parts.plain(credential, name);
+      const found = credential.find((one) => one.name === name);
+      return found === undefined ? null : Buffer.from(found.bytes).toString("utf8");
+    });
+  }
+
+  /** What a channel's process may reach, whether or not one runs. */
+  reachOf(channel: AdapterChannel): Reach {
+    const apiRoot = configOf(this.#parts.config.config, channel)?.apiRoot ?? null;
+    return this.#reach(channel, apiRoot, currentOf(this.#parts.secrets(channel)));
   }
 
   /** Whether a process of this channel runs, or is to. */
@@ -610,6 +630,10 @@ export class Channels {
     drained.abort();
     await Promise.all([...this.#adapters.values()].map((adapter) => this.#shut(adapter)));
   }
+}
+
+function currentOf(secrets: readonly SecretOf[] | Withheld): SecretOf | null {
+  return "state" in secrets ? null : (secrets[0] ?? null);
 }
 
 function configOf(config: Config, channel: AdapterChannel): ChannelConfig | null {

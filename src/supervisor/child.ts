@@ -135,6 +135,18 @@ export function spawnChild<In extends { type: string }, Out extends { type: stri
   return new Child<In, Out>(startProcess(options), options);
 }
 
+/** Starts a child whose descriptor 4 is `lane`, this process's end of a pipe to another child that is there already: from then on the two
+ *  share it, and this process keeps nothing of it. The caller has made sure that nothing was read from it, which would be lost. */
+export function spawnWithLane<In extends { type: string }, Out extends { type: string }>(
+  options: Omit<ChildOptions<In, Out>, "extraStdio">,
+  lane: Duplex,
+): Child<In, Out> {
+  const child = spawnChild<In, Out>({ ...options, extraStdio: [lane] });
+  // In the same turn of the event loop: nothing can have been read here since.
+  lane.destroy();
+  return child;
+}
+
 /** Starts two children that share a private socketpair: it is descriptor 4 of both, and this process keeps neither end. If one cannot be
  *  started, the other is ended. */
 export function spawnJoinedPair<
@@ -148,9 +160,7 @@ export function spawnJoinedPair<
 ): { first: Child<InA, OutA>; second: Child<InB, OutB> } {
   const a = spawnChild<InA, OutA>({ ...first, extraStdio: ["pipe"] });
   const lane = a.extra(4);
-  // In the same turn of the event loop: nothing of the lane can have been read here, where it would be lost.
-  const b = spawnChild<InB, OutB>({ ...second, extraStdio: a.pid === null ? [] : [lane] });
-  lane.destroy();
+  const b = a.pid === null ? spawnChild<InB, OutB>(second) : spawnWithLane<InB, OutB>(second, lane);
   if (a.pid === null) void b.kill();
   if (b.pid === null) void a.kill();
   return { first: a, second: b };

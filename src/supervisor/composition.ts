@@ -34,7 +34,9 @@ import { placeNotes } from "./data-place.ts";
 import { CredentialDates } from "./credential-dates.ts";
 import { CredentialChecks } from "./credential-checks.ts";
 import { CredentialRotation } from "./credential-rotation.ts";
-import { type Checked, Credentials, secretOf } from "./credentials.ts";
+import { type Checked, Credentials, plainOf, secretOf } from "./credentials.ts";
+import { Egress } from "./egress.ts";
+import { EgressRecord } from "./egress-record.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
@@ -103,6 +105,8 @@ export class Composition {
   readonly status: () => Promise<AnswerTo<"status">>;
   /** What a start says: the status without a question to the keychain, which takes a process. */
   readonly greeting: () => Greeting;
+  readonly egressRecord: EgressRecord;
+  readonly #egress: Egress;
   readonly #parts: CompositionParts;
   readonly #state: State;
   readonly #pool: AgentPool;
@@ -233,7 +237,23 @@ export class Composition {
       stop: async (target, who) => await this.channels.stopWhere(target, who),
       knowsAgent: (agent) => this.inForce.of(agent) !== null,
     });
-    const processes = new Processes({ log, vault: () => made.keeper.vault, line: parts.line });
+    this.egressRecord = new EgressRecord({
+      log,
+      clock: systemClock,
+      line: (text) => parts.line("egress", text),
+    });
+    this.#egress = new Egress({
+      processes: () => processes,
+      cause: booted.starting,
+      upstream: () => ({ proxy: null, credential: null }),
+      asked: (asked) => this.egressRecord.take(asked),
+    });
+    const processes: Processes = new Processes({
+      log,
+      vault: () => made.keeper.vault,
+      line: parts.line,
+      lanes: this.#egress,
+    });
     this.anchors = new Anchors({
       log,
       history: made.history,
@@ -291,6 +311,7 @@ export class Composition {
         if (secret === null) return { state: "no-credentials", note: `run wirken vault add ${channel}` };
         return this.#withheld(`channel/${channel}`) ?? [secret];
       },
+      plain: (secret, name) => plainOf(made.keeper.vault, secret, name),
       worked: async (secret, account) => await credentials.worked(secret, account),
       failed: async (secret) => await credentials.failed(secret),
       talk: (channel, agent): TalkParts => ({
@@ -470,6 +491,20 @@ export class Composition {
     }
   }
 
+  /** Starts the egress process where something is about to need it: it takes as long to start as whoever gets its lanes. */
+  beginEgress(): void {
+    if (!this.#parts.serve || this.findings.stopped !== null) return;
+    const { channels, agents } = this.config.config;
+    const talking = Object.entries(channels).some(
+      ([name, { enabled }]) => enabled && this.#secretOf(`channel/${name}`) !== null,
+    );
+    const thinking = ["default", ...Object.keys(agents)].some((agent) => {
+      const provider = this.inForce.of(agent)?.choice.provider;
+      return provider !== undefined && this.models.reachOf(provider).length > 0;
+    });
+    if (talking || thinking || this.anchors.remote) this.#egress.begin();
+  }
+
   /** Looks for an Ollama on its default port, where nothing better is set up. */
   async findOllama(): Promise<void> {
     const current = this.inForce.of("default")?.choice;
@@ -481,6 +516,7 @@ export class Composition {
   async configChanged(): Promise<void> {
     await this.models.settingsChanged();
     await this.configure(null);
+    await this.#egress.rebind();
     if (this.#parts.serve && this.findings.stopped === null) await this.channels.align(null);
   }
 
@@ -609,11 +645,15 @@ export class Composition {
     await this.#keeping.retention.close();
     await this.storage.close();
     this.config[Symbol.dispose]();
+    // Who waits for a lane does not hold the end up.
+    this.#egress.shut();
     await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
     await this.#pool.close();
     await this.models.close();
     await this.anchors.close();
     await this.web?.close();
+    await this.#egress.close();
+    await this.egressRecord.close();
     await this.#refusals.close();
   }
 

@@ -1,10 +1,11 @@
 import type { AuditLog } from "../../audit/log.ts";
+import { VaultError } from "../../vault/error.ts";
 import { Secret } from "../../vault/secret.ts";
 import type { Credential, Vault } from "../../vault/vault.ts";
 import { AdapterChannel, PLATFORMS, platformOf, talks } from "../ipc/channel.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
-import { PLATFORM_CREDENTIALS } from "../ipc/platform-credentials.ts";
+import { isPlain, PLATFORM_CREDENTIALS } from "../ipc/platform-credentials.ts";
 import type { CredentialView } from "../ipc/vault-calls.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
@@ -29,6 +30,18 @@ export type Verdict =
 export function secretOf(vault: Vault, scope: string): SecretOf | null {
   const [newest] = vault.credentials(scope);
   return newest === undefined ? null : { scope, version: newest.version, names: newest.names };
+}
+
+/** What is no secret in a version of a scope's credential, such as an address; null if it cannot be had, or is a secret. */
+export function plainOf(vault: Vault, { scope, version }: SecretOf, name: string): string | null {
+  if (!isPlain(name)) return null;
+  try {
+    using kept = vault.take(scope, name, version);
+    return kept.use((bytes) => Buffer.from(bytes).toString("utf8"));
+  } catch (error) {
+    if (error instanceof VaultError) return null;
+    throw error;
+  }
 }
 
 /** Rows that are looked through for the last check of each credential. */

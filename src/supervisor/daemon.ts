@@ -179,6 +179,7 @@ export class Daemon {
     // A command that only looks puts nothing in force.
     if (!serve) return;
     await composition.configure(booted.starting);
+    composition.beginEgress();
     // Side by side: each of these waits for another process, or for the disk.
     const page = composition.web?.open(booted.starting);
     const ollama = composition.findings.stopped === null ? composition.findOllama() : null;

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { ActionOf, ContentOf } from "../../audit/action.ts";
 import type { Recorded } from "../../audit/recorded.ts";
 import { BUILD } from "../ipc/build.ts";
@@ -11,7 +12,9 @@ import {
   type ChildOptions,
   spawnChild,
   spawnJoinedPair,
+  spawnWithLane,
 } from "./child.ts";
+import type { Lane } from "./egress-lane.ts";
 
 /** Where starts and ends of processes are recorded. */
 export interface ProcessLog {
@@ -52,6 +55,10 @@ export interface LifeSpec<In extends { type: string }, Out extends { type: strin
   readonly build?: string;
   /** Milliseconds until it must have said `ready`: 10,000 if not given. */
   readonly readyMs?: number;
+  /** Its one way out, as its descriptor 4. It has no network without one. */
+  readonly lane?: Lane | null;
+  /** Further pipes to it, as its descriptors from 4 on; {@link Life.extra} is this side of each. It then has no lane. */
+  readonly pipes?: number;
 }
 
 const READY_MS = 10_000;
@@ -102,6 +109,11 @@ export class Life<In extends { type: string }, Out extends { type: string }> {
   /** Null if it could not be started. */
   get pid(): number | null {
     return this.#child.pid;
+  }
+
+  /** This process's end of one of its further pipes. */
+  extra(fd: number): Duplex {
+    return this.#child.extra(fd);
   }
 
   /** The row of its start: the cause of what is done for it. */
@@ -243,14 +255,30 @@ const UNREADY: Readonly<Record<EndReason, ActionOf<"process.unready">["reason"]>
   protocol: "protocol",
 };
 
-/** Records the start of a process, then starts it. @throws {AuditError} if it cannot be recorded: then nothing was started. */
+/** Records the start of a process, then starts it. @throws {AuditError} if it cannot be recorded, {LaneError} if its lane is not as it was made:
+ *  then nothing was started. */
 export async function startLife<In extends { type: string }, Out extends { type: string }>(
   spec: LifeSpec<In, Out>,
 ): Promise<Life<In, Out>> {
   const id = mint("process");
   const recorded = await record(id, spec);
+  const { lane = null, pipes = 0 } = spec;
+  if (lane === null) {
+    recorded.redeem();
+    const extraStdio = Array.from({ length: pipes }, () => "pipe" as const);
+    return new Life(id, spec, recorded, (on) => spawnChild({ ...spec, extraStdio, on }));
+  }
+  let end: Duplex;
+  try {
+    end = lane.take();
+  } catch (error) {
+    await recorded.fail(error);
+    throw error;
+  }
   recorded.redeem();
-  return new Life(id, spec, recorded, (on) => spawnChild({ ...spec, on }));
+  const life = new Life(id, spec, recorded, (on) => spawnWithLane({ ...spec, on }, end));
+  lane.held(life);
+  return life;
 }
 
 /** The same for two processes that share descriptor 4, a private socketpair. Both are recorded before either is started. */

@@ -1,12 +1,15 @@
 import { FromModel, type ToModel } from "../ipc/model-frames.ts";
 import type { Config } from "../config/schema.ts";
 import * as z from "zod/mini";
+import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../effect/model.ts";
 import type { Checked, Verdict } from "./credentials.ts";
+import { isListening } from "./listening.ts";
 import { type OfferedModel, type ProviderSettings, pickModel, providerSettings } from "./model-choice.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Kept, Processes, SecretOf } from "./processes.ts";
+import { providerReach, type Reach } from "./reach-list.ts";
 
 /** A model process that is not up within this time counts as dead. */
 const UP_MS = 60_000;
@@ -46,6 +49,7 @@ class ProviderProcess {
     processes: Processes,
     settings: ProviderSettings,
     secrets: () => readonly SecretOf[],
+    reach: () => Reach,
     cause: number | null,
   ) {
     this.settings = settings;
@@ -57,6 +61,8 @@ class ProviderProcess {
       stop: { type: "stop" },
       secret: (name) => ({ type: "secret", name }),
       cause,
+      // The built-in model speaks to nobody.
+      ...(settings.baseUrl === null ? {} : { reach }),
       secrets,
       started: (child) =>
         child.send({
@@ -296,9 +302,25 @@ export class Models implements ModelPort {
       const now = this.#key(provider);
       return now === null ? [] : [now];
     };
-    const started = new ProviderProcess(this.#processes, settings, key === null ? () => [] : secrets, cause);
+    const started = new ProviderProcess(
+      this.#processes,
+      settings,
+      key === null ? () => [] : secrets,
+      () => this.#reach(settings),
+      cause,
+    );
     this.#running.set(provider, started);
     return started;
+  }
+
+  #reach(settings: ProviderSettings): Reach {
+    return providerReach(settings, Object.hasOwn(this.#config().providers, settings.provider));
+  }
+
+  /** What a provider's process may reach, whether or not one runs; nothing for a name that is not known. */
+  reachOf(provider: string): Reach {
+    const settings = providerSettings(this.#config(), provider);
+    return settings === null ? [] : this.#reach(settings);
   }
 
   /** A conversation is over. Resolves when no model process has anything of it. */
@@ -331,6 +353,9 @@ export class Models implements ModelPort {
 
   /** The model of an Ollama on its default port that can call tools and was used last; null when none answers. */
   async findOllama(cause: number): Promise<string | null> {
+    const place = providerSettings(this.#config(), "ollama")?.baseUrl;
+    // Two processes less where it is seen that nobody is there to be asked.
+    if (place === KNOWN_PROVIDERS.ollama.baseUrl && isListening(Number(new URL(place).port)) === false) return null;
     const offered = await this.offered("ollama", cause);
     const picked = offered.length === 0 ? null : pickModel("ollama", offered);
     if (picked === null) await this.end("ollama");
@@ -349,6 +374,7 @@ export class Models implements ModelPort {
       stop: { type: "stop" },
       secret: (name) => ({ type: "secret", name }),
       candidate,
+      ...(settings.baseUrl === null ? {} : { reach: () => this.#reach(settings) }),
       start: { type: "start", check: true, provider: settings.provider, api: settings.api, baseUrl: settings.baseUrl },
       timeoutMs: CHECK_MS,
       cause,

@@ -1,15 +1,20 @@
+import type { Duplex } from "node:stream";
 import * as z from "zod/mini";
 import type { AuditLog } from "../../audit/log.ts";
 import { copyOf } from "../../vault/secret.ts";
 import type { Vault } from "../../vault/vault.ts";
 import type { Role } from "../confine/role.ts";
 import { handSecrets } from "../effect/secret.ts";
+import { FIRST_LANE } from "../ipc/egress-frames.ts";
 import { CheckFailure } from "../ipc/frame-common.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import { Compartment, type CompartmentStatus } from "./compartment.ts";
 import type { Checked } from "./credentials.ts";
+import { type Lane, LaneError, type LaneSource } from "./egress-lane.ts";
 import type { Holdable } from "./intake.ts";
 import { type Life, type LifeSpec, type ProcessLog, startJoinedLives, startLife } from "./life.ts";
+import type { Image } from "./own-image.ts";
+import type { Reach } from "./reach-list.ts";
 
 /** A credential's place in the vault: all its names go to the one child that needs them. */
 export interface SecretOf {
@@ -38,6 +43,8 @@ interface What<In extends Framed, Out extends Framed> {
   readonly stop: Out;
   /** The row that led to it. */
   readonly cause: number | null;
+  /** What it may reach, asked at each start and whenever something changes: it gets a lane of its own. Left out: it has no way out. */
+  readonly reach?: () => Reach;
 }
 
 export interface RunningChild<Out> {
@@ -67,6 +74,8 @@ export interface KeepSpec<In extends Framed, Out extends Framed> extends What<In
   hear(header: In, payload: Uint8Array): void;
   down(): void;
   givenUp?(why: string): void;
+  /** Further pipes to it. `opened` has this side of each, at once when it is started. */
+  readonly pipes?: { readonly count: number; opened(ends: readonly Duplex[]): void };
 }
 
 /** A child that is started again when it dies. */
@@ -118,6 +127,8 @@ export class Processes {
   readonly #log: AuditLog;
   readonly #vault: () => Vault;
   readonly #line: (role: string, line: string) => void;
+  readonly #lanes: LaneSource;
+  readonly #image: Image | undefined;
   readonly #listed = new Set<Listed>();
   readonly #lives = new Set<{
     readonly role: Role;
@@ -126,10 +137,20 @@ export class Processes {
     readonly since: string;
   }>();
 
-  constructor(parts: { log: AuditLog; vault: () => Vault; line: (role: string, line: string) => void }) {
+  /** @param parts.lanes where processes that are to reach something get their way out. */
+  constructor(parts: {
+    log: AuditLog;
+    vault: () => Vault;
+    line: (role: string, line: string) => void;
+    lanes: LaneSource;
+    /** What is started: our own image if not given. */
+    image?: Image;
+  }) {
     this.#log = parts.log;
     this.#vault = parts.vault;
     this.#line = parts.line;
+    this.#lanes = parts.lanes;
+    this.#image = parts.image;
   }
 
   #records(cause: number | null): ProcessLog {
@@ -141,7 +162,7 @@ export class Processes {
 
   /** Starts a child for one purpose; resolves when it is ready. @throws {Error} if it never is. */
   async once<In extends Framed, Out extends Framed>(spec: OnceSpec<In, Out>): Promise<RunningChild<Out>> {
-    const life = await startLife<In, Out>({
+    const life = await this.#start<In, Out>(spec, {
       ...this.#what(spec),
       frame: (header, payload) => spec.hear(header, payload),
     });
@@ -161,6 +182,27 @@ export class Processes {
     };
   }
 
+  /** Starts a process, with a lane of its own where it is to reach something. @param lost its lane is gone, and that is no failure of its own;
+   *  it is ended if not given. @throws {AuditError}, {LaneError}. */
+  async #start<In extends Framed, Out extends Framed>(
+    what: Pick<What<In, Out>, "role" | "subject" | "reach">,
+    spec: LifeSpec<In, Out>,
+    lost?: (how: { gone: boolean }) => void,
+  ): Promise<Life<In, Out>> {
+    const { role, subject, reach } = what;
+    if (reach === undefined) return await startLife<In, Out>(spec);
+    let life: Life<In, Out> | null = null;
+    const end = (): void => void life?.kill();
+    const lane: Lane = await this.#lanes.lane({ role, subject, reach, lost: lost ?? end });
+    try {
+      life = await startLife<In, Out>({ ...spec, lane });
+      return life;
+    } catch (error) {
+      lane.end();
+      throw error;
+    }
+  }
+
   #what<In extends Framed, Out extends Framed>(what: What<In, Out>): Omit<LifeSpec<In, Out>, "frame"> {
     const { role, args, subject, accepts, stop, cause } = what;
     const label = subject === null ? role : `${role} ${subject}`;
@@ -172,31 +214,39 @@ export class Processes {
       records: this.#records(cause),
       log: (line) => this.#line(label, line),
       stop,
+      ...(this.#image === undefined ? {} : { image: this.#image }),
     };
   }
 
   /** Starts a child and keeps it running. */
   keep<In extends Framed, Out extends Framed>(spec: KeepSpec<In, Out>): Kept<Out> {
     let current: Life<In, Out> | null = null;
-    const compartment = new Compartment({
+    const compartment: Compartment = new Compartment({
       open: async () => {
-        const life = await startLife<In, Out>({
-          ...this.#what<In, Out>(spec),
-          frame: (header, payload) => spec.hear(header, payload),
-          begin: async (begun) => {
-            const secrets = spec.secrets();
-            for (const secret of secrets) await this.#hand(secret, begun, spec.secret);
-            await spec.started(
-              {
-                send: (header, payload) => begun.send(header, payload),
-                pause: () => begun.pause(),
-                resume: () => begun.resume(),
-              },
-              secrets,
-            );
+        const pipes = spec.pipes?.count ?? 0;
+        const life = await this.#start<In, Out>(
+          spec,
+          {
+            ...this.#what<In, Out>(spec),
+            pipes,
+            frame: (header, payload) => spec.hear(header, payload),
+            begin: async (begun) => {
+              const secrets = spec.secrets();
+              for (const secret of secrets) await this.#hand(secret, begun, spec.secret);
+              await spec.started(
+                {
+                  send: (header, payload) => begun.send(header, payload),
+                  pause: () => begun.pause(),
+                  resume: () => begun.resume(),
+                },
+                secrets,
+              );
+            },
           },
-        });
+          (how) => compartment.excuse(how),
+        );
         current = life;
+        spec.pipes?.opened(Array.from({ length: pipes }, (_, n) => life.extra(FIRST_LANE + n)));
         return [life];
       },
       down: () => {
@@ -287,7 +337,7 @@ export class Processes {
   /** Asks a platform about candidates, in a process that gets nothing else and ends with its answer. */
   async check<In extends Framed, Out extends Framed>(spec: CheckSpec<In, Out>): Promise<Checked> {
     const answered = Promise.withResolvers<Checked>();
-    const life = await startLife<In, Out>({
+    const starting = this.#start<In, Out>(spec, {
       ...this.#what<In, Out>(spec),
       frame: (header, payload) => {
         const checked = checkedOf(header, payload, "scope" in spec.candidate);
@@ -301,6 +351,13 @@ export class Processes {
         await begun.send(spec.start);
       },
     });
+    let life: Life<In, Out>;
+    try {
+      life = await starting;
+    } catch (error) {
+      if (error instanceof LaneError) return unreachable(error.message);
+      throw error;
+    }
     const late = setTimeout(
       () => answered.resolve(unreachable(`the check took longer than ${spec.timeoutMs / 1000} s`)),
       spec.timeoutMs,

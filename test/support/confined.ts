@@ -7,6 +7,7 @@ import type { Role } from "../../src/confine/role.ts";
 
 /** The programs of test/support/children. */
 const CHILDREN = {
+  "lane-ends": new URL("./children/lane-ends.ts", import.meta.url),
   idle: new URL("./children/idle.ts", import.meta.url),
   orphan: new URL("./children/orphan.ts", import.meta.url),
   parent: new URL("./children/parent.ts", import.meta.url),
