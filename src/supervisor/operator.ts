@@ -1,5 +1,6 @@
 import { decodeNamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
+import { isOfThePage } from "../ipc/page-calls.ts";
 import type { LocalChannel } from "../ipc/channel.ts";
 import type { Anchors } from "./anchors.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
@@ -47,17 +48,6 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   // What is in question is not thrown away.
   "audit.erase",
   "audit.prune",
-]);
-
-/** What decides who can open the vault, lets everything out of it, or lets agents go on: a page that was taken over has no say in it. */
-const TERMINAL_ONLY: ReadonlySet<OperatorCall["call"]> = new Set([
-  "vault.protect",
-  "vault.rekey",
-  "vault.recovery.create",
-  "vault.backup",
-  "recovery.sheet",
-  // Whoever halts may have done so because of the page.
-  "halt.end",
 ]);
 
 /** Text of one message, UTF-8. */
@@ -109,7 +99,8 @@ export class Operator {
     const { stopped } = this.#parts.findings;
     if (stopped !== null && ACTS.has(call.call))
       throw new OperatorError("not-ready", stopped, this.#parts.findings.hint);
-    if (caller.via !== "terminal" && TERMINAL_ONLY.has(call.call))
+    // A page that was taken over has no say in who can open the vault, in what is let out of it, or in what is kept.
+    if (caller.via !== "terminal" && !isOfThePage(call.call))
       throw new OperatorError("refused", "this is done on the terminal only", "run it as a wirken command there");
     switch (call.call) {
       case "status":

@@ -1,30 +1,5 @@
 import type { FromWeb, ToWeb } from "../ipc/web-frames.ts";
-import type { CallName, OperatorCall, OperatorEvent, OperatorFailure } from "../ipc/operator.ts";
-
-/** What the page may ask for. Secrets are not typed into it, and the daemon is not stopped from it: those calls are the terminal's. */
-export const PAGE_CALLS: ReadonlySet<CallName> = new Set([
-  "status",
-  "say",
-  "transcript",
-  "session.stop",
-  "approvals.list",
-  "approvals.show",
-  "approvals.decide",
-  "vault.list",
-  "vault.status",
-  "channel.list",
-  "channel.enable",
-  "channel.disable",
-  "pair.list",
-  "pair.approve",
-  "pair.revoke",
-  "web.sessions",
-  "web.sessions.end",
-  "audit.rows",
-  "audit.explain",
-  "audit.verify",
-  "audit.checkpoint",
-]);
+import type { OperatorCall, OperatorEvent, OperatorFailure } from "../ipc/operator.ts";
 
 /** Questions that wait for the supervisor at once, event streams included. */
 const MAX_WAITING = 256;

@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import * as z from "zod/mini";
 import { OperatorCall, type OperatorFailure } from "../ipc/operator.ts";
+import { PAGE_CALLS } from "../ipc/page-calls.ts";
 import { sendBytes, sendFailure, sendJson, sendSentence } from "./answer.ts";
 import { COOKIE, KEY_HEADER, type LoginAnswer } from "./api.ts";
 import type { PageAssets } from "./assets.ts";
 import { readJson } from "./body.ts";
-import { type Calls, type Outcome, PAGE_CALLS } from "./calls.ts";
+import type { Calls, Outcome } from "./calls.ts";
 import type { EventStreams } from "./event-streams.ts";
 import { gate, type Path } from "./gate.ts";
 import { cut, digestOfHalves } from "./halves.ts";
