@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { ConfineError } from "./error.ts";
 import { NEEDS, type Role, SCOPES, type Scope } from "./role.ts";
 import { buildWalls, type Wall } from "./walls.ts";
+import { readAhead } from "./warm.ts";
 
 export type { Role } from "./role.ts";
 
@@ -10,6 +11,8 @@ export interface Confinement {
   readonly role: Role;
   /** `permissions` everywhere; the walls of the operating system on Linux. */
   readonly layers: readonly ("permissions" | Wall)[];
+  /** Landlock's version on this kernel; 0 where it has none. What each version adds is in landlock.ts. */
+  readonly landlockAbi: number;
   /** The scopes of Node's permission model that were kept. */
   readonly keeps: readonly Scope[];
 }
@@ -24,14 +27,19 @@ let current: Role | null = null;
  *  @throws {ConfineError} if anything does not hold: the process must then exit. */
 export function confine(role: Role, options: { readonly before?: () => void } = {}): Confinement {
   if (current !== null) throw new ConfineError("CONFINE_TWICE", `This process is confined already, as ${current}`);
-  const { keeps, sockets } = NEEDS[role];
+  const { keeps } = NEEDS[role];
   assertStartedRight(keeps);
   options.before?.();
-  const walls = process.platform === "linux" ? buildWalls(sockets) : [];
+  const { walls, landlockAbi } = process.platform === "linux" ? standing(role) : { walls: [], landlockAbi: 0 };
   for (const scope of SCOPES) if (!keeps.includes(scope)) drop(scope);
   assertEnforced();
   current = role;
-  return { role, layers: ["permissions", ...walls], keeps };
+  return { role, layers: ["permissions", ...walls], landlockAbi, keeps };
+}
+
+function standing(role: Role): ReturnType<typeof buildWalls> {
+  readAhead(NEEDS[role]);
+  return buildWalls(NEEDS[role]);
 }
 
 /** For ingress, once it listens: it still accepts connections, and can open none.

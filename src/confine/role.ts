@@ -1,8 +1,12 @@
 /** What a child of the supervisor can be. */
 export type Role = "adapter" | "model" | "agent" | "ingress" | "web" | "keychain" | "anchor" | "egress";
 
-/** Which sockets a process may open. `internet`: TCP and UDP. `listening`: TCP, and it may not connect. `local`: the D-Bus socket. */
+/** Which sockets a process may open. `internet`: TCP and UDP, and it may not listen. `listening`: TCP, and it may not connect. `local`: the D-Bus
+ *  socket. */
 export type Sockets = "internet" | "listening" | "local" | "none";
+
+/** Which files native code in it may read; none writes any. `names`: what the C library resolves names with. `keychain`: what libsecret loads. */
+export type Files = "none" | "names" | "keychain";
 
 /** The scopes of Node's permission model, all of them: `drop` ignores a name that it does not know. */
 export const SCOPES = ["fs.read", "fs.write", "net", "child", "worker", "addon", "ffi", "wasi", "inspector"] as const;
@@ -11,19 +15,20 @@ export type Scope = (typeof SCOPES)[number];
 export interface Needs {
   readonly keeps: readonly Scope[];
   readonly sockets: Sockets;
+  readonly files: Files;
 }
 
 export const NEEDS: Readonly<Record<Role, Needs>> = {
-  adapter: { keeps: ["net"], sockets: "internet" },
-  model: { keeps: ["net"], sockets: "internet" },
-  anchor: { keeps: ["net"], sockets: "internet" },
+  adapter: { keeps: ["net"], sockets: "internet", files: "names" },
+  model: { keeps: ["net"], sockets: "internet", files: "names" },
+  anchor: { keeps: ["net"], sockets: "internet", files: "names" },
   // The one way out: whatever leaves this machine leaves here.
-  egress: { keeps: ["net"], sockets: "internet" },
-  agent: { keeps: [], sockets: "none" },
+  egress: { keeps: ["net"], sockets: "internet", files: "names" },
+  agent: { keeps: [], sockets: "none", files: "none" },
   // Its requests come over a lane from ingress.
-  web: { keeps: [], sockets: "none" },
+  web: { keeps: [], sockets: "none", files: "none" },
   // Until it listens: then it drops this one too.
-  ingress: { keeps: ["net"], sockets: "listening" },
+  ingress: { keeps: ["net"], sockets: "listening", files: "none" },
   // libsecret speaks D-Bus by itself: Node's scope has no part in it.
-  keychain: { keeps: [], sockets: "local" },
+  keychain: { keeps: [], sockets: "local", files: "keychain" },
 };

@@ -1,13 +1,150 @@
 export type Machine = "x64" | "arm64";
 
-/** Numbers of Linux system calls on x86_64 and on aarch64; null where there is none.
+/** Numbers of Linux system calls on x86_64 and on aarch64; null where there is none. What is let through, and to whom, is in allowed.ts.
  *  @see https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/arch/x86/entry/syscalls/syscall_64.tbl
  *  @see https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/scripts/syscall.tbl */
-type Numbers = readonly [x64: number, arm64: number | null];
+type Numbers = readonly [x64: number | null, arm64: number | null];
 
-/** Refused to every child, whatever the arguments. */
-const REFUSED = {
-  // Other processes: their memory, their descriptors, their scheduling. (Signals depend on the target: see filter.ts.)
+const NUMBERS = {
+  read: [0, 63],
+  write: [1, 64],
+  readv: [19, 65],
+  writev: [20, 66],
+  pread64: [17, 67],
+  pwrite64: [18, 68],
+  close: [3, 57],
+  close_range: [436, 436],
+  dup: [32, 23],
+  dup2: [33, null],
+  dup3: [292, 24],
+  fstat: [5, 80],
+  newfstatat: [262, 79],
+  statx: [332, 291],
+  lseek: [8, 62],
+  fcntl: [72, 25],
+  ioctl: [16, 29],
+  pipe2: [293, 59],
+  eventfd2: [290, 19],
+  epoll_create1: [291, 20],
+  epoll_ctl: [233, 21],
+  epoll_wait: [232, null],
+  epoll_pwait: [281, 22],
+  epoll_pwait2: [441, 441],
+  poll: [7, null],
+  ppoll: [271, 73],
+  pselect6: [270, 72],
+  select: [23, null],
+  brk: [12, 214],
+  mmap: [9, 222],
+  munmap: [11, 215],
+  mprotect: [10, 226],
+  mremap: [25, 216],
+  madvise: [28, 233],
+  mlock: [149, 228],
+  munlock: [150, 229],
+  membarrier: [324, 283],
+  pkey_alloc: [330, 289],
+  pkey_free: [331, 290],
+  pkey_mprotect: [329, 288],
+  futex: [202, 98],
+  futex_waitv: [449, 449],
+  futex_wait: [455, 455],
+  futex_wake: [454, 454],
+  futex_requeue: [456, 456],
+  set_robust_list: [273, 99],
+  rseq: [334, 293],
+  set_tid_address: [218, 96],
+  sched_yield: [24, 124],
+  sched_getaffinity: [204, 123],
+  sched_getparam: [143, 121],
+  sched_getscheduler: [145, 120],
+  sched_getattr: [315, 275],
+  sched_get_priority_max: [146, 125],
+  sched_get_priority_min: [147, 126],
+  clone: [56, 220],
+  clone3: [435, 435],
+  gettid: [186, 178],
+  exit: [60, 93],
+  exit_group: [231, 94],
+  restart_syscall: [219, 128],
+  getcpu: [309, 168],
+  rt_sigaction: [13, 134],
+  rt_sigprocmask: [14, 135],
+  rt_sigreturn: [15, 139],
+  sigaltstack: [131, 132],
+  rt_sigpending: [127, 136],
+  rt_sigtimedwait: [128, 137],
+  kill: [62, 129],
+  tgkill: [234, 131],
+  tkill: [200, 130],
+  rt_sigqueueinfo: [129, 138],
+  rt_tgsigqueueinfo: [297, 240],
+  clock_gettime: [228, 113],
+  clock_getres: [229, 114],
+  clock_nanosleep: [230, 115],
+  nanosleep: [35, 101],
+  gettimeofday: [96, 169],
+  time: [201, null],
+  times: [100, 153],
+  getpid: [39, 172],
+  getppid: [110, 173],
+  getuid: [102, 174],
+  geteuid: [107, 175],
+  getgid: [104, 176],
+  getegid: [108, 177],
+  uname: [63, 160],
+  sysinfo: [99, 179],
+  getrusage: [98, 165],
+  getrandom: [318, 278],
+  getcwd: [79, 17],
+  prctl: [157, 167],
+  getrlimit: [97, 163],
+  prlimit64: [302, 261],
+  setrlimit: [160, 164],
+  sendto: [44, 206],
+  recvfrom: [45, 207],
+  sendmsg: [46, 211],
+  recvmsg: [47, 212],
+  sendmmsg: [307, 269],
+  recvmmsg: [299, 243],
+  shutdown: [48, 210],
+  getsockopt: [55, 209],
+  setsockopt: [54, 208],
+  getsockname: [51, 204],
+  getpeername: [52, 205],
+  socket: [41, 198],
+  socketpair: [53, 199],
+  connect: [42, 203],
+  bind: [49, 200],
+  listen: [50, 201],
+  accept: [43, 202],
+  accept4: [288, 242],
+  open: [2, null],
+  openat: [257, 56],
+  openat2: [437, 437],
+  access: [21, null],
+  faccessat: [269, 48],
+  faccessat2: [439, 439],
+  readlink: [89, null],
+  readlinkat: [267, 78],
+  getdents64: [217, 61],
+  statfs: [137, 43],
+  fstatfs: [138, 44],
+  stat: [4, null],
+  lstat: [6, null],
+  io_uring_setup: [425, 425],
+  io_uring_enter: [426, 426],
+  io_uring_register: [427, 427],
+  landlock_create_ruleset: [444, 444],
+  landlock_add_rule: [445, 445],
+  landlock_restrict_self: [446, 446],
+  seccomp: [317, 277],
+  preadv2: [327, 286],
+  pwritev2: [328, 287],
+  cachestat: [451, 451],
+  fchmodat2: [452, 452],
+  mseal: [462, 462],
+  map_shadow_stack: [453, 453],
   ptrace: [101, 117],
   process_vm_readv: [310, 270],
   process_vm_writev: [311, 271],
@@ -19,14 +156,12 @@ const REFUSED = {
   kcmp: [312, 272],
   migrate_pages: [256, 238],
   move_pages: [279, 239],
-  tkill: [200, 130],
   setpriority: [141, 140],
   ioprio_set: [251, 30],
   sched_setaffinity: [203, 122],
   sched_setattr: [314, 274],
   sched_setparam: [142, 118],
   sched_setscheduler: [144, 119],
-  // Memory and queues that two compartments could share by a number.
   shmget: [29, 194],
   shmat: [30, 196],
   shmctl: [31, 195],
@@ -39,12 +174,10 @@ const REFUSED = {
   msgrcv: [70, 188],
   msgctl: [71, 187],
   mq_open: [240, 180],
-  // Another program, another process.
   execve: [59, 221],
   execveat: [322, 281],
   fork: [57, null],
   vfork: [58, null],
-  // Another user: a change of it also ends the promise to die with the supervisor.
   setuid: [105, 146],
   setgid: [106, 144],
   setreuid: [113, 145],
@@ -55,11 +188,6 @@ const REFUSED = {
   setfsgid: [123, 152],
   setgroups: [116, 159],
   capset: [126, 91],
-  setrlimit: [160, 164],
-  // Ways past the filter. (io_uring_enter stays: libuv aborts without it.)
-  io_uring_setup: [425, 425],
-  io_uring_register: [427, 427],
-  // Large parts of the kernel that no child needs, many of them for root only.
   bpf: [321, 280],
   perf_event_open: [298, 241],
   userfaultfd: [323, 282],
@@ -113,44 +241,57 @@ const REFUSED = {
   _sysctl: [156, null],
   syslog: [103, 116],
   vhangup: [153, 58],
+  memfd_create: [319, 279],
+  memfd_secret: [447, 447],
+  mkdir: [83, null],
+  mkdirat: [258, 34],
+  unlink: [87, null],
+  unlinkat: [263, 35],
+  rename: [82, null],
+  renameat: [264, 38],
+  renameat2: [316, 276],
+  link: [86, null],
+  linkat: [265, 37],
+  symlink: [88, null],
+  symlinkat: [266, 36],
+  truncate: [76, 45],
+  chmod: [90, null],
+  fchmod: [91, 52],
+  fchmodat: [268, 53],
+  chown: [92, null],
+  fchown: [93, 55],
+  fchownat: [260, 54],
+  utimensat: [280, 88],
+  creat: [85, null],
+  mknod: [133, null],
+  mknodat: [259, 33],
+  rmdir: [84, null],
+  setsid: [112, 157],
+  setpgid: [109, 154],
+  inotify_init1: [294, 26],
 } as const satisfies Record<string, Numbers>;
 
-/** Refused or not by their arguments, or by the role. */
-const DEPENDING = {
-  clone: [56, 220],
-  clone3: [435, 435],
-  connect: [42, 203],
-  fcntl: [72, 25],
-  ioctl: [16, 29],
-  kill: [62, 129],
-  prctl: [157, 167],
-  prlimit64: [302, 261],
-  rt_sigqueueinfo: [129, 138],
-  rt_tgsigqueueinfo: [297, 240],
-  sendmmsg: [307, 269],
-  sendmsg: [46, 211],
-  sendto: [44, 206],
-  socket: [41, 198],
-  socketpair: [53, 199],
-  tgkill: [234, 131],
-} as const satisfies Record<string, readonly [number, number]>;
+/** A system call by its name. */
+export type SystemCall = keyof typeof NUMBERS;
 
-/** @returns the numbers of what is always refused. */
-export function refused(machine: Machine): number[] {
-  const column = machine === "x64" ? 0 : 1;
-  return Object.values<Numbers>(REFUSED).flatMap((numbers) => numbers[column] ?? []);
+/** Everything that has a name here. */
+export function knownCalls(): readonly SystemCall[] {
+  return Object.keys(NUMBERS).filter((name): name is SystemCall => name in NUMBERS);
 }
 
-/** @returns the numbers of what makes an io_uring. */
-export function ringCalls(machine: Machine): number[] {
-  const column = machine === "x64" ? 0 : 1;
-  return [REFUSED.io_uring_setup[column], REFUSED.io_uring_register[column]];
+/** @returns null where the machine has no such call. */
+export function numberOf(machine: Machine, name: SystemCall): number | null {
+  return NUMBERS[name][machine === "x64" ? 0 : 1];
 }
 
-/** @returns the number of a call whose arguments are looked at. */
-export function numberOf(machine: Machine, name: keyof typeof DEPENDING): number {
-  return DEPENDING[name][machine === "x64" ? 0 : 1];
+/** @throws {RangeError} where the machine has no such call. */
+export function numberIn(machine: Machine, name: SystemCall): number {
+  const number = numberOf(machine, name);
+  if (number === null) throw new RangeError(`${machine} has no system call ${name}`);
+  return number;
 }
 
-/** The system call `seccomp` itself. */
-export const SECCOMP: Readonly<Record<Machine, number>> = { x64: 317, arm64: 277 };
+/** @returns what Node's `process.arch` says, if it is a machine that is known here. */
+export function knownMachine(arch: string): Machine | null {
+  return arch === "x64" || arch === "arm64" ? arch : null;
+}

@@ -2,10 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod/mini";
 import { filterFor, localSocketsFilter } from "../../src/confine/filter.ts";
-import type { Role } from "../../src/confine/role.ts";
+import { NEEDS, type Role } from "../../src/confine/role.ts";
+import { runFilter } from "../support/bpf.ts";
 import { childImage, run, startChild } from "../support/confined.ts";
 
 const EPERM = 1;
+const OWN = { pid: 4242, ring: false };
 const ENOSYS = 38;
 const Answers = z.record(z.string(), z.number());
 
@@ -66,8 +68,8 @@ describe("native code in a child", () => {
   test.for([
     ["adapter", { local: EPERM, pair: EPERM, tcp: 0, udp: 0, connects: true }],
     ["model", { local: EPERM, pair: EPERM, tcp: 0, udp: 0, connects: true }],
-    ["agent", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: true }],
-    ["web", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: true }],
+    ["agent", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
+    ["web", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["ingress", { local: EPERM, pair: EPERM, tcp: 0, udp: EPERM, connects: false }],
     ["keychain", { local: 0, pair: 0, tcp: EPERM, udp: EPERM, connects: true }],
   ] as const)("of a %s opens the sockets of its role", async ([role, sockets]) => {
@@ -156,9 +158,7 @@ describe("the filter", () => {
   test.for(["x64", "arm64"] as const)(
     "for %s is a program the kernel takes: short enough, every jump within it",
     (machine) => {
-      const filters = (["internet", "listening", "local", "none"] as const).map((sockets) =>
-        filterFor(machine, sockets, 4242),
-      );
+      const filters = Object.values(NEEDS).map((needs) => filterFor(machine, needs, OWN));
       for (const program of [...filters, localSocketsFilter(machine)]) {
         const view = new DataView(program.buffer);
         const length = program.length / 8;
@@ -201,7 +201,7 @@ describe("the filter", () => {
     ["a call of x32", "x64", X64, 0x4000_0000 + 59, [], REFUSE],
     ["fork", "x64", X64, 57, [], REFUSE],
   ] as const)("answers as it should: %s on %s", ([, machine, architecture, number, words, answer]) => {
-    expect(runFilter(filterFor(machine, "internet", 4242), architecture, number, words)).toBe(answer);
+    expect(runFilter(filterFor(machine, NEEDS.adapter, OWN), architecture, number, words)).toBe(answer);
   });
 
   test.for([
@@ -218,31 +218,3 @@ describe("the filter", () => {
     expect(runFilter(localSocketsFilter(machine), architecture, number, words)).toBe(answer);
   });
 });
-
-/** Classic BPF, as far as the filter uses it: the kernel of the machine at hand runs only its own half. */
-function runFilter(
-  program: Uint8Array<ArrayBuffer>,
-  architecture: number,
-  number: number,
-  words: readonly number[],
-): number {
-  const data = new DataView(new ArrayBuffer(64));
-  data.setUint32(0, number, true);
-  data.setUint32(4, architecture, true);
-  for (const [index, word] of words.entries()) data.setBigUint64(16 + index * 8, BigInt(word), true);
-  const view = new DataView(program.buffer);
-  let accumulator = 0;
-  for (let at = 0; ; at++) {
-    const [code, k] = [view.getUint16(at * 8, true), view.getUint32(at * 8 + 4, true)];
-    const jump = (condition: boolean): void => {
-      at += view.getUint8(at * 8 + (condition ? 2 : 3));
-    };
-    if (code === 0x20) accumulator = data.getUint32(k, true);
-    else if (code === 0x54) accumulator = (accumulator & k) >>> 0;
-    else if (code === 0x15) jump(accumulator === k);
-    else if (code === 0x35) jump(accumulator >= k);
-    else if (code === 0x45) jump((accumulator & k) !== 0);
-    else if (code === 0x06) return k;
-    else throw new Error(`an instruction ${code}`);
-  }
-}

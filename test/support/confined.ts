@@ -9,6 +9,7 @@ import type { Role } from "../../src/confine/role.ts";
 const CHILDREN = {
   "lane-ends": new URL("./children/lane-ends.ts", import.meta.url),
   idle: new URL("./children/idle.ts", import.meta.url),
+  landlocked: new URL("./children/landlocked.ts", import.meta.url),
   orphan: new URL("./children/orphan.ts", import.meta.url),
   parent: new URL("./children/parent.ts", import.meta.url),
   probe: new URL("./children/probe.ts", import.meta.url),

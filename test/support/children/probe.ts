@@ -111,7 +111,7 @@ function codeOf(error: unknown): string {
 
 const [role, how, probes] = [Role.parse(process.argv[2]), How.parse(process.argv[3]), process.argv[4] ?? "{}"];
 if (how === "confined") confine(role);
-if (how === "walls") buildWalls(NEEDS[role].sockets);
+if (how === "walls") buildWalls(NEEDS[role]);
 
 const answers: Record<string, string> = {};
 for (const [name, argument] of Object.entries(Probes.parse(JSON.parse(probes)))) {

@@ -2,6 +2,6 @@
 import { writeSync } from "node:fs";
 import { buildWalls } from "../../../src/confine/walls.ts";
 
-if (process.argv[2] === "walls") buildWalls("none");
+if (process.argv[2] === "walls") buildWalls({ sockets: "none", files: "none" });
 writeSync(1, `${process.pid}\n`);
 for (;;);

@@ -12,7 +12,7 @@ const role = z
   .parse(process.argv[2]);
 if (process.argv[3] === "walls") {
   if (role === "command") buildLocalSocketsWall();
-  else buildWalls(NEEDS[role].sockets);
+  else buildWalls(NEEDS[role]);
 }
 
 const ffi = process.getBuiltinModule("node:ffi");
