@@ -18,7 +18,7 @@ import type { Caller, Emit } from "./operator.ts";
 import type { OpenFinding } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
 import { finishRestore } from "./restore.ts";
-import { closeNetwork, hideMemory } from "./own-walls.ts";
+import { closeNetwork, forbidRingsToChildren, hideMemory } from "./own-walls.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { finishReplace } from "./vault-replace.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
@@ -89,6 +89,7 @@ export class Daemon {
    *  {@link Daemon.run} does that.
    *  @throws {LockedError}, {HomeError}. */
   static async open(options: DaemonOptions): Promise<Daemon> {
+    forbidRingsToChildren();
     ensureHome(options.home);
     const lock = WriterLock.take(options.home);
     let passphrase: Secret | null;

@@ -116,6 +116,13 @@ describe("code in the executable's Telegram adapter", () => {
     expect(readFileSync(`/proc/${pid}/limits`, "utf8")).toMatch(/^Max core file size\s+0\s+0/m);
   });
 
+  test("has no ring, which would open sockets past the filter, where a process that nothing holds has one", () => {
+    const ofAdapter = linksOf(hostile.orders.began.at(-1)?.pid ?? 0);
+    expect(ofAdapter.length).toBeGreaterThan(3);
+    expect(ofAdapter).not.toContain("anon_inode:[io_uring]");
+    expect(linksOf(process.pid)).toContain("anon_inode:[io_uring]");
+  });
+
   test("leaves the daemon as it was", async () => {
     expect(hostile.daemon.ended).toBe(false);
     expect(await hostile.daemon.json("audit", "verify")).toMatchObject({ state: "good" });
@@ -124,9 +131,14 @@ describe("code in the executable's Telegram adapter", () => {
 
 /** Inodes of the sockets that a process has open. */
 function socketsOf(pid: number): string[] {
+  return linksOf(pid).flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.slice(1, 2) ?? []);
+}
+
+/** What its descriptors are, as the kernel says. */
+function linksOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
-      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.slice(1, 2) ?? [];
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
     } catch {
       return []; // closed meanwhile
     }

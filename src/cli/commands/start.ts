@@ -23,6 +23,8 @@ export function startCommand(context: Context): Command {
 async function start({ home }: Context, options: unknown): Promise<ExitStatus> {
   const { port } = Options.parse(options);
   const chosen = port === undefined ? {} : { port: portOf(port) };
+  const { forbidRingsToChildren } = await import("../../supervisor/own-walls.ts");
+  forbidRingsToChildren();
   const { earlyHelpers } = await import("../../supervisor/early-helpers.ts");
   const helpers = earlyHelpers(home.vault);
   // Loaded here and nowhere else: no other command carries the daemon's code.
