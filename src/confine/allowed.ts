@@ -67,7 +67,7 @@ export function allowed({ sockets, files }: Pick<Needs, "sockets" | "files">): r
   return [
     ...EVERY_ROLE,
     ...(files === "none" ? [] : FILES),
-    ...(sockets === "internet" ? INTERNET : []),
+    ...(sockets === "internet" || sockets === "internet and paths" ? INTERNET : []),
     ...(sockets === "listening" ? LISTENING : []),
     ...(sockets === "local" ? KEYCHAIN : []),
   ];

@@ -77,6 +77,11 @@ export function only(
   ];
 }
 
+/** `body`, which returns on every path, if the word at `offset` is `value`. */
+export function ifEqual(offset: number, value: number, body: readonly Instruction[]): Instruction[] {
+  return [load(offset), { code: IF_EQUAL, jt: 0, jf: body.length, k: value }, ...body];
+}
+
 /** Refuses if the word at `offset` is one of `values`. */
 export function never(offset: number, values: readonly number[]): Instruction[] {
   return [load(offset), ...values.flatMap((k) => [{ code: IF_EQUAL, jt: 0, jf: 1, k }, ret(EPERM)])];

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { ConfineError } from "./error.ts";
-import { NEEDS, type Role, SCOPES, type Scope } from "./role.ts";
+import { LOCAL_SOCKETS, NEEDS, type Needs, type Role, SCOPES, type Scope } from "./role.ts";
 import { buildWalls, type Wall } from "./walls.ts";
 import { readAhead } from "./warm.ts";
 
@@ -27,19 +27,26 @@ let current: Role | null = null;
  *  @throws {ConfineError} if anything does not hold: the process must then exit. */
 export function confine(role: Role, options: { readonly before?: () => void } = {}): Confinement {
   if (current !== null) throw new ConfineError("CONFINE_TWICE", `This process is confined already, as ${current}`);
-  const { keeps } = NEEDS[role];
+  const needs = needsOf(role, process.argv);
+  const { keeps } = needs;
   assertStartedRight(keeps);
   options.before?.();
-  const { walls, landlockAbi } = process.platform === "linux" ? standing(role) : { walls: [], landlockAbi: 0 };
+  const { walls, landlockAbi } = process.platform === "linux" ? standing(needs) : { walls: [], landlockAbi: 0 };
   for (const scope of SCOPES) if (!keeps.includes(scope)) drop(scope);
   assertEnforced();
   current = role;
   return { role, layers: ["permissions", ...walls], landlockAbi, keeps };
 }
 
-function standing(role: Role): ReturnType<typeof buildWalls> {
-  readAhead(NEEDS[role]);
-  return buildWalls(NEEDS[role]);
+function standing(needs: Needs): ReturnType<typeof buildWalls> {
+  readAhead(needs);
+  return buildWalls(needs);
+}
+
+/** @param words as whoever started it gave them: nothing from outside is read yet. */
+function needsOf(role: Role, words: readonly string[]): Needs {
+  const needs = NEEDS[role];
+  return role === "egress" && words.includes(LOCAL_SOCKETS) ? { ...needs, sockets: "internet and paths" } : needs;
 }
 
 /** For ingress, once it listens: it still accepts connections, and can open none.

@@ -7,6 +7,7 @@ import {
   EPERM,
   fromNumber,
   high,
+  ifEqual,
   type Instruction,
   KILL,
   low,
@@ -133,6 +134,11 @@ function socketCalls(sockets: Sockets): [SystemCall, Instruction[]][] {
       return [["socket", [...only(low(0), [AF_UNIX]), ret(ALLOW)]]];
     case "internet":
       return [["socket", internet([SOCK_STREAM, SOCK_DGRAM], [0, IPPROTO_TCP, IPPROTO_UDP])]];
+    case "internet and paths": {
+      const inward = [ret(ALLOW)];
+      const outward = internet([SOCK_STREAM, SOCK_DGRAM], [0, IPPROTO_TCP, IPPROTO_UDP]);
+      return [["socket", [...ifEqual(low(0), AF_UNIX, inward), ...outward]]];
+    }
     case "listening":
       return [
         ["socket", internet([SOCK_STREAM], [0, IPPROTO_TCP])],

@@ -101,6 +101,7 @@ export function enforceLandlock(libc: Libc, machine: Machine, files: Files, sock
 function tcpDenied(sockets: Sockets): number {
   switch (sockets) {
     case "internet":
+    case "internet and paths":
       return BIND_TCP;
     case "listening":
       return CONNECT_TCP;

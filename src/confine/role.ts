@@ -1,9 +1,9 @@
 /** What a child of the supervisor can be. */
 export type Role = "adapter" | "model" | "agent" | "ingress" | "web" | "keychain" | "anchor" | "egress";
 
-/** Which sockets a process may open. `internet`: TCP and UDP, and it may not listen. `listening`: TCP, and it may not connect. `local`: the D-Bus
- *  socket. */
-export type Sockets = "internet" | "listening" | "local" | "none";
+/** Which sockets a process may open. `internet`: TCP and UDP, and it may not listen. `internet and paths`: local sockets that have a path, too.
+ *  `listening`: TCP, and it may not connect. `local`: the D-Bus socket. */
+export type Sockets = "internet" | "internet and paths" | "listening" | "local" | "none";
 
 /** Which files native code in it may read; none writes any. `names`: what the C library resolves names with. `keychain`: what libsecret loads. */
 export type Files = "none" | "names" | "keychain";
@@ -17,6 +17,9 @@ export interface Needs {
   readonly sockets: Sockets;
   readonly files: Files;
 }
+
+/** The word behind `egress` where the operator has written down a Unix socket's path: without it, it opens no local socket. */
+export const LOCAL_SOCKETS = "local-sockets";
 
 export const NEEDS: Readonly<Record<Role, Needs>> = {
   adapter: { keeps: ["net"], sockets: "internet", files: "names" },

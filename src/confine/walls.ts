@@ -59,7 +59,11 @@ export function buildWalls(needs: Pick<Needs, "sockets" | "files">): Walls {
 
   if (libc.call("kill", process.ppid, 0) === 0n)
     throw new ConfineError("CONFINE_FAILED", "The seccomp filter does not stand");
-  if (needs.sockets !== "local" && libc.call("socket", AF_UNIX, SOCK_STREAM, 0) >= 0n)
+  if (
+    needs.sockets !== "local" &&
+    needs.sockets !== "internet and paths" &&
+    libc.call("socket", AF_UNIX, SOCK_STREAM, 0) >= 0n
+  )
     throw new ConfineError("CONFINE_FAILED", "The seccomp filter lets a local socket through");
   return {
     walls: [

@@ -11,7 +11,7 @@ const ABSENT = 0x0005_0026;
 const ARCHITECTURE: Readonly<Record<Machine, number>> = { x64: 0xc000_003e, arm64: 0xc000_00b7 };
 const OWN = { pid: 4242, ring: false };
 const MACHINES = ["x64", "arm64"] as const;
-const ROLES = ["adapter", "model", "anchor", "agent", "web", "ingress", "keychain"] as const satisfies Role[];
+const ROLES = ["adapter", "model", "anchor", "agent", "web", "ingress", "keychain", "egress"] as const satisfies Role[];
 /** Beyond every number that either machine has. */
 const NUMBERS = 700;
 
@@ -57,6 +57,23 @@ describe.for(MACHINES)("the filter for %s", (machine) => {
       const number = [...names].find(([, known]) => known === name)?.[0] ?? -1;
       const answers = [yes, no].map((words) => runFilter(filter, ARCHITECTURE[machine], number, words));
       expect([name, ...answers]).toEqual([name, ALLOW, REFUSE]);
+    }
+  });
+
+  test("of egress makes local sockets only where it was started with a word for it", () => {
+    const local = { ...NEEDS.egress, sockets: "internet and paths" } as const;
+    const number = numberOf(machine, "socket") ?? -1;
+    for (const [needs, ...wanted] of [
+      [NEEDS.egress, REFUSE, ALLOW, REFUSE],
+      [local, ALLOW, ALLOW, REFUSE],
+    ] as const) {
+      const filter = filterFor(machine, needs, OWN);
+      const kinds = [
+        [1, 1, 0],
+        [2, 1, 0],
+        [16, 3, 0],
+      ];
+      expect(kinds.map((words) => runFilter(filter, ARCHITECTURE[machine], number, words))).toEqual(wanted);
     }
   });
 
