@@ -56,6 +56,9 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
   ["anchor", "anchor"],
 ]);
 
+/** Words that a person types too: without the supervisor's pipe they are the command. */
+const COMMANDS: ReadonlySet<string> = new Set(["web", "egress"]);
+
 /** The supervisor gives each of its children one end of a socket pair as descriptor 3; nothing else speaks to them. */
 const PIPE = 3;
 
@@ -72,9 +75,9 @@ function start(words: readonly string[]): void {
   const [first = "", second = ""] = words;
   const role = first === "adapter" ? `${first} ${second}` : first;
   const entry = ROLES.get(role);
-  if (entry === undefined || (role === "web" && !hasPipe())) {
+  if (entry === undefined || (COMMANDS.has(role) && !hasPipe())) {
     restoreDurability(); // commands and the supervisor write files; no other process does
-    requireCode("cli"); // `wirken web`, typed by a person, is the command
+    requireCode("cli");
   } else if (hasPipe()) {
     settleSoon();
     requireCode(entry);

@@ -7,6 +7,7 @@ import { askCommand } from "./commands/ask.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { channelCommand } from "./commands/channel.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { egressCommand } from "./commands/egress.ts";
 import { pairCommand } from "./commands/pair.ts";
 import { peopleCommand } from "./commands/people.ts";
 import { policyCommand } from "./commands/policy.ts";
@@ -79,6 +80,7 @@ export function programOf(context: Context): Command {
     approvalsCommand,
     policyCommand,
     auditCommand,
+    egressCommand,
     webCommand,
     witnessCommand,
     recoveryCommand,

@@ -37,6 +37,7 @@ import { CredentialRotation } from "./credential-rotation.ts";
 import { type Checked, Credentials, plainOf, secretOf } from "./credentials.ts";
 import { Egress } from "./egress.ts";
 import { EgressRecord } from "./egress-record.ts";
+import { EgressView } from "./egress-view.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
@@ -105,7 +106,7 @@ export class Composition {
   readonly status: () => Promise<AnswerTo<"status">>;
   /** What a start says: the status without a question to the keychain, which takes a process. */
   readonly greeting: () => Greeting;
-  readonly egressRecord: EgressRecord;
+  readonly #egressRecord: EgressRecord;
   readonly #egress: Egress;
   readonly #parts: CompositionParts;
   readonly #state: State;
@@ -237,7 +238,7 @@ export class Composition {
       stop: async (target, who) => await this.channels.stopWhere(target, who),
       knowsAgent: (agent) => this.inForce.of(agent) !== null,
     });
-    this.egressRecord = new EgressRecord({
+    this.#egressRecord = new EgressRecord({
       log,
       clock: systemClock,
       line: (text) => parts.line("egress", text),
@@ -246,7 +247,7 @@ export class Composition {
       processes: () => processes,
       cause: booted.starting,
       upstream: () => ({ proxy: null, credential: null }),
-      asked: (asked) => this.egressRecord.take(asked),
+      asked: (asked) => this.#egressRecord.take(asked),
     });
     const processes: Processes = new Processes({
       log,
@@ -423,6 +424,16 @@ export class Composition {
       sheet: async () => recoverySheet({ log, vault: booted.vault, ...(await this.anchors.list()) }),
       keeping: made.keeping,
       halts: this.#halts,
+      egress: new EgressView({
+        config: () => made.config.config,
+        scopes: () => made.keeper.vault.credentials().map(({ scope }) => scope),
+        provider: (agent) => this.inForce.of(agent)?.choice.provider ?? null,
+        anchors: () => made.history.promised,
+        channelReach: (channel) => this.channels.reachOf(channel),
+        providerReach: (provider) => this.models.reachOf(provider),
+        holders: () => this.#egress.holders,
+        proxy: () => null,
+      }),
       web: this.web,
       stop: parts.stop,
       status: async () => await this.status(),
@@ -617,6 +628,15 @@ export class Composition {
     return this.#halts.notes();
   }
 
+  /** What was refused to whom, a sentence each. */
+  egressNotes(): string[] {
+    return this.#egressRecord.refused.map(({ role, subject, times }) => {
+      const process = subject === null ? role : `${role}:${subject}`;
+      const often = times === 1 ? "1 connection was" : `${times} connections were`;
+      return `${often} refused to ${process}, because its list does not allow them: wirken egress log --refused --process ${process}`;
+    });
+  }
+
   /** What wants doing about the vault, a sentence each. */
   vaultNotes(): string[] {
     const { vault } = this.#keeper;
@@ -653,7 +673,7 @@ export class Composition {
     await this.anchors.close();
     await this.web?.close();
     await this.#egress.close();
-    await this.egressRecord.close();
+    await this.#egressRecord.close();
     await this.#refusals.close();
   }
 

@@ -95,6 +95,10 @@ export class EgressProcess {
     return this.#live.length;
   }
 
+  get holders(): Holder[] {
+    return this.#live.map(({ holder }) => holder);
+  }
+
   get #live(): Given[] {
     return [...(this.#lanes?.given.values() ?? [])].filter(({ overAt }) => overAt === null);
   }

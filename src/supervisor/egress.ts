@@ -62,6 +62,11 @@ export class Egress implements LaneSource {
     if (this.#current === next) before.moveHolders();
   }
 
+  /** Who has a lane. */
+  get holders(): Holder[] {
+    return this.#all.flatMap((egress) => egress.holders);
+  }
+
   get #all(): EgressProcess[] {
     return [this.#current, this.#next, ...this.#retired].filter((egress) => egress !== null);
   }

@@ -140,6 +140,12 @@ class Teller {
         return `it was ready ${at}`;
       case "process.ended":
         return `it ended (${action.reason}) ${at}`;
+      case "egress.reached":
+        return `the process reached ${quoted(row, "host")}${port(action.port)} ${at}${action.source === null ? "" : `, which ${SOURCE[action.source]}`}`;
+      case "egress.refused":
+        return `${quoted(row, "host")}${port(action.port)} was refused to the process or not to be had ${at} (${action.reason}), ${count(action.times, "time")} since ${this.moment(action.since)}`;
+      case "egress.flood":
+        return `${count(action.times, "more host")} were ${action.what} ${at} by ${action.role}${action.subject === null ? "" : ` ${action.subject}`}, too many to be told one by one`;
       case "secret.used":
         return `a credential of ${action.scope} (version ${action.version}) was handed to a process ${at}`;
       case "action.interrupted":
@@ -178,6 +184,18 @@ const AUTHORITY: Readonly<Record<"free" | "grant" | "approval", string>> = {
   grant: "a remembered approval allowed",
   approval: "that approval allowed",
 };
+
+const SOURCE: Readonly<Record<"channel" | "provider" | "config" | "credential" | "anchor", string>> = {
+  channel: "is shipped with its channel",
+  provider: "is shipped with its provider",
+  config: "config.json names",
+  credential: "its credentials name",
+  anchor: "is its anchor's address",
+};
+
+function port(number: number | null): string {
+  return number === null ? "" : `, port ${number},`;
+}
 
 function where(via: string): string {
   if (via === "web") return "on the page";

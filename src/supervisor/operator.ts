@@ -8,6 +8,7 @@ import type { Channels } from "./channels.ts";
 import type { CredentialChecks } from "./credential-checks.ts";
 import type { CredentialRotation } from "./credential-rotation.ts";
 import type { Credentials } from "./credentials.ts";
+import type { EgressView } from "./egress-view.ts";
 import type { EvidenceExport } from "./evidence-export.ts";
 import type { Halts } from "./halts.ts";
 import type { Findings } from "./findings.ts";
@@ -69,6 +70,7 @@ export interface OperatorParts {
   readonly anchors: Anchors;
   readonly keys: LogKeys;
   readonly keeping: Keeping;
+  readonly egress: EgressView;
   readonly halts: Halts;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
@@ -278,6 +280,8 @@ export class Operator {
       case "hold.list":
       case "hold.remove":
         return await this.#parts.keeping.answer(call, who);
+      case "egress.show":
+        return this.#parts.egress.show(call.process);
       case "audit.acknowledge":
         return { acknowledged: await record.acknowledge(call.reason, who) };
     }

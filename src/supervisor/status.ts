@@ -31,6 +31,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
   if (composition.config.problem !== null)
     notes.push(`${composition.config.problem}; the settings of before are still in force`);
   notes.push(...composition.anchors.notes());
+  notes.push(...composition.egressNotes());
   notes.push(...composition.haltNotes());
   notes.push(...composition.vaultNotes());
   return {

@@ -197,6 +197,7 @@ export class PageScript {
       case "channel.enable":
       case "channel.list":
       case "daemon.stop":
+      case "egress.show":
       case "halt.begin":
       case "halt.end":
       case "hold.add":

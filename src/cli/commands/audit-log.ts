@@ -1,21 +1,17 @@
 import { Command } from "commander";
 import * as z from "zod/mini";
-import { type RowFilter, RowView } from "../../ipc/audit-calls.ts";
+import type { RowFilter } from "../../ipc/audit-calls.ts";
 import { Name, PrincipalId, SessionId } from "../../ipc/ids.ts";
 import { rowLine, rowLines } from "../audit-row.ts";
-import { CommandError, notRunning, usage } from "../command-error.ts";
+import { notRunning, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
-import { EXIT, type ExitStatus } from "../exit-status.ts";
+import { EXIT } from "../exit-status.ts";
 import type { OperatorPort } from "../operator-port.ts";
 import { personOf } from "../person.ts";
 import { pointInTime } from "../point-in-time.ts";
 import { reachOperator } from "../reach.ts";
-import { seqOf, wholeNumber } from "../whole-number.ts";
-
-/** One answer holds at most this many rows; more are asked for again and again. */
-const ROWS_AN_ANSWER = 1000;
-/** What is printed in one go is kept in memory before. */
-const MAX_ROWS = 100_000;
+import { type Asked, followRows, limitOf, MAX_ROWS, sayUnread, searchRows, showRows } from "../rows.ts";
+import { seqOf } from "../whole-number.ts";
 
 const Options = z.object({
   json: z._default(z.boolean(), false),
@@ -58,99 +54,22 @@ export function auditLogCommand(context: Context): Command {
     .action((options: unknown) =>
       context.run(async () => {
         const parsed = Options.parse(options);
-        const limit = limitOf(parsed.limit);
+        const limit = limitOf(parsed.limit, "for more, go on with --after");
         const asked = filterOf(parsed, Date.now());
         if (parsed.follow && (parsed.before !== undefined || parsed.until !== undefined))
           throw usage("what is still to come has no end: --follow goes without --before and --until");
         await using operator = await reachOperator(context);
         if (parsed.follow && operator.daemon === null) throw notRunning();
         const filter = { ...asked, ...(await aboutWhom(operator, parsed.principal)) };
-        const { rows, size, unread } = await search(operator, filter, limit);
-        show(context, rows, parsed.json);
-        for (const seq of unread)
-          context.terminal.say(`audit: row #${seq} cannot be read; wirken audit verify says what is wrong with it`);
-        if (parsed.follow)
-          return await follow(context, operator, filter, rows.at(-1)?.seq ?? size - 1, size, parsed.json);
+        const shown = { wanted: () => true, lines: rowLines, line: rowLine, json: parsed.json };
+        const { rows, size, unread } = await searchRows(operator, filter, limit, shown.wanted);
+        showRows(context, rows, shown);
+        sayUnread(context, unread);
+        if (parsed.follow) return await followRows(context, operator, filter, size - 1, shown);
         if (!parsed.json) context.terminal.say(`${rows.length} of ${size} rows`);
         return EXIT.ok;
       }),
     );
-}
-
-type Asked = Omit<RowFilter, "limit">;
-
-/** @returns rows in the order they were written. */
-async function search(
-  operator: OperatorPort,
-  filter: Asked,
-  limit: number,
-): Promise<{ rows: readonly RowView[]; size: number; unread: readonly number[] }> {
-  const rows: RowView[] = [];
-  const unread: number[] = [];
-  const forward = filter.after !== undefined;
-  let from = forward ? filter.after : filter.before;
-  for (;;) {
-    const wanted = Math.min(ROWS_AN_ANSWER, limit - rows.length);
-    const place = from === undefined ? {} : forward ? { after: from } : { before: from };
-    const answer = await operator.call({ call: "audit.rows", filter: { ...filter, ...place, limit: wanted } });
-    rows.push(...answer.rows);
-    unread.push(...answer.unread);
-    from = answer.rows.at(-1)?.seq;
-    const whole = answer.next === null && answer.rows.length < wanted;
-    if (whole || from === undefined || rows.length >= limit)
-      // Newest first is how they are found; oldest first is how they are read.
-      return { rows: rows.toSorted((a, b) => a.seq - b.seq), size: answer.size, unread };
-  }
-}
-
-function show({ terminal }: Context, rows: readonly RowView[], json: boolean): void {
-  if (rows.length === 0) return;
-  terminal.print(json ? rows.map((row) => JSON.stringify(row)).join("\n") : rowLines(rows));
-}
-
-async function follow(
-  { terminal }: Context,
-  operator: OperatorPort,
-  filter: Asked,
-  after: number,
-  size: number,
-  json: boolean,
-): Promise<ExitStatus> {
-  const { limit: _, after: __, before: ___, since: ____, until: _____, ...about } = { limit: 0, ...filter };
-  const stop = new AbortController();
-  const pressed = (): void => stop.abort();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, pressed);
-  const over = Promise.withResolvers<"pressed">();
-  stop.signal.addEventListener("abort", () => over.resolve("pressed"), { once: true });
-  try {
-    const gone = await Promise.race([
-      over.promise,
-      operator
-        .call(
-          { call: "audit.follow", after: Math.max(after, size - 1), filter: about },
-          {
-            signal: stop.signal,
-            onEvent: (event, payload) => {
-              if (event.event !== "row" || stop.signal.aborted) return;
-              const row = RowView.parse(JSON.parse(new TextDecoder().decode(payload)));
-              terminal.print(json ? JSON.stringify(row) : rowLine(row));
-            },
-          },
-        )
-        .then(() => "ended" as const),
-    ]);
-    if (gone === "ended") throw new CommandError(EXIT.notReady, "the daemon ended", "start it with: wirken start");
-    return EXIT.ok;
-  } finally {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, pressed);
-  }
-}
-
-function limitOf(text: string): number {
-  const rows = wholeNumber(text, "--limit");
-  if (rows < 1 || rows > MAX_ROWS)
-    throw usage(`--limit is a number from 1 to ${MAX_ROWS}`, "for more, go on with --after");
-  return rows;
 }
 
 async function aboutWhom(operator: OperatorPort, who: string | undefined): Promise<Pick<RowFilter, "principal">> {
