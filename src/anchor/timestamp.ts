@@ -1,6 +1,7 @@
 import { hash, randomBytes } from "node:crypto";
+import { der, DerError, derInteger, DerReader, TAG } from "../../audit/der.ts";
 import { AnchorError } from "./anchor-error.ts";
-import { der, DerError, derInteger, DerReader, TAG } from "./der.ts";
+
 import { post } from "./post.ts";
 
 /** Timestamps of RFC 3161. @see https://www.rfc-editor.org/rfc/rfc3161 */

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stamps } from "../../audit/anchor-proof.ts";
-import { derInteger } from "../../src/anchor/der.ts";
+import { derInteger } from "../../audit/der.ts";
 import { readResponse, stamp } from "../../src/anchor/timestamp.ts";
 import { TimestampAuthority } from "../support/timestamp-authority.ts";
 

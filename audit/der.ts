@@ -17,11 +17,17 @@ export const TAG = {
   octets: 0x04,
   nothing: 0x05,
   oid: 0x06,
+  bits: 0x03,
+  utcTime: 0x17,
   time: 0x18,
   sequence: 0x30,
   set: 0x31,
-  /** Context-specific, constructed. */
+  /** Context-specific: primitive, then constructed. */
+  p0: 0x80,
   c0: 0xa0,
+  c1: 0xa1,
+  c2: 0xa2,
+  c3: 0xa3,
 } as const;
 
 /** Reads a value's parts one after the other. */
