@@ -61,6 +61,8 @@ export const KINDS = {
       vkey: f.orNull(f.vkey),
       ...BY,
     },
+    /** Of a timestamp authority: SHA-256 of each certificate that is trusted to vouch for it. */
+    optional: { pins: f.digests },
     content: ["place"],
   },
   "anchor.removed": { fields: { anchor: f.name, ...BY } },

@@ -1,13 +1,16 @@
 /** What is stored of an anchor's answer (`anchor.proof`), beside the size of the checkpoint that it is about.
  *
  *  A witness's: its cosignature line. A timestamp authority's: a line of ours with what its process read, then its `TimeStampResp` (RFC 3161)
- *  byte for byte, over the SHA-256 of the whole checkpoint note. */
+ *  byte for byte, over the SHA-256 of the whole checkpoint note. With size 0, the certificates that its operator pinned for that authority, one each: a
+ *  line of ours, then the certificate in DER; the row that adds the anchor names their digests. */
 export type AnchorProof =
   | { readonly type: "witness"; readonly line: string }
-  | { readonly type: "timestamp"; readonly time: string; readonly response: Uint8Array };
+  | { readonly type: "timestamp"; readonly time: string; readonly response: Uint8Array }
+  | { readonly type: "certificate"; readonly der: Uint8Array };
 
 const DASH = Buffer.from("\u2014 ");
 const HEAD = "wirken/timestamp/v1 ";
+const CERTIFICATE = Buffer.from("wirken/certificate/v1\n");
 /** GeneralizedTime in UTC as RFC 3161 §2.4.2 restricts it: seconds, and a fraction without trailing zeros. */
 const TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{0,8}[1-9]))?Z$/;
 const MAX_HEAD = 64;
@@ -17,6 +20,11 @@ export function timestampProof(time: string, response: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`${HEAD}${time}\n`), response]);
 }
 
+/** @param der a certificate that vouches for an authority. */
+export function pinnedCertificate(der: Uint8Array): Uint8Array {
+  return Buffer.concat([CERTIFICATE, der]);
+}
+
 /** @returns null for bytes that are no proof. */
 export function readProof(bytes: Uint8Array): AnchorProof | null {
   const proof = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -24,6 +32,10 @@ export function readProof(bytes: Uint8Array): AnchorProof | null {
     const line = proof.toString("utf8");
     return line.indexOf("\n") === line.length - 1 && Buffer.from(line).equals(proof) ? { type: "witness", line } : null;
   }
+  if (proof.subarray(0, CERTIFICATE.length).equals(CERTIFICATE))
+    return proof.length === CERTIFICATE.length
+      ? null
+      : { type: "certificate", der: proof.subarray(CERTIFICATE.length) };
   const end = proof.subarray(0, MAX_HEAD).indexOf(0x0a);
   const head = proof.subarray(0, Math.max(0, end)).toString("latin1");
   const time = head.slice(HEAD.length);
@@ -48,7 +60,7 @@ const IMPRINTS = ["3031300d060960864801650304020105000420", "302f300b06096086480
 const GENERALIZED_TIME = 0x18;
 
 /** Is this a timestamp of this digest, at this time, as far as bytes can be compared without reading the structure around them? Whose
- *  signature it has is not looked at: `openssl ts -verify` does that.
+ *  signature it has is not looked at: `Authorities` does that, where a certificate is pinned.
  *  @param digest SHA-256, 64 hex digits. */
 export function stamps(response: Uint8Array, digest: string, time: string): boolean {
   const bytes = Buffer.from(response.buffer, response.byteOffset, response.byteLength);

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { pinnedCertificate, readProof } from "./anchor-proof.ts";
 import { isSqlite } from "./database.ts";
 import { AuditError } from "./error.ts";
 import { growthProof } from "./growth.ts";
@@ -22,6 +23,23 @@ export class AnchorStore {
     } catch (error) {
       throw unwritable(error);
     }
+  }
+
+  /** Stores a certificate that a row pins for an anchor, durably. @throws {AuditError} AUDIT_UNWRITABLE. */
+  pin(name: string, der: Uint8Array): void {
+    this.store(name, 0, pinnedCertificate(der));
+  }
+
+  /** Every certificate that was ever pinned for an anchor, in DER. */
+  certificates(name: string): Uint8Array[] {
+    const stored: unknown[] = this.#database
+      .prepare("SELECT proof FROM anchor WHERE name = ? AND size = 0 ORDER BY id LIMIT 64")
+      .pluck()
+      .all(name);
+    return stored.flatMap((proof) => {
+      const read = proof instanceof Uint8Array ? readProof(proof) : null;
+      return read?.type === "certificate" ? [read.der] : [];
+    });
   }
 
   /** The newest size that an anchor has answered for; 0 if none is stored. */

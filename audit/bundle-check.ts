@@ -58,7 +58,7 @@ export class BundleCheck {
     const meant = { deep: options.deep === true, now: options.now ?? Date.now() };
     this.#meaning = new RowMeaning(findings, { isEmpty: () => false }, meant);
     this.#some = new SomeRows(findings, meant.deep);
-    this.#anchorCheck = new AnchorCheck(findings);
+    this.#anchorCheck = new AnchorCheck(findings, options.authorities);
     this.#content = new BundleContent(files, findings, facts?.content ?? "none");
     this.#tiles = new TileWriter((tile, bytes) => {
       if (tile.level > 0 && files.read(tilePath(tile), bytes.length)?.equals(bytes) !== true)

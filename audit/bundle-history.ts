@@ -153,18 +153,20 @@ export class BundleHistory {
       noteAt: (size) => this.#notes.get(size) ?? null,
       timeAt: (size) => this.#roots.get(size)?.at ?? null,
     };
-    let answers = 0;
-    for (const line of this.#files.lines("anchors.jsonl", MAX_ANCHOR_LINE)) {
-      const { name, size, proof } = readObject(line) ?? {};
+    if (whole) for (const { name, size, proof } of this.#answers()) if (size === 0) anchors.certificate(name, proof);
+    let [answers, unchecked] = [0, 0];
+    for (const { name, size, proof } of this.#answers()) {
+      if (size === 0) continue;
       answers += 1;
-      if (whole) anchors.stored(name, size, typeof proof === "string" ? Buffer.from(proof, "base64") : null, places);
+      if (whole) anchors.stored(name, size, proof, places);
+      else if (!anchors.unintroduced(name, size, proof, places)) unchecked += 1;
     }
-    if (whole) this.anchors.push(...anchors.end(places));
-    else if (answers > 0)
+    this.anchors.push(...anchors.end(places, whole));
+    if (unchecked > 0)
       this.#findings.warn(
         "anchor-file",
         null,
-        `${answers} answers of anchors are here; the rows that introduce their keys are not, so they were not checked: VERIFY.md says how to`,
+        `${unchecked} answers of anchors are here; the rows that introduce their keys are not, so they were not checked: VERIFY.md says how to`,
       );
     if (promised > answers)
       this.#findings.add(
@@ -176,6 +178,13 @@ export class BundleHistory {
       const kept = this.#kept(name, note, treeSize);
       this.anchors.push(kept);
       this.#keptGood ||= kept.good;
+    }
+  }
+
+  *#answers(): Generator<{ name: unknown; size: unknown; proof: Uint8Array | null }, void> {
+    for (const line of this.#files.lines("anchors.jsonl", MAX_ANCHOR_LINE)) {
+      const { name, size, proof } = readObject(line) ?? {};
+      yield { name, size, proof: typeof proof === "string" ? Buffer.from(proof, "base64") : null };
     }
   }
 

@@ -1,6 +1,6 @@
 import { BundleCheck } from "./bundle-check.ts";
 import type { Findings } from "./findings.ts";
-import { OF_AUTHENTICITY, OF_ANCHORS, type Verdict } from "./verdict.ts";
+import { isOutside, OF_AUTHENTICITY, OF_ANCHORS, type Verdict } from "./verdict.ts";
 import type { Progress, VerifyOptions } from "./verify.ts";
 
 /** Verifies an exported folder, a tile a step. Nothing in it is trusted, and nothing is written beside it.
@@ -10,14 +10,14 @@ export function* verifyBundle(path: string, findings: Findings, options: VerifyO
   yield* check.run();
   const { facts, keys, tree, signed, checkpoints, anchors, span, meaning, kept, content, bundle } = check.result;
   const found = findings.findings;
-  const outside = anchors.filter(({ by, good }) => by === "outside" && good).toSorted((a, b) => b.size - a.size);
+  const outside = anchors.filter((one) => one.good && isOutside(one)).toSorted((a, b) => b.size - a.size);
   const [best] = outside;
   // A checkpoint that the reader kept could not have been signed with another key.
   const given = options.vkey !== undefined || kept;
   const completeness =
     best === undefined
       ? { size: signed, time: bundle?.rows === tree.size ? span.until : null, by: "checkpoint" as const }
-      : { size: best.size, time: best.time, by: "outside" as const };
+      : { size: best.size, time: best.time, by: best.by };
   const current = keys.at(-1);
   return {
     state: found.length > 0 ? "broken" : given ? "good" : "unchecked",

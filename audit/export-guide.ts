@@ -67,6 +67,7 @@ With the program that made it, \`wirken audit verify THIS-FOLDER --key VKEY\` sa
 ${contentRow(facts)}| \`anchors.jsonl\` | what witnesses and timestamp authorities answered, as stored, \`{id, size, name, type, proof}\`; empty where there are none |
 | \`anchor/<id>.note\` | the checkpoint that an answer is about; a witness's cosignature (C2SP tlog-cosignature) is its last line |
 | \`anchor/<id>.tsr\` | the timestamp of that file (RFC 3161): \`openssl ts -verify -in anchor/<id>.tsr -data anchor/<id>.note -CAfile AUTHORITY.pem\` |
+| \`anchor/<id>.pem\` | a certificate that the log trusts to vouch for a timestamp authority; compare it with the one that the authority publishes, which is the AUTHORITY.pem to use |
 | \`bundle.json\` | what was asked for, and counts |
 | \`MANIFEST.sha256\` | SHA-256 of every other file. The log records the SHA-256 of this one |
 

@@ -1,3 +1,4 @@
+import { pemOf } from "./certificate-file.ts";
 import { readProof } from "./anchor-proof.ts";
 import type { ExportSource } from "./export.ts";
 import type { ExportFolder } from "./export-folder.ts";
@@ -26,12 +27,16 @@ function writeAnchors({ database }: ExportSource, folder: ExportFolder, atMost: 
     .raw();
   for (const row of stored.iterate(atMost)) {
     const [id, size, name, proof]: unknown[] = Array.isArray(row) ? row : [];
-    const note: unknown = typeof size === "number" ? noteOf.get(size) : null;
     const read = proof instanceof Uint8Array ? readProof(proof) : null;
+    const note: unknown = typeof size === "number" && read?.type !== "certificate" ? noteOf.get(size) : "";
     if (typeof id !== "number" || typeof note !== "string" || read === null || !(proof instanceof Uint8Array))
       throw broken(`the answer number ${String(id)} of its anchors is damaged`);
     const about = { id, size, name, type: read.type, proof: Buffer.from(proof).toString("base64") };
     anchors.write(`${JSON.stringify(about)}\n`);
+    if (read.type === "certificate") {
+      folder.file(`anchor/${id}.pem`, pemOf(read.der));
+      continue;
+    }
     folder.file(`anchor/${id}.note`, read.type === "witness" ? `${note}${read.line}` : note);
     if (read.type === "timestamp") folder.file(`anchor/${id}.tsr`, read.response);
   }

@@ -88,7 +88,7 @@ export interface Finding<Code extends string = FindingCode> {
 /** A copy of a checkpoint that is kept somewhere else. */
 export interface AnchorVerdict {
   /** `file`: beside the database. `disk`: in a file on another disk. `pin`: in the keychain. `outside`: with somebody whom this log's writer does not
-   *  reach. `timestamp`: with a timestamp authority, whose own signature is not checked here. */
+   *  reach. `timestamp`: with a timestamp authority; its signature was checked if there is a {@link pin}. */
   readonly by: "file" | "disk" | "pin" | "outside" | "timestamp";
   readonly name: string;
   readonly size: number;
@@ -97,6 +97,15 @@ export interface AnchorVerdict {
   readonly good: boolean;
   /** The witness's key, as the log names it. */
   readonly vkey?: string | null;
+  /** Of a timestamp: SHA-256 of the certificate that vouches for its authority, hex; null where nobody said whom to trust. */
+  readonly pin?: string | null;
+  /** The reader gave that certificate; else the log names it. */
+  readonly given?: boolean;
+}
+
+/** Is it out of the reach of this log's writer, as far as signatures show? */
+export function isOutside({ by, pin }: AnchorVerdict): boolean {
+  return by === "outside" || (by === "timestamp" && typeof pin === "string");
 }
 
 export interface Pause {
@@ -244,14 +253,12 @@ function keyLine({ authenticity, vkey, epochs }: Verdict): string {
 }
 
 function anchorLines({ anchors, selfAttested }: Verdict): string[] {
-  const lines = anchors.map(({ by, name, size, time, good, vkey }) => {
+  const lines = anchors.map((anchor) => {
+    const { by, name, size, time, good } = anchor;
     const where = WHERE[by](name);
     if (!good) return `${where}: contradicts this log`;
-    const key =
-      vkey === undefined || vkey === null
-        ? ""
-        : `; its key was read from the log: compare it with the one its operator gives, ${vkey}`;
-    return `${where}: agrees up to row ${size - 1}${time === null ? "" : ` (${time})`}; ${FINDS[by]}${key}`;
+    const finds = isOutside(anchor) ? FINDS.outside : FINDS[by];
+    return `${where}: agrees up to row ${size - 1}${time === null ? "" : ` (${time})`}; ${finds}${trustLine(anchor)}`;
   });
   return selfAttested
     ? [
@@ -259,6 +266,16 @@ function anchorLines({ anchors, selfAttested }: Verdict): string[] {
         "no outside anchor: malware under this user id, or the operator, could have cut or replaced the log, and nothing here would show it",
       ]
     : lines;
+}
+
+/** Whom one trusts in believing it. */
+function trustLine({ vkey, pin, given }: AnchorVerdict): string {
+  if (typeof vkey === "string")
+    return `; its key was read from the log: compare it with the one its operator gives, ${vkey}`;
+  if (typeof pin !== "string") return "";
+  return given === true
+    ? `; signed by an authority of the certificate that was given, SHA-256 ${pin}`
+    : `; signed by an authority of a certificate that was read from the log: compare it with the one that the authority publishes, SHA-256 ${pin}, or give that with --ca`;
 }
 
 const WHERE: Readonly<Record<AnchorVerdict["by"], (name: string) => string>> = {
@@ -276,7 +293,7 @@ const FINDS: Readonly<Record<AnchorVerdict["by"], string>> = {
   outside:
     "also finds truncation, rollback or a second history by malware under this user id, or by the operator, up to it",
   timestamp:
-    "shows that these rows were there then, once the authority's signature on it is checked: openssl ts -verify does that",
+    "present, not checked: shows that these rows were there then, once it is known whose certificate to trust: give it with --ca, or to openssl ts -verify",
 };
 
 function newerLine({ newer, completeness, bundle, size }: Verdict): string {

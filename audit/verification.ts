@@ -14,7 +14,7 @@ import { RowScan } from "./row-scan.ts";
 import { PrunedCheck } from "./pruned.ts";
 import type { SpanFound } from "./span.ts";
 import { join, planSpans } from "./threads.ts";
-import { type AnchorVerdict, type Verdict, OF_ANCHORS, OF_AUTHENTICITY } from "./verdict.ts";
+import { type AnchorVerdict, isOutside, type Verdict, OF_ANCHORS, OF_AUTHENTICITY } from "./verdict.ts";
 import type { Step, VerifyOptions } from "./verify.ts";
 
 /** A log in use is not checked page by page beyond this size, in bytes: that cannot be done in pieces. */
@@ -55,7 +55,7 @@ export class Verification {
     this.#deep = options.deep === true;
     this.#now = options.now ?? Date.now();
     this.#notes = new NoteCheck(findings);
-    this.#anchorCheck = new AnchorCheck(findings);
+    this.#anchorCheck = new AnchorCheck(findings, options.authorities);
     this.#pruned = new PrunedCheck(findings);
     this.#meaning = new RowMeaning(findings, this.#pruned, {
       deep: this.#deep,
@@ -280,7 +280,16 @@ export class Verification {
       return at === null || Number.isNaN(Date.parse(at)) ? null : at;
     };
     const places = { size: scan.size, rootAt: (size: number) => scan.rootAt(size), noteAt, timeAt };
-    const proofs = database.prepare<[number]>("SELECT name, size, proof FROM anchor NOT INDEXED WHERE id <= ?").raw();
+    const certificates = database
+      .prepare<[number]>("SELECT name, proof FROM anchor NOT INDEXED WHERE id <= ? AND size = 0")
+      .raw();
+    for (const row of certificates.iterate(this.#lastProof)) {
+      const [name, proof]: unknown[] = Array.isArray(row) ? row : [];
+      this.#anchorCheck.certificate(name, proof);
+    }
+    const proofs = database
+      .prepare<[number]>("SELECT name, size, proof FROM anchor NOT INDEXED WHERE id <= ? AND size <> 0")
+      .raw();
     for (const row of proofs.iterate(this.#lastProof)) {
       const [name, size, proof]: unknown[] = Array.isArray(row) ? row : [];
       this.#anchorCheck.stored(name, size, proof, places);
@@ -356,10 +365,10 @@ export class Verification {
     const scan = this.#scan;
     const broken = findings.length > 0;
     const current = this.#notes.epochs.at(-1);
-    const outside = this.#anchors.filter(({ by, good }) => by === "outside" && good);
+    const outside = this.#anchors.filter((anchor) => anchor.good && isOutside(anchor));
     // A checkpoint that the reader kept covers row 0, which names the key.
     const kept = new Set((this.#options.anchors ?? []).map(({ name }) => name));
-    const given = vkey !== undefined || outside.some(({ name }) => kept.has(name));
+    const given = vkey !== undefined || outside.some(({ by, name }) => by === "outside" && kept.has(name));
     const completeness = this.#completeness();
     return {
       state: broken ? "broken" : given ? "good" : "unchecked",
@@ -399,9 +408,11 @@ export class Verification {
   /** Up to where something that is signed says that nothing is missing: an outside anchor first, then the pin, then what lies with the log itself. */
   #completeness(): Verdict["completeness"] {
     for (const by of ["outside", "pin", "disk", "file"] as const) {
-      const good = this.#anchors.filter((anchor) => anchor.by === by && anchor.good && anchor.size > 0);
+      const good = this.#anchors.filter(
+        (anchor) => (anchor.by === by || (by === "outside" && isOutside(anchor))) && anchor.good && anchor.size > 0,
+      );
       const best = good.toSorted((a, b) => b.size - a.size)[0];
-      if (best !== undefined) return { size: best.size, time: best.time, by };
+      if (best !== undefined) return { size: best.size, time: best.time, by: best.by };
     }
     const signed = this.#scan?.signed ?? 0;
     return signed > 0

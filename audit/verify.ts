@@ -38,6 +38,8 @@ export interface VerifyOptions {
   readonly pin?: Pin;
   /** Checkpoints kept by somebody whom this log's writer does not reach. */
   readonly anchors?: readonly { readonly name: string; readonly note: string }[];
+  /** Certificates that the reader trusts to vouch for timestamp authorities, in DER. Then those that the log pins are not asked. */
+  readonly authorities?: readonly Uint8Array[];
   /** What the promised anchors of the type `file` hold; left out where their places are not known. */
   readonly disks?: readonly ({ readonly name: string } & Pin)[];
   /** Opens content, so that its commitments are checked too. */

@@ -42,7 +42,12 @@ const NewAnchor = z.discriminatedUnion("type", [
     url: AnchorUrl,
     vkey: z.string().check(z.minLength(1), z.maxLength(256)),
   }),
-  z.strictObject({ type: z.literal("timestamp"), url: AnchorUrl }),
+  z.strictObject({
+    type: z.literal("timestamp"),
+    url: AnchorUrl,
+    /** Those that are trusted to vouch for it, in DER as base64; without one its signature is not checked. */
+    certificates: z.array(z.base64().check(z.maxLength(16_384))).check(z.maxLength(16)),
+  }),
   /** An absolute path. */
   z.strictObject({ type: z.literal("file"), path: z.string().check(z.minLength(1), z.maxLength(1024)) }),
   z.strictObject({ type: z.literal("keychain") }),
@@ -113,6 +118,8 @@ const AnchorView = z.strictObject({
   type: z.enum(["witness", "timestamp", "file", "keychain"]),
   place: z.nullable(z.string()),
   vkey: z.nullable(z.string()),
+  /** Of a timestamp authority: SHA-256 of each certificate that vouches for it, hex. */
+  pins: z.array(z.string()),
   /** `never`: it has not answered yet. `new-key`: it awaits the log's new key. */
   state: z.enum(["never", "good", "unreachable", "refused", "conflict", "new-key", "bad-answer"]),
   /** Rows that it holds, the time of the last of them, and rows newer than that. */

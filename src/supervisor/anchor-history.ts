@@ -8,6 +8,8 @@ export interface AnchorSpec {
   /** An address or a path; null for the keychain, or where the content cannot be opened. */
   readonly place: string | null;
   readonly vkey: string | null;
+  /** Of a timestamp authority: fingerprints of the certificates that vouch for it. */
+  readonly pins: readonly string[];
   /** The row. */
   readonly seq: number;
 }
@@ -42,9 +44,9 @@ export class AnchorHistory {
     const { action, seq } = row;
     switch (action.kind) {
       case "anchor.added": {
-        const { anchor: name, type, vkey } = action;
+        const { anchor: name, type, vkey, pins = "" } = action;
         const place = type === "keychain" ? null : row.content("place");
-        this.#promised.set(name, { name, type, place, vkey, seq });
+        this.#promised.set(name, { name, type, place, vkey, pins: pins.match(/.{64}/g) ?? [], seq });
         this.#types.set(name, type);
         this.#standing.set(name, NEVER);
         return;

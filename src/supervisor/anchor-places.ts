@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ActionOf } from "../../audit/action.ts";
 import { generalizedTime, stamps, timestampProof } from "../../audit/anchor-proof.ts";
+import type { Authorities } from "../../audit/authorities.ts";
 import { findCosignature, parseWitnessVkey } from "../../audit/cosignature.ts";
 import type { AuditLog, StoredCheckpoint } from "../../audit/log.ts";
 import { NoteError, parseCheckpoint } from "../../audit/note.ts";
@@ -78,10 +79,13 @@ export class WitnessPlace implements AnchorPlace {
 export class TimestampPlace implements AnchorPlace {
   readonly #log: AuditLog;
   readonly #process: AnchorProcess;
+  readonly #authorities: Authorities | null;
 
-  constructor(log: AuditLog, process: AnchorProcess) {
+  /** @param authorities who vouches for it; null where nobody was named, and its signature is for others to check. */
+  constructor(log: AuditLog, process: AnchorProcess, authorities: Authorities | null) {
     this.#log = log;
     this.#process = process;
+    this.#authorities = authorities;
   }
 
   async reach({ size, note }: StoredCheckpoint): Promise<Reached & { readonly proof?: Uint8Array }> {
@@ -90,8 +94,12 @@ export class TimestampPlace implements AnchorPlace {
     if (answer.state !== "stamped") return failed("bad-answer", "it answered something else");
     const { response, time } = answer;
     const ms = generalizedTime(time);
-    if (ms === null || !stamps(response, createHash("sha256").update(note).digest("hex"), time))
+    const digest = createHash("sha256").update(note).digest();
+    if (ms === null || !stamps(response, digest.toString("hex"), time))
       return failed("bad-answer", "its answer is not a timestamp of what was asked");
+    const checked = this.#authorities?.check(response, digest) ?? { ms };
+    if (typeof checked === "string") return failed("bad-answer", `its answer ${checked}`);
+    if (checked.ms !== ms) return failed("bad-answer", "its answer is of another time than was read");
     return tooEarly(this.#log, size, ms) ?? { state: "held", size, proof: timestampProof(time, response) };
   }
 

@@ -1,6 +1,9 @@
 import { realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, relative } from "node:path";
 import type { AuditLog } from "../../audit/log.ts";
+import { Authorities, fingerprint } from "../../audit/authorities.ts";
+import { readCertificate } from "../../audit/certificate.ts";
+import { DerError } from "../../audit/der.ts";
 import { parseWitnessVkey } from "../../audit/cosignature.ts";
 import { NoteError } from "../../audit/note.ts";
 import { AnchorUrl } from "../ipc/anchor-frames.ts";
@@ -80,14 +83,27 @@ export class Anchors {
     return run;
   }
 
-  #place({ name, type, place, vkey }: Omit<AnchorSpec, "seq">, cause: number | null): AnchorPlace | null {
+  #place(
+    { name, type, place, vkey, pins }: Omit<AnchorSpec, "seq">,
+    cause: number | null,
+    pinned: readonly Uint8Array[] = this.#stored(name, pins),
+  ): AnchorPlace | null {
     const { log, processes } = this.#parts;
     if (place === null) return null;
     if (type === "file") return new FilePlace(log, place);
     if (type === "keychain") return null;
     const process = new AnchorProcess(processes, { name, type, url: place, cause });
-    if (type === "timestamp") return new TimestampPlace(log, process);
+    if (type === "timestamp")
+      return new TimestampPlace(log, process, pins.length === 0 ? null : new Authorities(pinned));
     return new WitnessPlace({ log, process, vkey: vkey ?? "", held: () => log.anchors.newest(name) });
+  }
+
+  /** The certificates that were pinned, as they are stored. */
+  #stored(name: string, pins: readonly string[]): Uint8Array[] {
+    if (pins.length === 0) return [];
+    const found = this.#parts.log.anchors.certificates(name).filter((der) => pins.includes(fingerprint(der)));
+    if (found.length < pins.length) this.#line(name, new Error("a certificate that was pinned for it is not stored"));
+    return found;
   }
 
   /** Adds an anchor: it is contacted at once and refused when it does not answer, unless `later`. @throws {OperatorError}. */
@@ -100,13 +116,14 @@ export class Anchors {
         `a log has at most ${MAX_ANCHORS} anchors`,
         "take one away: wirken audit anchor remove",
       );
-    const { type, place, vkey } = this.#checked(call);
+    const { type, place, vkey, pinned } = this.#checked(call);
+    const pins = pinned.map((der) => fingerprint(der));
     const name = this.#name(call, all);
     const same = all.find((one) => one.type === type && one.place === place);
     if (same !== undefined)
       throw new OperatorError("usage", `this is an anchor already: ${same.name}`, "see: wirken audit anchor list");
     if (type === "keychain") return await this.#addKeychain(name, call.later, who);
-    const reachable = this.#place({ name, type, place, vkey }, null);
+    const reachable = this.#place({ name, type, place, vkey, pins }, null, pinned);
     if (reachable === null) throw new OperatorError("usage", "an anchor needs a place");
     const checkpoint = await log.checkpoint("demand");
     let reached: Reached & { readonly proof?: Uint8Array };
@@ -127,13 +144,15 @@ export class Anchors {
       );
     }
     const { seq } = await log.append(
-      { kind: "anchor.added", anchor: name, type, vkey, ...who },
+      { kind: "anchor.added", anchor: name, type, vkey, ...who, ...(pins.length === 0 ? {} : { pins: pins.join("") }) },
       { cause: null, content: place === null ? {} : { place } },
     );
-    const run = this.#run({ name, type, place, vkey, seq }, null, reachable);
+    const spec = { name, type, place, vkey, pins, seq };
+    for (const der of pinned) log.anchors.pin(name, der);
+    const run = this.#run(spec, null, reachable);
     await run?.took(checkpoint, reached);
     run?.wanted();
-    return { anchor: await this.#view({ name, type, place, vkey, seq }), notes: this.#notesOn(type, place) };
+    return { anchor: await this.#view(spec), notes: this.#notesOn(spec) };
   }
 
   async #addKeychain(name: string, later: boolean, who: By): Promise<AnswerTo<"audit.anchor.add">> {
@@ -152,17 +171,19 @@ export class Anchors {
     const { size } = await log.checkpoint("demand");
     if (keychain === "works" && (await log.pin()))
       await log.append({ kind: "anchor.reached", anchor: name, size }, { cause: seq });
-    return { anchor: await this.#view({ name, type: "keychain", place: null, vkey: null, seq }), notes: [] };
+    return { anchor: await this.#view({ name, type: "keychain", place: null, vkey: null, pins: [], seq }), notes: [] };
   }
 
-  #checked({ anchor }: AddCall): Omit<AnchorSpec, "name" | "seq"> {
+  #checked({ anchor }: AddCall): Pick<AnchorSpec, "type" | "place" | "vkey"> & { readonly pinned: Uint8Array[] } {
     switch (anchor.type) {
       case "keychain":
-        return { type: "keychain", place: null, vkey: null };
+        return { type: "keychain", place: null, vkey: null, pinned: [] };
       case "file":
-        return { type: "file", place: this.#filePlace(anchor.path), vkey: null };
-      case "timestamp":
-        return { type: "timestamp", place: AnchorUrl.parse(anchor.url), vkey: null };
+        return { type: "file", place: this.#filePlace(anchor.path), vkey: null, pinned: [] };
+      case "timestamp": {
+        const pinned = anchor.certificates.map((base64) => certificateOf(base64));
+        return { type: "timestamp", place: AnchorUrl.parse(anchor.url), vkey: null, pinned };
+      }
       case "witness":
         try {
           parseWitnessVkey(anchor.vkey);
@@ -175,7 +196,7 @@ export class Anchors {
             { cause: error },
           );
         }
-        return { type: "witness", place: AnchorUrl.parse(anchor.url), vkey: anchor.vkey };
+        return { type: "witness", place: AnchorUrl.parse(anchor.url), vkey: anchor.vkey, pinned: [] };
     }
   }
 
@@ -206,7 +227,11 @@ export class Anchors {
     return free.find((one) => !used.has(one)) ?? anchor.type;
   }
 
-  #notesOn(type: AnchorSpec["type"], place: string | null): string[] {
+  #notesOn({ type, place, pins }: AnchorSpec): string[] {
+    if (type === "timestamp" && pins.length === 0)
+      return [
+        "nobody vouches for this authority, so its signatures are not checked, and count for nothing: add it with --ca FILE, its root certificate",
+      ];
     if (type !== "file" || place === null) return [];
     try {
       if (statSync(dirname(place)).dev === statSync(this.#parts.home).dev)
@@ -235,10 +260,21 @@ export class Anchors {
 
   async #view(spec: AnchorSpec): Promise<AnchorView> {
     const { log } = this.#parts;
-    const { name, type, place, vkey } = spec;
+    const { name, type, place, vkey, pins } = spec;
     const { state, size, sentence } = this.#runs.get(name)?.standing ?? this.#history.standing(spec);
     const last = size === 0 ? null : log.row(size - 1);
-    return { name, type, place, vkey, state, size, time: last?.at ?? null, newer: log.size - size, note: sentence };
+    return {
+      name,
+      type,
+      place,
+      vkey,
+      pins: [...pins],
+      state,
+      size,
+      time: last?.at ?? null,
+      newer: log.size - size,
+      note: sentence,
+    };
   }
 
   /** Contacts every anchor now, without waiting. */
@@ -265,3 +301,17 @@ export class Anchors {
     await Promise.all([...this.#runs.values()].map((run) => run.close()));
   }
 }
+
+/** @throws {OperatorError} unless it is a certificate that may vouch for an authority, or is an authority's own. */
+function certificateOf(base64: string): Uint8Array {
+  const der = new Uint8Array(Buffer.from(base64, "base64"));
+  try {
+    const { certifies, purposes } = readCertificate(der);
+    if (certifies || purposes !== null) return der;
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    throw new OperatorError("usage", `this is no certificate: ${error.message}`, CA_HINT, { cause: error });
+  }
+  throw new OperatorError("usage", "this certificate may not certify others", CA_HINT);
+}
+const CA_HINT = "--ca FILE: the root certificate that the authority publishes, in PEM or DER";

@@ -9,6 +9,8 @@ import { OPERATOR_ANSWERS } from "../../src/ipc/operator.ts";
 import { ask, auditOf, startProtected, until, verifies } from "../support/claims-world.ts";
 import { vkeyOf } from "../support/claims-log.ts";
 import type { TestDaemon } from "../support/daemon.ts";
+import { ownFolder } from "../support/folder.ts";
+import { EXTENSIONS, TestCertificates } from "../support/test-certificates.ts";
 import { StrictWitness } from "../support/strict-witness.ts";
 import { TimestampAuthority } from "../support/timestamp-authority.ts";
 
@@ -127,12 +129,38 @@ test("an answer that is signed by somebody else is not stored", async () => {
 test("a timestamp is stored as openssl accepts it", async () => {
   const added = await daemon.wirken(["audit", "anchor", "add", "timestamp", authority.url]);
   expect(added.status, added.stderr).toBe(0);
+  expect(added.stderr).toContain("its signatures are not checked");
   const [stored] = proofsOf("timestamp");
   const proof = stored === undefined ? null : readProof(stored.proof);
   if (stored === undefined || proof?.type !== "timestamp") throw new Error("no timestamp is stored");
   expect(await authority.verify(proof.response, stored.note)).toContain("Verification: OK");
   await verifies(daemon);
-  expect((await daemon.wirken(["audit", "verify"])).stdout).toContain("openssl ts -verify");
+  expect((await daemon.wirken(["audit", "verify"])).stdout).toContain("present, not checked");
+  const given = await daemon.wirken(["audit", "verify", "--ca", join(authority.folder, "ca.pem")]);
+  expect(given.stdout).toContain("signed by an authority of the certificate that was given");
+});
+
+test("an authority that a certificate vouches for is checked at once, and by verify", async () => {
+  const folder = ownFolder();
+  const stranger = new TestCertificates(folder).issue("stranger", { extensions: EXTENSIONS.root });
+  const add = async (ca: string) =>
+    await daemon.wirken(["audit", "anchor", "add", "timestamp", authority.url, "--name", "stamps", "--ca", ca]);
+  expect((await daemon.wirken(["audit", "anchor", "remove", "timestamp"])).status).toBe(0);
+  const wrong = await add(join(folder, `${stranger.name}.pem`));
+  expect([wrong.status, wrong.stderr]).toEqual([3, expect.stringContaining("is not signed by an authority that")]);
+  const none = await add(join(folder, `${stranger.name}.key`));
+  expect([none.status, none.stderr]).toEqual([2, expect.stringContaining("there is no certificate in it")]);
+  expect((await add(join(authority.folder, "ca.pem"))).stderr).toBe("");
+  await verifies(daemon);
+  const said = await daemon.wirken(["audit", "verify"]);
+  const [pin] = (await anchor("stamps"))?.pins ?? [];
+  expect(said.stdout).toContain(
+    `a certificate that was read from the log: compare it with the one that the authority publishes, SHA-256 ${pin}`,
+  );
+  expect((await daemon.wirken(["audit", "anchor", "remove", "stamps"])).status).toBe(0);
+  expect(
+    (await daemon.wirken(["audit", "anchor", "add", "timestamp", authority.url, "--name", "timestamp"])).status,
+  ).toBe(0);
 });
 
 test("a file elsewhere holds the newest checkpoint, and one in the data directory is refused", async () => {

@@ -28,6 +28,7 @@ const HEALTHY: Seen = {
       type: "witness",
       place: null,
       vkey: null,
+      pins: [],
       state: "good",
       size: 7,
       time: null,

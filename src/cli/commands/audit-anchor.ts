@@ -6,6 +6,7 @@ import { Name } from "../../ipc/ids.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
+import { readCertificates } from "../certificate-option.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { moment } from "../moment.ts";
 import type { CallOf } from "../operator-port.ts";
@@ -17,6 +18,7 @@ const Adding = z.object({
   json: z._default(z.boolean(), false),
   later: z._default(z.boolean(), false),
   name: z.optional(z.string()),
+  ca: z.optional(z.string()),
 });
 
 type NewAnchor = CallOf<"audit.anchor.add">["anchor"];
@@ -47,7 +49,13 @@ function addCommand(context: Context): Command {
     .addCommand(
       kind("timestamp", "a timestamp authority (RFC 3161)")
         .argument("<url>", "its address")
-        .action((url: string, options: unknown) => added(context, { type: "timestamp", url: urlOf(url) }, options)),
+        .option(
+          "--ca <file>",
+          "the root certificate that vouches for it, PEM or DER: without it its signatures are not checked",
+        )
+        .action(async (url: string, options: unknown) =>
+          added(context, { type: "timestamp", url: urlOf(url), certificates: await certificatesOf(options) }, options),
+        ),
     )
     .addCommand(
       kind("file", "a file on another disk")
@@ -67,6 +75,11 @@ function kind(name: NewAnchor["type"], summary: string): Command {
     .option("--name <name>", "what it is called here")
     .option("--later", "promise it though it does not answer now")
     .option("--json", "print one JSON object");
+}
+
+async function certificatesOf(options: unknown): Promise<string[]> {
+  const { ca } = Adding.parse(options);
+  return ca === undefined ? [] : (await readCertificates(ca)).map((der) => Buffer.from(der).toString("base64"));
 }
 
 function urlOf(text: string): string {

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { isSea } from "node:sea";
-import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { Command, Option } from "commander";
@@ -9,6 +9,8 @@ import type { VerifyOptions } from "../../../audit/verify.ts";
 import { threadsOf } from "../../executable/thread.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { closeNetwork } from "../../supervisor/own-walls.ts";
+import { readBounded } from "../bounded-file.ts";
+import { readCertificates } from "../certificate-option.ts";
 import { CommandError, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
@@ -24,6 +26,7 @@ const Options = z.object({
   key: z.optional(z.string().check(z.maxLength(512))),
   vkey: z.optional(z.string().check(z.maxLength(512))),
   pin: z.optional(z.string()),
+  ca: z.optional(z.string()),
 });
 
 /** What the auditor was given. */
@@ -31,6 +34,8 @@ interface Given {
   readonly deep: boolean;
   readonly vkey: string | null;
   readonly anchors: readonly { readonly name: string; readonly note: string }[];
+  /** Certificates, in DER. */
+  readonly authorities: readonly Uint8Array[];
 }
 
 export function auditVerifyCommand(context: Context): Command {
@@ -43,6 +48,7 @@ export function auditVerifyCommand(context: Context): Command {
     .option("--key <vkey>", "the log's public key, as you were given it")
     .addOption(new Option("--vkey <vkey>", "the same").hideHelp())
     .option("--pin <file>", "a checkpoint of it that you kept, or were given")
+    .option("--ca <file>", "the root certificate of its timestamp authority, as you were given it")
     .option("--deep", "check the form of every row too, and every page of a log in use")
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -51,10 +57,11 @@ export function auditVerifyCommand(context: Context): Command {
     )
     .action((path: string | undefined, options: unknown) =>
       context.run(async () => {
-        const { json, deep, key, vkey = key, pin } = Options.parse(options);
+        const { json, deep, key, vkey = key, pin, ca } = Options.parse(options);
         // What was given may be an attacker's, and no daemon is asked about it.
-        if (path !== undefined || vkey !== undefined || pin !== undefined) closeNetwork();
-        const given = { deep, vkey: await keyOf(vkey), anchors: await keptOf(pin) };
+        if (path !== undefined || vkey !== undefined || pin !== undefined || ca !== undefined) closeNetwork();
+        const authorities = ca === undefined ? [] : await readCertificates(ca);
+        const given = { deep, vkey: await keyOf(vkey), anchors: await keptOf(pin), authorities };
         const view = await verdictOf(context, path, given);
         context.terminal.print(json ? JSON.stringify(view) : view.sentences.map((line) => printable(line)).join("\n"));
         return statusOf(view.state);
@@ -76,7 +83,9 @@ async function keyOf(vkey: string | undefined): Promise<string | null> {
 async function keptOf(file: string | undefined): Promise<Given["anchors"]> {
   if (file === undefined) return [];
   const { parseCheckpoint } = await import("../../../audit/note.ts");
-  const note = readBounded(file);
+  const read = readBounded("--pin", file, MAX_NOTE, "name the file of a checkpoint").toString("utf8");
+  // Where it was printed on a terminal and copied from there, its last newline is missing.
+  const note = read.endsWith("\n") ? read : `${read}\n`;
   try {
     parseCheckpoint(note);
   } catch (cause) {
@@ -87,31 +96,12 @@ async function keptOf(file: string | undefined): Promise<Given["anchors"]> {
   return [{ name: `the checkpoint in ${basename(file)}`, note }];
 }
 
-function readBounded(path: string): string {
-  let file: number;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw new CommandError(EXIT.usage, `--pin: ${path} cannot be read`, "name the file of a checkpoint", { cause });
-  }
-  try {
-    const bytes = Buffer.alloc(MAX_NOTE);
-    const note = bytes.subarray(0, readSync(file, bytes)).toString("utf8");
-    // Where it was printed on a terminal and copied from there, its last newline is missing.
-    return note.endsWith("\n") ? note : `${note}\n`;
-  } catch (cause) {
-    throw new CommandError(EXIT.usage, `--pin: ${path} is no file`, "name the file of a checkpoint", { cause });
-  } finally {
-    closeSync(file);
-  }
-}
-
 async function verdictOf(
   context: Context,
   named: string | undefined,
-  { deep, vkey, anchors }: Given,
+  { deep, vkey, anchors, authorities }: Given,
 ): Promise<AnswerTo<"audit.verify">> {
-  if (named === undefined && vkey === null && anchors.length === 0 && !deep) {
+  if (named === undefined && vkey === null && anchors.length === 0 && authorities.length === 0 && !deep) {
     // The daemon also has the pin in the keychain and the key to the content.
     await using daemon = await reachDaemon(context);
     if (daemon !== null) return await daemon.call({ call: "audit.verify" });
@@ -137,6 +127,7 @@ async function verdictOf(
     pin,
     deep,
     anchors,
+    authorities,
     ...(vkey === null ? {} : { vkey }),
     ...(await threads()),
   };
