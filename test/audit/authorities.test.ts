@@ -72,6 +72,14 @@ function forged(given: Parameters<TestCertificates["forge"]>[2] = {}, time = NOW
   return said(openssl.forge(timestampInfo(DIGEST, time), signer, given));
 }
 
+function signedWith(
+  name: string,
+  extensions: readonly string[],
+  more: { under?: TestCertificate; hash?: TestHash; key?: "rsa-1024" } = {},
+): string {
+  return forged({}, NOW, openssl.issue(name, { extensions, under: root, ...more }));
+}
+
 /** What the signer of an answer made. */
 function signature(bytes: Buffer): Buffer {
   const read = readTimestamp(bytes);
@@ -80,12 +88,6 @@ function signature(bytes: Buffer): Buffer {
 }
 
 describe("a timestamp is refused", () => {
-  const signedWith = (
-    name: string,
-    extensions: readonly string[],
-    more: { under?: TestCertificate; hash?: TestHash; key?: "rsa-1024" } = {},
-  ): string => forged({}, NOW, openssl.issue(name, { extensions, under: root, ...more }));
-
   test("but not one that is made in the same way and is as it should be", () => {
     expect(forged()).toBe("good");
     expect(forged({ hash: "sha512" })).toBe("good");
