@@ -27,11 +27,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   vault: { ours: ["audit"], packages: ["better-sqlite3", "libsodium-wrappers"], network: [] },
 
   // Files that two adapters share: how a text is cut and marked up.
-  adapters: { ours: ["src/ipc"], packages: [], network: [] },
+  adapters: { ours: ["src/ipc", "src/tunnel"], packages: [], network: [] },
   "adapters/telegram": { ours: [...NETWORKED, "adapters"], packages: ["grammy", "zod"], network: SDK_NETWORK },
   "adapters/slack": {
     ours: [...NETWORKED, "adapters"],
-    packages: ["@slack/bolt", "@slack/socket-mode", "@slack/web-api", "zod"],
+    packages: ["@slack/bolt", "@slack/socket-mode", "@slack/web-api", "undici", "zod"],
     network: SDK_NETWORK,
   },
   // They ask with `fetch` alone.
