@@ -1,4 +1,4 @@
-import { networkCode } from "./failure.ts";
+import { whyUnreachable } from "./failure.ts";
 
 /** One question to a platform's HTTP interface and its answer in JSON, for what needs no SDK. */
 
@@ -31,7 +31,7 @@ export async function ask({ url, headers = {}, form }: Question): Promise<Answer
     });
     return { state: "answered", status: response.status, body: jsonOf(await bodyOf(response)) };
   } catch (error) {
-    return { state: "unreachable", detail: networkCode(error) ?? "no answer in time" };
+    return { state: "unreachable", detail: whyUnreachable(error) };
   }
 }
 

@@ -1,3 +1,5 @@
+import { tunnelErrorIn } from "../src/tunnel/tunnel-error.ts";
+
 /** What is known about a message that a platform did not take. Whether it may be sent again hangs on it. */
 export type FailureCode =
   /** Not sent: the platform said no, and would again. */
@@ -62,14 +64,27 @@ function innerOf(error: Error): unknown {
   return undefined;
 }
 
+/** Why a platform cannot be reached: what egress refused, in words, else the code of the network error. It names no address but a host and a port. */
+export function whyUnreachable(error: unknown): string {
+  const tunnel = tunnelErrorIn(error);
+  return tunnel?.final === true ? tunnel.message : (networkCode(error) ?? "no answer in time");
+}
+
 /** @returns the failure of a request that got no answer of the platform's. */
 export function networkFailure(platform: string, error: unknown): SendFailure {
+  const tunnel = tunnelErrorIn(error);
+  // The lane says so itself where nothing was sent.
+  if (tunnel?.syscall === "connect")
+    return new SendFailure(
+      tunnel.final ? "refused" : "unreachable",
+      `${platform} cannot be reached (${whyUnreachable(error)})`,
+    );
   const code = networkCode(error);
   if (code !== null && (BEFORE_SENDING.has(code) || HANDSHAKE.test(code))) {
     return new SendFailure("unreachable", `${platform} cannot be reached (${code})`);
   }
   return new SendFailure(
     "unknown",
-    `the connection to ${platform} was lost before it answered (${code ?? "no answer in time"})`,
+    `the connection to ${platform} was lost before it answered (${whyUnreachable(error)})`,
   );
 }

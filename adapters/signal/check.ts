@@ -1,7 +1,9 @@
-import { createConnection, type Socket } from "node:net";
+import { createConnection } from "node:net";
+import type { Readable } from "node:stream";
 import * as z from "zod/mini";
+import { ownTunnel } from "../../src/tunnel/own-tunnel.ts";
 import type { Checked, Credentials, Start } from "../contract.ts";
-import { networkCode } from "../failure.ts";
+import { whyUnreachable } from "../failure.ts";
 
 /** signal-cli answers from its own files. */
 const ANSWER_MS = 10_000;
@@ -25,7 +27,7 @@ export async function check(credentials: Credentials, start: Start): Promise<Che
   try {
     line = await question(host, Number(port), { jsonrpc: "2.0", method: "listAccounts", id: "wirken" });
   } catch (error) {
-    const detail = networkCode(error) ?? "no answer in time";
+    const detail = whyUnreachable(error);
     return {
       failure: "unreachable",
       sentence: `signal-cli does not answer at ${host}:${port} (${detail}): start it with signal-cli daemon --tcp ${host}:${port} --receive-mode=manual`,
@@ -52,7 +54,7 @@ function placeOf(root: string | null, daemon: string): string[] {
 }
 
 async function question(host: string, port: number, request: object): Promise<string> {
-  const socket = createConnection({ host, port });
+  const socket = ownTunnel()?.tunnel.connect(host, port) ?? createConnection({ host, port });
   try {
     socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error("no answer in time")));
     socket.write(`${JSON.stringify(request)}\n`);
@@ -62,7 +64,7 @@ async function question(host: string, port: number, request: object): Promise<st
   }
 }
 
-async function firstLine(socket: Socket): Promise<string> {
+async function firstLine(socket: Readable): Promise<string> {
   let text = "";
   for await (const piece of socket.setEncoding("utf8")) {
     text += String(piece);

@@ -1,6 +1,7 @@
 import { ErrorCode, type Logger, LogLevel, WebClient, type WebClientOptions } from "@slack/web-api";
 import type { Credentials, Start } from "../contract.ts";
-import { networkCode, networkFailure, SendFailure } from "../failure.ts";
+import { networkFailure, SendFailure, whyUnreachable } from "../failure.ts";
+import { laneFetch } from "./way.ts";
 
 /** One call may take this long. */
 const CALL_MS = 30_000;
@@ -20,8 +21,10 @@ export const SILENT: Logger = {
  *  show a message twice. */
 export function options(start: Start): WebClientOptions {
   const root = start.apiRoot;
+  const fetch = laneFetch();
   return {
     logger: SILENT,
+    ...(fetch === null ? {} : { fetch }),
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     timeout: CALL_MS,
@@ -132,7 +135,7 @@ export function trouble(error: unknown, which: "bot" | "app"): Trouble {
   const code = platformCode(error);
   const name = which === "bot" ? "bot token (xoxb-…)" : "app token (xapp-…)";
   if (code === null) {
-    const detail = networkCode(error) ?? httpStatus(error) ?? "no answer in time";
+    const detail = httpStatus(error) ?? whyUnreachable(error);
     return { failure: "unreachable", sentence: `Slack cannot be reached (${detail})`, waitMs: 0 };
   }
   if (code === "not_allowed_token_type") return { failure: "mixed-up", sentence: MIXED_UP, waitMs: 0 };

@@ -2,6 +2,7 @@ import { SocketModeClient } from "@slack/socket-mode";
 import * as z from "zod/mini";
 import type { Start } from "../contract.ts";
 import { options } from "./api.ts";
+import { type LineWay, lineWay } from "./way.ts";
 
 /** One envelope of Slack's, and the only way to tell Slack that it was taken. */
 export interface Envelope {
@@ -44,12 +45,15 @@ export class Line extends SocketModeClient {
 
   constructor(appToken: string, start: Start, on: LineEvents) {
     const { logger, ...clientOptions } = options(start);
+    const way: LineWay | null = lineWay();
     super({
       appToken,
       autoReconnectEnabled: false,
       ...(logger === undefined ? {} : { logger }),
+      ...(way === null ? {} : { dispatcher: way.dispatcher }),
       clientOptions,
     });
+    this.on("close", () => way?.cut());
     this.#on = on;
     this.on("slack_event", (event: unknown) => this.#take(event));
     this.on("disconnected", () => this.#end());

@@ -1,7 +1,9 @@
 import { confine } from "../../src/confine/confine.ts";
+import { takeLane } from "../../src/tunnel/own-tunnel.ts";
 import { runAdapter } from "../contract.ts";
 import { check } from "./check.ts";
 import { SlackConnection } from "./connection.ts";
 
+takeLane("adapter:slack");
 confine("adapter");
 runAdapter({ check, connect: (credentials, start, host) => new SlackConnection(credentials, start, host) });

@@ -1,6 +1,6 @@
 import { Api, GrammyError, HttpError } from "grammy/web";
 import type { Credentials, Start } from "../contract.ts";
-import { networkCode, networkFailure, SendFailure } from "../failure.ts";
+import { networkFailure, SendFailure, whyUnreachable } from "../failure.ts";
 
 /** One call may take this long; a poll asks Telegram to answer well before. */
 const CALL_SECONDS = 45;
@@ -71,7 +71,7 @@ const MAX_WAIT_MS = 300_000;
 
 export function trouble(error: unknown, redact: (text: string) => string): Trouble {
   if (!(error instanceof GrammyError)) {
-    const detail = error instanceof HttpError ? (networkCode(error) ?? "no answer in time") : "an error of ours";
+    const detail = error instanceof HttpError ? whyUnreachable(error) : "an error of ours";
     return { kind: "waiting", sentence: `Telegram cannot be reached (${detail})`, waitMs: 0 };
   }
   switch (error.error_code) {

@@ -1,3 +1,4 @@
+import { tunnelErrorIn } from "../tunnel/tunnel-error.ts";
 import { AnchorError } from "./anchor-error.ts";
 
 /** From the request to the last byte of the answer. */
@@ -42,8 +43,10 @@ async function bounded({ body }: Response, largest: number): Promise<Uint8Array>
   return Buffer.concat(pieces);
 }
 
-/** The system's word for it, such as ECONNREFUSED. */
+/** What egress refused, in words, or the system's word for it, such as ECONNREFUSED. */
 function codeIn(error: unknown): string {
+  const tunnel = tunnelErrorIn(error);
+  if (tunnel?.final === true) return tunnel.message;
   for (let cause = error; cause instanceof Error; cause = cause.cause)
     if ("code" in cause && typeof cause.code === "string" && /^[A-Z0-9_]{1,64}$/.test(cause.code)) return cause.code;
   return "no connection";

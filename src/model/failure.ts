@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { tunnelErrorIn } from "../tunnel/tunnel-error.ts";
 import { ModelError } from "./model-error.ts";
 import { isPassingStatus, retryAfterMs } from "./retry.ts";
 
@@ -116,6 +117,9 @@ export function failureOfNetwork(peer: Peer, error: unknown, answering: boolean)
   const { provider, baseUrl } = peer;
   const code = networkCode(error);
   const options = { cause: error, passing: true };
+  const tunnel = tunnelErrorIn(error);
+  if (tunnel?.final === true)
+    return new ModelError("unreachable", `cannot reach ${provider}: ${tunnel.message}`, { cause: error });
   if (answering) return new ModelError("unreachable", `the connection to ${provider} broke in mid-answer`, options);
   if (code.startsWith("ERR_TLS") || code.includes("CERT") || code.includes("SIGNATURE"))
     return new ModelError("unreachable", `the certificate of ${provider} at ${baseUrl} is not trusted (${code})`, {

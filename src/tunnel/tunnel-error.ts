@@ -19,7 +19,10 @@ const MEANINGS: Readonly<Record<TunnelReason, Meaning>> = {
   private: refused(
     (target, hint) => `${target} leads to an address of a private network, which this process may not reach: ${hint}`,
   ),
-  "server-name": refused((target, hint) => `what was said to ${target} was not meant for that host: ${hint}`),
+  "server-name": refused(
+    (target, hint) =>
+      `egress ended the connection to ${target}: it is not on the list any more, or what was said was no TLS for that host: ${hint}`,
+  ),
   malformed: refused((target) => `${target} is no host and port that can be reached`),
   withdrawn: refused((target, hint) => `${target} was taken from this process's list: ${hint}`),
   busy: passing("EAGAIN", (target) => `${target} has to wait: this process has too many connections open`),
@@ -59,6 +62,27 @@ export class TunnelError extends Error {
 
 /** Of a host in a sentence: the longest name that there is. */
 const MAX_HOST = 253;
+
+/** How deep a chain of causes is followed: one that somebody else made may be a circle. */
+const MAX_CAUSES = 8;
+
+/** Finds the error of ours inside what a library threw around it; null if there is none. */
+export function tunnelErrorIn(error: unknown): TunnelError | null {
+  let at = error;
+  for (let depth = 0; depth < MAX_CAUSES && at instanceof Error; depth++) {
+    if (at instanceof TunnelError) return at;
+    at = innerOf(at);
+  }
+  return null;
+}
+
+function innerOf(error: Error): unknown {
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.at(-1);
+  if (error.cause !== undefined) return error.cause;
+  // SDKs name what they wrap in their own ways.
+  if ("error" in error) return error.error;
+  return "original" in error ? error.original : undefined;
+}
 
 /** What egress said of a CONNECT that it did not take. @param said its header `wirken-reason`. */
 export function reasonOf(status: number, said: unknown): TunnelReason {

@@ -16,13 +16,16 @@ const SESSION_MEGABYTES = 64;
 export class Tunnel {
   readonly #lane: () => Duplex;
   readonly #hint: string;
+  readonly #gone: () => void;
   #session: ClientHttp2Session | null = null;
   #lost = false;
 
   /** @param lane the bare lane, asked for once, with the first connection: until then it costs nothing.
-   *  @param name of this process, as `wirken egress show` takes it. */
-  constructor(lane: () => Duplex, name: string) {
+   *  @param name of this process, as `wirken egress show` takes it.
+   *  @param gone is called once the lane is lost: there is no other for this process. */
+  constructor(lane: () => Duplex, name: string, gone: () => void) {
     this.#lane = lane;
+    this.#gone = gone;
     this.#hint = `see \`wirken egress show ${name}\``;
   }
 
@@ -45,7 +48,7 @@ export class Tunnel {
       return this.#opened()?.request({ ":method": "CONNECT", ":authority": authority }) ?? "lost";
     } catch {
       // The session is ending: it says so by throwing.
-      this.#lost = true;
+      this.#lose();
       return "lost";
     }
   }
@@ -55,9 +58,7 @@ export class Tunnel {
     if (this.#session !== null) return this.#session;
     const lane = this.#lane();
     // Before the session's own listener: its connections then know why they end.
-    lane.once("close", () => {
-      this.#lost = true;
-    });
+    lane.once("close", () => this.#lose());
     lane.on("error", () => undefined);
     // Loaded with the first connection: a process that asks nobody does not pay for it.
     const session = process.getBuiltinModule("node:http2").connect("http://egress", {
@@ -67,11 +68,15 @@ export class Tunnel {
     });
     session.once("connect", () => session.setLocalWindowSize(LANE_WINDOW));
     session.on("error", () => undefined);
-    session.once("close", () => {
-      this.#lost = true;
-    });
+    session.once("close", () => this.#lose());
     this.#session = session;
     return session;
+  }
+
+  #lose(): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#gone();
   }
 }
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import type { UpstreamProxy } from "../../src/ipc/egress-frames.ts";
 import type { LaneEntry } from "../../src/ipc/egress-frames.ts";
 import { Lane } from "../../src/egress/lane.ts";
@@ -7,6 +7,7 @@ import { Proxy } from "../../src/egress/proxy.ts";
 import type { Resolve } from "../../src/egress/resolve.ts";
 import type { Verdict } from "../../src/egress/verdicts.ts";
 import { LaneClient } from "../support/lane-client.ts";
+import { serving } from "../support/serving.ts";
 import { socketPair } from "../support/socket-pair.ts";
 
 export interface LaneWorld extends AsyncDisposable {
@@ -69,32 +70,6 @@ export function namesAre(table: Readonly<Record<string, readonly string[]>>): Re
     const addresses = table[name];
     if (addresses === undefined) throw new Error(`ENOTFOUND ${name}`);
     return addresses;
-  };
-}
-
-/** A server on loopback. Its connections are torn at the end of the block. */
-export async function serving(
-  server: Server,
-  host = "127.0.0.1",
-): Promise<AsyncDisposable & { readonly port: number; readonly sockets: ReadonlySet<Socket> }> {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  server.listen(0, host);
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("it listens on no port");
-  return {
-    port: address.port,
-    sockets,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, "close");
-    },
   };
 }
 

@@ -6,7 +6,8 @@ import { LANE_CONNECTIONS } from "../../src/egress/lane.ts";
 import type { LaneEntry } from "../../src/ipc/egress-frames.ts";
 import { certificateFor } from "../support/certificate.ts";
 import { soon } from "../support/soon.ts";
-import { echo, laneWorld, namesAre, serving } from "./lane-world.ts";
+import { serving } from "../support/serving.ts";
+import { echo, laneWorld, namesAre } from "./lane-world.ts";
 
 const LOOPBACK = namesAre({ "chat.example": ["127.0.0.1"], "sub.chat.example": ["127.0.0.1"] });
 

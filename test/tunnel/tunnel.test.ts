@@ -10,6 +10,7 @@ import { socketPair } from "../support/socket-pair.ts";
 import { soon } from "../support/soon.ts";
 
 interface World {
+  readonly gone: () => number;
   readonly tunnel: Tunnel;
   readonly egress: ConnectServer;
 }
@@ -20,7 +21,13 @@ async function world(route: (authority: string) => Route): Promise<World> {
     near.destroy();
     far.destroy();
   });
-  return { tunnel: new Tunnel(() => near, "adapter:slack"), egress: new ConnectServer(far, route) };
+  let gone = 0;
+  const tunnel = new Tunnel(
+    () => near,
+    "adapter:slack",
+    () => gone++,
+  );
+  return { tunnel, egress: new ConnectServer(far, route), gone: () => gone };
 }
 
 /** A server of this machine; its connections end with the test. @returns its port. */
@@ -159,7 +166,7 @@ describe("what egress does not give is an error in words", () => {
 
   test("when egress dies, every connection ends at once with an error, and no other comes about", async () => {
     const port = await listening((far) => far.write("hello"));
-    const { tunnel, egress } = await world((authority) => (authority.startsWith("silent") ? "silent" : port));
+    const { tunnel, egress, gone } = await world((authority) => (authority.startsWith("silent") ? "silent" : port));
     const standing = Array.from({ length: 5 }, () => tunnel.connect("api.example.com", 443));
     await Promise.all(standing.map(async (socket) => await once(socket, "data")));
     const opening = Array.from({ length: 5 }, () => tunnel.connect("silent.example.com", 443));
@@ -175,6 +182,7 @@ describe("what egress does not give is an error in words", () => {
     const later = await errorOf(tunnel.connect("api.example.com", 443));
     expect(later).toMatchObject({ reason: "lost", code: "ENETDOWN", syscall: "connect" });
     expect(later.message).toContain("the egress process ended");
+    expect(gone()).toBe(1);
   });
 
   test("an answer cut short by egress's death is an error, and never a short answer", async () => {

@@ -70,6 +70,8 @@ export class SlackServer implements AsyncDisposable {
   #serial = 0;
   /** Lines that were opened, ever. */
   opened = 0;
+  /** Where an app is sent to for its line, if not to this very server. */
+  linesAt: string | null = null;
 
   private constructor(options: SlackOptions) {
     this.#options = options;
@@ -318,6 +320,6 @@ export class SlackServer implements AsyncDisposable {
     this.#serial += 1;
     const ticket = `ticket-${this.#serial}`;
     this.#tickets.add(ticket);
-    return `ws://127.0.0.1:${this.port}/link/?ticket=${ticket}&app_id=${this.workspace.app}`;
+    return `${this.linesAt ?? `ws://127.0.0.1:${this.port}`}/link/?ticket=${ticket}&app_id=${this.workspace.app}`;
   }
 }

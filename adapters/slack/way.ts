@@ -1,0 +1,54 @@
+import type { Socket } from "node:net";
+import type { FetchFunction } from "@slack/web-api";
+import { Agent, type Dispatcher, fetch } from "undici";
+import { ownTunnel } from "../../src/tunnel/own-tunnel.ts";
+import { undiciConnect } from "../../src/tunnel/route-fetch.ts";
+
+/** Slack's SDK brings an HTTP client of its own for its lines. Through a lane it is used for the calls too: Node's own is then never loaded. */
+
+let calls: Agent | null = null;
+
+/** @returns what the SDK's calls go out by: null where this process has no lane, and the SDK finds its own way. */
+export function laneFetch(): FetchFunction | null {
+  const own = ownTunnel();
+  if (own === null) return null;
+  const dispatcher = (calls ??= new Agent({ connect: undiciConnect(own.dialler) }));
+  return async (url, { body, ...init } = {}) => {
+    // A form with a file in it would be Node's own: we send none.
+    if (body !== undefined && typeof body !== "string") throw new TypeError("no files are sent to Slack");
+    return await fetch(url, { ...init, ...(body === undefined ? {} : { body }), dispatcher });
+  };
+}
+
+/** What one line goes out by. */
+export interface LineWay {
+  readonly dispatcher: Dispatcher;
+  /** Ends what is still open: a peer that answers no close would hold its connection. */
+  cut(): void;
+}
+
+/** @returns null where this process has no lane: the SDK's own way then ends its connection itself. */
+export function lineWay(): LineWay | null {
+  const own = ownTunnel();
+  if (own === null) return null;
+  const open = new Set<Socket>();
+  const connect = undiciConnect(own.dialler);
+  const dispatcher = new Agent({
+    connect: (options, callback) => {
+      connect(options, (...answer) => {
+        const [, socket] = answer;
+        if (socket !== null) {
+          open.add(socket);
+          socket.once("close", () => open.delete(socket));
+        }
+        callback(...answer);
+      });
+    },
+  });
+  return {
+    dispatcher,
+    cut: () => {
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
