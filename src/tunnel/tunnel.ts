@@ -23,7 +23,7 @@ export class Tunnel {
   /** @param lane the bare lane, asked for once, with the first connection: until then it costs nothing.
    *  @param name of this process, as `wirken egress show` takes it.
    *  @param gone is called once the lane is lost: there is no other for this process. */
-  constructor(lane: () => Duplex, name: string, gone: () => void) {
+  constructor(lane: () => Duplex, name: string, gone: () => void = () => undefined) {
     this.#lane = lane;
     this.#gone = gone;
     this.#hint = `see \`wirken egress show ${name}\``;

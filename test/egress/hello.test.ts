@@ -4,7 +4,7 @@ import { connect as connectTls } from "node:tls";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { type Hello, HelloReader, MAX_HELLO_BYTES } from "../../src/egress/hello.ts";
-import { serving } from "./lane-world.ts";
+import { serving } from "../support/serving.ts";
 
 /** The first bytes that a client sends to a server which never answers. */
 async function captured(start: (port: number) => Disposable): Promise<Buffer> {

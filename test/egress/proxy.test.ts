@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import type { LaneEntry } from "../../src/ipc/egress-frames.ts";
 import { certificateFor } from "../support/certificate.ts";
 import { upstreamProxy } from "../support/upstream-proxy.ts";
-import { echo, laneWorld, namesAre, serving } from "./lane-world.ts";
+import { serving } from "../support/serving.ts";
+import { echo, laneWorld, namesAre } from "./lane-world.ts";
 
 function host(name: string, port: number, inside = false): LaneEntry {
   return { to: "host", host: name, port, tls: false, private: inside };

@@ -10,7 +10,7 @@ import http from "node:http";
 import https from "node:https";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Api } from "grammy/web";
 import { WebSocket as WsSocket } from "ws";
@@ -194,8 +194,8 @@ function start(apiRoot: string): { check: boolean; cursor: null; apiRoot: string
 /** Bytes that are really held: what can be collected is collected first. */
 function held(): number {
   collect();
-  const { external, heapUsed } = process.memoryUsage();
-  return external + heapUsed;
+  const { external_memory: external, used_heap_size: heap } = getHeapStatistics();
+  return external + heap;
 }
 
 async function asked(request: http.ClientRequest): Promise<unknown> {
