@@ -36,6 +36,11 @@ export const FACTS: Readonly<Record<ActionKey, Facts>> = {
   "exec:rw": { key: "exec:rw", tier: 2, needsSandbox: true, leaves: false },
 };
 
+/** Is it one of those? */
+export function isActionKey(key: string): key is ActionKey {
+  return Object.hasOwn(FACTS, key);
+}
+
 export function keyOf(action: ToolAction): ActionKey {
   switch (action.type) {
     case "file.read":

@@ -32,7 +32,7 @@ export class Grants {
       const found = log.row(row);
       if (found !== null) this.#take(found, left);
     }
-    this.#forgetExpired();
+    this.#forgetSpent();
   }
 
   #take({ seq, action }: CommittedRow, left: number | null): void {
@@ -55,7 +55,7 @@ export class Grants {
 
   /** Those that still hold. */
   list(): Grant[] {
-    this.#forgetExpired();
+    this.#forgetSpent();
     return [...this.#grants.values()];
   }
 
@@ -66,27 +66,46 @@ export class Grants {
     scope: "session" | "always",
     given: { readonly by: string; readonly via: string; readonly cause: number },
   ): Promise<Grant> {
-    const grant = mint("grant");
     const until = this.#clock.now() + (scope === "always" ? ALWAYS_MS : SESSION_MS);
     const session = scope === "session" ? turn.session : null;
     const { agent, principal, channel } = turn;
+    const { by, via, cause } = given;
+    return await this.#record({ key, agent, principal, channel, session, until, uses: null }, { by, via }, cause);
+  }
+
+  /** Remembers what nobody was asked about: the owner says so beforehand. @param given.until milliseconds since 1970. */
+  async add(
+    given: {
+      readonly key: ActionKey;
+      readonly agent: string;
+      readonly principal: string;
+      readonly channel: string;
+      readonly until: number;
+      readonly uses: number | null;
+    },
+    who: { readonly by: string; readonly via: string },
+  ): Promise<Grant> {
+    return await this.#record({ ...given, session: null }, who, null);
+  }
+
+  async #record(
+    {
+      until,
+      uses,
+      ...given
+    }: Omit<Grant, "grant" | "row" | "left" | "key"> & {
+      readonly key: ActionKey;
+      readonly uses: number | null;
+    },
+    who: { readonly by: string; readonly via: string },
+    cause: number | null,
+  ): Promise<Grant> {
+    const grant = mint("grant");
     const row = await this.#log.append(
-      {
-        kind: "grant.given",
-        grant,
-        key,
-        agent,
-        principal,
-        channel,
-        session,
-        until: new Date(until).toISOString(),
-        uses: null,
-        by: given.by,
-        via: given.via,
-      },
-      { cause: given.cause },
+      { kind: "grant.given", grant, ...given, until: new Date(until).toISOString(), uses, ...who },
+      { cause },
     );
-    const made: Grant = { grant, row: row.seq, key, agent, principal, channel, session, until, left: null };
+    const made: Grant = { grant, row: row.seq, ...given, until, left: uses };
     this.#grants.set(grant, made);
     return made;
   }
@@ -131,8 +150,10 @@ export class Grants {
     }
   }
 
-  #forgetExpired(): void {
+  /** Those whose time is over, and those that are used up. */
+  #forgetSpent(): void {
     const now = this.#clock.now();
-    for (const grant of this.#grants.values()) if (grant.until <= now) this.#grants.delete(grant.grant);
+    for (const { grant, until, left } of this.#grants.values())
+      if (until <= now || left === 0) this.#grants.delete(grant);
   }
 }

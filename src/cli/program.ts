@@ -14,6 +14,7 @@ import { policyCommand } from "./commands/policy.ts";
 import { recoveryCommand } from "./commands/recovery.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
+import { grantsCommand } from "./commands/grants.ts";
 import { haltCommand, resumeCommand } from "./commands/halt.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { vaultCommand } from "./commands/vault.ts";
@@ -78,6 +79,7 @@ export function programOf(context: Context): Command {
     pairCommand,
     peopleCommand,
     approvalsCommand,
+    grantsCommand,
     policyCommand,
     auditCommand,
     egressCommand,

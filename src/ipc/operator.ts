@@ -3,6 +3,7 @@ import { AUDIT_ANSWERS, AUDIT_CALLS } from "./audit-calls.ts";
 import { EGRESS_ANSWERS, EGRESS_CALLS } from "./egress-calls.ts";
 import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
+import { GRANT_ANSWERS, GRANT_CALLS } from "./grant-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
 
@@ -53,6 +54,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("web.sessions") }),
   z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
   ...HALT_CALLS,
+  ...GRANT_CALLS,
   ...VAULT_CALLS,
   ...AUDIT_CALLS,
   ...EGRESS_CALLS,
@@ -185,6 +187,7 @@ export const OPERATOR_ANSWERS = {
   }),
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
   ...HALT_ANSWERS,
+  ...GRANT_ANSWERS,
   ...VAULT_ANSWERS,
   ...AUDIT_ANSWERS,
   ...EGRESS_ANSWERS,

@@ -44,7 +44,7 @@ import { Erasure, type ErasureSteps } from "./erasure.ts";
 import { Findings } from "./findings.ts";
 import { Halts } from "./halts.ts";
 import { Holds } from "./holds.ts";
-import { configOf, InForce } from "./in-force.ts";
+import { configOf, InForce, knowsAgent } from "./in-force.ts";
 import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
 import { LogKeys } from "./log-keys.ts";
 import { Keeping } from "./keeping.ts";
@@ -53,6 +53,7 @@ import { Operator } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
 import { type By, People } from "./people.ts";
 import { Processes, type SecretOf } from "./processes.ts";
+import { Remembered } from "./remembered.ts";
 import { Retention } from "./retention.ts";
 import { RecordView } from "./record-view.ts";
 import { recoverySheet } from "./recovery-sheet.ts";
@@ -236,7 +237,7 @@ export class Composition {
       log,
       state: made.state,
       stop: async (target, who) => await this.channels.stopWhere(target, who),
-      knowsAgent: (agent) => this.inForce.of(agent) !== null,
+      knowsAgent: (agent) => knowsAgent(made.config.config, agent),
     });
     this.#egressRecord = new EgressRecord({
       log,
@@ -433,6 +434,13 @@ export class Composition {
         providerReach: (provider) => this.models.reachOf(provider),
         holders: () => this.#egress.holders,
         proxy: () => null,
+      }),
+      remembered: new Remembered({
+        grants,
+        people: made.people,
+        knowsAgent: (agent) => knowsAgent(made.config.config, agent),
+        sandbox: () => this.sandbox.state.state,
+        now: () => Date.now(),
       }),
       web: this.web,
       stop: parts.stop,

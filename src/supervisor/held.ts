@@ -61,11 +61,25 @@ const KINDS = ["person.", "identity.linked", "grant.", "session.closed", "policy
 /** @param seq the row up to which is read, itself included. @param at the time that grants must not have ended at. */
 export async function heldAt(log: AuditLog, seq: number, at: string, signal?: AbortSignal): Promise<Held> {
   const fold = new Fold();
-  for (let after = -1; ; ) {
-    const rows = await log.search({ kinds: KINDS, after, before: seq + 1, limit: PAGE }, signal);
-    for (const row of rows) fold.take(row);
+  for await (const row of rowsUpTo(log, KINDS, -1, seq, signal)) fold.take(row);
+  // Calls are many: they are read only where there is a grant whose uses are counted, and from there on.
+  const oldest = fold.oldestCounted;
+  if (oldest !== null) for await (const row of rowsUpTo(log, ["tool.called"], oldest, seq, signal)) fold.take(row);
+  return fold.at(seq, at);
+}
+
+async function* rowsUpTo(
+  log: AuditLog,
+  kinds: readonly string[],
+  from: number,
+  seq: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<CommittedRow> {
+  for (let after = from; ; ) {
+    const rows = await log.search({ kinds, after, before: seq + 1, limit: PAGE }, signal);
+    yield* rows;
     const last = rows.at(-1);
-    if (last === undefined || rows.length < PAGE) return fold.at(seq, at);
+    if (last === undefined || rows.length < PAGE) return;
     after = last.seq;
   }
 }
@@ -82,6 +96,13 @@ class Fold {
   readonly #agents = new Map<string, HeldAgent>();
   readonly #people = new Map<string, HeldPerson>();
   readonly #grants = new Map<string, HeldGrant>();
+  /** Uses that are left of those grants that have a number of them, by the row that gave them. */
+  readonly #left = new Map<number, number>();
+
+  get oldestCounted(): number | null {
+    const held = [...this.#grants.values()].filter(({ row }) => this.#left.has(row));
+    return held.length === 0 ? null : Math.min(...held.map(({ row }) => row));
+  }
 
   take(row: CommittedRow): void {
     const { action, seq, at } = row;
@@ -118,8 +139,9 @@ class Fold {
         return;
       }
       case "grant.given": {
-        const { kind: _, uses: __, ...given } = action;
+        const { kind: _, uses, ...given } = action;
         this.#grants.set(action.grant, { ...given, since: at, row: seq });
+        if (uses !== null) this.#left.set(seq, uses);
         return;
       }
       case "grant.revoked":
@@ -128,6 +150,11 @@ class Fold {
       case "session.closed":
         for (const [id, grant] of this.#grants) if (grant.session === action.session) this.#grants.delete(id);
         return;
+      case "tool.called": {
+        const left = action.authority === "grant" ? this.#left.get(action.rests ?? -1) : undefined;
+        if (left !== undefined && action.rests !== null) this.#left.set(action.rests, left - 1);
+        return;
+      }
       default:
         return;
     }
@@ -140,7 +167,7 @@ class Fold {
       policy: this.#policy,
       agents: [...this.#agents.values()],
       people: [...this.#people.values()],
-      grants: [...this.#grants.values()].filter(({ until }) => until > at),
+      grants: [...this.#grants.values()].filter(({ until, row }) => until > at && this.#left.get(row) !== 0),
     };
   }
 }

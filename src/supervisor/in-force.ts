@@ -83,6 +83,10 @@ export class InForce {
 }
 
 /** An agent's own settings, or the defaults. */
+export function knowsAgent(config: Config, agent: string): boolean {
+  return agent === "default" || Object.hasOwn(config.agents, agent);
+}
+
 export function configOf(config: Config, agent: string): AgentConfig {
   return Object.entries(config.agents).find(([name]) => name === agent)?.[1] ?? AGENT_DEFAULTS;
 }

@@ -17,6 +17,7 @@ import { OperatorError } from "./operator-error.ts";
 import type { Keeping } from "./keeping.ts";
 import type { By, People } from "./people.ts";
 import type { RecordView } from "./record-view.ts";
+import type { Remembered } from "./remembered.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
 import type { VaultRecovery } from "./vault-recovery.ts";
 import type { WebDoor } from "./web-door.ts";
@@ -42,6 +43,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "vault.rekey",
   "vault.recovery.create",
   "channel.enable",
+  "grant.add",
   "pair.approve",
   "audit.checkpoint",
   "audit.anchor.add",
@@ -72,6 +74,7 @@ export interface OperatorParts {
   readonly keeping: Keeping;
   readonly egress: EgressView;
   readonly halts: Halts;
+  readonly remembered: Remembered;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
   readonly status: () => Promise<AnswerTo<"status">>;
@@ -127,6 +130,14 @@ export class Operator {
           signal,
         );
       }
+      case "grant.list":
+        return this.#parts.remembered.list();
+      case "grant.add":
+        return await this.#parts.remembered.add(call, who);
+      case "grant.revoke":
+        return await this.#parts.remembered.revoke(call.grant, who);
+      case "policy.test":
+        return this.#parts.remembered.test(call);
       case "halt.begin":
         return await this.#parts.halts.begin(call.target, call.reason, who);
       case "halt.end":

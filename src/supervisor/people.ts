@@ -66,6 +66,13 @@ export class People {
   list(): z.infer<typeof PairView>["people"] {
     return this.#state.people().map((person) => ({ ...person, identities: this.#state.identities(person.principal) }));
   }
+  /** Somebody who was let in. @throws {OperatorError} if nobody has that id. */
+  get(principal: string): Person {
+    const person = this.#state.person(principal);
+    if (person === null)
+      throw new OperatorError("not-found", `nobody has the id ${principal}`, "run wirken pair list to see the people");
+    return person;
+  }
   /** Who waits for an approval. */
   pending(): z.infer<typeof PairView>["pending"] {
     return this.#state

@@ -86,3 +86,26 @@ test("a grant that may be used twice is used up after two calls, also over a res
   await world.approvals.decide(card.approval, world.answer({ decision: "deny" }));
   expect(await asked).toMatchObject({ outcome: "denied" });
 });
+
+test("what the owner gives beforehand is used without a question, as often as was said and no oftener", async () => {
+  const { principal } = world;
+  const until = world.clock.now() + DAY;
+  const given = { key: "exec:rw", agent: "default", principal, channel: "terminal", until, uses: 2 } as const;
+  const grant = await world.grants.add(given, WHO);
+  await world.sandbox.probe();
+  for (const name of ["a", "b"]) {
+    const answer = await world.call(world.turn(), "exec", { argv: ["touch", name], write: true });
+    expect(answer.outcome).toBe("done");
+    await world.restart();
+  }
+  expect(world.cards).toHaveLength(0);
+  expect(world.rows("tool.called").map(({ action }) => action)).toMatchObject([
+    { authority: "grant", rests: grant.row },
+    { authority: "grant", rests: grant.row },
+  ]);
+  const stop = new AbortController();
+  const asked = world.call(world.turn({ signal: stop.signal }), "exec", { argv: ["touch", "c"], write: true });
+  await world.card();
+  stop.abort();
+  expect((await asked).outcome).toBe("refused");
+});

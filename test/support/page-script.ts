@@ -198,6 +198,10 @@ export class PageScript {
       case "channel.list":
       case "daemon.stop":
       case "egress.show":
+      case "grant.add":
+      case "grant.list":
+      case "grant.revoke":
+      case "policy.test":
       case "halt.begin":
       case "halt.end":
       case "hold.add":

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
+import { agentOf, placedPerson } from "../placed-person.ts";
 import { EXIT } from "../exit-status.ts";
 import { moment } from "../moment.ts";
 import { printableLines } from "../printable.ts";
@@ -12,7 +13,48 @@ import { seqOf } from "../whole-number.ts";
 const Options = z.object({ json: z._default(z.boolean(), false), at: z.optional(z.string()) });
 
 export function policyCommand(context: Context): Command {
-  return new Command("policy").summary("the rules that decide what may be done").addCommand(show(context));
+  return new Command("policy")
+    .summary("the rules that decide what may be done")
+    .addCommand(show(context))
+    .addCommand(test(context));
+}
+
+const Test = z.object({
+  json: z._default(z.boolean(), false),
+  as: z.optional(z.string()),
+  agent: z._default(z.string(), "default"),
+});
+
+function test(context: Context): Command {
+  return new Command("test")
+    .summary("what would be decided about a kind of action, and why")
+    .description("Asked afresh: in a conversation of its own, in which nothing was denied and nothing was read.")
+    .argument("<action>", "such as exec:rw; policy show names them")
+    .option("--as <who>", "channel:person, such as telegram:Ada; the owner on the terminal if left out")
+    .option("--agent <name>", "which agent asks", "default")
+    .option("--json", "print one JSON object")
+    .action((key: string, options: unknown) =>
+      context.run(async () => {
+        const { json, as, agent } = Test.parse(options);
+        await using operator = await reachOperator(context);
+        const who = await placedPerson(operator, as);
+        const answer = await operator.call({ call: "policy.test", key, agent: agentOf(agent), ...who });
+        context.terminal.print(json ? JSON.stringify(answer) : decisionText(answer));
+        return answer.verdict === "refuse" ? EXIT.refused : EXIT.ok;
+      }),
+    );
+}
+
+/** What `policy test` says. */
+export function decisionText({ verdict, tier, reason, rests, scopes }: AnswerTo<"policy.test">): string {
+  const words = { allow: "done without a question", ask: "somebody is asked first", refuse: "refused" };
+  return pairs([
+    ["decision", words[verdict]],
+    ["why", reason],
+    ["tier", String(tier)],
+    ...(rests === null ? [] : [["rests on", `row #${rests}`] as const]),
+    ...(scopes.length === 0 ? [] : [["may be", scopes.join(", ")] as const]),
+  ]);
 }
 
 function show(context: Context): Command {

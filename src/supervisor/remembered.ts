@@ -1,0 +1,120 @@
+import { type ActionKey, FACTS, type Facts, isActionKey, meaningOf } from "../broker/action.ts";
+import type { Grants } from "../broker/grants.ts";
+import { type Grant, rule } from "../broker/policy.ts";
+import type { SandboxState } from "../effect/effects.ts";
+import type { GrantView } from "../ipc/grant-calls.ts";
+import { mint } from "../ipc/ids.ts";
+import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { By, People } from "./people.ts";
+
+/** A grant that the owner gives without being asked holds for so long at the most, in days: who needs it longer gives it again. */
+const MOST_DAYS = 366;
+const DAY_MS = 24 * 3_600_000;
+
+type Call<N extends OperatorCall["call"]> = Extract<OperatorCall, { call: N }>;
+
+export interface RememberedParts {
+  readonly grants: Grants;
+  readonly people: People;
+  readonly knowsAgent: (agent: string) => boolean;
+  readonly sandbox: () => SandboxState["state"];
+  readonly now: () => number;
+}
+
+/** Approvals that are remembered, as the owner sees and changes them. */
+export class Remembered {
+  readonly #parts: RememberedParts;
+
+  constructor(parts: RememberedParts) {
+    this.#parts = parts;
+  }
+
+  list(): AnswerTo<"grant.list"> {
+    return { grants: this.#parts.grants.list().map((grant) => this.#view(grant)) };
+  }
+
+  /** @throws {OperatorError} for an action that nothing is remembered for, a time out of bounds, or somebody who is not there. */
+  async add(call: Call<"grant.add">, who: By): Promise<AnswerTo<"grant.add">> {
+    const { agent, principal, channel, uses } = call;
+    const facts = this.#factsOf(call.key);
+    if (facts.tier === 1)
+      throw new OperatorError("usage", `${meaningOf(facts.key)} is free: there is nothing to remember`);
+    if (facts.tier === 3)
+      throw new OperatorError(
+        "refused",
+        `${meaningOf(facts.key)} is asked for every time: no approval of it is remembered`,
+      );
+    this.#checkWho(agent, principal);
+    const until = Date.parse(call.until);
+    const now = this.#parts.now();
+    if (until <= now || until > now + MOST_DAYS * DAY_MS)
+      throw new OperatorError("usage", `a grant ends in the future, and within ${MOST_DAYS} days`, "such as --for 30d");
+    const grant = await this.#parts.grants.add({ key: facts.key, agent, principal, channel, until, uses }, who);
+    return this.#view(grant);
+  }
+
+  async revoke(grant: string, who: By): Promise<AnswerTo<"grant.revoke">> {
+    const found = this.#parts.grants.list().find((one) => one.grant === grant);
+    if (found === undefined)
+      throw new OperatorError("not-found", `no grant ${grant} holds`, "wirken grants list shows those that do");
+    await this.#parts.grants.revoke(grant, who, null);
+    return this.#view(found);
+  }
+
+  /** What the rules would say, asked afresh: in a conversation of its own, with nothing in it. */
+  test({ key, agent, principal, channel }: Call<"policy.test">): AnswerTo<"policy.test"> {
+    const facts = this.#factsOf(key);
+    this.#checkWho(agent, principal);
+    const decision = rule(facts, {
+      agent,
+      principal,
+      role: this.#parts.people.get(principal).role,
+      channel,
+      session: mint("session"),
+      now: this.#parts.now(),
+      grants: this.#parts.grants.list(),
+      sandbox: this.#parts.sandbox(),
+      labels: { untrusted: false, private: false },
+      deniedBefore: false,
+      denials: 0,
+      stopped: false,
+    });
+    return {
+      verdict: decision.verdict,
+      tier: decision.verdict === "ask" ? decision.tier : facts.tier,
+      reason: decision.reason,
+      rests: decision.verdict === "allow" ? (decision.rests?.row ?? null) : null,
+      scopes: decision.verdict === "ask" ? [...decision.scopes] : [],
+    };
+  }
+
+  #factsOf(key: string): Facts {
+    if (!isActionKey(key))
+      throw new OperatorError("usage", `there is no action ${key}`, `one of: ${Object.keys(FACTS).join(", ")}`);
+    return FACTS[key];
+  }
+
+  #checkWho(agent: string, principal: string): void {
+    if (!this.#parts.knowsAgent(agent))
+      throw new OperatorError("not-found", `there is no agent ${agent}`, "config.json names them under agents");
+    this.#parts.people.get(principal);
+  }
+
+  #view({ grant, key, agent, principal, channel, session, until, left, row }: Grant): GrantView {
+    const person = this.#parts.people.list().find((one) => one.principal === principal);
+    return {
+      grant,
+      key,
+      means: isActionKey(key) ? meaningOf(key satisfies ActionKey) : key,
+      agent,
+      principal,
+      name: person?.name ?? null,
+      channel,
+      session,
+      until: new Date(until).toISOString(),
+      left,
+      row,
+    };
+  }
+}
