@@ -1,7 +1,7 @@
-import type { Condition } from "./verifier-without.ts";
+import { conditionsOf as of, type Condition } from "./verifier-without.ts";
 
-/** Sources of the verifier whose every finding and refusal is taken away in turn. What prunes and anchors bring is tampered with in tests of their own
- *  (`prune.test.ts`, `anchors.test.ts`). */
+/** Sources of the verifier whose every finding and refusal is taken away in turn. What prunes, anchors and exports bring has a table of its own
+ *  (`checks-beside.ts`). */
 export const FILES_OF_CHECKS = [
   "row-scan.ts",
   "row-meaning.ts",
@@ -11,9 +11,6 @@ export const FILES_OF_CHECKS = [
   "verify.ts",
   "note.ts",
 ] as const;
-
-const of = (file: string, checks: readonly (readonly [find: string, without: string])[]): Condition[] =>
-  checks.map(([find, without]) => ({ file, find, without }));
 
 /** Checks that are part of a condition. */
 export const CONDITIONS: readonly Condition[] = [
@@ -103,8 +100,14 @@ export const LIKELY: readonly (readonly [check: string, tampering: string])[] = 
   ["commit(salt", "sealed in its place"],
 ];
 
-/** Checks without which every tampering is still found, and what stands before them: a check by its name, or what SQLite does. */
-export const SECOND_LINES: Readonly<Record<string, { readonly before: string; readonly why: string }>> = {
+/** What stands before a second line (a check by its name, or what SQLite does), and why it is there all the same. */
+export interface SecondLine {
+  readonly before: string;
+  readonly why: string;
+}
+
+/** Checks without which every tampering is still found. */
+export const SECOND_LINES: Readonly<Record<string, SecondLine>> = {
   "verify.ts: the finding that is passed on (2)": {
     before: 'verification.ts: the finding "pages"',
     why: "pages that cannot be read are found by the check of all pages; only a large log in use is read without it",

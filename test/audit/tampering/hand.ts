@@ -217,3 +217,13 @@ export function fieldsOf(body: string): Record<string, unknown> {
 export function replaced<T>(list: readonly T[], at: number, by: T): T[] {
   return list.map((item, place) => (place === at ? by : item));
 }
+
+/** Links rows from one on; those before stay as they are, emptied or not. */
+export function linkedFrom(rows: readonly Row[], from: number): Row[] {
+  let previous = rows[from - 1]?.hash ?? NO_PREVIOUS;
+  return rows.map((row) => {
+    if (row.seq < from) return row;
+    previous = entryHash(previous, row.body);
+    return { ...row, hash: previous };
+  });
+}

@@ -19,6 +19,10 @@ export interface Condition {
   readonly without: string;
 }
 
+export function conditionsOf(file: string, checks: readonly (readonly [find: string, without: string])[]): Condition[] {
+  return checks.map(([find, without]) => ({ file, find, without }));
+}
+
 export interface Switches {
   readonly verifier: Verifier;
   readonly notes: typeof note;
