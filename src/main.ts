@@ -21,6 +21,7 @@ export const ENTRIES = {
   ingress: "src/ingress/main.ts",
   web: "src/web/main.ts",
   egress: "src/egress/main.ts",
+  relay: "src/relay/main.ts",
   keychain: "src/keychain/main.ts",
   anchor: "src/anchor/main.ts",
 } as const;
@@ -52,6 +53,7 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
   ["ingress", "ingress"],
   ["web", "web"],
   ["egress", "egress"],
+  ["relay", "relay"],
   ["keychain", "keychain"],
   ["anchor", "anchor"],
 ]);
@@ -61,10 +63,12 @@ const COMMANDS: ReadonlySet<string> = new Set(["web", "egress"]);
 
 /** The supervisor gives each of its children one end of a socket pair as descriptor 3; nothing else speaks to them. */
 const PIPE = 3;
+/** A relay is started by what runs beside it in a sandbox: it has a lane, and no pipe. */
+const LANE = 4;
 
-function hasPipe(): boolean {
+function hasPipe(role: string): boolean {
   try {
-    const found = fstatSync(PIPE);
+    const found = fstatSync(role === "relay" ? LANE : PIPE);
     return found.isSocket() || (process.platform === "win32" && !found.isFile());
   } catch {
     return false;
@@ -75,10 +79,10 @@ function start(words: readonly string[]): void {
   const [first = "", second = ""] = words;
   const role = first === "adapter" ? `${first} ${second}` : first;
   const entry = ROLES.get(role);
-  if (entry === undefined || (COMMANDS.has(role) && !hasPipe())) {
+  if (entry === undefined || (COMMANDS.has(role) && !hasPipe(role))) {
     restoreDurability(); // commands and the supervisor write files; no other process does
     requireCode("cli");
-  } else if (hasPipe()) {
+  } else if (hasPipe(role)) {
     settleSoon();
     requireCode(entry);
   } else {

@@ -49,10 +49,11 @@ function needsOf(role: Role, words: readonly string[]): Needs {
   return role === "egress" && words.includes(LOCAL_SOCKETS) ? { ...needs, sockets: "internet and paths" } : needs;
 }
 
-/** For ingress, once it listens: it still accepts connections, and can open none.
- *  @throws {ConfineError} if the scope is not gone, or this process is not a confined ingress. */
+/** For ingress and a relay, once they listen: they still accept connections, and can open none.
+ *  @throws {ConfineError} if the scope is not gone, or this process is confined as neither. */
 export function dropNetwork(): void {
-  if (current !== "ingress") throw new ConfineError("CONFINE_TWICE", "Only a confined ingress drops its network");
+  if (current !== "ingress" && current !== "relay")
+    throw new ConfineError("CONFINE_TWICE", "Only a confined ingress or relay drops its network");
   drop("net");
 }
 

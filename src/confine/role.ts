@@ -1,5 +1,5 @@
 /** What a child of the supervisor can be. */
-export type Role = "adapter" | "model" | "agent" | "ingress" | "web" | "keychain" | "anchor" | "egress";
+export type Role = "adapter" | "model" | "agent" | "ingress" | "web" | "keychain" | "anchor" | "egress" | "relay";
 
 /** Which sockets a process may open. `internet`: TCP and UDP, and it may not listen. `internet and paths`: local sockets that have a path, too.
  *  `listening`: TCP, and it may not connect. `local`: the D-Bus socket. */
@@ -32,6 +32,8 @@ export const NEEDS: Readonly<Record<Role, Needs>> = {
   web: { keeps: [], sockets: "none", files: "none" },
   // Until it listens: then it drops this one too.
   ingress: { keeps: ["net"], sockets: "listening", files: "none" },
+  // The same, for the programs in its sandbox.
+  relay: { keeps: ["net"], sockets: "listening", files: "none" },
   // libsecret speaks D-Bus by itself: Node's scope has no part in it.
   keychain: { keeps: [], sockets: "local", files: "keychain" },
 };

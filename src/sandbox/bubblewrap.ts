@@ -21,8 +21,10 @@ export interface Launch {
   readonly argv: readonly string[];
   /** The command's input and outputs. */
   readonly stdio: readonly [number | "ignore", number | "ignore", number | "ignore"];
-  /** What it reads, from {@link DESCRIPTORS}`.seccomp` on. */
-  readonly descriptors: readonly [seccomp: number, passwd: number, group: number, hosts: number];
+  /** What stands from {@link DESCRIPTORS}`.seccomp` on: four. */
+  readonly descriptors: readonly (number | Duplex)[];
+  /** And behind {@link DESCRIPTORS}`.statusReader`. */
+  readonly more: readonly number[];
   /** What the keeper sets; null: they are set inside. */
   readonly inherited: Limits | null;
 }
@@ -63,7 +65,8 @@ export class Bubblewrap {
           ...launch.descriptors,
           "pipe",
           status.ours,
-          ...covers(DESCRIPTORS.statusReader, nothing),
+          ...launch.more,
+          ...covers(DESCRIPTORS.statusReader + launch.more.length, nothing),
         ],
       });
     } catch (cause) {

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { Limits } from "./limits.ts";
 
 /** A command to be run in the sandbox. No shell reads it, unless argv names one. */
@@ -9,8 +10,18 @@ export interface Command {
   readonly write: boolean;
   readonly stdin: Uint8Array | null;
   readonly limits: Limits;
+  /** Its way to what it may reach; without one it reaches nothing. */
+  readonly way?: Way;
   /** Called immediately before it starts, when nothing else writes to the workspace any more; what it throws keeps it from starting. */
   readonly before?: () => void;
+}
+
+/** A command's way out: a proxy on its own loopback, which programs are pointed at by their environment. */
+export interface Way {
+  /** The bare end of a lane, untouched. It is the command's from then on, and is destroyed here. */
+  readonly lane: Duplex;
+  /** The executable whose role `relay` is that proxy. */
+  readonly executable: string;
 }
 
 /** Why a command ended. `exited`: by itself. Everything else killed it, with all it had started. */

@@ -14,6 +14,17 @@ export const DESCRIPTORS = {
   statusReader: 9,
 } as const;
 
+/** The same for a command that has a way out. Bubblewrap alone reads the three that take two digits. */
+export const DESCRIPTORS_WITH_WAY = {
+  lane: 5,
+  executable: 6,
+  /** A pipe on which the relay says that it listens. */
+  ready: 7,
+  passwd: 10,
+  group: 11,
+  hosts: 12,
+} as const;
+
 /** A shell that is bubblewrap's parent, and ends everything when the supervisor is gone.
  *
  *  Bubblewrap alone does not: `--die-with-parent` kills the process that was started, and until the namespace is set up its first process has no such

@@ -12,6 +12,7 @@ import { commandFilter } from "./seccomp.ts";
 import { circumstances, explain, findBubblewrap, type SandboxState } from "./state.ts";
 import { setAside, survey } from "./survey.ts";
 import { argumentsFor } from "./view.ts";
+import { WayOut } from "./way.ts";
 import type { Ours } from "./workspace.ts";
 
 const FILTER = commandFilter(process.arch);
@@ -98,23 +99,33 @@ export class Sandbox {
       protect: command.write ? survey(command.workspace) : new Map(),
       hide: [this.#ours.home, this.#ours.executable],
       limits: command.limits,
+      way: command.way !== undefined,
       runAs,
     });
-    const descriptors: Launch["descriptors"] = [
-      this.#file("seccomp", () => FILTER).reopen(),
+    const filter = this.#file("seccomp", () => FILTER).reopen();
+    const accounts = [
       this.#file(`passwd ${user}`, () =>
         text.encode(`root:x:0:0::/:/bin/sh\nuser:x:${user}:${user}::/tmp:/bin/sh\n`),
       ).reopen(),
       this.#file(`group ${user}`, () => text.encode(`root:x:0:\nuser:x:${user}:\n`)).reopen(),
       this.#file("hosts", () => text.encode("127.0.0.1 localhost sandbox\n::1 localhost sandbox\n")).reopen(),
     ];
+    const way = command.way === undefined ? null : new WayOut(command.way, this.#pipes);
     try {
       command.before?.();
       const argv = [...view, ...command.argv];
       const inherited = runAs === null ? null : command.limits;
-      return await runWithin({ program, argv, descriptors, inherited }, command, this.#pipes, signal);
+      const given: Pick<Launch, "descriptors" | "more"> =
+        way === null
+          ? { descriptors: [filter, ...accounts], more: [] }
+          : { descriptors: [filter, ...way.descriptors], more: accounts };
+      const ended = runWithin({ program, argv, ...given, inherited }, command, this.#pipes, signal);
+      // It is started by now. Whatever came on the lane would be read here and lost, one turn later.
+      way?.handedOver();
+      return await ended;
     } finally {
-      for (const fd of descriptors) closeSync(fd);
+      way?.[Symbol.dispose]();
+      for (const fd of [filter, ...accounts]) closeSync(fd);
     }
   }
 

@@ -1,9 +1,10 @@
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { DESCRIPTORS } from "./keeper.ts";
+import { DESCRIPTORS, DESCRIPTORS_WITH_WAY } from "./keeper.ts";
 import type { Limits } from "./limits.ts";
 import type { Survey } from "./survey.ts";
 import { INSIDE } from "./walk.ts";
+import { pointedAtRelay, startingRelay } from "./way.ts";
 
 /** What a command sees, as bubblewrap's arguments. */
 export interface View {
@@ -15,6 +16,8 @@ export interface View {
   /** Our own files that lie where a command would see them. */
   readonly hide: readonly string[];
   readonly limits: Limits;
+  /** Whether it has a way out: a proxy on its loopback. */
+  readonly way: boolean;
   /** As root the user is changed inside: null where a user namespace does it. */
   readonly runAs: number | null;
 }
@@ -27,6 +30,7 @@ const SETTINGS = ["/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/
 /** @returns all of bubblewrap's arguments but the command. */
 export function argumentsFor(view: View): string[] {
   const { limits } = view;
+  const { passwd, group, hosts } = view.way ? DESCRIPTORS_WITH_WAY : DESCRIPTORS;
   return [
     view.runAs === null
       ? ["--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"]
@@ -45,9 +49,10 @@ export function argumentsFor(view: View): string[] {
     PROGRAMS.flatMap(programs),
     ["--perms", "0755", "--dir", "/etc"],
     SETTINGS.flatMap(setting),
-    ["--perms", "0444", "--file", String(DESCRIPTORS.passwd), "/etc/passwd"],
-    ["--perms", "0444", "--file", String(DESCRIPTORS.group), "/etc/group"],
-    ["--perms", "0444", "--file", String(DESCRIPTORS.hosts), "/etc/hosts"],
+    view.way ? pointedAtRelay() : [],
+    ["--perms", "0444", "--file", String(passwd), "/etc/passwd"],
+    ["--perms", "0444", "--file", String(group), "/etc/group"],
+    ["--perms", "0444", "--file", String(hosts), "/etc/hosts"],
     ["--proc", "/proc", "--dev", "/dev"],
     ["--perms", "1777", "--size", String(limits.shared), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
     ["--perms", "1777", "--size", String(limits.temporary), "--tmpfs", "/tmp"],
@@ -64,6 +69,7 @@ export function argumentsFor(view: View): string[] {
     ["--seccomp", String(DESCRIPTORS.seccomp)],
     ["--"],
     view.runAs === null ? prlimit(limits) : become(view.runAs),
+    view.way ? startingRelay() : [],
   ].flat();
 }
 

@@ -11,6 +11,8 @@ const BY_ROLE: Readonly<Record<Role, readonly string[]>> = {
   anchor: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
   // For a proxy that is spoken to over TLS.
   egress: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  // It is started in a sandbox, with nothing.
+  relay: [],
   agent: [],
   web: [],
   ingress: [],

@@ -54,6 +54,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/anchor": { ours: [...NETWORKED, "audit"], packages: ["zod"], network: [] },
   // Lanes are HTTP/2; TLS is for a proxy that wants it.
   "src/egress": { ours: CHILD, packages: [], network: ["node:net", "node:dns", "node:tls", "node:http2"] },
+  "src/relay": { ours: [...CHILD, "src/tunnel"], packages: [], network: ["node:http", "node:net"] },
   "src/ingress": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
   "src/web": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
 
