@@ -13,7 +13,7 @@ import type { LaneEntry } from "../../src/ipc/egress-frames.ts";
 import { LIMITS } from "../../src/sandbox/limits.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { EgressWorld } from "../egress/egress-world.ts";
-import { serving } from "../egress/lane-world.ts";
+import { serving } from "../support/serving.ts";
 import { type Certificate, certificateFor } from "../support/certificate.ts";
 import { soon } from "../support/soon.ts";
 
