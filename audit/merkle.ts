@@ -17,6 +17,7 @@ export function leafHash(d: Uint8Array): string {
 
 /** `0x01 ‖ left ‖ right`: the one input of every node, filled anew each time. */
 const node = Buffer.alloc(1 + 2 * BYTES, 1);
+const nodeView = new DataView(node.buffer, node.byteOffset, node.length);
 
 /** `SHA-256(0x01 ‖ left ‖ right)`. */
 export function nodeHash(left: string, right: string): string {
@@ -25,27 +26,19 @@ export function nodeHash(left: string, right: string): string {
   return hash("sha256", node, "hex");
 }
 
-/** The nodes above hashes, of which there is an even number. All are made bytes at once, which takes a third of the time. */
-function nodesAbove(hashes: readonly string[]): string[] {
-  const bytes = Buffer.from(hashes.join(""), "hex");
-  const nodes: string[] = [];
-  for (let at = 0; at < bytes.length; at += 2 * BYTES) {
-    bytes.copy(node, 1, at, at + 2 * BYTES);
-    nodes.push(hash("sha256", node, "hex"));
-  }
-  return nodes;
-}
-
 /** Leaves that wait to be hashed together. */
 const BATCH = 1_024;
+/** So many are waited for at first: most trees are asked for their root after a few. */
+const FEW = 8;
 
 /** All that is kept of a tree to let it grow: the roots of its perfect subtrees, at most one of each height. */
 export class Frontier {
   #size = 0;
   /** By height; null where the tree has no subtree of that height. */
   readonly #subtrees: (string | null)[] = [];
-  /** Leaves that are in no subtree yet. */
-  #waiting: string[] = [];
+  /** Leaves that are in no subtree yet, as bytes, behind room for the subtree to their left. Strings would be copied by the garbage collector while they wait. */
+  #waiting = Buffer.alloc(0);
+  #leaves = 0;
 
   get size(): number {
     return this.#size;
@@ -54,17 +47,39 @@ export class Frontier {
   /** @param leaf 64 hex digits. */
   append(leaf: string): void {
     this.#size += 1;
-    if (this.#waiting.push(leaf) === BATCH) this.#fold();
+    this.#leaves += 1;
+    const at = this.#leaves * BYTES;
+    if (at >= this.#waiting.length) this.#makeRoom();
+    const written = this.#waiting.write(leaf, at, BYTES, "hex");
+    if (written < BYTES) this.#waiting.fill(0, at + written, at + BYTES);
+    if (this.#leaves === BATCH) this.#fold();
+  }
+
+  #makeRoom(): void {
+    const before = this.#waiting;
+    this.#waiting = Buffer.allocUnsafe((1 + (before.length === 0 ? FEW : BATCH)) * BYTES);
+    before.copy(this.#waiting);
   }
 
   #fold(): void {
-    let hashes = this.#waiting;
-    this.#waiting = [];
-    for (let height = 0; hashes.length > 0; height++) {
-      const left = this.#subtrees[height];
-      if (typeof left === "string") hashes.unshift(left);
-      this.#subtrees[height] = hashes.length % 2 === 1 ? (hashes.pop() ?? null) : null;
-      hashes = nodesAbove(hashes);
+    const bytes = this.#waiting;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let hashes = this.#leaves;
+    this.#leaves = 0;
+    for (let height = 0; hashes > 0; height++) {
+      const subtree = this.#subtrees[height] ?? null;
+      if (subtree !== null) bytes.write(subtree, 0, BYTES, "hex");
+      const from = subtree === null ? BYTES : 0;
+      const pairs = Math.floor((hashes + (subtree === null ? 0 : 1)) / 2);
+      const rest = from + 2 * pairs * BYTES;
+      this.#subtrees[height] = rest === (1 + hashes) * BYTES ? null : bytes.toString("hex", rest, rest + BYTES);
+      // Each is written to where its left half was, or before.
+      for (let pair = 0; pair < pairs; pair++) {
+        const left = from + 2 * pair * BYTES;
+        for (let at = 0; at < 2 * BYTES; at += 4) nodeView.setUint32(1 + at, view.getUint32(left + at));
+        bytes.write(hash("sha256", node), (1 + pair) * BYTES, BYTES, "hex");
+      }
+      hashes = pairs;
     }
   }
 

@@ -1,6 +1,7 @@
 import type { IntentKind } from "./action.ts";
 import { isCanonical } from "./canonical.ts";
-import { atOf, type HeadReader, readBody } from "./entry.ts";
+import { readBody } from "./entry.ts";
+import { atOf, type HeadReader } from "./head-reader.ts";
 import type { Findings } from "./findings.ts";
 import { endsIn, isAction, isIntent, isKind, isOutcome, partsOf } from "./kinds.ts";
 import type { PrunedCheck } from "./pruned.ts";
@@ -77,8 +78,8 @@ export class RowMeaning {
   readonly #deep: boolean;
   readonly #latest: string;
   readonly #pruned: Pick<PrunedCheck, "isEmpty">;
-  /** By the kind's number; one of another kind with the same number is looked up anew each time. */
-  readonly #roles = new Map<number, Role>();
+  /** By kind. */
+  readonly #roles = new Map<string, Role>();
   readonly #unknown = new Map<string, { seq: number; rows: number }>();
   readonly #open = new Map<number, IntentKind>();
   /** Rows that say nothing: each may have been the outcome of an intent, or the intent of an outcome. */
@@ -172,12 +173,12 @@ export class RowMeaning {
   }
 
   /** What is known of this row's kind. */
-  roleOf(head: HeadReader): Role {
-    const known = this.#roles.get(head.kindHash);
-    if (known !== undefined && head.isKind(known.kind)) return known;
-    const role = roleOf(head.kind);
+  roleOf({ kind }: HeadReader): Role {
+    const known = this.#roles.get(kind);
+    if (known !== undefined) return known;
+    const role = roleOf(kind);
     // A hostile file may have as many kinds as rows.
-    if (known === undefined && this.#roles.size < 1_000) this.#roles.set(head.kindHash, role);
+    if (this.#roles.size < 1_000) this.#roles.set(kind, role);
     return role;
   }
 

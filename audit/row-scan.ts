@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import type { ContentCheck } from "./content-check.ts";
-import { entryHash, entryHashOfBytes, HeadReader, NO_PREVIOUS } from "./entry.ts";
+import { entryHash, entryHashOfBytes, NO_PREVIOUS } from "./entry.ts";
+import { HeadReader } from "./head-reader.ts";
 import type { Findings } from "./findings.ts";
 import { Frontier } from "./merkle.ts";
 import type { NoteCheck } from "./note-check.ts";
@@ -196,7 +197,8 @@ export class RowScan {
     const readable = head.read(body);
     const role = readable ? this.#meaning.roleOf(head) : null;
     const previous = this.#previous;
-    const computed = previous === null ? hash : this.#hashOf(previous, body, seq);
+    const computed =
+      previous === null ? hash : ((readable ? head.hash(previous) : null) ?? this.#hashOf(previous, body, seq));
     let leaf = hash;
     if (computed !== hash || (previous === null && !HASH.test(hash)))
       leaf = this.#mismatch(seq, hash, computed, readable ? head.seq : seq);

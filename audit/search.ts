@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
-import { atOf, readHead } from "./entry.ts";
+import { readHead } from "./entry.ts";
+import { atOf } from "./head-reader.ts";
 import { AuditError } from "./error.ts";
 import type { CommittedRow, SearchFilter } from "./row.ts";
 

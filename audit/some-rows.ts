@@ -1,5 +1,6 @@
 import { isCanonical } from "./canonical.ts";
-import { type HeadReader, readBody } from "./entry.ts";
+import { readBody } from "./entry.ts";
+import type { HeadReader } from "./head-reader.ts";
 import type { Findings } from "./findings.ts";
 
 /** What unchanged rows say where not all of them are here: that time does not go back, and that causes come before. */
