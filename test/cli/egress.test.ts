@@ -37,7 +37,7 @@ test("a host that a hostile process made up does nothing to the terminal", () =>
     { host: "\u001b]0;owned\u0007\nfoo\u202e" },
   );
   for (const line of [egressLine(hostile), egressLines([hostile])])
-    expect(line).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
+    expect(line.replaceAll("\n", "")).not.toMatch(/\p{C}/u);
   expect(egressLine(hostile)).not.toContain("\n");
 });
 
