@@ -43,6 +43,7 @@ function isProvider(word: string): word is keyof typeof KNOWN_PROVIDERS {
  *  @throws {CommandError} naming the nearest word that means something. */
 export function enrolmentOf(word: string, configured: readonly string[]): Enrolment {
   if (word.startsWith("secret/")) return freeNamed(word.slice("secret/".length));
+  if (word === "proxy" || word === PROXY.scope) return PROXY;
   const subject = word.replace(/^(?:channel|provider)\//, "");
   const [head = ""] = subject.split(":", 1);
   if (isPlatform(head) && !word.startsWith("provider/")) {
@@ -72,6 +73,21 @@ export function enrolmentOf(word: string, configured: readonly string[]): Enrolm
     return provider(subject, `API key for ${subject}`);
   throw unknown(subject, [...PLATFORMS, ...withKey(), ...configured]);
 }
+
+/** What opens the proxy of config.json's `network.proxy`. */
+const PROXY: Enrolment = {
+  scope: "network/proxy",
+  kind: "secret",
+  subject: "proxy",
+  wanted: [
+    {
+      name: "proxy-credential",
+      label: "User and password of the proxy (USER:PASSWORD)",
+      looksLike: /^[^:]+:./,
+      kind: "secret",
+    },
+  ],
+};
 
 /** A value for a skill or an MCP server, under a name of its owner's choice. */
 function freeNamed(name: string): Enrolment {

@@ -32,6 +32,24 @@ const Channel = z.strictObject({
   agent: z._default(Name, "default"),
 });
 
+const Network = z.strictObject({
+  /** A proxy that everything is reached through but what is on this machine: http://proxy.example:3128, or https:// where it is spoken to over TLS.
+   *  Left out: HTTPS_PROXY in the environment of `wirken start`. */
+  proxy: z.optional(
+    z
+      .url({ protocol: /^https?$/, error: "write http://HOST:PORT, or https://HOST:PORT" })
+      .check(
+        z.maxLength(512),
+        z.regex(/^[^@]*$/, "a proxy's user and password do not stand here: wirken vault add proxy"),
+        z.regex(/^https?:\/\/[^/?#]+\/?$/i, "a proxy has a host and a port, and no path"),
+      ),
+  ),
+  /** A file with further certificates to trust, as PEM: those of a company's own authority, say. */
+  ca: z.optional(
+    z.string().check(z.maxLength(1024), z.regex(/^(\/|[A-Za-z]:[\\/])/, "write the whole path, from / on")),
+  ),
+});
+
 const Days = z.nullable(z.int().check(z.gte(1), z.lte(36_500)));
 
 const Retention = z.strictObject({
@@ -58,6 +76,8 @@ export const Config = z.strictObject({
     }),
     { port: 7717 },
   ),
+  /** How this machine's network is left, where that is not directly. */
+  network: z.prefault(Network, {}),
   /** Days after which what was recorded goes, every night; null: it stays. */
   retention: z.prefault(Retention, {}),
   /** What people are told of it, in other words than those that follow from `retention`. */

@@ -153,6 +153,8 @@ export const OPERATOR_ANSWERS = {
     log: z.strictObject({ rows: z.int(), checkpoint: z.int(), stopped: z.nullable(z.string()) }),
     /** Is there room for the record? `exhausted`: nothing runs. */
     storage: z.strictObject({ state: z.enum(["good", "low", "exhausted"]), sentence: z.nullable(z.string()) }),
+    /** What everything but this machine's own is reached through, and who said so; null: directly. */
+    proxy: z.nullable(z.string()),
     processes: z.array(ProcessView),
     pendingApprovals: z.int(),
     notes: z.array(z.string()),

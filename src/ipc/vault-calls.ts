@@ -2,8 +2,15 @@ import * as z from "zod/mini";
 
 /** What the owner may ask of the vault. */
 
-/** A vault scope that holds credentials: `channel/slack`, `provider/anthropic`, or `secret/name` for a skill or an MCP server. */
-export const CredentialScope = z.string().check(z.regex(/^(channel|provider|secret)\/[a-z0-9][a-z0-9:-]{0,64}$/));
+/** A vault scope that holds credentials: `channel/slack`, `provider/anthropic`, `secret/name` for a skill or an MCP server, or `network/proxy`. */
+export const CredentialScope = z
+  .string()
+  .check(z.regex(/^((channel|provider|secret)\/[a-z0-9][a-z0-9:-]{0,64}|network\/proxy)$/));
+
+/** Whether there is a platform that can be asked whether what is kept in a scope works. */
+export function canBeChecked(scope: string): boolean {
+  return scope.startsWith("channel/") || scope.startsWith("provider/");
+}
 
 const Time = z.string().check(z.maxLength(24));
 /** A time as the log writes it. */

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { AuditLog } from "../../audit/log.ts";
 import { systemClock } from "../../audit/ports.ts";
 import { Refusals } from "../../audit/refused.ts";
@@ -51,6 +52,7 @@ import { Keeping } from "./keeping.ts";
 import { Models } from "./models.ts";
 import { Operator } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
+import { type Network, networkOf, PROXY_SCOPE } from "./network.ts";
 import { type By, People } from "./people.ts";
 import { Processes, type SecretOf } from "./processes.ts";
 import { Remembered } from "./remembered.ts";
@@ -80,6 +82,8 @@ export interface CompositionParts {
   /** @param maxAgeMs how old an answer may be. */
   readonly probe: (maxAgeMs: number) => Promise<KeychainState>;
   readonly pin: () => Promise<NonNullable<VerifyOptions["pin"]>>;
+  /** That of `wirken start`, or of a command that runs without the daemon. */
+  readonly environment: NodeJS.ProcessEnv;
   /** The operating system's name for the account. */
   readonly owner: string;
   /** False for a command that runs without the daemon: no channel, no page. */
@@ -104,6 +108,8 @@ export class Composition {
   /** Null for a command that runs without the daemon. */
   readonly verification: ContinuousVerification | null;
   readonly inForce: InForce;
+  /** How this machine's network is left. */
+  network: Network;
   readonly status: () => Promise<AnswerTo<"status">>;
   /** What a start says: the status without a question to the keychain, which takes a process. */
   readonly greeting: () => Greeting;
@@ -139,6 +145,7 @@ export class Composition {
       locking: async () => {
         await composed?.channels.lock();
         await composed?.models.lock();
+        await composed?.proxyLocked();
       },
       unlocked: async () => await composed?.credentialsBack(),
     });
@@ -219,6 +226,7 @@ export class Composition {
     this.#people = made.people;
     this.#keeper = made.keeper;
     this.config = made.config;
+    this.network = networkOf(made.config.config, parts.environment);
     this.#keeping = made.keeping;
     this.storage = new Storage({ log, root: home.root, room: roomOf, line: parts.line });
     this.findings = made.findings;
@@ -247,7 +255,7 @@ export class Composition {
     this.#egress = new Egress({
       processes: () => processes,
       cause: booted.starting,
-      upstream: () => ({ proxy: null, credential: null }),
+      upstream: () => ({ proxy: this.network.proxy?.proxy ?? null, credential: this.#proxyCredential }),
       asked: (asked) => this.#egressRecord.take(asked),
     });
     const processes: Processes = new Processes({
@@ -255,6 +263,7 @@ export class Composition {
       vault: () => made.keeper.vault,
       line: parts.line,
       lanes: this.#egress,
+      certificates: () => this.network.certificates,
     });
     this.anchors = new Anchors({
       log,
@@ -361,6 +370,7 @@ export class Composition {
       },
       channelRemoved: async (channel) => await this.channels.release(channel),
       providerAdded: async (provider) => await this.#providerAdded(provider),
+      proxyChanged: async () => await this.proxyChanged(),
       providerRemoved: async (provider) => await this.models.end(provider),
       knowsProvider: (provider) =>
         Object.hasOwn(KNOWN_PROVIDERS, provider) || Object.hasOwn(made.config.config.providers, provider),
@@ -371,6 +381,7 @@ export class Composition {
       return await this.channels.check(AdapterChannel.parse(name), candidate, null);
     };
     const rotation = new CredentialRotation({
+      proxyChanged: async () => await this.proxyChanged(),
       log,
       keeper: made.keeper,
       credentials,
@@ -433,7 +444,11 @@ export class Composition {
         channelReach: (channel) => this.channels.reachOf(channel),
         providerReach: (provider) => this.models.reachOf(provider),
         holders: () => this.#egress.holders,
-        proxy: () => null,
+        proxy: () => {
+          const { proxy } = this.network;
+          if (proxy === null) return null;
+          return { place: proxy.place, from: proxy.from, credential: this.#proxyCredential !== null };
+        },
       }),
       remembered: new Remembered({
         grants,
@@ -533,9 +548,13 @@ export class Composition {
   }
 
   async configChanged(): Promise<void> {
+    const network = this.#networkNow();
+    const moved = !isDeepStrictEqual(network, this.network);
+    this.network = network;
     await this.models.settingsChanged();
     await this.configure(null);
     await this.#egress.rebind();
+    if (moved) await this.#egress.replace();
     if (this.#parts.serve && this.findings.stopped === null) await this.channels.align(null);
   }
 
@@ -569,6 +588,7 @@ export class Composition {
   /** The vault is open again. */
   async credentialsBack(): Promise<void> {
     if (!this.#parts.serve || this.findings.stopped !== null) return;
+    if (this.#proxyCredential !== null) await this.#egress.replace();
     await this.channels.align(null);
     this.#checks.settle();
   }
@@ -625,6 +645,25 @@ export class Composition {
       this.config.config.retentionNote ??
       (content === null ? "until the owner erases it" : `and erased after ${content} days`);
     return `What you write here is recorded by ${this.#people.owner().name}, ${retention}.`;
+  }
+
+  #networkNow(): Network {
+    return networkOf(this.config.config, this.#parts.environment);
+  }
+
+  /** What opens the proxy, where it may be handed over. */
+  get #proxyCredential(): SecretOf | null {
+    return this.network.proxy === null || this.#withheld(PROXY_SCOPE) !== null ? null : this.#secretOf(PROXY_SCOPE);
+  }
+
+  /** What opens the proxy is another, or may not be held: whoever held it before ends. */
+  async proxyChanged(): Promise<void> {
+    if (this.network.proxy !== null) await this.#egress.replace();
+  }
+
+  /** The vault is locked now: nor does the egress process keep what it was given before. */
+  async proxyLocked(): Promise<void> {
+    if (this.#keeper.vault.locked && this.#secretOf(PROXY_SCOPE) !== null) await this.proxyChanged();
   }
 
   get settings(): { people: People; state: State } {

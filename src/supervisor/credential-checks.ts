@@ -4,6 +4,7 @@ import type { Credential } from "../../vault/vault.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import type { CredentialRotation } from "./credential-rotation.ts";
 import { type Checked, type Credentials, secretOf } from "./credentials.ts";
+import { canBeChecked } from "../ipc/vault-calls.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { SecretOf } from "./processes.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
@@ -44,8 +45,8 @@ export class CredentialChecks {
         `there is no credential at ${scope}`,
         "run wirken vault list to see what there is",
       );
-    if (scope.startsWith("secret/"))
-      throw new OperatorError("usage", `nobody can be asked about ${scope}`, "only a skill or an MCP server knows it");
+    if (!canBeChecked(scope))
+      throw new OperatorError("usage", `nobody can be asked about ${scope}`, "it shows where it is used");
     return await rotation.alone(scope, async () => await this.#check(newest));
   }
 
@@ -102,7 +103,7 @@ export class CredentialChecks {
     const { keeper, line, triedByItself } = this.#parts;
     for (const { scope, checked, fallback } of keeper.vault.credentials()) {
       if (this.#closed || keeper.vault.locked) return;
-      if ((checked !== null && fallback === null) || scope.startsWith("secret/") || triedByItself(scope)) continue;
+      if ((checked !== null && fallback === null) || !canBeChecked(scope) || triedByItself(scope)) continue;
       try {
         const { result, sentence } = await this.check(scope);
         line(`${scope}, which was not checked, is ${result}${sentence === null ? "" : `: ${sentence}`}`);

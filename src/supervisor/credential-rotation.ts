@@ -2,6 +2,7 @@ import type { AuditLog } from "../../audit/log.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { type CheckCandidate, type Credentials, type Enrolled, secretOf, type Verdict } from "./credentials.ts";
+import { canBeChecked } from "../ipc/vault-calls.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
 import type { SecretOf } from "./processes.ts";
@@ -15,6 +16,8 @@ export interface Replacing extends Pick<Enrolled, "scope" | "check"> {
 }
 
 export interface CredentialRotationParts {
+  /** What opens the proxy is another. */
+  readonly proxyChanged: () => Promise<void>;
   readonly log: AuditLog;
   readonly keeper: VaultKeeper;
   readonly credentials: Credentials;
@@ -76,7 +79,7 @@ export class CredentialRotation {
       rotationDue: given.rotationDue ?? ahead(before.rotationDue),
     };
     credentials.refusePast(known);
-    const checked = given.check && what.kind !== "secret" ? await this.#parts.check(scope, candidate) : null;
+    const checked = given.check && canBeChecked(scope) ? await this.#parts.check(scope, candidate) : null;
     if (checked?.result === "refused")
       throw new OperatorError(
         "bad-answer",
@@ -91,8 +94,9 @@ export class CredentialRotation {
         "a rotation keeps the account; another one is enrolled with wirken vault add",
       );
     const version = await credentials.save({ scope, ...known }, candidate, checked, who);
-    if (what.kind === "secret") {
+    if (what.kind === "secret" || what.kind === "network") {
       await credentials.confirm(scope, null);
+      if (what.kind === "network") await this.#parts.proxyChanged();
       return { checked: false, account: null, version, state: "in-use", notes: [] };
     }
     if (checked?.result !== "good") {

@@ -6,7 +6,8 @@ import { AdapterChannel, PLATFORMS, platformOf, talks } from "../ipc/channel.ts"
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { isPlain, PLATFORM_CREDENTIALS } from "../ipc/platform-credentials.ts";
-import type { CredentialView } from "../ipc/vault-calls.ts";
+import { canBeChecked, type CredentialView } from "../ipc/vault-calls.ts";
+import { PROXY_CREDENTIAL } from "./network.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
 import type { SecretOf } from "./processes.ts";
@@ -74,6 +75,8 @@ export interface CredentialsParts {
   /** A provider's key is there. @returns sentences: whose model it became, or nothing. */
   readonly providerAdded: (provider: string) => Promise<string[]>;
   readonly providerRemoved: (provider: string) => Promise<void>;
+  /** What opens the proxy is another, or gone. */
+  readonly proxyChanged: () => Promise<void>;
   /** The provider's name is known, by us or by the configuration. */
   readonly knowsProvider: (provider: string) => boolean;
 }
@@ -167,7 +170,7 @@ export class Credentials {
     const { keeper, people } = this.#parts;
     const { scope } = given;
     const what = this.expect(scope, candidate);
-    const check = given.check && what.kind !== "secret";
+    const check = given.check && canBeChecked(scope);
     this.refusePast(given);
     const notes: string[] = [];
     const protectedNow = await keeper.ensureProtected(who);
@@ -188,7 +191,8 @@ export class Credentials {
     const version = await this.save(given, candidate, checked, who);
     const account = checked?.account ?? null;
     if (good && version > 1) await this.confirm(scope, account);
-    if (what.kind === "secret") return { checked: false, account, notes, owner: null };
+    if (what.kind === "network") await this.#parts.proxyChanged();
+    if (what.kind === "secret" || what.kind === "network") return { checked: false, account, notes, owner: null };
     if (what.kind === "provider") {
       notes.push(...(await this.#parts.providerAdded(what.provider)));
       return { checked: good, account, notes, owner: null };
@@ -264,9 +268,19 @@ export class Credentials {
   expect(
     scope: string,
     candidate: readonly NamedBytes[],
-  ): { kind: "provider"; provider: string } | { kind: "channel"; channel: AdapterChannel } | { kind: "secret" } {
+  ):
+    | { kind: "provider"; provider: string }
+    | { kind: "channel"; channel: AdapterChannel }
+    | { kind: "secret" }
+    | { kind: "network" } {
     const [kind = "", name = ""] = scope.split("/");
     const names = candidate.map((entry) => entry.name);
+    if (kind === "network") {
+      const [given] = candidate;
+      if (names.join() !== PROXY_CREDENTIAL || given === undefined || !isUserAndPassword(given.bytes))
+        throw new OperatorError("usage", "a proxy's credential is USER:PASSWORD", "nothing was saved");
+      return { kind: "network" };
+    }
     if (kind === "secret") {
       if (names.join() !== FREE_NAME) throw new OperatorError("usage", `${scope} is one value`);
       return { kind: "secret" };
@@ -322,6 +336,7 @@ export class Credentials {
     // Nor does one go on that was started between the two.
     if (kind === "channel") await this.#parts.channelRemoved(AdapterChannel.parse(name));
     await log.append({ kind: "credential.removed", scope, ...who }, { cause: null });
+    if (kind === "network") await this.#parts.proxyChanged();
     return known.length;
   }
 }
@@ -361,5 +376,16 @@ function absent(scope: string): OperatorError {
     "not-found",
     `there is no credential at ${scope}`,
     "run wirken vault list to see what there is",
+  );
+}
+
+/** Without a line of its own, which would be another header of the request to the proxy. */
+function isUserAndPassword(bytes: Uint8Array): boolean {
+  const colon = bytes.indexOf(58);
+  return (
+    colon > 0 &&
+    bytes.length > colon + 1 &&
+    bytes.length <= 1024 &&
+    bytes.every((byte) => byte >= 0x20 && byte !== 0x7f)
   );
 }

@@ -168,6 +168,7 @@ export class Daemon {
           ? await this.#keychain.readPin(vaultId)
           : { state: "absent" },
       owner: userInfo().username,
+      environment: this.#options.environment,
       serve,
       port: this.#options.port,
       since: this.#since,
@@ -305,6 +306,7 @@ export class Daemon {
       sandbox: { works: false, note: "not tried while the vault is locked" },
       log: { rows: 0, checkpoint: 0, stopped: vault.sentence },
       storage: { state: "good", sentence: null },
+      proxy: null,
       processes: [],
       pendingApprovals: 0,
       notes: ["run wirken vault unlock: until then nothing can be recorded, so nothing runs"],

@@ -5,12 +5,15 @@ const EVERYWHERE = ["LANG", "TZ"];
 /** Node cannot open a socket or find random bytes without it. */
 const WINDOWS = ["SystemRoot"];
 
+/** A file that Node reads before the process gives up its files. */
+const CERTIFICATES = "NODE_EXTRA_CA_CERTS";
+
 const BY_ROLE: Readonly<Record<Role, readonly string[]>> = {
-  adapter: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
-  model: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
-  anchor: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  adapter: [CERTIFICATES, "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  model: [CERTIFICATES, "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  anchor: [CERTIFICATES, "SSL_CERT_FILE", "SSL_CERT_DIR"],
   // For a proxy that is spoken to over TLS.
-  egress: ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  egress: [CERTIFICATES, "SSL_CERT_FILE", "SSL_CERT_DIR"],
   // It is started in a sandbox, with nothing.
   relay: [],
   agent: [],
@@ -21,13 +24,19 @@ const BY_ROLE: Readonly<Record<Role, readonly string[]>> = {
 };
 
 /** The environment of a child. Node adds `NODE_OPTIONS` with this process's permission flags to it, which does nothing: the executable does
- *  not read it (`execArgvExtension: "none"`), and without an executable the same flags are on the command line, where Node adds nothing. */
-export function environmentFor(role: Role, from: NodeJS.ProcessEnv): Record<string, string> {
+ *  not read it (`execArgvExtension: "none"`), and without an executable the same flags are on the command line, where Node adds nothing.
+ *  @param certificates a file with further certificates, for a role that speaks TLS: it goes before the one that `from` names. */
+export function environmentFor(
+  role: Role,
+  from: NodeJS.ProcessEnv,
+  certificates: string | null = null,
+): Record<string, string> {
   const names = [...EVERYWHERE, ...(process.platform === "win32" ? WINDOWS : []), ...BY_ROLE[role]];
   const env: Record<string, string> = {};
   for (const name of names) {
     const value = from[name];
     if (value !== undefined) env[name] = value;
   }
+  if (certificates !== null && names.includes(CERTIFICATES)) env[CERTIFICATES] = certificates;
   return env;
 }

@@ -128,6 +128,7 @@ export class Processes {
   readonly #vault: () => Vault;
   readonly #line: (role: string, line: string) => void;
   readonly #lanes: LaneSource;
+  readonly #certificates: () => string | null;
   readonly #image: Image | undefined;
   readonly #listed = new Set<Listed>();
   readonly #lives = new Set<{
@@ -143,6 +144,8 @@ export class Processes {
     vault: () => Vault;
     line: (role: string, line: string) => void;
     lanes: LaneSource;
+    /** A file with further certificates, for processes that speak TLS; null where there is none. */
+    certificates: () => string | null;
     /** What is started: our own image if not given. */
     image?: Image;
   }) {
@@ -150,6 +153,7 @@ export class Processes {
     this.#vault = parts.vault;
     this.#line = parts.line;
     this.#lanes = parts.lanes;
+    this.#certificates = parts.certificates;
     this.#image = parts.image;
   }
 
@@ -214,6 +218,7 @@ export class Processes {
       records: this.#records(cause),
       log: (line) => this.#line(label, line),
       stop,
+      certificates: this.#certificates(),
       ...(this.#image === undefined ? {} : { image: this.#image }),
     };
   }

@@ -11,6 +11,8 @@ export interface ProcessSpec {
   readonly args?: readonly string[];
   /** Descriptors from 4 on. */
   readonly extraStdio?: readonly ("pipe" | Stream)[];
+  /** A file with further certificates to trust, for a process that speaks TLS. */
+  readonly certificates?: string | null;
   /** What is started: our own image if not given. */
   readonly image?: Image;
 }
@@ -24,7 +26,7 @@ export function startProcess(spec: ProcessSpec): ChildProcess | Error {
   try {
     const started = spawn(image.command, [...image.args, spec.role, ...(spec.args ?? [])], {
       stdio,
-      env: environmentFor(spec.role, process.env),
+      env: environmentFor(spec.role, process.env, spec.certificates),
       windowsHide: true,
     });
     // Nobody may be listening yet: without a listener it would end this process.

@@ -74,6 +74,8 @@ test.for([
   ["channel/telegram", "channel/telegram"],
   ["anthropic", "provider/anthropic"],
   ["local", "provider/local"],
+  ["proxy", "network/proxy"],
+  ["network/proxy", "network/proxy"],
 ] as const)("%s is kept under %s", ([what, scope]) => {
   expect(enrolmentOf(what, ["local"]).scope).toBe(scope);
 });

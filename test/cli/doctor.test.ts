@@ -17,6 +17,7 @@ const HEALTHY: Seen = {
     channels: [{ channel: "telegram", enabled: true, state: "connected", account: null, note: null }],
     sandbox: { works: true, note: null },
     log: { rows: 7, checkpoint: 7, stopped: null },
+    proxy: null,
     storage: { state: "good", sentence: null },
     processes: [],
     pendingApprovals: 0,

@@ -30,6 +30,7 @@ const aStatus: AnswerTo<"status"> = {
   sandbox: { works: false, note: "install bubblewrap: apt-get install bubblewrap" },
   log: { rows: 42, checkpoint: 40, stopped: null },
   processes: [],
+  proxy: null,
   storage: { state: "good", sentence: null },
   pendingApprovals: 2,
   notes: ["config.json could not be read"],

@@ -28,6 +28,11 @@ test.for([
   ['{ "agents": { "default": { "modle": "x/y" } } }', "agents.default.modle is not a setting: did you mean model?"],
   ['{ "web": { "zebra": 1 } }', "web.zebra is not a setting (known here: port)"],
   ['{\n  "web": {,}\n}', "line 2"],
+  ['{ "network": { "proxi": "http://a" } }', "network.proxi is not a setting: did you mean proxy?"],
+  ['{ "network": { "proxy": "proxy.example:3128" } }', "write http://HOST:PORT, or https://HOST:PORT"],
+  ['{ "network": { "proxy": "http://user:pass@proxy.example:3128" } }', "do not stand here: wirken vault add proxy"],
+  ['{ "network": { "proxy": "http://proxy.example:3128/way?x" } }', "a host and a port, and no path"],
+  ['{ "network": { "ca": "company.pem" } }', "write the whole path, from / on"],
   ['{ "agents": { "default": { "model": "gpt" } } }', "write provider/model"],
   ['{ "channels": { "carrier-pigeon": {} } }', "a channel is one of telegram, slack,"],
 ] as const)("what is wrong is named: %s", ([text, says]) => {

@@ -13,7 +13,12 @@ useSession(null);
 const WHO = { by: `p_${"0".repeat(26)}`, via: "terminal" } as const;
 const UNDATED = { check: false, hosts: [], expires: null, rotationDue: null } as const;
 
-async function opened(): Promise<{ world: World; credentials: Credentials; uses: Map<string, string> }> {
+async function opened(): Promise<{
+  world: World;
+  credentials: Credentials;
+  uses: Map<string, string>;
+  changes: { proxy: number };
+}> {
   const folder = new DataFolder(ownFolder());
   const world = await World.guarded(folder);
   const { vault, log } = world;
@@ -27,6 +32,7 @@ async function opened(): Promise<{ world: World; credentials: Credentials; uses:
     unlocked: () => Promise.resolve(),
   });
   const uses = new Map<string, string>();
+  const changes = { proxy: 0 };
   const credentials = new Credentials({
     log,
     keeper,
@@ -44,8 +50,16 @@ async function opened(): Promise<{ world: World; credentials: Credentials; uses:
     providerAdded: () => Promise.resolve([]),
     providerRemoved: () => Promise.resolve(),
     knowsProvider: () => true,
+    proxyChanged: () => {
+      changes.proxy += 1;
+      return Promise.resolve();
+    },
   });
-  return { world, credentials, uses };
+  return { world, credentials, uses, changes };
+}
+
+function opens(text: string): { name: string; bytes: Uint8Array }[] {
+  return [{ name: "proxy-credential", bytes: new TextEncoder().encode(text) }];
 }
 
 function value(text: string): { name: string; bytes: Uint8Array }[] {
@@ -107,4 +121,21 @@ test("more than fits into one answer is listed in several, each scope once", asy
   }
   expect(answers).toBeGreaterThan(1);
   expect([scopes.length, new Set(scopes).size]).toEqual([160, 160]);
+});
+
+test("what opens the proxy is kept under a scope of its own, and the way out is made anew with it", async () => {
+  const { world, credentials, changes } = await opened();
+  await using _ = world;
+  const scope = "network/proxy";
+  for (const wrong of ["", "user", ":password", "user:", "user:pass\r\nProxy: x", `user:${"x".repeat(1100)}`])
+    await expect(credentials.add({ scope, ...UNDATED }, opens(wrong), WHO), wrong).rejects.toThrow("USER:PASSWORD");
+  await expect(credentials.add({ scope, ...UNDATED }, value("user:password"), WHO)).rejects.toThrow("USER:PASSWORD");
+  expect(changes.proxy).toBe(0);
+  // Nobody is asked about it, whatever the caller wants.
+  const added = await credentials.add({ scope, ...UNDATED, check: true }, opens("user:pass:word"), WHO);
+  expect(added).toMatchObject({ checked: false, account: null, owner: null });
+  expect(textOf(world.vault.take(scope, "proxy-credential"))).toBe("user:pass:word");
+  expect(changes.proxy).toBe(1);
+  await credentials.remove(scope, WHO);
+  expect(changes.proxy).toBe(2);
 });

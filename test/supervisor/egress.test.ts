@@ -52,6 +52,7 @@ class Bench {
       vault: () => world.vault,
       line: () => undefined,
       lanes: this.egress,
+      certificates: () => null,
       image,
     });
     onTestFinished(async () => await this.egress.close());

@@ -50,6 +50,7 @@ async function newTalk() {
       throw new Error("no process is started here");
     },
     line: () => undefined,
+    certificates: () => null,
     lanes: { lane: () => Promise.reject(new Error("nothing is reached here")) },
   });
   const pool = new AgentPool(processes, () => Promise.resolve(new Uint8Array(0)), noKey);

@@ -296,6 +296,7 @@ export class PageScript {
         process("adapter", "telegram", 4110),
         process("model", "ollama", 4115),
       ],
+      proxy: null,
       storage: { state: "good", sentence: null },
       pendingApprovals: this.approvals.length,
       notes: ["keychain entry was made by an earlier version: run `wirken vault protect` once"],

@@ -68,6 +68,7 @@ export function statusText(status: AnswerTo<"status">, now: number): string {
     ["sandbox", joined(status.sandbox.works ? "works" : "does not work", status.sandbox.note)],
     ["log", logText(status.log)],
   ];
+  if (status.proxy !== null) entries.push(["proxy", status.proxy]);
   if (status.pendingApprovals > 0) {
     entries.push(["approvals", `${status.pendingApprovals} waiting: wirken approvals list`]);
   }

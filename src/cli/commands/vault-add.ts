@@ -17,13 +17,13 @@ import { offerPhrase } from "./vault-recovery.ts";
 
 export function vaultAddCommand(context: Context): Command {
   const command = new Command("add")
-    .summary("enrol a channel or a model provider")
+    .summary("enrol a channel, a model provider, or the proxy's credential")
     .description(
       "Asks for each credential with a hidden prompt, checks it with its platform in a process of its own, and seals it.",
     )
     .argument(
       "<what>",
-      "a channel (telegram, slack, discord, …), a provider (anthropic, openai, …), one from config.json, or secret/NAME for a skill or an MCP server",
+      "a channel (telegram, slack, discord, …), a provider (anthropic, openai, …), one from config.json, secret/NAME for a skill or an MCP server, or proxy",
     )
     .option("--expires <time>", "refuse it from then on, such as 2027-06-30; warned of 7 days before")
     .option("--rotate-by <time>", "remind of replacing it by then")

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
-import { CredentialScope } from "../../ipc/vault-calls.ts";
+import { canBeChecked, CredentialScope } from "../../ipc/vault-calls.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { configuredProviders } from "../credential-options.ts";
@@ -36,9 +36,7 @@ async function check(what: string | undefined, options: unknown, context: Contex
   await using operator = await reachOperator(context);
   const scopes =
     named === null
-      ? (await everyCredential(operator)).credentials
-          .map(({ scope }) => scope)
-          .filter((scope) => !scope.startsWith("secret/"))
+      ? (await everyCredential(operator)).credentials.map(({ scope }) => scope).filter((scope) => canBeChecked(scope))
       : [named];
   const results: Result[] = [];
   for (const scope of scopes) {

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
-import { CredentialScope, type CredentialView } from "../../ipc/vault-calls.ts";
+import { canBeChecked, CredentialScope, type CredentialView } from "../../ipc/vault-calls.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { moment } from "../moment.ts";
@@ -65,7 +65,7 @@ export function credentialTable({ credentials }: Pick<AnswerTo<"vault.list">, "c
 
 /** What a platform refused last is worth more than that it was once good. */
 function checkedText({ scope, checked, lastCheck }: CredentialView): string {
-  if (scope.startsWith("secret/")) return "-";
+  if (!canBeChecked(scope)) return "-";
   if (lastCheck !== null && lastCheck.result !== "good") return `${lastCheck.result} ${day(lastCheck.at)}`;
   return checked ? "yes" : "not yet";
 }
