@@ -7,9 +7,19 @@ import type { Target } from "./target.ts";
 import type { Way } from "./way.ts";
 
 /** A connection on which nothing passes in either direction for so long is cut. Some models think for ten minutes before they say a word. */
-export const IDLE_MS = 15 * 60_000;
+const IDLE_MS = 15 * 60_000;
 /** From the answer to the CONNECT until the TLS hello is there. */
-export const HELLO_MS = 30_000;
+const HELLO_MS = 30_000;
+export const PATIENCE: Patience = { idleMs: IDLE_MS, helloMs: HELLO_MS };
+
+/** How long a connection is waited for. */
+export interface Patience {
+  /** On which nothing passes. */
+  readonly idleMs: number;
+  /** Whose TLS hello is not there. */
+  readonly helloMs: number;
+}
+
 /** A client that was refused ends its side in this time, or it is ended. */
 const REFUSED_MS = 1000;
 /** The header of a refusal. */
@@ -22,6 +32,7 @@ export interface ConnectionHost {
   reach(target: Target, entries: readonly LaneEntry[], signal: AbortSignal): Promise<Way>;
   /** What became of it: once, and `withdrawn` after it where the list changed. */
   tell(target: Target, reason: EgressReason | null): void;
+  readonly patience: Patience;
 }
 
 /** One CONNECT of a lane: refused, or bytes both ways until both have ended. */
@@ -142,7 +153,7 @@ export class Connection {
       this.#tear(constants.NGHTTP2_NO_ERROR);
     };
     const onClose = (): void => done();
-    const late = setTimeout(() => wrong("timeout"), HELLO_MS);
+    const late = setTimeout(() => wrong("timeout"), this.#host.patience.helloMs);
     const done = (): void => {
       clearTimeout(late);
       stream.off("data", onData);
@@ -155,7 +166,7 @@ export class Connection {
   }
 
   #pipe({ socket }: Way, first: Uint8Array | null): void {
-    socket.setTimeout(IDLE_MS, () => this.#tear(constants.NGHTTP2_CANCEL));
+    socket.setTimeout(this.#host.patience.idleMs, () => this.#tear(constants.NGHTTP2_CANCEL));
     if (first !== null) socket.write(first);
     this.#stream.pipe(socket);
     socket.pipe(this.#stream);

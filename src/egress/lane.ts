@@ -7,7 +7,7 @@ import {
 } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { EgressReason, LaneEntry } from "../ipc/egress-frames.ts";
-import { Connection, refuse } from "./connection.ts";
+import { Connection, type Patience, refuse } from "./connection.ts";
 import { Flood } from "./flood.ts";
 import type { Proxy } from "./proxy.ts";
 import { Questions, type Resolve } from "./resolve.ts";
@@ -33,7 +33,10 @@ const MAX_WRONG_STREAMS = 64;
 const RESETS_AT_ONCE = 256;
 const RESETS_A_SECOND = 32;
 
-/** All connections of this process: each is a descriptor. */
+/** Connections that every lane may have whatever the others do. */
+export const LANE_SHARE = 8;
+
+/** What all lanes share: the connections of this process beyond every lane's own {@link LANE_SHARE}. Each is a descriptor. */
 export interface Room {
   /** @returns whether there was room for one more. */
   take(): boolean;
@@ -44,6 +47,7 @@ export interface LaneParts {
   readonly resolve: Resolve;
   readonly proxy: () => Proxy | null;
   readonly room: Room;
+  readonly patience: Patience;
   readonly tell: (verdict: Verdict, times: number) => void;
   /** The lane is over: null where the child went away, else what it did, in a sentence of ours. */
   readonly ended: (why: string | null) => void;
@@ -129,12 +133,17 @@ export class Lane {
       this.#verdicts.add({ host: typeof authority === "string" ? authority : "", port: null, reason: "malformed" });
       return;
     }
-    if (this.#connections.size >= LANE_CONNECTIONS || !this.#parts.room.take()) {
+    if (!this.#hasRoom()) {
       refuse(stream, "busy");
       this.#tell(target, "busy");
       return;
     }
     this.#connect(stream, target);
+  }
+
+  #hasRoom(): boolean {
+    const { size } = this.#connections;
+    return size < LANE_SHARE || (size < LANE_CONNECTIONS && this.#parts.room.take());
   }
 
   #connect(stream: ServerHttp2Stream, target: Target): void {
@@ -145,11 +154,12 @@ export class Lane {
       },
       reach: async (to, entries, signal) => await reach(to, entries, this.#questions, this.#parts.proxy(), signal),
       tell: (of, reason) => this.#tell(of, reason),
+      patience: this.#parts.patience,
     });
     this.#connections.add(connection);
     void connection.over.then(() => {
+      if (this.#connections.size > LANE_SHARE) this.#parts.room.give();
       this.#connections.delete(connection);
-      this.#parts.room.give();
     });
     void connection.open();
   }

@@ -3,19 +3,20 @@ import { BUILD } from "../ipc/build.ts";
 import { FIRST_LANE, type FromEgress, LANES, ToEgress } from "../ipc/egress-frames.ts";
 import { PROTOCOL } from "../ipc/frame-common.ts";
 import { ownPipe, type PipeEnd } from "../ipc/pipe.ts";
-import { Lane, type Room } from "./lane.ts";
+import { PATIENCE } from "./connection.ts";
+import { Lane, LANE_SHARE, type Room } from "./lane.ts";
 import { Proxy } from "./proxy.ts";
 import { RESOLVER_THREADS, systemResolve } from "./resolve.ts";
 import type { Verdict } from "./verdicts.ts";
 
-/** Connections of all lanes together: below the descriptors that this process may have open. */
-export const ALL_CONNECTIONS = 900;
+/** Connections of all lanes together: below the descriptors that this process may have open, with some for questions and second attempts. */
+const ALL_CONNECTIONS = 900;
 
 /** The process that is the one way out. It opens no file, and it knows no secret but the proxy's. */
 export function runEgress(): void {
   // Before the first question makes the threads.
   process.env["UV_THREADPOOL_SIZE"] = String(RESOLVER_THREADS);
-  const room = roomFor(ALL_CONNECTIONS);
+  const room = roomFor(ALL_CONNECTIONS - LANES * LANE_SHARE);
   let credential: Uint8Array | null = null;
   let proxy: Proxy | null = null;
   let lanes: readonly Lane[] | null = null;
@@ -51,6 +52,7 @@ export function runEgress(): void {
       resolve: systemResolve,
       proxy: () => proxy,
       room,
+      patience: PATIENCE,
       tell: (verdict, times) => tell(index, verdict, times),
       ended: (why) => {
         if (why !== null) process.stderr.write(`egress: lane ${index} ended: ${why}\n`);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import type { UpstreamProxy } from "../../src/ipc/egress-frames.ts";
 import type { LaneEntry } from "../../src/ipc/egress-frames.ts";
+import { PATIENCE, type Patience } from "../../src/egress/connection.ts";
 import { Lane } from "../../src/egress/lane.ts";
 import { Proxy } from "../../src/egress/proxy.ts";
 import type { Resolve } from "../../src/egress/resolve.ts";
@@ -24,7 +25,12 @@ export interface LaneWorld extends AsyncDisposable {
 export async function laneWorld(
   list: readonly LaneEntry[],
   resolve: Resolve,
-  options: { readonly room?: number; readonly proxy?: UpstreamProxy; readonly credential?: string } = {},
+  options: {
+    readonly room?: number;
+    readonly patience?: Partial<Patience>;
+    readonly proxy?: UpstreamProxy;
+    readonly credential?: string;
+  } = {},
 ): Promise<LaneWorld> {
   const [near, far] = await socketPair();
   const verdicts: (Verdict & { times: number })[] = [];
@@ -41,6 +47,7 @@ export async function laneWorld(
         left++;
       },
     },
+    patience: { ...PATIENCE, ...options.patience },
     tell: (verdict, times) => verdicts.push({ ...verdict, times }),
     ended: (why) => ends.push(why),
   });

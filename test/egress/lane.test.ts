@@ -1,8 +1,10 @@
-import { createServer } from "node:net";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { expect, test } from "vitest";
-import { LANE_CONNECTIONS } from "../../src/egress/lane.ts";
+import { LANE_CONNECTIONS, LANE_SHARE } from "../../src/egress/lane.ts";
 import type { LaneEntry } from "../../src/ipc/egress-frames.ts";
 import { certificateFor } from "../support/certificate.ts";
 import { soon } from "../support/soon.ts";
@@ -176,13 +178,136 @@ test("more connections than a lane may have are refused as busy, and the lane go
   expect(await world.client.reasonOf(authority)).toBeNull();
 });
 
-test("a process that is full refuses as busy", async () => {
+test("in a process that is full every lane keeps its share, and more is refused as busy", async () => {
   await using server = await echo();
   await using world = await laneWorld([host("chat.example", server.port)], LOOPBACK, { room: 1 });
   const authority = `chat.example:${server.port}`;
+  const open = await Promise.all(Array.from({ length: LANE_SHARE + 1 }, () => world.client.open(authority)));
+  expect(await world.client.reasonOf(authority)).toBe("busy");
+  for (const stream of open.slice(0, 2)) stream.close();
+  await soon(() => expect(server.sockets.size).toBe(LANE_SHARE - 1));
+  await world.client.open(authority);
   await world.client.open(authority);
   expect(await world.client.reasonOf(authority)).toBe("busy");
 });
+
+test("a connection on which nothing passes is cut, and one on which something does is not", async () => {
+  await using server = await echo();
+  await using world = await laneWorld([host("chat.example", server.port)], LOOPBACK, { patience: { idleMs: 400 } });
+  const [silent, busy] = [
+    await world.client.open(`chat.example:${server.port}`),
+    await world.client.open(`chat.example:${server.port}`),
+  ];
+  busy.resume();
+  const talk = setInterval(() => busy.write("still here"), 20);
+  await soon(() => expect(silent.closed).toBe(true));
+  clearInterval(talk);
+  expect(busy.closed).toBe(false);
+});
+
+test("a TLS lane whose hello does not come is cut", async () => {
+  await using server = await echo();
+  const list = [host("chat.example", server.port, { tls: true })];
+  await using world = await laneWorld(list, LOOPBACK, { patience: { helloMs: 100 } });
+  const stream = await world.client.open(`chat.example:${server.port}`);
+  stream.write(Buffer.from([22, 3, 1]));
+  await soon(() => expect(stream.closed).toBe(true));
+  await soon(() => expect(world.verdicts).toMatchObject([{ reason: "timeout" }]));
+});
+
+test("a server that is not read is held back", async () => {
+  const written: Socket[] = [];
+  await using server = await serving(
+    createServer((socket) => {
+      written.push(socket);
+      const chunk = Buffer.alloc(65_536);
+      const fill = (): void => {
+        while (socket.write(chunk));
+      };
+      socket.on("drain", fill);
+      fill();
+    }),
+  );
+  await using world = await laneWorld([host("chat.example", server.port)], LOOPBACK);
+  const stream = await world.client.open(`chat.example:${server.port}`);
+  const sent = (): number => written[0]?.bytesWritten ?? 0;
+  const held = await whenStill(sent);
+  expect(held).toBeGreaterThan(0);
+  // What lies in the system's buffers, too.
+  expect(held).toBeLessThan(32 * 1_048_576);
+  stream.resume();
+  await soon(() => expect(sent()).toBeGreaterThan(4 * held));
+});
+
+test("a child whose server does not read is held back", async () => {
+  const sockets: Socket[] = [];
+  await using server = await serving(createServer({ pauseOnConnect: true }, (socket) => sockets.push(socket)));
+  await using world = await laneWorld([host("chat.example", server.port)], LOOPBACK);
+  const stream = await world.client.open(`chat.example:${server.port}`);
+  let sent = 0;
+  const chunk = Buffer.alloc(65_536);
+  const push = (): void => {
+    stream.write(chunk, (error) => {
+      if (error === null || error === undefined) {
+        sent += chunk.length;
+        push();
+      }
+    });
+  };
+  push();
+  const held = await whenStill(() => sent);
+  expect(held).toBeGreaterThan(0);
+  expect(held).toBeLessThan(32 * 1_048_576);
+  sockets[0]?.resume();
+  await soon(() => expect(sent).toBeGreaterThan(4 * held));
+});
+
+test("an address that does not answer is not waited for", async () => {
+  await using server = await echo();
+  const silent = spawn("/usr/bin/python3", ["-c", SILENT, String(server.port)], { stdio: ["pipe", "pipe", "inherit"] });
+  try {
+    await once(silent.stdout, "data");
+    const addresses = ["127.0.0.2", "127.0.0.1"];
+    const list = [host("chat.example", server.port)];
+    await using world = await laneWorld(list, namesAre({ "chat.example": addresses }));
+    expect(await world.client.reasonOf(`chat.example:${server.port}`)).toBeNull();
+    await using other = await laneWorld(list, namesAre({ "chat.example": ["::1", ...addresses.slice(1)] }));
+    expect(await other.client.reasonOf(`chat.example:${server.port}`)).toBeNull();
+  } finally {
+    silent.kill();
+  }
+});
+
+/** Listens on 127.0.0.2, takes nothing, and has no room for more to wait: what connects then hears nothing at all. */
+const SILENT = `
+import socket, sys
+listening = socket.socket()
+listening.bind(("127.0.0.2", int(sys.argv[1])))
+listening.listen(0)
+waiting = []
+for _ in range(4):
+    one = socket.socket()
+    one.setblocking(False)
+    one.connect_ex(("127.0.0.2", int(sys.argv[1])))
+    waiting.append(one)
+print("silent", flush=True)
+sys.stdin.read()
+`;
+
+/** @returns the value once it has stopped growing. */
+async function whenStill(read: () => number): Promise<number> {
+  let last = -1;
+  await soon(
+    () => {
+      const now = read();
+      const still = now > 0 && now === last;
+      last = now;
+      expect(still).toBe(true);
+    },
+    { interval: 300 },
+  );
+  return last;
+}
 
 test("a name that does not exist, a port where nobody listens", async () => {
   const gone = await echo();
