@@ -10,7 +10,6 @@ import {
   type UpstreamProxy,
 } from "../../src/ipc/egress-frames.ts";
 import { type Child, type ChildExit, spawnChild } from "../../src/supervisor/child.ts";
-import { soon } from "../support/soon.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../src/egress/main.ts");
 
@@ -27,12 +26,14 @@ export class EgressWorld implements AsyncDisposable {
   readonly child: Child<FromEgress, ToEgress>;
   readonly verdicts: Told[] = [];
   readonly lines: string[] = [];
-  #bound = 0;
+  readonly #bound = new Map<number, () => void>();
   #ref = 0;
 
-  constructor() {
+  /** @param args words behind its role. */
+  constructor(args: readonly string[] = []) {
     this.child = spawnChild<FromEgress, ToEgress>({
       role: "egress",
+      args,
       accepts: FromEgress,
       image: { command: process.execPath, args: [...NODE_FLAGS, MAIN] },
       extraStdio: Array.from({ length: LANES }, () => "pipe" as const),
@@ -40,7 +41,7 @@ export class EgressWorld implements AsyncDisposable {
       log: (line) => this.lines.push(line),
       on: {
         frame: (frame, payload) => {
-          if (frame.type === "bound") this.#bound = frame.ref;
+          if (frame.type === "bound") this.#bound.get(frame.ref)?.();
           if (frame.type === "verdict") {
             const { lane, port, reason, times } = frame;
             this.verdicts.push({ lane, host: Buffer.from(payload).toString(), port, reason, times });
@@ -61,10 +62,12 @@ export class EgressWorld implements AsyncDisposable {
   /** Resolves when the list is in force. */
   async bind(lane: number, entries: LaneEntry[]): Promise<void> {
     const ref = ++this.#ref;
+    const bound = new Promise<void>((settle) => this.#bound.set(ref, settle));
     await this.child.send({ type: "bind", lane, ref, entries });
-    await soon(() => {
-      if (this.#bound < ref) throw new Error(`lane ${lane} is not bound: ${this.lines.join("; ")}`);
+    const gone = this.child.exited.then(() => {
+      throw new Error(`lane ${lane} is not bound: ${this.lines.join("; ")}`);
     });
+    await Promise.race([bound, gone]);
   }
 
   /** Our end of a lane. */

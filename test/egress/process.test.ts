@@ -1,6 +1,11 @@
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
+import { LOCAL_SOCKETS } from "../../src/confine/role.ts";
 import { LANES, type LaneEntry } from "../../src/ipc/egress-frames.ts";
 import { LaneClient } from "../support/lane-client.ts";
 import { soon } from "../support/soon.ts";
@@ -94,6 +99,30 @@ test("streams that are reset as fast as they are opened end their lane, and no o
   }
   expect(await other.reasonOf(`localhost:${server.port}`)).toBeNull();
   await soon(() => expect(egress.lines.join("\n")).toContain("egress: lane 0 ended"));
+});
+
+test("a Unix socket is reached under its name, where egress was started with the word for it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "egress-"));
+  const path = join(folder, "socket");
+  const server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  try {
+    const entry: LaneEntry = { to: "socket", name: "ollama", path };
+    await using egress = await new EgressWorld([LOCAL_SOCKETS]).start();
+    await egress.bind(0, [entry]);
+    using client = new LaneClient(egress.end(0));
+    const stream = await client.open("ollama:80");
+    stream.end("locally");
+    expect(await text(stream)).toBe("locally");
+    expect(await client.reasonOf("ollama:81")).toBe("unlisted");
+    await using without = await new EgressWorld().start();
+    await without.bind(0, [entry]);
+    using other = new LaneClient(without.end(0));
+    expect(await other.reasonOf("ollama:80")).toBe("unreachable");
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test("it stops when it is told to, and ends with the supervisor's pipe", async () => {
