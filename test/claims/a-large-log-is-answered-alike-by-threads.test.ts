@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod/mini";
 import { bulkLog } from "../support/audit-fixture.ts";
@@ -23,10 +22,13 @@ interface Large {
 let sound: Large;
 let changed: Large;
 
+function inAnotherChannel(body: string): string {
+  return body.replace('"channel":"slack"', '"channel":"slacc"');
+}
+
 beforeAll(() => {
   sound = bulkLog(mkdtempSync(join(folder, "sound-")), ROWS);
-  const body = (before: string): string => before.replace('"channel":"slack"', '"channel":"slacc"');
-  changed = bulkLog(mkdtempSync(join(folder, "changed-")), ROWS, { seq: TAMPERED, body });
+  changed = bulkLog(mkdtempSync(join(folder, "changed-")), ROWS, { seq: TAMPERED, body: inAnotherChannel });
 }, 120_000);
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -55,20 +57,15 @@ async function verify({ path, vkey }: Large, processors: "all" | "one"): Promise
   const child = spawn(program, args, { env: cleanEnvironment(home), stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (piece: string) => (text += piece));
-  let status: number | null = null;
-  let ended = false;
-  const end = new Promise<void>((resolve) => {
-    child.once("close", (code) => {
-      status = code;
-      ended = true;
-      resolve();
-    });
+  const end = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => resolve(code));
   });
   let threads = 0;
-  while (!ended) {
+  const sampling = setInterval(() => {
     threads = Math.max(threads, threadsOf(child.pid));
-    await Promise.race([end, delay(SAMPLE_MS)]);
-  }
+  }, SAMPLE_MS);
+  const status = await end;
+  clearInterval(sampling);
   return { status, said: Said.parse(JSON.parse(text)), threads };
 }
 
