@@ -12,6 +12,8 @@ export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as a form, by POST. */
   readonly form?: Readonly<Record<string, string>>;
+  /** Sent as JSON, by POST. */
+  readonly json?: object;
 }
 
 /** `unreachable`: nobody answered, or not in time; `detail` names no address. An answer that is no JSON has an undefined body. */
@@ -20,14 +22,19 @@ export type Answer =
   | { readonly state: "unreachable"; readonly detail: string };
 
 /** Asks once. What points elsewhere is not followed: what was shown to one host is not shown to the next. Never rejects. */
-export async function ask({ url, headers = {}, form }: Question): Promise<Answer> {
+export async function ask({ url, headers = {}, form, json }: Question): Promise<Answer> {
   try {
     const response = await fetch(url, {
-      method: form === undefined ? "GET" : "POST",
-      headers: { accept: "application/json", ...headers },
+      method: form === undefined && json === undefined ? "GET" : "POST",
+      headers: {
+        accept: "application/json",
+        ...(json === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
       redirect: "manual",
       signal: AbortSignal.timeout(ANSWER_MS),
       ...(form === undefined ? {} : { body: new URLSearchParams(form) }),
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
     });
     return { state: "answered", status: response.status, body: jsonOf(await bodyOf(response)) };
   } catch (error) {

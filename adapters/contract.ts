@@ -7,6 +7,7 @@ import { isPlain } from "../src/ipc/platform-credentials.ts";
 import { withoutSecret } from "../src/ipc/redaction.ts";
 import { SendFailure } from "./failure.ts";
 import { CLOCK, type Draft, Outbox, type Outcome } from "./outbox.ts";
+import { type Renewable, Renewal } from "./renewal.ts";
 
 /** The adapter's half of what it and the supervisor say to each other, the same for every platform. */
 
@@ -24,7 +25,12 @@ export type Credentials = ReadonlyMap<string, string>;
 
 export type Checked =
   | { readonly account: string }
-  | { readonly failure: NonNullable<Frame<"checked">["failure"]>; readonly sentence: string };
+  | {
+      readonly failure: NonNullable<Frame<"checked">["failure"]>;
+      readonly sentence: string;
+      /** It was good, and its time is over: another may be had for it. */
+      readonly expired?: true;
+    };
 
 /** What a platform's code may ask of the supervisor. */
 export interface Host {
@@ -36,6 +42,8 @@ export interface Host {
   cursor(cursor: string): void;
   /** @param sentence for the operator: what is wrong and what to do. */
   state(state: State, account: string | null, sentence?: string): void;
+  /** The platform says that the token is past its end. @returns whether another one is in use now. */
+  renew(): Promise<boolean>;
 }
 
 /** A platform that the adapter is, or tries to be, connected to. */
@@ -45,6 +53,8 @@ export interface Connection {
   /** Plans the replacement of messages sent before; a draft's `post` returns the id of what it replaced. @throws {SendFailure} */
   replace(edit: Edit, text: string): Draft[];
   typing(place: string, thread: string | null): void;
+  /** Goes on with these credentials of the same account, and says a `state` of them. Where it is left out, the connection is closed and another one made. */
+  adopt?(credentials: Credentials): void;
   /** Takes in nothing more and closes. What was heard and is not on the log is left to be delivered again. */
   stop(): Promise<void>;
 }
@@ -53,6 +63,8 @@ export interface Platform {
   /** @throws nothing: what goes wrong is an answer. */
   check(credentials: Credentials, start: Start): Promise<Checked>;
   connect(credentials: Credentials, start: Start, host: Host): Connection;
+  /** How its tokens are renewed, where they end by themselves. */
+  readonly renewable?: Renewable;
 }
 
 /** As many parts as a frame can name. */
@@ -63,6 +75,9 @@ const MAX_TEXT_BYTES = 2_097_152;
 const MAX_ANSWERS = 256;
 /** The supervisor kills after 5 s. */
 const DRAIN_MS = 4_000;
+/** The supervisor reads what comes from a pipe into memory that was used before and is not wiped when it is given back: what was renewed is overwritten there
+ *  by as many blanks. */
+const BLANK = " ".repeat(8_192);
 /** What is under way has this long to be finished before new credentials are connected with. */
 const SWITCH_MS = 4_000;
 
@@ -98,6 +113,7 @@ export class Adapter {
   #said: Promise<void> = Promise.resolve();
   #connection: Connection | null = null;
   #start: Start | null = null;
+  #renewal: Renewal | null = null;
   /** The connection that may speak of itself: none that was closed does. */
   #live: Host | null = null;
   #switching: Promise<void> = Promise.resolve();
@@ -127,11 +143,16 @@ export class Adapter {
       case "start":
         if (this.#start !== null) break;
         this.#start = frame;
+        this.#renewal = this.#renewalOf(frame);
         if (frame.check) void this.#check(frame);
-        else this.#connect(frame);
+        else void this.#open(frame);
+        break;
+      case "renew":
+      case "renewed.kept":
+        this.#renewal?.take(frame);
         break;
       case "reconnect":
-        this.#switching = this.#switching.then(async () => await this.#switch(frame.ref));
+        void this.#exchange(frame.ref, "all");
         break;
       case "acknowledged":
         this.#acknowledged.get(frame.ref)?.();
@@ -157,11 +178,54 @@ export class Adapter {
   }
 
   async #check(start: Start): Promise<void> {
-    const checked = await this.#platform.check(this.#secrets, start);
+    let checked = await this.#platform.check(this.#secrets, start);
+    if ("failure" in checked && checked.expired === true && (await this.#renewal?.now()) === true)
+      checked = await this.#platform.check(this.#secrets, start);
     if ("account" in checked)
       this.#say({ type: "checked", failure: null, account: shortened(this.#clean(checked.account)) });
     else this.#say({ type: "checked", failure: checked.failure, account: null }, this.#clean(checked.sentence));
     await this.#leave();
+  }
+
+  #renewalOf(start: Start): Renewal | null {
+    const { renewable } = this.#platform;
+    if (renewable === undefined) return null;
+    return new Renewal({
+      renewable,
+      start,
+      credentials: () => this.#secrets,
+      say: async (frame, payload) => await this.#pipe.send(frame, payload).catch(() => undefined),
+      adopt: async (secrets, ref) => await this.#adopt(secrets, ref),
+      ref: () => (this.#ref += 1),
+    });
+  }
+
+  /** What is known to be past its end is renewed first; whatever comes of that, the platform has the last word. */
+  async #open(start: Start): Promise<void> {
+    if (this.#renewal?.past === true) await this.#renewal.now();
+    if (this.#stopping) return;
+    this.#connect(start);
+    this.#renewal?.watch();
+  }
+
+  /** Goes on with what was renewed, without a break where the platform's code can do that. */
+  async #adopt(secrets: ReadonlyMap<string, string>, ref: number): Promise<void> {
+    const connection = this.#connection;
+    if (connection !== null && connection.adopt === undefined) {
+      for (const [name, value] of secrets) this.#next.set(name, value);
+      await this.#exchange(ref, "some");
+      return;
+    }
+    this.#former = new Map(this.#secrets);
+    for (const [name, value] of secrets) this.#secrets.set(name, value);
+    this.#say({ type: "switched", ref }, BLANK);
+    connection?.adopt?.(this.#secrets);
+  }
+
+  /** @param given whether all credentials came anew, or some of them. */
+  #exchange(ref: number, given: "all" | "some"): Promise<void> {
+    this.#switching = this.#switching.then(async () => await this.#switch(ref, given));
+    return this.#switching;
   }
 
   #connect(start: Start): void {
@@ -172,7 +236,7 @@ export class Adapter {
 
   /** Closes the connection and opens one with what was handed over since. What waits for the log is waited for so long, and is otherwise left
    *  to the platform, which delivers it again. */
-  async #switch(ref: number): Promise<void> {
+  async #switch(ref: number, given: "all" | "some"): Promise<void> {
     const old = this.#connection;
     if (old === null) return;
     const underWay = Promise.allSettled([...this.#deliveries, ...this.#turns.values()]);
@@ -180,10 +244,13 @@ export class Adapter {
     await within(SWITCH_MS, old.stop());
     if (this.#stopping || this.#start === null) return;
     this.#former = new Map(this.#secrets);
+    // What is not among them any more is not theirs: how long the token of before lived, say.
+    if (given === "all") this.#secrets.clear();
     for (const [name, value] of this.#next) this.#secrets.set(name, value);
     this.#next.clear();
-    this.#say({ type: "switched", ref });
+    this.#say({ type: "switched", ref }, BLANK);
     this.#connect(this.#start);
+    if (given === "all") this.#renewal?.replaced();
   }
 
   #host(): Host {
@@ -217,6 +284,7 @@ export class Adapter {
         );
         if (state === "connected") this.#former = new Map();
       },
+      renew: async () => this.#live === host && (await this.#renewal?.now()) === true,
     };
     return host;
   }
@@ -278,7 +346,7 @@ export class Adapter {
   async #stop(): Promise<void> {
     this.#stopping = true;
     const timer = setTimeout(() => void this.#leave(), DRAIN_MS);
-    await Promise.allSettled([this.#connection?.stop(), this.#outbox.close()]);
+    await Promise.allSettled([this.#connection?.stop(), this.#outbox.close(), this.#renewal?.stop()]);
     await Promise.allSettled(this.#deliveries);
     clearTimeout(timer);
     await this.#leave();

@@ -200,6 +200,9 @@ export const KINDS = {
   "credential.confirmed": { fields: { scope: f.scope, version: f.count } },
   /** A new version did not work and is destroyed; what was in force before is so again, as version `to`. */
   "credential.rolledback": { fields: { scope: f.scope, version: f.count, to: f.count } },
+  /** Its platform is about to be asked for another in its place, which spends what it is renewed with. The new one is `version`. */
+  "credential.renewing": { fields: { scope: f.scope, version: f.count }, outcomes: ["credential.renewed"] },
+  "credential.renewed": { fields: { version: f.count } },
   /** Its time is near or past; one row a day. */
   "credential.due": { fields: { scope: f.scope, version: f.count, what: f.oneOf("expires", "rotation"), at: f.time } },
   "credential.rekeyed": { fields: { scope: f.scope, ...BY } },

@@ -26,6 +26,7 @@ export async function check(credentials: Credentials, start: Start): Promise<Che
   if (answer.status === 401 || answer.status === 403)
     return {
       failure: "refused",
+      ...(refusal.success && refusal.data.errcode === "M_UNKNOWN_TOKEN" ? { expired: true } : {}),
       sentence: `the homeserver refuses the access token${refusal.success ? ` (${refusal.data.errcode})` : ""}: log in once more and take the new one`,
     };
   const who = WhoAmI.safeParse(answer.body);

@@ -1,5 +1,5 @@
 import type { Checked, Credentials, Start } from "../contract.ts";
-import { client, tokensOf, trouble } from "./api.ts";
+import { client, platformCode, tokensOf, trouble } from "./api.ts";
 import { accountOf, introduce, isOneApp, missingScopes, TWO_APPS } from "./identity.ts";
 import { Line } from "./line.ts";
 
@@ -26,6 +26,6 @@ export async function check(credentials: Credentials, start: Start): Promise<Che
     return { account: accountOf(identity) };
   } catch (error) {
     const { failure, sentence } = trouble(error, which);
-    return { failure, sentence };
+    return { failure, sentence, ...(platformCode(error) === "token_expired" ? { expired: true } : {}) };
   }
 }

@@ -6,7 +6,17 @@ import { SendFailure } from "../failure.ts";
 import type { Draft } from "../outbox.ts";
 import { markdown } from "../markdown.ts";
 import { type Span, span } from "../spans.ts";
-import { client, options, sendFailure, SILENT, type Tokens, tokensOf, trouble } from "./api.ts";
+import {
+  client,
+  options,
+  platformCode,
+  sendFailure,
+  SILENT,
+  type Tokens,
+  tokensOf,
+  type Trouble,
+  trouble,
+} from "./api.ts";
 import { convert } from "./convert.ts";
 import { format, formatSpans, type Part } from "./format.ts";
 import { accountOf, type Identity, introduce, isOneApp, missingScopes, TWO_APPS } from "./identity.ts";
@@ -26,13 +36,16 @@ export class SlackConnection implements Connection {
   readonly #host: Host;
   readonly #start: Start;
   readonly #tokens: Tokens | null;
-  readonly #web: WebClient | null;
+  /** Another one once the bot token was renewed. */
+  #web: WebClient | null;
   readonly #names: Names | null;
   readonly #receiver: HeldReceiver | null;
   readonly #stopping = new AbortController();
   readonly #heard = new Map<string, Promise<void>>();
   #identity: Identity | null = null;
   #listening = false;
+  /** The line stands, and Slack has said whose it is. */
+  #up = false;
   /** Whether Slack shows our "is thinking…"; an app without that feature is told once. */
   #status = true;
 
@@ -41,11 +54,45 @@ export class SlackConnection implements Connection {
     this.#start = start;
     const tokens = tokensOf(credentials);
     this.#tokens = "failure" in tokens ? null : tokens;
-    this.#web = this.#tokens === null ? null : client(this.#tokens.bot, start);
-    this.#names = this.#web === null ? null : new Names(this.#web);
+    const web = this.#tokens === null ? null : client(this.#tokens.bot, start);
+    this.#web = web;
+    this.#names = web === null ? null : new Names(() => this.#web ?? web);
     this.#receiver = this.#tokens === null ? null : new HeldReceiver(this.#tokens.app, start);
     if ("failure" in tokens) host.state("refused", null, tokens.sentence);
     else void this.#run();
+  }
+
+  /** The line to Slack is of the app token, which stays: only what goes out changes. */
+  adopt(credentials: Credentials): void {
+    const tokens = tokensOf(credentials);
+    if ("failure" in tokens) {
+      this.#host.state("refused", null, tokens.sentence);
+      return;
+    }
+    const web = client(tokens.bot, this.#start);
+    this.#web = web;
+    // What is being connected just now says what it finds.
+    if (this.#up) void this.#introduceAgain(web);
+    else this.#identity = null;
+  }
+
+  async #introduceAgain(web: WebClient): Promise<void> {
+    let backoff = FIRST_BACKOFF_MS;
+    while (this.#up && this.#web === web && !this.#stopping.signal.aborted) {
+      try {
+        const identity = await introduce(web);
+        if (this.#up && this.#web === web) this.#host.state("connected", accountOf(identity));
+        return;
+      } catch (error) {
+        const { failure, sentence, waitMs } = trouble(error, "bot");
+        if (isFinal(failure)) {
+          this.#host.state("refused", null, sentence);
+          return;
+        }
+        await this.#pause(Math.max(backoff, waitMs));
+        backoff = Math.min(backoff * 2, LAST_BACKOFF_MS);
+      }
+    }
   }
 
   async stop(): Promise<void> {
@@ -58,7 +105,9 @@ export class SlackConnection implements Connection {
     while (!this.#stopping.signal.aborted) {
       const began = performance.now();
       const verdict = await this.#connect();
+      this.#up = false;
       if (this.#stopping.signal.aborted) return;
+      if (verdict.renewed === true) continue;
       const account = this.#identity === null ? null : accountOf(this.#identity);
       this.#host.state(verdict.final ? "refused" : "reconnecting", account, verdict.sentence);
       if (verdict.final) return;
@@ -82,17 +131,17 @@ export class SlackConnection implements Connection {
         await receiver.stop();
         return final(TWO_APPS);
       }
+      const renewed = this.#web;
+      if (renewed !== null && renewed !== web) this.#identity = await introduce(renewed);
+      this.#up = true;
       this.#host.state("connected", accountOf(identity));
       const reason = await receiver.gone();
       if (reason === "link_disabled") return final(SOCKET_MODE_OFF);
       return { final: false, sentence: "the connection to Slack was lost", waitMs: 0 };
     } catch (error) {
       const { failure, sentence, waitMs } = trouble(error, which);
-      return {
-        final: failure === "refused" || failure === "mixed-up" || failure === "scope-missing",
-        sentence,
-        waitMs,
-      };
+      const renewed = platformCode(error) === "token_expired" && (await this.#host.renew());
+      return { final: isFinal(failure), sentence, waitMs, renewed };
     }
   }
 
@@ -203,6 +252,12 @@ export class SlackConnection implements Connection {
     try {
       return await call(this.#web);
     } catch (error) {
+      // A token that is past its end sent nothing: with another one the message goes out after all.
+      if (platformCode(error) !== "token_expired" || !(await this.#host.renew())) throw sendFailure(error);
+    }
+    try {
+      return await call(this.#web);
+    } catch (error) {
       throw sendFailure(error);
     }
   }
@@ -217,6 +272,12 @@ interface Verdict {
   readonly final: boolean;
   readonly sentence: string;
   readonly waitMs: number;
+  /** Another bot token is in use: it is connected with at once. */
+  readonly renewed?: boolean;
+}
+
+function isFinal(failure: Trouble["failure"]): boolean {
+  return failure === "refused" || failure === "mixed-up" || failure === "scope-missing";
 }
 
 function final(sentence: string): Verdict {

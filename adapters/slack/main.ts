@@ -3,7 +3,8 @@ import { takeLane } from "../../src/tunnel/own-tunnel.ts";
 import { runAdapter } from "../contract.ts";
 import { check } from "./check.ts";
 import { SlackConnection } from "./connection.ts";
+import { renewable } from "./renewal.ts";
 
 takeLane("adapter:slack");
 confine("adapter");
-runAdapter({ check, connect: (credentials, start, host) => new SlackConnection(credentials, start, host) });
+runAdapter({ check, renewable, connect: (credentials, start, host) => new SlackConnection(credentials, start, host) });

@@ -8,12 +8,12 @@ const PATIENCE_MS = 1_000;
 const MAX_NAMES = 1_000;
 
 export class Names {
-  readonly #client: WebClient;
+  readonly #client: () => WebClient;
   readonly #known = new Map<string, string>();
   /** Without the scope users:read it is of no use to ask again. */
   #allowed = true;
 
-  constructor(client: WebClient) {
+  constructor(client: () => WebClient) {
     this.#client = client;
   }
 
@@ -30,7 +30,7 @@ export class Names {
 
   async #ask(user: string): Promise<string> {
     try {
-      const { user: found } = await this.#client.users.info({ user });
+      const { user: found } = await this.#client().users.info({ user });
       const names = [found?.profile?.display_name, found?.profile?.real_name, found?.real_name, found?.name];
       const name = shortened(names.find((one) => one !== undefined && one !== "") ?? user);
       this.#known.set(user, name);

@@ -6,7 +6,7 @@ import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import { type CommandError, usage } from "./command-error.ts";
 
 /** One secret that is asked for. */
-export interface Wanted {
+export interface Wanted extends Pick<PlatformCredential, "onlyWith" | "optional"> {
   /** Its name in the vault. */
   readonly name: string;
   readonly label: string;
@@ -21,6 +21,7 @@ export interface Enrolment {
   readonly kind: "channel" | "provider" | "secret";
   /** As it was named, without `channel/` or `provider/`. */
   readonly subject: string;
+  /** In the order in which it is asked for. */
   readonly wanted: readonly Wanted[];
 }
 
@@ -54,11 +55,9 @@ export function enrolmentOf(word: string, configured: readonly string[]): Enrolm
       scope: `channel/${subject}`,
       kind: "channel",
       subject,
-      wanted: PLATFORM_CREDENTIALS[platformOf(channel.data)].map(({ name, label, looksLike, kind }) => ({
-        name,
-        label,
-        kind,
-        looksLike: new RegExp(looksLike),
+      wanted: PLATFORM_CREDENTIALS[platformOf(channel.data)].map((one) => ({
+        ...one,
+        looksLike: new RegExp(one.looksLike),
       })),
     };
   }

@@ -1,21 +1,11 @@
+import { shapeOf } from "../ipc/credential-shape.ts";
 import type { Wanted } from "./credential-name.ts";
-
-/** So much of a secret's beginning says what it is and nothing more: `xoxb-`, `sk-ant-`, a Telegram bot's public number. */
-const PREFIX_BYTES = 7;
-
-/** The shape of a secret: its beginning, then each letter as `a` and each digit as `0`. The secret itself never becomes text. */
-export function shapeOf(secret: Uint8Array): string {
-  let shape = "";
-  for (const [index, byte] of secret.entries()) {
-    const character = String.fromCharCode(byte);
-    shape += index < PREFIX_BYTES ? character : character.replace(/[A-Za-z]/, "a").replace(/\d/, "0");
-  }
-  return shape;
-}
 
 /** Secrets that are easily taken for one another, by the beginning of their shape. */
 const KNOWN_SHAPES: readonly { readonly shape: RegExp; readonly is: string }[] = [
   { shape: /^xoxb-/, is: "a Slack bot token (xoxb-…)" },
+  { shape: /^xoxe\.xo/, is: "a Slack token that is renewed (xoxe.xox…)" },
+  { shape: /^xoxe-/, is: "a Slack refresh token (xoxe-…)" },
   { shape: /^xapp-/, is: "a Slack app-level token (xapp-…)" },
   { shape: /^xoxp-/, is: "a Slack user token (xoxp-…)" },
   { shape: /^sk-ant/, is: "an Anthropic API key" },
@@ -30,7 +20,7 @@ const KNOWN_SHAPES: readonly { readonly shape: RegExp; readonly is: string }[] =
 
 /** What is wrong with a secret that was just given, as a sentence that does not hold it; null if it may be the right one. */
 export function mixUp(secret: Uint8Array, wanted: Wanted): string | null {
-  if (secret.length === 0) return "nothing was given";
+  if (secret.length === 0) return wanted.optional === true ? null : "nothing was given";
   if (wanted.kind === "json") return secret[0] === 0x7b ? null : `this is no JSON, and so not: ${wanted.label}`;
   if (secret.some((byte) => byte <= 0x20 || byte === 0x7f))
     return "it holds a space or a control character: copy it again";

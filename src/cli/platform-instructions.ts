@@ -48,6 +48,8 @@ function slackInstructions(): string {
     "then copy its two tokens:",
     "  bot token (xoxb-…): OAuth & Permissions, under OAuth Tokens",
     "  app-level token (xapp-…): Basic Information, App-Level Tokens, Generate, with the scope connections:write",
+    "(with token rotation switched on the bot token begins with xoxe.xoxb-; its refresh token, and the app's Client ID and",
+    " Client Secret, are then asked for too, and Wirken renews it by itself)",
     "",
   ].join("\n");
 }
@@ -63,6 +65,7 @@ const STEPS: Readonly<Record<Exclude<Platform, "slack">, readonly string[]>> = {
   matrix: [
     "make an account for the bot on your homeserver, log in as it once, and copy its access token",
     "  (in Element: All settings, Help & About, Advanced; then close the window without logging out)",
+    "a login of your own that asks for a refresh token gets one, and Wirken then renews the access token by itself",
   ],
   teams: [
     "make a bot on https://dev.teams.microsoft.com/bots, for one tenant; then on https://entra.microsoft.com under App registrations:",

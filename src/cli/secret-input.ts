@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { copyOf } from "../../vault/secret.ts";
+import { shapeOf } from "../ipc/credential-shape.ts";
 import { encodeNamedBytes } from "../ipc/named-bytes.ts";
 import { type CommandError, usage } from "./command-error.ts";
 import type { Enrolment, Wanted } from "./credential-name.ts";
@@ -20,32 +21,43 @@ const BACKSLASH = 0x5c;
 /** How often a hidden prompt is asked again after something that cannot be right. */
 const TRIES = 3;
 
+/** What was typed, by the names it gets in the vault. */
+type Held = Map<string, Uint8Array>;
+
 /** Gets every secret that an enrolment needs, checked for mix-ups, as the payload of `vault.add`. The caller wipes it. */
 export async function readSecrets(enrolment: Enrolment, source: SecretSource, terminal: Terminal): Promise<Uint8Array> {
-  const held: Uint8Array[] = [];
+  const held: Held = new Map();
   try {
-    if (source.stdin || source.file !== null) held.push(...fromLines(enrolment, source));
+    if (source.stdin || source.file !== null) fromLines(enrolment, source, held);
     else await fromPrompts(enrolment, terminal, held);
-    return encodeNamedBytes(
-      enrolment.wanted.map(({ name }, index) => ({ name, bytes: trimmed(held[index] ?? new Uint8Array(0)) })),
-    );
+    const given = [...held].map(([name, bytes]) => ({ name, bytes: trimmed(bytes) }));
+    return encodeNamedBytes(given.filter(({ bytes }) => bytes.length > 0));
   } finally {
-    for (const bytes of held) bytes.fill(0);
+    for (const bytes of held.values()) bytes.fill(0);
   }
 }
 
-async function fromPrompts({ wanted }: Enrolment, terminal: Terminal, held: Uint8Array[]): Promise<void> {
+/** Whether something is asked for, after what was given before it. */
+function isWanted({ onlyWith }: Wanted, held: Held): boolean {
+  if (onlyWith === undefined) return true;
+  const other = held.get(onlyWith.name);
+  return other !== undefined && new RegExp(onlyWith.looksLike).test(shapeOf(trimmed(other)));
+}
+
+async function fromPrompts({ wanted }: Enrolment, terminal: Terminal, held: Held): Promise<void> {
   let at = 0;
   for (; at < wanted.length; at++) {
     const one = wanted[at];
     if (one === undefined || one.kind === "secret") break;
-    held.push(await sound(one, terminal, async () => await shown(one, terminal)));
+    held.set(one.name, await sound(one, terminal, async () => await shown(one, terminal)));
   }
   if (at === wanted.length) return;
   // The keyboard is not given back between two tries: what is typed meanwhile would be shown.
   using keyboard = terminal.hide();
-  for (const one of wanted.slice(at))
-    held.push(await sound(one, terminal, async () => await keyboard.ask(`${one.label} (not shown): `)));
+  for (const one of wanted.slice(at)) {
+    if (!isWanted(one, held)) continue;
+    held.set(one.name, await sound(one, terminal, async () => await keyboard.ask(`${one.label} (not shown): `)));
+  }
 }
 
 /** Asks until what is typed can be right. @throws {CommandError} after {@link TRIES}. */
@@ -89,21 +101,27 @@ function oneLine(json: Uint8Array): Uint8Array {
 }
 
 /** One secret a line, in the order in which the prompts would ask. */
-function fromLines({ wanted }: Enrolment, source: SecretSource): Uint8Array[] {
+function fromLines({ wanted }: Enrolment, source: SecretSource, held: Held): void {
   const input = readInput(source);
   try {
     const lines = split(input);
-    if (lines.length !== wanted.length)
+    const asked: Wanted[] = [];
+    for (const one of wanted) {
+      if (!isWanted(one, held)) continue;
+      const line = lines[asked.length];
+      if (line === undefined && one.optional === true) continue;
+      asked.push(one);
+      // How many there are to be is told at the end.
+      if (line === undefined) continue;
+      const wrong = mixUp(trimmed(line), one);
+      if (wrong !== null) throw usage(wrong, "nothing was saved");
+      held.set(one.name, copyOf(line));
+    }
+    if (asked.length !== lines.length)
       throw wrongCount(
         lines.length,
-        wanted.map(({ label }) => label),
+        asked.map(({ label }) => label),
       );
-    return lines.map((line, index) => {
-      const one = wanted[index];
-      const wrong = one === undefined ? "nothing is asked for" : mixUp(trimmed(line), one);
-      if (wrong !== null) throw usage(wrong, "nothing was saved");
-      return copyOf(line);
-    });
   } finally {
     input.fill(0);
   }

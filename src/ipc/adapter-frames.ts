@@ -20,8 +20,16 @@ export const FromAdapter = z.discriminatedUnion("type", [
     /** Shown to the operator: the bot's own name, e.g. `@wirken_bot`. */
     account: z.nullable(z.string().check(z.maxLength(200))),
   }),
-  /** Answers `reconnect`: what was connected before is closed, and each `state` from here on is that of the new credentials. */
+  /** Answers `reconnect` and `renewed.kept`: each `state` from here on is that of the new credentials. The payload is blank and says nothing: it is read into
+   *  the memory that `renewed` was read into before. */
   z.strictObject({ type: z.literal("switched"), ref: Ref }),
+  /** It wants to renew the credential that it has. Answered by `renew`; its platform is asked nothing before that, because the one of before may be
+   *  spent by the question. */
+  z.strictObject({ type: z.literal("renewal"), ref: Ref }),
+  /** The platform gave others: the payload holds them as named bytes. Answered by `renewed.kept`; where they were not kept, it is said again. */
+  z.strictObject({ type: z.literal("renewed"), ref: Ref }),
+  /** The platform gave none; the payload is a sentence. `refused`: nor will it for what is kept, whatever is tried. */
+  z.strictObject({ type: z.literal("unrenewed"), ref: Ref, failure: z.enum(["refused", "unreachable"]) }),
   /** A message for us; the payload is its text, UTF-8, at most 1 MiB. Answered by `acknowledged` once it is on the log. */
   z.strictObject({
     type: z.literal("inbound"),
@@ -73,6 +81,16 @@ export const ToAdapter = z.discriminatedUnion("type", [
   /** `secret` frames came since the start: end the connection and connect with them. What is under way is finished first, and what is not
    *  acknowledged by then is left to be delivered again. Answered by `switched`. */
   z.strictObject({ type: z.literal("reconnect"), ref: Ref }),
+  /** Whether it may renew its credential now. If so it is on the log, and nobody else changes the credential until `renewed` or `unrenewed` is said. */
+  z.strictObject({
+    type: z.literal("renew"),
+    ref: Ref,
+    granted: z.boolean(),
+    /** Where it is not granted: so long it is not to be asked again. */
+    waitMs: z.int().check(z.gte(0), z.lte(3_600_000)),
+  }),
+  /** The vault holds what was renewed, durably: it is used from now on, which `switched` tells with the same ref. Not `kept`: it is used by nobody yet. */
+  z.strictObject({ type: z.literal("renewed.kept"), ref: Ref, kept: z.boolean() }),
   /** The inbound message (or press) is on the log: the platform may be told so. `again`: it had been seen before. */
   z.strictObject({ type: z.literal("acknowledged"), ref: Ref, again: z.boolean() }),
   /** A message out; the payload is its text. `markdown` is converted to what the platform shows, split at its limit; `preformatted` is

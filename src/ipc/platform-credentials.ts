@@ -10,6 +10,36 @@ export interface PlatformCredential {
   readonly looksLike: string;
   /** `secret`: typed without being shown. `plain`: no secret, such as an address. `json`: a key file, whose path is typed. */
   readonly kind: "secret" | "plain" | "json";
+  /** Wanted only where what stands under another name looks like this. */
+  readonly onlyWith?: { readonly name: string; readonly looksLike: string };
+  /** May be left out. */
+  readonly optional?: true;
+}
+
+/** A bot token that Slack renews; its shape may stand for it. */
+const SLACK_ROTATING = "^xoxe\\.xo[xa][ab]-";
+const ONLY_ROTATING = { name: "bot-token", looksLike: SLACK_ROTATING } as const;
+
+/** When a token was made and when it ends: `2026-11-23T22:31:00.000Z/2026-11-24T10:31:00.000Z`. Nobody types it: it comes with what a platform renews. */
+export const TOKEN_LIFE = "token-life";
+
+/** What a platform gives anew when a credential is renewed. Everything else of the credential stays. */
+const RENEWED: Partial<Readonly<Record<Platform, readonly string[]>>> = {
+  slack: ["bot-token", "refresh-token", TOKEN_LIFE],
+  matrix: ["access-token", "refresh-token", TOKEN_LIFE],
+};
+
+/** @returns the names that a renewal may bring, all or some of them; none where nothing is renewed. */
+export function renewedNames(platform: Platform): readonly string[] {
+  return RENEWED[platform] ?? [];
+}
+
+/** Which of a platform's credentials are wanted. @param fits whether what is given under a name looks like that; false where nothing is. */
+export function wantedOf<Wanted extends Pick<PlatformCredential, "onlyWith">>(
+  all: readonly Wanted[],
+  fits: (name: string, looksLike: string) => boolean,
+): Wanted[] {
+  return all.filter(({ onlyWith }) => onlyWith === undefined || fits(onlyWith.name, onlyWith.looksLike));
 }
 
 const ID = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";
@@ -27,12 +57,38 @@ export const PLATFORM_CREDENTIALS: Readonly<Record<Platform, readonly PlatformCr
     },
   ],
   slack: [
-    { name: "bot-token", label: "Bot User OAuth Token (xoxb-…)", looksLike: "^xoxb-", kind: "secret" },
+    {
+      name: "bot-token",
+      label: "Bot User OAuth Token (xoxb-… or xoxe.xoxb-…)",
+      looksLike: `^xoxb-|${SLACK_ROTATING}`,
+      kind: "secret",
+    },
     {
       name: "app-token",
       label: "App-Level Token with connections:write (xapp-…)",
       looksLike: "^xapp-",
       kind: "secret",
+    },
+    {
+      name: "refresh-token",
+      label: "Refresh Token of the bot token (xoxe-1-…)",
+      looksLike: "^xoxe-",
+      kind: "secret",
+      onlyWith: ONLY_ROTATING,
+    },
+    {
+      name: "client-id",
+      label: "Client ID of the app (Basic Information)",
+      looksLike: "^[0-9]+\\.[0-9]+$",
+      kind: "secret",
+      onlyWith: ONLY_ROTATING,
+    },
+    {
+      name: "client-secret",
+      label: "Client Secret of the app (Basic Information)",
+      looksLike: "^[0-9a-f]{16,64}$",
+      kind: "secret",
+      onlyWith: ONLY_ROTATING,
     },
   ],
   discord: [
@@ -46,6 +102,13 @@ export const PLATFORM_CREDENTIALS: Readonly<Record<Platform, readonly PlatformCr
   matrix: [
     { name: "homeserver", label: "Address of the homeserver (https://…)", looksLike: WEB_ADDRESS, kind: "plain" },
     { name: "access-token", label: "Access token of the bot's account", looksLike: "^[!-~]{10,}$", kind: "secret" },
+    {
+      name: "refresh-token",
+      label: "Refresh token, where the login gave one (else press Enter)",
+      looksLike: "^[!-~]{10,}$",
+      kind: "secret",
+      optional: true,
+    },
   ],
   teams: [
     { name: "app-id", label: "Application (client) ID", looksLike: `^${ID}$`, kind: "plain" },
@@ -108,9 +171,9 @@ export const PLATFORM_CREDENTIALS: Readonly<Record<Platform, readonly PlatformCr
 };
 
 const PLAIN: ReadonlySet<string> = new Set(
-  Object.values(PLATFORM_CREDENTIALS).flatMap((wanted) =>
-    wanted.filter(({ kind }) => kind === "plain").map(({ name }) => name),
-  ),
+  Object.values(PLATFORM_CREDENTIALS)
+    .flatMap((wanted) => wanted.filter(({ kind }) => kind === "plain").map(({ name }) => name))
+    .concat(TOKEN_LIFE),
 );
 
 /** Whether what is kept under this name may be seen, in the answer of its own platform: no platform has a secret of the same name. */

@@ -11,6 +11,7 @@ import { withLink } from "../session/link.ts";
 import { AdapterCarrier } from "./adapter-carrier.ts";
 import { ChannelTalk, type TalkParts } from "./channel-talk.ts";
 import type { ConfigFile } from "./config-file.ts";
+import type { CredentialRenewal } from "./credential-renewal.ts";
 import type { Checked, Verdict } from "./credentials.ts";
 import { Intake, type Source } from "./intake.ts";
 import { LocalCarrier } from "./local-carrier.ts";
@@ -19,6 +20,7 @@ import { OperatorError } from "./operator-error.ts";
 import { channelReach, type Reach } from "./reach-list.ts";
 import type { By } from "./people.ts";
 import type { Kept, Processes, SecretOf, StartedChild } from "./processes.ts";
+import { RenewalExchange } from "./renewal-exchange.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 import type { TurnEnding } from "./session-run.ts";
 
@@ -29,6 +31,8 @@ const FINAL: ReadonlySet<string> = new Set(["refused", "too-large", "unknown"]);
 const MAX_INBOUND_BYTES = 1_048_576;
 /** A process that was given new credentials has this long to be connected with them. */
 const HAND_OVER_MS = 60_000;
+/** What a platform gave and the vault does not hold yet has this long to get there before its process ends. */
+const SEAL_MS = 5_000;
 /** At a stop, turns have this long to end and to say so. */
 const DRAIN_MS = 5_000;
 
@@ -68,6 +72,8 @@ interface Adapter {
   handed: { readonly ref: number; readonly secret: SecretOf } | null;
   /** Who waits for what becomes of a version. */
   waiting: { readonly version: number; readonly settle: (verdict: Verdict) => void } | null;
+  /** Its process asks its platform for another token, or has one that the vault does not hold yet. */
+  renewing: { readonly exchange: RenewalExchange; readonly over: Promise<void> } | null;
   ref: number;
 }
 
@@ -91,6 +97,7 @@ export interface ChannelsParts {
   readonly worked: (secret: SecretOf, account: string | null) => Promise<void>;
   /** The platform refused this version. @returns what is in force instead, where there is something to go back to. */
   readonly failed: (secret: SecretOf) => Promise<SecretOf | null>;
+  readonly renewals: () => CredentialRenewal;
 }
 
 /** The channels: one adapter process for each that is enabled and has credentials, and the two that are this machine's own. */
@@ -168,6 +175,7 @@ export class Channels {
       inUse: null,
       handed: null,
       waiting: null,
+      renewing: null,
       ref: 0,
     };
     this.#adapters.set(channel, made);
@@ -234,6 +242,7 @@ export class Channels {
       },
       down: () => {
         current = null;
+        adapter.renewing?.exchange.lost();
         adapter.carrier.detach();
         if (adapter.state === "connected") adapter.state = "reconnecting";
       },
@@ -282,12 +291,46 @@ export class Channels {
         adapter.inUse = adapter.handed.secret;
         adapter.handed = null;
         return;
+      case "renewal":
+        if (adapter.renewing !== null) adapter.kept?.broke("a renewal within a renewal");
+        // Not waited for: what it hears comes on the same pipe.
+        else void this.#renew(channel, adapter, from, header.ref);
+        return;
+      case "renewed":
+      case "unrenewed":
+        if (adapter.renewing?.exchange.take(header, payload) !== true)
+          adapter.kept?.broke("what was renewed, in no form that is known here");
+        return;
       case "ready":
       case "checked":
       case "delivered":
       case "undelivered":
         return;
     }
+  }
+
+  async #renew(channel: AdapterChannel, adapter: Adapter, from: Line, ref: number): Promise<void> {
+    const exchange = new RenewalExchange(channel, ref, async (frame) => await from.send(frame));
+    if (adapter.inUse === null) return await exchange.deny(HAND_OVER_MS);
+    const { promise: over, resolve: done } = Promise.withResolvers<void>();
+    adapter.renewing = { exchange, over };
+    const sealed = (): void => {
+      adapter.renewing = null;
+      done();
+    };
+    const renewing = exchange.renewing(adapter.inUse, async (secret, tell) => {
+      sealed();
+      return await this.#verdict(channel, adapter, secret, async () => {
+        adapter.handed = { ref, secret };
+        await tell();
+      });
+    });
+    await this.#parts
+      .renewals()
+      .run(renewing)
+      .finally(() => {
+        if (adapter.renewing?.exchange === exchange) sealed();
+      });
   }
 
   /** Its process said what the platform makes of the credential that it has. */
@@ -326,6 +369,16 @@ export class Channels {
   async handOver(channel: AdapterChannel, secret: SecretOf): Promise<Verdict | null> {
     const adapter = this.#adapters.get(channel);
     if (adapter === undefined || adapter.kept === null) return null;
+    return await this.#verdict(channel, adapter, secret, async () => await this.#hand(adapter, secret));
+  }
+
+  /** @param give lets its process go on with a version. @returns whether it is connected with that. */
+  async #verdict(
+    channel: AdapterChannel,
+    adapter: Adapter,
+    secret: SecretOf,
+    give: () => Promise<void>,
+  ): Promise<Verdict> {
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const late = setTimeout(
       () => resolve({ works: false, sentence: `${channel} was not connected with it within ${HAND_OVER_MS / 1000} s` }),
@@ -335,7 +388,7 @@ export class Channels {
     adapter.waiting = waiting;
     try {
       // A process that ends meanwhile is started again with the newest version, and is waited for all the same.
-      await this.#hand(adapter, secret).catch(() => undefined);
+      await give().catch(() => undefined);
       return await promise;
     } finally {
       clearTimeout(late);
@@ -350,8 +403,9 @@ export class Channels {
   }
 
   async #end(adapter: Adapter): Promise<void> {
-    const { kept } = adapter;
+    const { kept, renewing } = adapter;
     adapter.kept = null;
+    if (renewing !== null) await Promise.race([renewing.over, delay(SEAL_MS, undefined, { ref: false })]);
     adapter.carrier.disconnected();
     adapter.waiting?.settle({ works: false, sentence: "the channel was stopped before it was connected with it" });
     await kept?.stop();
@@ -365,7 +419,9 @@ export class Channels {
     cause: number | null,
   ): Promise<Checked> {
     const apiRoot = configOf(this.#parts.config.config, channel)?.apiRoot ?? null;
-    return await this.#parts.processes.check<FromAdapter, ToAdapter>({
+    let renewal: Promise<void> = Promise.resolve();
+    let exchange: RenewalExchange | null = null;
+    const checked = await this.#parts.processes.check<FromAdapter, ToAdapter>({
       role: "adapter",
       args: [platformOf(channel)],
       subject: channel,
@@ -377,7 +433,25 @@ export class Channels {
       start: { type: "start", check: true, cursor: null, apiRoot },
       timeoutMs: CHECK_MS,
       cause,
+      hear: (header, payload, process) => {
+        if (header.type === "renewed" || header.type === "unrenewed") exchange?.take(header, payload);
+        if (header.type !== "renewal" || exchange !== null) return;
+        exchange = new RenewalExchange(channel, header.ref, async (frame) => await process.send(frame));
+        // What is not saved is not renewed: it would be spent, and nothing kept.
+        if (!("scope" in candidate)) {
+          void exchange.deny(CHECK_MS);
+          return;
+        }
+        const renewing = exchange.renewing(candidate, async (_, tell) => {
+          await tell();
+          return null;
+        });
+        renewal = this.#parts.renewals().run(renewing, true);
+      },
+      ended: () => exchange?.lost(),
     });
+    await renewal;
+    return checked;
   }
 
   #reach(channel: AdapterChannel, apiRoot: string | null, credential: readonly NamedBytes[] | SecretOf | null): Reach {

@@ -34,6 +34,7 @@ import { ContinuousVerification } from "./continuous.ts";
 import { placeNotes } from "./data-place.ts";
 import { CredentialDates } from "./credential-dates.ts";
 import { CredentialChecks } from "./credential-checks.ts";
+import { CredentialRenewal } from "./credential-renewal.ts";
 import { CredentialRotation } from "./credential-rotation.ts";
 import { type Checked, Credentials, plainOf, secretOf } from "./credentials.ts";
 import { Egress } from "./egress.ts";
@@ -127,6 +128,7 @@ export class Composition {
   readonly #dates: CredentialDates;
   readonly #placeNotes: readonly string[];
   readonly #checks: CredentialChecks;
+  readonly #renewals: CredentialRenewal;
   readonly #sweep: NodeJS.Timeout;
   #ollama: string | null = null;
 
@@ -325,6 +327,7 @@ export class Composition {
       plain: (secret, name) => plainOf(made.keeper.vault, secret, name),
       worked: async (secret, account) => await credentials.worked(secret, account),
       failed: async (secret) => await credentials.failed(secret),
+      renewals: () => this.#renewals,
       talk: (channel, agent): TalkParts => ({
         log,
         state: made.state,
@@ -395,6 +398,14 @@ export class Composition {
         if (verdict === null && parts.serve) await this.channels.align(null);
         return verdict;
       },
+      line: (sentence) => parts.line("vault", sentence),
+    });
+    this.#renewals = new CredentialRenewal({
+      log,
+      keeper: made.keeper,
+      credentials,
+      rotation,
+      now: () => Date.now(),
       line: (sentence) => parts.line("vault", sentence),
     });
     const checks = new CredentialChecks({
@@ -687,7 +698,7 @@ export class Composition {
   /** What wants doing about the vault, a sentence each. */
   vaultNotes(): string[] {
     const { vault } = this.#keeper;
-    const notes = [...this.#dates.notes(), ...this.#placeNotes];
+    const notes = [...this.#dates.notes(), ...this.#renewals.notes(), ...this.#placeNotes];
     if (vault.locked)
       notes.unshift("the vault is locked: channels and models that need a credential wait for wirken vault unlock");
     else if (!vault.recoverable && vault.credentials().length > 0)

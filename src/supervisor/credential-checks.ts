@@ -50,11 +50,15 @@ export class CredentialChecks {
     return await rotation.alone(scope, async () => await this.#check(newest));
   }
 
-  async #check(newest: Credential): Promise<CheckView> {
+  async #check(before: Credential): Promise<CheckView> {
     const { keeper, log, now, credentials, rotation } = this.#parts;
-    const { scope, version } = newest;
+    const { scope } = before;
+    const asked = secretOf(keeper.vault, scope);
+    const checked = asked === null ? gone(scope) : await this.#ask(asked);
+    // A token that had ended may have been renewed on the way.
+    const [newest = before] = keeper.vault.credentials(scope);
     const secret = secretOf(keeper.vault, scope);
-    const checked = secret === null ? gone(scope) : await this.#ask(secret);
+    const { version } = newest;
     const { result, account } = checked;
     await log.append(
       { kind: "credential.checked", scope, result },

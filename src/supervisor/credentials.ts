@@ -3,9 +3,10 @@ import { VaultError } from "../../vault/error.ts";
 import { Secret } from "../../vault/secret.ts";
 import type { Credential, Vault } from "../../vault/vault.ts";
 import { AdapterChannel, PLATFORMS, platformOf, talks } from "../ipc/channel.ts";
+import { mayBe } from "../ipc/credential-shape.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
-import { isPlain, PLATFORM_CREDENTIALS } from "../ipc/platform-credentials.ts";
+import { isPlain, PLATFORM_CREDENTIALS, type PlatformCredential, wantedOf } from "../ipc/platform-credentials.ts";
 import { canBeChecked, type CredentialView } from "../ipc/vault-calls.ts";
 import { PROXY_CREDENTIAL } from "./network.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -304,7 +305,13 @@ export class Credentials {
         `${name} is not a channel known here`,
         `channels are ${PLATFORMS.join(", ")}, or one of these with a name: slack:acme`,
       );
-    const needed = PLATFORM_CREDENTIALS[platformOf(channel.data)];
+    const fits = (called: string, looksLike: string, form: PlatformCredential["kind"] = "secret"): boolean => {
+      const bytes = candidate.find((entry) => entry.name === called)?.bytes;
+      return bytes !== undefined && mayBe({ kind: form, looksLike }, bytes);
+    };
+    const needed = wantedOf(PLATFORM_CREDENTIALS[platformOf(channel.data)], fits).filter(
+      (entry) => entry.optional !== true || names.includes(entry.name),
+    );
     if (
       names.toSorted().join() !==
       needed
@@ -314,11 +321,9 @@ export class Credentials {
     ) {
       throw new OperatorError("usage", `${scope} needs ${needed.map((entry) => entry.name).join(" and ")}`);
     }
-    for (const { name: called, looksLike, label } of needed) {
-      const bytes = candidate.find((entry) => entry.name === called)?.bytes;
-      if (bytes === undefined || !new RegExp(looksLike).test(Buffer.from(bytes).toString("latin1"))) {
+    for (const { name: called, looksLike, label, kind: form } of needed) {
+      if (!fits(called, looksLike, form))
         throw new OperatorError("usage", `this is not a ${label}`, "nothing was saved");
-      }
     }
     return { kind: "channel", channel: channel.data };
   }

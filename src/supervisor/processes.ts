@@ -114,6 +114,9 @@ export interface CheckSpec<In extends Framed, Out extends Framed> extends What<I
   readonly candidate: readonly NamedBytes[] | SecretOf;
   readonly start: Out;
   readonly timeoutMs: number;
+  /** Whatever it says besides its answer. */
+  hear?(header: In, payload: Uint8Array, process: Pick<StartedChild<Out>, "send">): void;
+  ended?(): void;
 }
 
 interface Listed {
@@ -347,6 +350,7 @@ export class Processes {
       frame: (header, payload) => {
         const checked = checkedOf(header, payload, "scope" in spec.candidate);
         if (checked !== null) answered.resolve(checked);
+        else spec.hear?.(header, payload, { send: (out, bytes) => life.send(out, bytes) });
       },
       begin: async (begun) => {
         if ("scope" in spec.candidate) await this.#hand(spec.candidate, begun, spec.secret);
@@ -367,7 +371,10 @@ export class Processes {
       () => answered.resolve(unreachable(`the check took longer than ${spec.timeoutMs / 1000} s`)),
       spec.timeoutMs,
     );
-    void life.ended.then((end) => answered.resolve(unreachable(`the check ended before it was done: ${end.detail}`)));
+    void life.ended.then((end) => {
+      answered.resolve(unreachable(`the check ended before it was done: ${end.detail}`));
+      spec.ended?.();
+    });
     const checked = await answered.promise;
     clearTimeout(late);
     await life.stop();

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { enrolmentOf } from "../../src/cli/credential-name.ts";
 import { PLATFORMS } from "../../src/ipc/channel.ts";
-import { mixUp, shapeOf, trimmed } from "../../src/cli/credential-shape.ts";
+import { mixUp, trimmed } from "../../src/cli/credential-shape.ts";
+import { shapeOf } from "../../src/ipc/credential-shape.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const wanted = (what: string, index = 0) => {

@@ -7,7 +7,7 @@ import type { RowView } from "../../src/ipc/audit-calls.ts";
 import { type AnswerTo, type ApprovalView, OPERATOR_ANSWERS } from "../../src/ipc/operator.ts";
 import { newHome, type Ran, TestDaemon } from "./daemon.ts";
 import { ScriptedModel } from "./scripted-model.ts";
-import { SlackServer } from "./slack-server/slack-server.ts";
+import { type SlackOptions, SlackServer } from "./slack-server/slack-server.ts";
 import { type Shown, TelegramServer } from "./telegram-server.ts";
 
 /** People on Telegram, by the platform's ids; the test's owner is linked by the invitation that `vault add` prints. */
@@ -55,12 +55,14 @@ export class Spine implements AsyncDisposable {
   }
 
   /** Starts all of it; what is asked for is enrolled, connected and has its owner. */
-  static async start(options: { channels?: readonly ("telegram" | "slack")[]; owner?: boolean } = {}): Promise<Spine> {
+  static async start(
+    options: { channels?: readonly ("telegram" | "slack")[]; owner?: boolean; slack?: SlackOptions } = {},
+  ): Promise<Spine> {
     const { channels = ["telegram"], owner = true } = options;
     const [model, telegram, slack] = await Promise.all([
       ScriptedModel.start(),
       TelegramServer.start(),
-      SlackServer.start({ retryMs: 1_000 }),
+      SlackServer.start({ retryMs: 1_000, ...options.slack }),
     ]);
     const home = newHome();
     const config = {
@@ -99,8 +101,9 @@ export class Spine implements AsyncDisposable {
 
   /** Enrols a channel. @returns the code that its first sender becomes the owner with, and the link that holds it. */
   async enrol(channel: "telegram" | "slack"): Promise<{ code: string; link: string | null }> {
-    const lines =
-      channel === "telegram" ? [this.telegram.token] : [this.slack.tokens["bot-token"], this.slack.tokens["app-token"]];
+    const { rotation, tokens } = this.slack;
+    const slack = Object.values(rotation === null ? tokens : this.slack.rotating);
+    const lines = channel === "telegram" ? [this.telegram.token] : slack;
     const ran = await this.daemon.wirken(["vault", "add", channel, "--stdin", "--json"], { stdin: lines.join("\n") });
     if (ran.status !== 0) throw new Error(`${channel} was not enrolled: ${ran.stderr}`);
     await this.connected(channel);

@@ -3,6 +3,7 @@ import { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { upgradeToWebSocket, type WebSocketConnection } from "@copilotkit/aimock";
 import { z } from "zod/mini";
+import { TokenRotation } from "./token-rotation.ts";
 import { answer, type Posted, SlackRefusal, type Workspace } from "./web-api.ts";
 
 /** Slack, as far as a Socket Mode app sees it: the Web API over HTTP, and lines over WebSocket that carry envelopes until they are
@@ -47,6 +48,8 @@ export interface SlackOptions {
   readonly retryMs?: number;
   /** Milliseconds between Slack's warning and its end of a line. */
   readonly graceMs?: number;
+  /** Token rotation is on: the first bot token lives so many milliseconds. */
+  readonly rotatingMs?: number;
 }
 
 export class SlackServer implements AsyncDisposable {
@@ -54,6 +57,7 @@ export class SlackServer implements AsyncDisposable {
     "bot-token": "xoxb-1000-2000-AbCdEfGhIjKlMnOp",
     "app-token": "xapp-1-A0WIRKEN-3000-0123456789abcdef",
   } as const;
+  readonly rotation: TokenRotation | null;
   readonly workspace: Workspace;
   readonly calls: { readonly method: string; readonly at: number; readonly given: Readonly<Record<string, string>> }[] =
     [];
@@ -75,6 +79,7 @@ export class SlackServer implements AsyncDisposable {
 
   private constructor(options: SlackOptions) {
     this.#options = options;
+    this.rotation = options.rotatingMs === undefined ? null : new TokenRotation(options.rotatingMs);
     this.workspace = {
       team: { id: "T0ACME", name: "Acme" },
       app: "A0WIRKEN",
@@ -110,6 +115,19 @@ export class SlackServer implements AsyncDisposable {
 
   get apiRoot(): string {
     return `http://127.0.0.1:${this.port}/api/`;
+  }
+
+  /** What the owner of an app with token rotation gives, in the order in which it is asked for. */
+  get rotating(): Record<string, string> & Record<"bot-token" | "app-token" | "refresh-token", string> {
+    if (this.rotation === null) throw new Error("token rotation is off");
+    const { newest, clientId, clientSecret } = this.rotation;
+    return {
+      "bot-token": newest.access,
+      "app-token": this.tokens["app-token"],
+      "refresh-token": newest.refresh,
+      "client-id": clientId,
+      "client-secret": clientSecret,
+    };
   }
 
   get posted(): readonly Posted[] {
@@ -283,7 +301,7 @@ export class SlackServer implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) if (chunk instanceof Buffer) chunks.push(chunk);
-    const method = /^\/api\/([A-Za-z.]+)$/.exec(request.url ?? "")?.[1] ?? "";
+    const method = /^\/api\/([A-Za-z0-9.]+)$/.exec(request.url ?? "")?.[1] ?? "";
     const given = Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString("utf8")));
     this.calls.push({ method, at: performance.now(), given });
     const at = this.mishaps.findIndex((one) => one.method === method);
@@ -302,18 +320,24 @@ export class SlackServer implements AsyncDisposable {
       request.socket.destroy();
       return;
     }
-    const token = {
-      [`Bearer ${this.tokens["bot-token"]}`]: "bot",
-      [`Bearer ${this.tokens["app-token"]}`]: "app",
-    } as const;
     try {
-      const shown = token[request.headers.authorization ?? ""] ?? null;
-      const said = answer(this.workspace, method, shown, given, () => this.#ticket());
+      const shown = this.#kindOf((request.headers.authorization ?? "").replace(/^Bearer /, ""));
+      const renewal = method === "oauth.v2.access" && this.rotation !== null;
+      const said = renewal
+        ? this.rotation?.renew(given)
+        : answer(this.workspace, method, shown, given, () => this.#ticket());
       if (mishap?.cut === "after") request.socket.destroy();
       else say(200, { ok: true, ...said });
     } catch (error) {
       say(200, { ok: false, error: error instanceof SlackRefusal ? error.code : `fatal_error` });
     }
+  }
+
+  /** @throws {SlackRefusal} for a token whose time is over. */
+  #kindOf(token: string): "bot" | "app" | null {
+    if (token === this.tokens["app-token"]) return "app";
+    if (this.rotation === null) return token === this.tokens["bot-token"] ? "bot" : null;
+    return this.rotation.takes(token) ? "bot" : null;
   }
 
   #ticket(): string {
