@@ -94,7 +94,9 @@ test("no token that was ever given out is in a row, in a line, in a byte of the 
   const some = [...rotation.issued.slice(0, 2), ...rotation.issued.slice(-4), rotation.clientSecret];
   const own = await slackProcess();
   expect(scanMemory(own ?? 0, some).length).toBeGreaterThan(0);
-  const others = [spine.daemon.pid, ...childrenOf(spine.daemon.pid)].filter((pid) => pid !== own);
+  // The Slack of these tests speaks no TLS, so that what carries the bytes sees them.
+  const carries = (await spine.status()).processes.find(({ role }) => role === "egress")?.pid;
+  const others = [spine.daemon.pid, ...childrenOf(spine.daemon.pid)].filter((pid) => pid !== own && pid !== carries);
   expect(others.length).toBeGreaterThan(2);
   for (const pid of others) expect(scanMemory(pid, some), `process ${pid}`).toEqual([]);
 });

@@ -48,6 +48,7 @@ export function named(values: Readonly<Record<string, string>>): { name: string;
   return Object.entries(values).map(([name, text]) => ({ name, bytes: new TextEncoder().encode(text) }));
 }
 
+const proxyChanged = (): Promise<void> => Promise.resolve();
 const handOver = (): Promise<Verdict> => Promise.resolve({ works: true, account: "@wirken" });
 const check = (): Promise<{ result: "good"; account: null; sentence: null }> =>
   Promise.resolve({ result: "good", account: null, sentence: null });
@@ -77,8 +78,9 @@ export function renewing({ vault, log }: World, folder: DataFolder, now: () => n
     providerAdded: () => Promise.resolve([]),
     providerRemoved: () => Promise.resolve(),
     knowsProvider: () => true,
+    proxyChanged,
   });
-  const rotation = new CredentialRotation({ log, keeper, credentials, check, now, handOver, line });
+  const rotation = new CredentialRotation({ log, keeper, credentials, check, now, handOver, line, proxyChanged });
   const renewal = new CredentialRenewal({ log, keeper, credentials, rotation, now, line });
   return { keeper, credentials, rotation, renewal, lines };
 }
