@@ -24,6 +24,7 @@ export const ENTRIES = {
   relay: "src/relay/main.ts",
   keychain: "src/keychain/main.ts",
   anchor: "src/anchor/main.ts",
+  probe: "src/probe/main.ts",
 } as const;
 type Entry = keyof typeof ENTRIES;
 
@@ -61,6 +62,9 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
 /** Words that a person types too: without the supervisor's pipe they are the command. */
 const COMMANDS: ReadonlySet<string> = new Set(["web", "egress"]);
 
+/** Roles whose walls can be tried: see src/probe. */
+const PROBED: ReadonlySet<string> = new Set(Array.from(ROLES.keys(), (words) => words.split(" ")[0] ?? ""));
+
 /** The supervisor gives each of its children one end of a socket pair as descriptor 3; nothing else speaks to them. */
 const PIPE = 3;
 /** A relay is started by what runs beside it in a sandbox: it has a lane, and no pipe. */
@@ -78,7 +82,8 @@ function hasPipe(role: string): boolean {
 function start(words: readonly string[]): void {
   const [first = "", second = ""] = words;
   const role = first === "adapter" ? `${first} ${second}` : first;
-  const entry = ROLES.get(role);
+  // Any role but with nothing to do: it tries its own walls.
+  const entry = words.length === 2 && second === "probe" && PROBED.has(first) ? "probe" : ROLES.get(role);
   if (entry === undefined || (COMMANDS.has(role) && !hasPipe(role))) {
     restoreDurability(); // commands and the supervisor write files; no other process does
     requireCode("cli");

@@ -24,23 +24,28 @@ let current: Role | null = null;
  *  Afterwards this process can open no file, start no process, load no native code, signal nobody else, and open the sockets of its role
  *  only. None of it can be undone. Descriptors that are open stay usable: its pipe among them.
  *  @param options.before loads the native addon of the role that has one.
+ *  @param options.built is told after each wall of the operating system, for who tries them one after the other.
  *  @throws {ConfineError} if anything does not hold: the process must then exit. */
-export function confine(role: Role, options: { readonly before?: () => void } = {}): Confinement {
+export function confine(
+  role: Role,
+  options: { readonly before?: () => void; readonly built?: (wall: Wall) => void } = {},
+): Confinement {
   if (current !== null) throw new ConfineError("CONFINE_TWICE", `This process is confined already, as ${current}`);
   const needs = needsOf(role, process.argv);
   const { keeps } = needs;
   assertStartedRight(keeps);
   options.before?.();
-  const { walls, landlockAbi } = process.platform === "linux" ? standing(needs) : { walls: [], landlockAbi: 0 };
+  const { walls, landlockAbi } =
+    process.platform === "linux" ? standing(needs, options.built) : { walls: [], landlockAbi: 0 };
   for (const scope of SCOPES) if (!keeps.includes(scope)) drop(scope);
   assertEnforced();
   current = role;
   return { role, layers: ["permissions", ...walls], landlockAbi, keeps };
 }
 
-function standing(needs: Needs): ReturnType<typeof buildWalls> {
+function standing(needs: Needs, built?: (wall: Wall) => void): ReturnType<typeof buildWalls> {
   readAhead(needs);
-  return buildWalls(needs);
+  return buildWalls(needs, built);
 }
 
 /** @param words as whoever started it gave them: nothing from outside is read yet. */

@@ -4,6 +4,8 @@ import { type Machine, numberIn, type SystemCall } from "./syscalls.ts";
 export interface Libc extends Disposable {
   /** Makes a system call. @returns what the C library's `syscall` does: -1 where it was refused. */
   call(name: SystemCall, ...words: readonly (number | bigint)[]): bigint;
+  /** Makes a system call of no use. @returns whether it was refused: any other error means that it was let through. */
+  denied(name: SystemCall, ...words: readonly (number | bigint)[]): boolean;
   /** Where bytes lie: they must stay referenced until the call is over. */
   at(bytes: ArrayBufferView<ArrayBuffer>): bigint;
   /** Writes bytes to memory that `mmap` gave. */
@@ -21,6 +23,9 @@ export interface Libc extends Disposable {
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 
+/** EPERM, EACCES, ENOSYS: a wall says one of these. */
+const REFUSALS: ReadonlySet<number> = new Set([1, 13, 38]);
+
 /** Opens it. To be disposed of before the permission is dropped: an object of this kind goes on working afterwards. */
 export function openLibc(machine: Machine): Libc {
   const ffi = process.getBuiltinModule("node:ffi");
@@ -29,24 +34,20 @@ export function openLibc(machine: Machine): Libc {
     sigaction: { arguments: ["int32", "pointer", "pointer"], return: "int32" },
     memcpy: { arguments: ["pointer", "pointer", "uint64"], return: "pointer" },
     setrlimit: { arguments: ["int32", "pointer"], return: "int32" },
+    __errno_location: { arguments: [], return: "pointer" },
     getsockopt: { arguments: ["int32", "int32", "int32", "pointer", "pointer"], return: "int32" },
   });
   const { functions: c } = library;
   const at = (bytes: ArrayBufferView<ArrayBuffer>): bigint =>
     ffi.getRawPointer(bytes.buffer) + BigInt(bytes.byteOffset);
+  const call: Libc["call"] = (name, ...words) => {
+    const [a = 0, b = 0, d = 0, e = 0, f = 0, g = 0] = words;
+    const number = BigInt(numberIn(machine, name));
+    return c.syscall(number, BigInt(a), BigInt(b), BigInt(d), BigInt(e), BigInt(f), BigInt(g));
+  };
   return {
-    call(name, ...words) {
-      const [a = 0, b = 0, d = 0, e = 0, f = 0, g = 0] = words;
-      return c.syscall(
-        BigInt(numberIn(machine, name)),
-        BigInt(a),
-        BigInt(b),
-        BigInt(d),
-        BigInt(e),
-        BigInt(f),
-        BigInt(g),
-      );
-    },
+    call,
+    denied: (name, ...words) => call(name, ...words) < 0n && REFUSALS.has(ffi.getInt32(c.__errno_location())),
     at,
     write(address, bytes) {
       const own = Uint8Array.from(bytes);

@@ -37,3 +37,8 @@ export const NEEDS: Readonly<Record<Role, Needs>> = {
   // libsecret speaks D-Bus by itself: Node's scope has no part in it.
   keychain: { keeps: [], sockets: "local", files: "keychain" },
 };
+
+/** Whether a word names a role. */
+export function isRole(word: string): word is Role {
+  return Object.hasOwn(NEEDS, word);
+}

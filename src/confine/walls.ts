@@ -46,16 +46,23 @@ const FREED = 0x5a;
 /** The descriptor whose other end the supervisor made. */
 const PIPE = 3;
 
-/** Builds the walls, for all threads, for good. @throws {ConfineError} if one cannot be built or does not stand. */
-export function buildWalls(needs: Pick<Needs, "sockets" | "files">): Walls {
+/** Builds the walls, for all threads, for good. @param built is told after each. @throws {ConfineError} if one cannot be built or does not stand. */
+export function buildWalls(
+  needs: Pick<Needs, "sockets" | "files">,
+  built: (wall: Wall) => void = () => undefined,
+): Walls {
   const machine = machineOf(process.arch);
   const ring = hasRing();
   // Disposed at the end of the block: an object of this kind goes on working after the permission is dropped.
   using libc = openLibc(machine);
   standAlone(libc);
+  built("not-dumpable");
   limit(libc);
+  built("limits");
   const landlockAbi = enforceLandlock(libc, machine, needs.files, needs.sockets);
+  if (landlockAbi > 0) built("landlock");
   installFilter(libc, filterFor(machine, needs, { pid: process.pid, ring }));
+  built("seccomp");
 
   if (libc.call("kill", process.ppid, 0) === 0n)
     throw new ConfineError("CONFINE_FAILED", "The seccomp filter does not stand");

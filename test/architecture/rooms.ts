@@ -49,6 +49,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["@ai-sdk/anthropic", "@ai-sdk/openai-compatible", "zod"],
     network: SDK_NETWORK,
   },
+  "src/probe": { ours: CHILD, packages: [], network: [] },
   "src/keychain": { ours: CHILD, packages: ["keytar", "zod"], network: [] },
   // A timestamp is read with the same code that verifies it later.
   "src/anchor": { ours: [...NETWORKED, "audit"], packages: ["zod"], network: [] },
