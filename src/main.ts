@@ -87,7 +87,7 @@ function start(words: readonly string[]): void {
   if (entry === undefined || (COMMANDS.has(role) && !hasPipe(role))) {
     restoreDurability(); // commands and the supervisor write files; no other process does
     requireCode("cli");
-  } else if (hasPipe(role)) {
+  } else if (hasPipe(entry === "probe" ? "probe" : role)) {
     settleSoon();
     requireCode(entry);
   } else {

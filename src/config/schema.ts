@@ -78,6 +78,8 @@ export const Config = z.strictObject({
   ),
   /** How this machine's network is left, where that is not directly. */
   network: z.prefault(Network, {}),
+  /** `full`: the daemon starts only where every wall of the operating system stands. */
+  confinement: z._default(z.enum(["as-available", "full"]), "as-available"),
   /** Days after which what was recorded goes, every night; null: it stays. */
   retention: z.prefault(Retention, {}),
   /** What people are told of it, in other words than those that follow from `retention`. */

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { AUDIT_ANSWERS, AUDIT_CALLS } from "./audit-calls.ts";
+import { CONFINEMENT_ANSWERS, CONFINEMENT_CALLS } from "./confinement-calls.ts";
 import { EGRESS_ANSWERS, EGRESS_CALLS } from "./egress-calls.ts";
 import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
@@ -58,6 +59,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...VAULT_CALLS,
   ...AUDIT_CALLS,
   ...EGRESS_CALLS,
+  ...CONFINEMENT_CALLS,
 ]);
 export type OperatorCall = z.infer<typeof OperatorCall>;
 export type CallName = OperatorCall["call"];
@@ -193,6 +195,7 @@ export const OPERATOR_ANSWERS = {
   ...VAULT_ANSWERS,
   ...AUDIT_ANSWERS,
   ...EGRESS_ANSWERS,
+  ...CONFINEMENT_ANSWERS,
 } as const satisfies Record<CallName, z.ZodMiniType>;
 export type AnswerTo<C extends CallName> = z.infer<(typeof OPERATOR_ANSWERS)[C]>;
 

@@ -55,6 +55,7 @@ import { Operator } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
 import { type Network, networkOf, PROXY_SCOPE } from "./network.ts";
 import { type By, People } from "./people.ts";
+import { Confined } from "./confinement.ts";
 import { Processes, type SecretOf } from "./processes.ts";
 import { Remembered } from "./remembered.ts";
 import { Retention } from "./retention.ts";
@@ -102,6 +103,7 @@ export class Composition {
   readonly models: Models;
   readonly web: WebDoor | null;
   readonly sandbox: Sandbox;
+  readonly confined: Confined;
   readonly config: ConfigFile;
   readonly findings: Findings;
   readonly storage: Storage;
@@ -276,6 +278,11 @@ export class Composition {
       line: parts.line,
     });
     this.sandbox = new Sandbox({ home: home.root, executable: process.execPath });
+    this.confined = new Confined({
+      processes,
+      sandbox: async () => await this.sandbox.probe(),
+      cause: booted.starting,
+    });
     this.models = new Models({
       processes,
       config: () => made.config.config,
@@ -447,6 +454,7 @@ export class Composition {
       sheet: async () => recoverySheet({ log, vault: booted.vault, ...(await this.anchors.list()) }),
       keeping: made.keeping,
       halts: this.#halts,
+      confined: this.confined,
       egress: new EgressView({
         config: () => made.config.config,
         scopes: () => made.keeper.vault.credentials().map(({ scope }) => scope),

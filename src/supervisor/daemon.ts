@@ -37,6 +37,21 @@ function findingOf(error: AuditError): OpenFinding {
 /** Calls of a command in its own process that act by the agents' settings. */
 const NEEDS_SETTINGS: ReadonlySet<OperatorCall["call"]> = new Set(["say", "status", "vault.add"]);
 
+/** As the record of a start names what children are held by; what this system has of it, `wirken doctor confinement` says. */
+const WALLS = process.platform === "linux" ? "permissions+landlock+seccomp" : "permissions";
+
+/** @throws {OperatorError} if a wall is missing here. One role stands for all: what the kernel offers, it offers to each. */
+async function refuseLess(composition: Composition): Promise<void> {
+  const { missing } = await composition.confined.look(["agent"]);
+  const [first] = missing;
+  if (first === undefined) return;
+  throw new OperatorError(
+    "not-ready",
+    `full confinement is required, and ${missing.map(({ layer }) => layer).join(", ")} is missing here: ${first.costs}`,
+    "wirken doctor confinement says what each costs; to start with less: without --require full, and without confinement in config.json",
+  );
+}
+
 export interface DaemonOptions {
   readonly home: Home;
   readonly environment: NodeJS.ProcessEnv;
@@ -49,6 +64,8 @@ export interface DaemonOptions {
   readonly makesRoomIn?: number | null;
   /** The keychain's helpers that were started in advance. */
   readonly helpers?: readonly ChildProcess[];
+  /** `full`: with less than every wall nothing is started. */
+  readonly require?: "full" | null;
   /** What the owner's recovery phrase says, for a command that opens the vault with it. */
   readonly recovery?: Secret;
   /** Told when the vault is locked and the daemon waits. */
@@ -201,11 +218,13 @@ export class Daemon {
         commit: COMMIT,
         executable: await (digest ?? executableDigest()),
         system: `${process.platform}-${process.arch}/node-${process.versions.node}`,
-        confinement: process.platform === "linux" ? "permissions+seccomp" : "permissions",
+        confinement: WALLS,
         vault: booted.vault.protector,
       },
       { cause: booted.starting },
     );
+    if (this.#options.require === "full" || composition.config.config.confinement === "full")
+      await refuseLess(composition);
     await Promise.all([page, ollama]);
     await composition.serve();
     await booted.log.checkpoint("start");

@@ -25,6 +25,7 @@ function operationalLog(): (role: string, line: string) => void {
 export async function runDaemon(options: {
   readonly home: string;
   readonly port?: number;
+  readonly require?: "full";
   readonly helpers?: readonly ChildProcess[];
 }): Promise<number> {
   const begun = performance.now();
@@ -43,6 +44,7 @@ export async function runDaemon(options: {
       environment: process.env,
       serve: true,
       port: options.port ?? null,
+      require: options.require ?? null,
       line,
       helpers: options.helpers ?? [],
       waiting: (sentence) => complain(`the vault is locked: ${sentence}`, "in a second terminal: wirken vault unlock"),

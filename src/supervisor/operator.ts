@@ -7,6 +7,7 @@ import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Channels } from "./channels.ts";
 import type { CredentialChecks } from "./credential-checks.ts";
 import type { CredentialRotation } from "./credential-rotation.ts";
+import type { Confined } from "./confinement.ts";
 import type { Credentials } from "./credentials.ts";
 import type { EgressView } from "./egress-view.ts";
 import type { EvidenceExport } from "./evidence-export.ts";
@@ -73,6 +74,7 @@ export interface OperatorParts {
   readonly keys: LogKeys;
   readonly keeping: Keeping;
   readonly egress: EgressView;
+  readonly confined: Confined;
   readonly halts: Halts;
   readonly remembered: Remembered;
   /** Null where no page is served: a command that runs without the daemon. */
@@ -110,6 +112,8 @@ export class Operator {
     switch (call.call) {
       case "status":
         return await this.#parts.status();
+      case "confinement":
+        return await this.#parts.confined.look();
       case "daemon.stop":
         this.#parts.stop();
         return {};

@@ -9,7 +9,7 @@ import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import type { Role } from "../../src/confine/role.ts";
 import { childImage, probe, run } from "../support/confined.ts";
 
-const ROLES: readonly Role[] = ["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress"];
+const ROLES: readonly Role[] = ["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay"];
 const ADDON = join(import.meta.dirname, `../../node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`);
 const folder = mkdtempSync(join(tmpdir(), "confine-"));
 const local = join(folder, "control.sock");

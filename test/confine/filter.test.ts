@@ -11,7 +11,17 @@ const ABSENT = 0x0005_0026;
 const ARCHITECTURE: Readonly<Record<Machine, number>> = { x64: 0xc000_003e, arm64: 0xc000_00b7 };
 const OWN = { pid: 4242, ring: false };
 const MACHINES = ["x64", "arm64"] as const;
-const ROLES = ["adapter", "model", "anchor", "agent", "web", "ingress", "keychain", "egress"] as const satisfies Role[];
+const ROLES = [
+  "adapter",
+  "model",
+  "anchor",
+  "agent",
+  "web",
+  "ingress",
+  "keychain",
+  "egress",
+  "relay",
+] as const satisfies Role[];
 /** Beyond every number that either machine has. */
 const NUMBERS = 700;
 

@@ -53,7 +53,7 @@ describe("native code in a child", () => {
     expect(answers["is dumpable"]).toBe(1);
   });
 
-  test.for(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress"] as const)(
+  test.for(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay"] as const)(
     "of a %s is refused whatever reaches another process or another program",
     async (role) => {
       const answers = await systemCalls(role, "walls");

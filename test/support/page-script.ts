@@ -202,6 +202,7 @@ export class PageScript {
       case "grant.list":
       case "grant.revoke":
       case "policy.test":
+      case "confinement":
       case "halt.begin":
       case "halt.end":
       case "hold.add":

@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
+import { doctorConfinementCommand } from "./doctor-confinement.ts";
 
 const Options = z.object({ json: z._default(z.boolean(), false) });
 
@@ -35,7 +36,8 @@ export function doctorCommand(context: Context): Command {
         context.terminal.print(json ? JSON.stringify({ diagnoses: found }) : found.map(lineOf).join("\n"));
         return found.some(({ state }) => state === "bad") ? EXIT.bad : EXIT.ok;
       }),
-    );
+    )
+    .addCommand(doctorConfinementCommand(context));
 }
 
 /** What a look at all of it says, in the order in which it is to be mended. */

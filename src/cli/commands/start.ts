@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import { usage } from "../command-error.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 
-const Options = z.object({ port: z.optional(z.string()) });
+const Options = z.object({ port: z.optional(z.string()), require: z.optional(z.string()) });
 
 export function startCommand(context: Context): Command {
   return new Command("start")
@@ -13,16 +13,21 @@ export function startCommand(context: Context): Command {
       "Runs the daemon: web page, channels and agents. It runs until Ctrl-C, `wirken stop`, or the terminal closes.",
     )
     .option("--port <number>", "port of the web page on 127.0.0.1 (0: any free one)")
+    .option("--require <what>", "full: start only where every wall stands (see wirken doctor confinement)")
     .addHelpText(
       "after",
-      `\nExit status is ${EXIT.notReady} if another daemon uses the data directory, or the port is taken.`,
+      `\nExit status is ${EXIT.notReady} if another daemon uses the data directory, the port is taken, or a required wall is missing.`,
     )
     .action((options: unknown) => context.run(async () => await start(context, options), { network: true }));
 }
 
 async function start({ home }: Context, options: unknown): Promise<ExitStatus> {
-  const { port } = Options.parse(options);
-  const chosen = port === undefined ? {} : { port: portOf(port) };
+  const { port, require } = Options.parse(options);
+  if (require !== undefined && require !== "full") throw usage(`${require} cannot be required`, "it is --require full");
+  const chosen = {
+    ...(port === undefined ? {} : { port: portOf(port) }),
+    ...(require === undefined ? {} : { require: "full" as const }),
+  };
   const { forbidRingsToChildren } = await import("../../supervisor/own-walls.ts");
   forbidRingsToChildren();
   const { earlyHelpers } = await import("../../supervisor/early-helpers.ts");

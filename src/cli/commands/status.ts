@@ -9,18 +9,20 @@ import { moment, span } from "../moment.ts";
 import { FINISH_UPGRADE, OTHER_BUILD } from "../other-build.ts";
 import { printable } from "../printable.ts";
 import { reachDaemon } from "../reach.ts";
+import { processesText } from "./doctor-confinement.ts";
 import { pairs, table } from "../table.ts";
 
-const Options = z.object({ json: z._default(z.boolean(), false) });
+const Options = z.object({ json: z._default(z.boolean(), false), processes: z._default(z.boolean(), false) });
 
 export function statusCommand(context: Context): Command {
   return new Command("status")
     .summary("what runs, and what is missing")
+    .option("--processes", "every process: what it reaches, and what holds it, as tried just now")
     .option("--json", "print one JSON object")
     .addHelpText("after", `\nExit status is ${EXIT.notReady} if no daemon runs, or its disk is full.`)
     .action((options: unknown) =>
       context.run(async () => {
-        const { json } = Options.parse(options);
+        const { json, processes } = Options.parse(options);
         const { terminal, home } = context;
         await using daemon = await reachDaemon(context);
         if (daemon === null) {
@@ -36,6 +38,11 @@ export function statusCommand(context: Context): Command {
               : "hint: wirken audit verify says more; then wirken audit acknowledge, or wirken audit restore",
           );
           return EXIT.notReady;
+        }
+        if (processes) {
+          const answer = await daemon.call({ call: "confinement" });
+          terminal.print(json ? JSON.stringify(answer) : processesText(answer));
+          return EXIT.ok;
         }
         const status = await daemon.call({ call: "status" });
         terminal.print(json ? JSON.stringify({ running: true, ...status }) : statusText(status, Date.now()));

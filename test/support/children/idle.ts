@@ -3,6 +3,10 @@ import { writeSync } from "node:fs";
 import { z } from "zod/mini";
 import { confine } from "../../../src/confine/confine.ts";
 
-confine(z.enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress"]).parse(process.argv[2]));
+confine(
+  z
+    .enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay"])
+    .parse(process.argv[2]),
+);
 writeSync(1, "idle\n");
 setInterval(() => undefined, 60_000);

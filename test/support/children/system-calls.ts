@@ -8,7 +8,7 @@ import { NEEDS } from "../../../src/confine/role.ts";
 import { buildLocalSocketsWall, buildWalls } from "../../../src/confine/walls.ts";
 
 const role = z
-  .enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "command"])
+  .enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay", "command"])
   .parse(process.argv[2]);
 if (process.argv[3] === "walls") {
   if (role === "command") buildLocalSocketsWall();

@@ -1,0 +1,44 @@
+import * as z from "zod/mini";
+import { Tried } from "./probe-frames.ts";
+
+/** What the owner may ask about the walls. */
+export const CONFINEMENT_CALLS = [
+  /** Starts a short-lived process of each role, which tries its walls, and looks at each process that runs. */
+  z.strictObject({ call: z.literal("confinement") }),
+] as const;
+
+const Words = z.string().check(z.maxLength(400));
+
+export const CONFINEMENT_ANSWERS = {
+  confinement: z.strictObject({
+    /** Nothing is missing. */
+    full: z.boolean(),
+    /** What is not there, and what that costs. */
+    missing: z.array(z.strictObject({ layer: Words, costs: Words })),
+    landlockAbi: z.int(),
+    roles: z.array(
+      z.strictObject({
+        role: z.string(),
+        layers: z.array(z.string()),
+        tried: z.array(Tried),
+        /** The hosts that it reaches, and whose secrets it holds, in words. */
+        hosts: Words,
+        files: Words,
+        secrets: Words,
+      }),
+    ),
+    /** As the kernel says it of each process that runs; null where it says nothing. */
+    processes: z.array(
+      z.strictObject({
+        role: z.string(),
+        subject: z.nullable(z.string()),
+        pid: z.int(),
+        seccomp: z.nullable(z.boolean()),
+        noNewPrivileges: z.nullable(z.boolean()),
+        capabilities: z.nullable(z.string()),
+        /** What its descriptors are, by kind and number; null where it may not be looked at. */
+        descriptors: z.nullable(z.array(z.string())),
+      }),
+    ),
+  }),
+} as const;

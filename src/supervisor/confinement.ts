@@ -1,0 +1,167 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import type { Role } from "../confine/role.ts";
+import type { AnswerTo } from "../ipc/operator.ts";
+import { FromProbe, type Reach, type ToProbe } from "../ipc/probe-frames.ts";
+import type { SandboxState } from "../sandbox/state.ts";
+import type { Processes } from "./processes.ts";
+
+type Answer = AnswerTo<"confinement">;
+type Probed = Extract<FromProbe, { type: "probed" }>;
+
+/** A probe tries some forty calls. */
+const PROBE_MS = 10_000;
+
+/** What each role has for itself, in words. Which hosts these are: `wirken egress show`. */
+const ROLES: Readonly<Record<Role, Pick<Answer["roles"][number], "hosts" | "files" | "secrets">>> = {
+  adapter: { hosts: "its platform's, by its lane", files: "none", secrets: "its channel's" },
+  model: { hosts: "its provider's, by its lane", files: "none", secrets: "its provider's" },
+  anchor: { hosts: "its anchor's, by its lane", files: "none", secrets: "none" },
+  egress: { hosts: "what the lists of its lanes name", files: "what names are resolved with", secrets: "a proxy's" },
+  agent: { hosts: "none", files: "none", secrets: "none" },
+  web: { hosts: "none", files: "none", secrets: "none" },
+  relay: { hosts: "what its command's lane names", files: "none", secrets: "none" },
+  ingress: { hosts: "none; it listens on this machine", files: "none", secrets: "none" },
+  keychain: { hosts: "none", files: "what libsecret loads", secrets: "the master key, while it is asked" },
+};
+const EVERY: readonly Role[] = ["adapter", "model", "anchor", "egress", "agent", "web", "ingress", "relay", "keychain"];
+
+/** What a role is meant to be let through. */
+const MEANT: Readonly<Record<Role, readonly Reach[]>> = {
+  adapter: ["connect outward"],
+  model: ["connect outward"],
+  anchor: ["connect outward"],
+  egress: ["connect outward"],
+  agent: [],
+  web: [],
+  ingress: ["listen"],
+  relay: ["listen"],
+  keychain: ["open a local socket"],
+};
+
+export interface ConfinementParts {
+  readonly processes: Processes;
+  /** Tries the sandbox of commands. */
+  readonly sandbox: () => Promise<SandboxState>;
+  /** The row that a look is made for. */
+  readonly cause: number;
+}
+
+/** The walls as they stand now: each role's are tried in a process of its own, and each process that runs is looked at. */
+export class Confined {
+  readonly #parts: ConfinementParts;
+
+  constructor(parts: ConfinementParts) {
+    this.#parts = parts;
+  }
+
+  /** @param roles which are tried: all if not given. */
+  async look(roles: readonly Role[] = EVERY): Promise<Answer> {
+    const probed: [Role, Probed][] = [];
+    // One after the other: a look is not to take the machine from what runs.
+    for (const role of roles) probed.push([role, await this.#probe(role)]);
+    const landlockAbi = Math.min(...probed.map(([, { landlockAbi: abi }]) => abi));
+    const missing = missingOf(probed, landlockAbi, await this.#parts.sandbox());
+    return {
+      full: missing.length === 0,
+      missing,
+      landlockAbi,
+      roles: probed.map(([role, { layers, tried }]) => ({ role, layers, tried, ...ROLES[role] })),
+      processes: [
+        { role: "supervisor", subject: null, pid: process.pid },
+        ...this.#parts.processes.list().map(({ role, subject, pid }) => ({ role, subject, pid })),
+      ].map((one) => ({ ...one, ...seenOf(one.pid) })),
+    };
+  }
+
+  async #probe(role: Role): Promise<Probed> {
+    const answered = Promise.withResolvers<Probed>();
+    answered.promise.catch(() => undefined);
+    const late = setTimeout(() => answered.reject(new Error(`the probe of ${role} does not answer`)), PROBE_MS);
+    try {
+      const child = await this.#parts.processes.once<FromProbe, ToProbe>({
+        role,
+        args: ["probe"],
+        subject: "probe",
+        accepts: FromProbe,
+        stop: { type: "stop" },
+        cause: this.#parts.cause,
+        hear: (header) => {
+          if (header.type === "probed") answered.resolve(header);
+        },
+        ended: () => answered.reject(new Error(`the probe of ${role} ended before it answered`)),
+      });
+      try {
+        return await answered.promise;
+      } finally {
+        await child.stop();
+      }
+    } finally {
+      clearTimeout(late);
+    }
+  }
+}
+
+function missingOf(probed: readonly [Role, Probed][], abi: number, sandbox: SandboxState): Answer["missing"] {
+  const missing: Answer["missing"] = [];
+  const add = (layer: string, costs: string): void => void missing.push({ layer, costs });
+  if (process.platform !== "linux") {
+    add(
+      "the walls of the operating system",
+      "not confined here: native code in a part that was taken over can do what this account can",
+    );
+    return missing;
+  }
+  if (abi === 0)
+    add(
+      "Landlock",
+      "files and TCP are kept from native code by seccomp alone, and not from egress and the keychain's helper",
+    );
+  else if (abi < 4) add("Landlock's TCP (Linux 6.7)", "TCP is kept from native code by seccomp alone");
+  if (abi > 0 && abi < 6)
+    add("Landlock's scopes (Linux 6.12)", "signals and abstract sockets are kept from native code by seccomp alone");
+  if (probed.some(([, { layers }]) => !layers.includes("no-ring")))
+    add("no ring", "native code can open sockets through libuv's io_uring, past the seccomp filter");
+  if (sandbox.state !== "works") add("bubblewrap", sandbox.sentence);
+  for (const [role, { tried }] of probed)
+    for (const { reach, native } of tried)
+      if (native === null && !MEANT[role].includes(reach))
+        add(`${role}: ${reach}`, "it was tried just now, and nothing refused it");
+  return missing;
+}
+
+/** What the kernel says of a process. */
+function seenOf(
+  pid: number,
+): Pick<Answer["processes"][number], "seccomp" | "noNewPrivileges" | "capabilities" | "descriptors"> {
+  const unknown = { seccomp: null, noNewPrivileges: null, capabilities: null, descriptors: null };
+  if (process.platform !== "linux") return unknown;
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${pid}/status`, "utf8");
+  } catch {
+    return unknown; // It has ended.
+  }
+  const field = (name: string): string | null => new RegExp(`^${name}:\\s+(\\S+)$`, "m").exec(status)?.[1] ?? null;
+  const [seccomp, privileges] = [field("Seccomp"), field("NoNewPrivs")];
+  return {
+    seccomp: seccomp === null ? null : seccomp === "2",
+    noNewPrivileges: privileges === null ? null : privileges === "1",
+    capabilities: field("CapEff"),
+    descriptors: descriptorsOf(pid),
+  };
+}
+
+function descriptorsOf(pid: number): string[] | null {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return `${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:?\[\d+\]$/, "")}`;
+      } catch {
+        return []; // closed meanwhile
+      }
+    });
+  } catch {
+    // Another process that nobody may look into, as it should be: who is not root does not see even its own children's.
+    return null;
+  }
+}
