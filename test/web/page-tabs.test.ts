@@ -14,7 +14,8 @@ test("the audit log is shown newest first with its verdict, in pages, filtered, 
   await world.page.getByText("What was checked, and what no log proves").click();
   await detail.waitFor();
   const seqs = world.page.locator("#rows > li > details > summary .seq");
-  expect((await seqs.allTextContents()).slice(0, 2)).toEqual(["#129", "#128"]);
+  // The verdict and the rows are two answers.
+  await expect.poll(async () => (await seqs.allTextContents()).slice(0, 2)).toEqual(["#129", "#128"]);
   await world.page.getByRole("button", { name: "Older rows" }).click();
   await world.page.getByRole("button", { name: "Older rows" }).click();
   await expect.poll(() => seqs.count()).toBe(130);
@@ -27,6 +28,30 @@ test("the audit log is shown newest first with its verdict, in pages, filtered, 
   await world.page.getByRole("button", { name: "Explain" }).click();
   await world.page.getByText("nobody had to approve it").waitFor();
   await world.page.getByText("The policy 5f5f5f5f5f5f5f5f was in force.").waitFor();
+});
+
+test("whoever presses twice before the first answer has come is shown each row once", async () => {
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.verdict();
+  const seqs = world.page.locator("#rows > li > details > summary .seq");
+  await expect.poll(() => seqs.count()).toBeGreaterThan(0);
+  const first = await seqs.count();
+  await world.page.evaluate(`for (const _ of [1, 2, 3]) document.getElementById("older").click()`);
+  await expect.poll(() => seqs.count()).toBe(130);
+  expect(new Set(await seqs.allTextContents()).size).toBe(130);
+  // It was more than one page, and more than one answer.
+  expect(first * 2).toBeLessThan(130);
+});
+
+test("Enter in a filter asks once, so that what is opened in its answer stays open", async () => {
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.verdict();
+  const asked = (): number => world.supervisor.calls.filter(({ call }) => call.call === "audit.rows").length;
+  await expect.poll(asked).toBe(1);
+  await world.page.getByLabel("Kind").fill("tool.finished");
+  await world.page.keyboard.press("Enter");
+  await expect.poll(() => world.page.locator("#rows > li").count()).toBe(21);
+  expect(asked()).toBe(2);
 });
 
 test("rows are asked for by session and time; a session that is none is said to be none, and not asked for", async () => {

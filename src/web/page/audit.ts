@@ -49,6 +49,10 @@ export class Audit {
   readonly #verdict = byId("verdict", HTMLElement);
   readonly #kinds = new Set<string>();
   #oldest: number | null = null;
+  readonly #fields = [this.#kind, this.#session, this.#since, this.#until];
+  #last: Promise<void> = Promise.resolve();
+  /** What the fields held when the rows were asked for that have not come yet. */
+  #reloading: string | null = null;
   #shown = false;
 
   constructor() {
@@ -59,8 +63,7 @@ export class Audit {
       event.preventDefault();
       void attempt(() => this.#reload());
     });
-    for (const field of [this.#kind, this.#session, this.#since, this.#until])
-      field.addEventListener("change", () => void attempt(() => this.#reload()));
+    for (const field of this.#fields) field.addEventListener("change", () => void attempt(() => this.#reload()));
   }
 
   /** Called whenever the tab is looked at. */
@@ -108,14 +111,30 @@ export class Audit {
     };
   }
 
+  /** Enter in a field changes it and sends the form. What is asked for already is not asked for again: its second answer would close what was opened in the first. */
   async #reload(): Promise<void> {
-    this.#oldest = null;
-    await this.#more(true);
+    const wanted = this.#fields.map(({ value }) => value).join("\n");
+    if (wanted === this.#reloading) return;
+    this.#reloading = wanted;
+    try {
+      await this.#more(true);
+    } finally {
+      if (this.#reloading === wanted) this.#reloading = null;
+    }
   }
 
+  /** One after the other: what is asked for next depends on what is shown, and of two answers at once rows would be shown twice, or under another filter. */
   async #more(again = false): Promise<void> {
+    const turn = this.#last.then(() => this.#load(again));
+    this.#last = turn.catch(() => undefined);
+    await turn;
+  }
+
+  async #load(again: boolean): Promise<void> {
+    if (!again && this.#older.hidden) return;
     const asked = this.#asked();
     if (asked === null) return;
+    if (again) this.#oldest = null;
     const before = this.#oldest === null ? {} : { before: this.#oldest };
     const { rows, size, next, unread } = await ask({
       call: "audit.rows",
