@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   accessSync,
+  type BigIntStats,
   closeSync,
   constants,
   fstatSync,
@@ -57,27 +58,68 @@ export interface Copying {
 }
 const COPYING: Copying = { rows: 0, of: null };
 
+/** So often a log is copied anew that was written to meanwhile: a daemon at rest writes seldom. */
+const MAX_COPIES = 4;
+
 /** Copies a log and its write-ahead log to a private folder and opens the copy: reading in place would write beside the evidence.
  *  Yields between pieces. Results as {@link openLive}. */
 export function* openCopy(path: string, scratch: string = tmpdir()): Generator<Copying, Evidence | Finding> {
-  const folder = mkdtempSync(join(scratch, "wirken-verify-"));
-  const copy = join(folder, "audit.db");
-  const gone = (): void => rmSync(folder, { recursive: true, force: true });
-  let evidence: Evidence | Finding | null = null;
-  try {
-    const files: { name: string; bytes: number; sha256: string }[] = [];
-    for (const end of ["", "-wal"]) {
-      const file = yield* copyFile(`${path}${end}`, `${copy}${end}`);
-      if (file === null && end === "") throw new AuditError("AUDIT_UNREADABLE", `there is no ${path}`);
-      if (file !== null && "code" in file) return file;
-      if (file !== null) files.push(file);
+  for (let copies = 1; ; copies++) {
+    const folder = mkdtempSync(join(scratch, "wirken-verify-"));
+    const copy = join(folder, "audit.db");
+    const gone = (): void => rmSync(folder, { recursive: true, force: true });
+    let evidence: Evidence | Finding | null = null;
+    try {
+      const files = yield* copyBoth(path, copy);
+      if ("code" in files) return files;
+      if (files.every(({ name, stamp }) => stampOf(join(dirname(path), name)) === stamp)) {
+        const copied = files.flatMap(({ name, bytes, sha256 }) => (sha256 === null ? [] : [{ name, bytes, sha256 }]));
+        evidence = opened(copy, path, copied, { fileMustExist: true }, gone);
+        return evidence;
+      }
+    } finally {
+      // Whoever stops early, and whatever went wrong: the copy does not stay.
+      if (evidence === null || "code" in evidence) gone();
     }
-    evidence = opened(copy, path, files, { fileMustExist: true }, gone);
-    return evidence;
-  } finally {
-    // Whoever stops early, and whatever went wrong: the copy does not stay.
-    if (evidence === null || "code" in evidence) gone();
+    if (copies === MAX_COPIES)
+      throw new AuditError(
+        "AUDIT_UNREADABLE",
+        `${path} was written to each time it was copied: it is in use, so verify it where its daemon runs, or stop that first`,
+      );
   }
+}
+
+interface Copied {
+  readonly name: string;
+  readonly bytes: number;
+  /** Null where there is no file. */
+  readonly sha256: string | null;
+  /** As it was before it was copied. */
+  readonly stamp: string;
+}
+
+/** One after the other: only if neither was written to until both were copied do they belong together. */
+function* copyBoth(path: string, copy: string): Generator<Copying, Copied[] | Finding> {
+  const files: Copied[] = [];
+  for (const end of ["", "-wal"]) {
+    const file = yield* copyFile(`${path}${end}`, `${copy}${end}`);
+    if ("code" in file) return file;
+    if (file.sha256 === null && end === "") throw new AuditError("AUDIT_UNREADABLE", `there is no ${path}`);
+    files.push(file);
+  }
+  return files;
+}
+
+const NO_FILE = "none";
+
+/** Which file this is, how long, and when it was last written to. */
+function stampOf(path: string): string {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? NO_FILE : stampFrom(found);
+}
+
+function stampFrom({ ino, size, mtimeNs }: BigIntStats): string {
+  return `${ino} ${size} ${mtimeNs}`;
 }
 
 /** Does the path lead through a symbolic link? @returns where to, or null. */
@@ -104,22 +146,19 @@ function linked(path: string): Finding {
   };
 }
 
-/** @returns null if there is none. */
-function* copyFile(
-  from: string,
-  to: string,
-): Generator<Copying, { name: string; bytes: number; sha256: string } | Finding | null> {
+function* copyFile(from: string, to: string): Generator<Copying, Copied | Finding> {
+  const name = basename(from);
   let source: number;
   try {
     source = openSync(from, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return null;
+    if (codeOf(error) === "ENOENT") return { name, bytes: 0, sha256: null, stamp: NO_FILE };
     if (codeOf(error) === "ELOOP") return linked(from);
     throw new AuditError("AUDIT_UNREADABLE", `${from} cannot be read: ${sentenceOf(error)}`, { cause: error });
   }
   try {
     const before = fstatSync(source, { bigint: true });
-    if (!before.isFile()) return { code: "not-a-database", seq: null, sentence: `${basename(from)} is not a file` };
+    if (!before.isFile()) return { code: "not-a-database", seq: null, sentence: `${name} is not a file` };
     const target = openSync(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     const digest = createHash("sha256");
     let bytes = 0;
@@ -135,13 +174,7 @@ function* copyFile(
     } finally {
       closeSync(target);
     }
-    const after = fstatSync(source, { bigint: true });
-    if (after.size !== before.size || after.mtimeNs !== before.mtimeNs)
-      throw new AuditError(
-        "AUDIT_UNREADABLE",
-        `${from} was written to while it was copied: it is in use, so verify it where its daemon runs, or stop that first`,
-      );
-    return { name: basename(from), bytes, sha256: digest.digest("hex") };
+    return { name, bytes, sha256: digest.digest("hex"), stamp: stampFrom(before) };
   } finally {
     closeSync(source);
   }

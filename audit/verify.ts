@@ -57,7 +57,7 @@ export interface VerifyOptions {
 }
 
 /** Verifies a log, letting others run between pages.
- *  @throws {AuditError} AUDIT_UNREADABLE if there is no file, it may not be read, or it is written to while it is copied. Everything else is a verdict. */
+ *  @throws {AuditError} AUDIT_UNREADABLE if there is no file, it may not be read, or it is written to each time it is copied. Everything else is a verdict. */
 export async function verify(
   path: string,
   options: VerifyOptions = {},
