@@ -14,8 +14,17 @@ export function certificatesIn(file: Uint8Array): Uint8Array[] {
     : [Uint8Array.from(file)];
   if (found.length === 0) throw new DerError("there is no certificate in it");
   if (found.length > MAX_CERTIFICATES) throw new DerError(`there are more than ${MAX_CERTIFICATES} certificates in it`);
-  for (const der of found) readCertificate(der);
+  for (const der of found) check(der);
   return found;
+}
+
+function check(der: Uint8Array): void {
+  try {
+    readCertificate(der);
+  } catch (cause) {
+    if (!(cause instanceof DerError)) throw cause;
+    throw new DerError(`there is no certificate in it that can be read (${cause.message})`, { cause });
+  }
 }
 
 export function pemOf(der: Uint8Array): string {

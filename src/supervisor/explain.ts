@@ -1,5 +1,7 @@
 import type { CommittedRow } from "../../audit/log.ts";
 import type { Held } from "./held.ts";
+import { keepingSentence } from "./keeping-sentences.ts";
+import { count, line, quoted, where } from "./row-words.ts";
 
 /** What an action rests on and what came of it, as rows. */
 export interface Explained {
@@ -159,7 +161,7 @@ class Teller {
       case "finding.acknowledged":
         return `${this.who(action.by)} acknowledged ${action.code} ${where(action.via)} ${at}: ${quoted(row, "reason")}`;
       default:
-        return `${action.kind} ${at}`;
+        return keepingSentence(action, row, at, this);
     }
   }
 
@@ -197,34 +199,8 @@ function port(number: number | null): string {
   return number === null ? "" : `, port ${number},`;
 }
 
-function where(via: string): string {
-  if (via === "web") return "on the page";
-  return via === "terminal" ? "on the terminal" : `on ${via}`;
-}
-
-function quoted(row: CommittedRow, part: string): string {
-  let text: string | null;
-  try {
-    text = row.content(part);
-  } catch {
-    return "[changed: this is not what the row committed to]";
-  }
-  if (text === null) return "[erased or locked]";
-  const words = line(text);
-  return `“${words.length <= 200 ? words : `${words.slice(0, 200).toWellFormed()}…`}”`;
-}
-
-/** One line: what a terminal would obey, and what would break the line, is blank. */
-function line(text: string): string {
-  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ");
-}
-
 function short(digest: string): string {
   return digest.slice(0, 16);
-}
-
-function count(n: number, word: string): string {
-  return `${n} ${word}${n === 1 ? "" : "s"}`;
 }
 
 function day(time: Date): string {

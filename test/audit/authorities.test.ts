@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Authorities, type Checked, fingerprint } from "../../audit/authorities.ts";
+import { certificatesIn, pemOf } from "../../audit/certificate-file.ts";
 import { readCertificate } from "../../audit/certificate.ts";
 import { der, DerError, TAG } from "../../audit/der.ts";
 import { readTimestamp } from "../../audit/timestamp.ts";
@@ -208,6 +209,21 @@ test("no changed byte of a timestamp lets it say another time, or be of somethin
     const from = response.indexOf(part);
     expect(kept.filter((at) => at >= from && at < from + part.length)).toEqual([]);
   }
+});
+
+function read(file: string | Uint8Array): Uint8Array[] {
+  return certificatesIn(Buffer.from(file));
+}
+
+test("certificates are read from PEM, one or several, and from DER; anything else is refused", () => {
+  expect(read(root.pem)).toEqual([new Uint8Array(root.der)]);
+  expect(read(`# the root\n${root.pem}\n${good.pem}`)).toEqual([root, good].map((one) => new Uint8Array(one.der)));
+  expect(read(root.der)).toEqual([new Uint8Array(root.der)]);
+  expect(pemOf(root.der)).toBe(root.pem);
+  expect(() => read("a-host\n")).toThrow("no certificate in it that can be read");
+  expect(() => read(root.pem.replace("MII", "MIJ"))).toThrow("no certificate in it that can be read");
+  expect(() => read("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")).toThrow("no certificate in it");
+  expect(() => read(root.pem.repeat(17))).toThrow("more than 16");
 });
 
 describe("whatever the bytes are", () => {

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { z } from "zod/mini";
 import { rowLines, rowText } from "../../src/cli/audit-row.ts";
+import { unknownKind } from "../../src/cli/commands/audit-log.ts";
+import { prunedText } from "../../src/cli/commands/audit-prune.ts";
 import { addedText } from "../../src/cli/commands/vault-add.ts";
 import { codeOf, pairText } from "../../src/cli/commands/pair.ts";
 import { statusText } from "../../src/cli/commands/status.ts";
@@ -44,6 +46,21 @@ test("status says what runs, what is missing and what to do", () => {
   expect(text).toContain("2 waiting: wirken approvals list");
   expect(text).toContain("slack    refused  -        the token was refused");
   expect(text).toContain("- config.json could not be read");
+});
+
+test("a kind that nobody knows is told, with the nearest that there is", () => {
+  expect(["tool.called", "tool.", "log.checkpointed"].map((kind) => unknownKind(kind))).toEqual([null, null, null]);
+  expect(unknownKind("tool")).toBe("note: this version knows no kind of row tool: did you mean tool.?");
+  expect(unknownKind("tool.caled")).toContain("did you mean tool.called?");
+  expect(unknownKind("zzzzzzzzzzzz")).toBe("note: this version knows no kind of row zzzzzzzzzzzz");
+});
+
+test("what was pruned is counted, and where nothing was that is said", () => {
+  const pruned = { rows: 7, held: 1, parts: 0, from: 9, compacted: true };
+  expect(prunedText(pruned)).toContain("from row 9 on every row is there");
+  expect(prunedText({ ...pruned, rows: 0, from: 0 })).toBe(
+    "nothing was pruned: no row that may go is older\n1 rows stay because a hold exempts them: wirken audit hold list",
+  );
 });
 
 test("a log that has stopped says so in place of its size", () => {

@@ -153,6 +153,31 @@ test("what held is what held then: rules, settings, who let whom in, and what wa
   expect(before.held.at(-1)).toBe("no approval was remembered for Ann (approver)");
 });
 
+test("what was done to the record and the daemon is told in sentences too", async () => {
+  const { log } = world;
+  const session = mint("session");
+  const by = { by: ada, via: "terminal" } as const;
+  const asked = { kind: "content.erasing", erasure: mint("erasure"), subject: "session", principal: null } as const;
+  const intent = await log.record<"content.erasing">(
+    { ...asked, session, sessions: 1, ...by },
+    { cause: null, content: { reason: "a mistake" } },
+  );
+  intent.redeem();
+  const { seq } = await intent.finish<"content.erased">({ kind: "content.erased", sessions: 1, parts: 3, files: 0 });
+  const erased = (await storyOf(seq)).sentences;
+  expect(erased[0]).toMatch(
+    /^Ada \(owner\) asked on the terminal on .+ for s_\w+ to be erased: “a mistake” \(row \d+\)$/,
+  );
+  expect(erased[1]).toMatch(/^it was erased at .+: 3 pieces of content, 1 session with its key \(row \d+\)$/);
+  const added = { kind: "anchor.added", anchor: "w", type: "file", vkey: null } as const;
+  const anchor = await append({ ...added, ...by }, null);
+  const reached = await append({ kind: "anchor.reached", anchor: "w", size: 7 }, anchor);
+  expect((await storyOf(reached)).sentences).toEqual([
+    expect.stringMatching(/^Ada \(owner\) added the anchor w \(file\) on the terminal on /),
+    expect.stringMatching(/^the anchor w answered at .+, and holds 7 rows \(row \d+\)$/),
+  ]);
+});
+
 test("people and grants of a time are folded from the rows up to it", async () => {
   const { log } = world;
   const during = log.row(rows.called)?.at ?? "";

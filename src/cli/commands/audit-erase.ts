@@ -34,7 +34,13 @@ export function auditEraseCommand(context: Context): Command {
         const target = await targetOf(operator, parsed);
         const answer = await operator.call({ call: "audit.erase", target, reason });
         context.terminal.print(parsed.json ? JSON.stringify(answer) : erasedText(answer));
-        if (!parsed.json && target.subject === "principal")
+        // The owner stays the owner, and nobody who was revoked is listed.
+        const listed =
+          target.subject === "principal" &&
+          (await operator.call({ call: "pair.list" })).people.some(
+            ({ principal, role }) => principal === target.principal && role !== "owner",
+          );
+        if (!parsed.json && target.subject === "principal" && listed)
           context.terminal.say(`hint: they are still listed, without a name: wirken pair revoke ${target.principal}`);
         return EXIT.ok;
       }),

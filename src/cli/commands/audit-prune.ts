@@ -32,9 +32,11 @@ export function auditPruneCommand(context: Context): Command {
 
 /** What `audit prune` says. */
 export function prunedText({ rows, held, parts, from, compacted }: AnswerTo<"audit.prune">): string {
+  const kept = held > 0 ? [`${held} rows stay because a hold exempts them: wirken audit hold list`] : [];
+  if (rows === 0 && parts === 0) return ["nothing was pruned: no row that may go is older", ...kept].join("\n");
   return [
     `pruned: ${rows} rows keep only their hash, and ${parts} more pieces of content are gone`,
-    ...(held > 0 ? [`${held} rows stay because a hold exempts them: wirken audit hold list`] : []),
+    ...kept,
     `from row ${from} on every row is there`,
     compacted ? "their room was given back to the disk" : "the file keeps its size; the room in it is used again",
   ].join("\n");
