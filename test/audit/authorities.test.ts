@@ -211,19 +211,21 @@ test("no changed byte of a timestamp lets it say another time, or be of somethin
   }
 });
 
-function read(file: string | Uint8Array): Uint8Array[] {
+function readFile(file: string | Uint8Array): Uint8Array[] {
   return certificatesIn(Buffer.from(file));
 }
 
 test("certificates are read from PEM, one or several, and from DER; anything else is refused", () => {
-  expect(read(root.pem)).toEqual([new Uint8Array(root.der)]);
-  expect(read(`# the root\n${root.pem}\n${good.pem}`)).toEqual([root, good].map((one) => new Uint8Array(one.der)));
-  expect(read(root.der)).toEqual([new Uint8Array(root.der)]);
+  expect(readFile(root.pem)).toEqual([new Uint8Array(root.der)]);
+  expect(readFile(`# the root\n${root.pem}\n${good.pem}`)).toEqual([root, good].map((one) => new Uint8Array(one.der)));
+  expect(readFile(root.der)).toEqual([new Uint8Array(root.der)]);
   expect(pemOf(root.der)).toBe(root.pem);
-  expect(() => read("a-host\n")).toThrow("no certificate in it that can be read");
-  expect(() => read(root.pem.replace("MII", "MIJ"))).toThrow("no certificate in it that can be read");
-  expect(() => read("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")).toThrow("no certificate in it");
-  expect(() => read(root.pem.repeat(17))).toThrow("more than 16");
+  expect(() => readFile("a-host\n")).toThrow("no certificate in it that can be read");
+  expect(() => readFile(root.pem.replace("MII", "MIJ"))).toThrow("no certificate in it that can be read");
+  expect(() => readFile("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")).toThrow(
+    "no certificate in it",
+  );
+  expect(() => readFile(root.pem.repeat(17))).toThrow("more than 16");
 });
 
 describe("whatever the bytes are", () => {
