@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { appendFigures } from "./bench/append.ts";
 import { batchFigures } from "./bench/batch.ts";
+import { confineFigures } from "./bench/confine.ts";
 import { egressFigures } from "./bench/egress.ts";
 import { exportFigures } from "./bench/export.ts";
 import type { Figure } from "./bench/figure.ts";
@@ -29,6 +30,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   peers: peerFigures,
   turn: turnFigures,
   sandbox: sandboxFigures,
+  confine: confineFigures,
   vault: vaultFigures,
   egress: egressFigures,
 };

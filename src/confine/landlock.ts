@@ -1,4 +1,4 @@
-import { closeSync, openSync, realpathSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import { ConfineError } from "./error.ts";
 import { restrictOtherThreads } from "./every-thread.ts";
@@ -122,7 +122,7 @@ function allowReading(libc: Libc, ruleset: number, path: string): void {
     // struct landlock_path_beneath_attr, packed: `u64 rights, i32 descriptor`.
     const rule = new Uint8Array(12);
     const view = new DataView(rule.buffer);
-    const folder = statSync(`/proc/self/fd/${opened}`).isDirectory();
+    const folder = fstatSync(opened).isDirectory();
     view.setBigUint64(0, BigInt(folder ? READ_FILE | READ_DIR : READ_FILE), true);
     view.setInt32(8, opened, true);
     if (libc.call("landlock_add_rule", ruleset, RULE_PATH_BENEATH, libc.at(rule), 0) !== 0n)
