@@ -162,6 +162,14 @@ function wipeWhatIsFreed(): void {
   }
 }
 
+/** For a process that starts others: whatever whoever started it left open is not theirs too. Node opens nothing that a child inherits. */
+export function closeOnExec(): void {
+  const [F_SETFD, FD_CLOEXEC] = [2, 1];
+  using libc = openLibc(machineOf(process.arch));
+  for (const descriptor of readdirSync("/proc/self/fd").map(Number))
+    if (descriptor > 2) libc.call("fcntl", descriptor, F_SETFD, FD_CLOEXEC);
+}
+
 /** Whether this process has an io_uring. libuv makes one at its start unless whoever started it forbade that. */
 export function hasRing(): boolean {
   return readdirSync("/proc/self/fd").some((descriptor) => {

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { isSea } from "node:sea";
 import * as confine from "../confine/confine.ts";
-import { buildLocalSocketsWall, forbidRings, hideFromDumps } from "../confine/walls.ts";
+import { buildLocalSocketsWall, closeOnExec, forbidRings, hideFromDumps } from "../confine/walls.ts";
 import { findBubblewrap } from "../sandbox/state.ts";
 
 /** The walls of those who start the children: the daemon, and the owner's commands. They stand in the executable; a process that runs the
@@ -21,11 +21,12 @@ export function holdCommand(): void {
 let ringless = false;
 const SET_USER_ID = 0o4000;
 
-/** Before the first child of the daemon is started: none of them then has an io_uring, with which native code opens sockets that no filter sees. What goes
+/** Before the first child of the daemon is started: none of them then has a descriptor that whoever started us left open, or an io_uring, with which native code opens sockets that no filter sees. What goes
  *  with it is that no program gets more rights than we have. Where bubblewrap has to (it is set-user-ID where users may make no namespaces), this
  *  wall is left out, and every child's status says so. @throws {ConfineError} if it does not stand. */
 export function forbidRingsToChildren(): void {
   if (ringless || !isSea() || process.platform !== "linux") return;
+  closeOnExec();
   const bubblewrap = findBubblewrap();
   if (bubblewrap !== null && (statSync(bubblewrap).mode & SET_USER_ID) !== 0) return;
   forbidRings();
