@@ -57,6 +57,16 @@ export function whatHeld({ chain, rests, after }: Explained, held: Held): string
   ];
 }
 
+/** What was found wrong with the rows that the story is made of: they may not say what was recorded. @param raised rows `finding.raised`, in any order. */
+export function doubted({ chain, rests, after }: Explained, raised: readonly CommittedRow[]): string[] {
+  const told = new Set([...chain, ...rests, ...after].map(({ seq }) => seq));
+  return raised.flatMap(({ action, seq }) =>
+    action.kind === "finding.raised" && action.at !== null && told.has(action.at)
+      ? [`row ${action.at} may not say what was recorded: ${action.code} was found there (row ${seq})`]
+      : [],
+  );
+}
+
 function fieldOf({ action }: CommittedRow, name: string): string[] {
   const value = Object.entries(action).find(([field]) => field === name)?.[1];
   return typeof value === "string" ? [value] : [];

@@ -9,7 +9,7 @@ import type { AnswerTo } from "../ipc/operator.ts";
 import type { By } from "./people.ts";
 import type { State } from "./state.ts";
 import { transcriptForPeople } from "./transcript.ts";
-import { explained, whatHeld } from "./explain.ts";
+import { doubted, explained, whatHeld } from "./explain.ts";
 import type { Findings } from "./findings.ts";
 import { heldAt, rowAt } from "./held.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -62,10 +62,11 @@ export class RecordView {
     const after = outcome === null ? this.#log.effects(seq, (kind) => FOLLOWS.has(kind), MAX_FOLLOWING) : [outcome];
     const story = { chain, rests: allowed, after };
     const held = await heldAt(this.#log, seq, chain.at(-1)?.at ?? "", signal);
+    const raised = await this.#log.search({ kind: "finding.raised", limit: MAX_RAISED }, signal);
     const all = new Map([...chain, ...allowed, ...after].map((row) => [row.seq, row]));
     return {
       chain: bounded([...all.values()].toSorted((a, b) => a.seq - b.seq)),
-      sentences: explained(story, held),
+      sentences: [...explained(story, held), ...doubted(story, raised)],
       held: whatHeld(story, held),
     };
   }
@@ -152,6 +153,8 @@ const FOLLOWS: ReadonlySet<string> = new Set([
   "finding.acknowledged",
 ]);
 const MAX_FOLLOWING = 20;
+/** Findings that are looked through for what is told, the newest. */
+const MAX_RAISED = 1_000;
 /** A verdict as the plain value it is. */
 function plain(verdict: Verdict): Record<string, unknown> {
   return { ...verdict };

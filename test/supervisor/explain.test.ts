@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import type { ActionOf, ContentOf, FactKind } from "../../audit/action.ts";
 import type { CommittedRow, OwnKind } from "../../audit/log.ts";
-import { explained, type Explained, whatHeld } from "../../src/supervisor/explain.ts";
+import { doubted, explained, type Explained, whatHeld } from "../../src/supervisor/explain.ts";
 import { heldAt, rowAt } from "../../src/supervisor/held.ts";
 import { mint, type PrincipalId } from "../../src/ipc/ids.ts";
 import { newWorld, type World } from "./world.ts";
@@ -175,6 +175,17 @@ test("what was done to the record and the daemon is told in sentences too", asyn
   expect((await storyOf(reached)).sentences).toEqual([
     expect.stringMatching(/^Ada \(owner\) added the anchor w \(file\) on the terminal on /),
     expect.stringMatching(/^the anchor w answered at .+, and holds 7 rows \(row \d+\)$/),
+  ]);
+});
+
+test("a row in which something was found wrong is not told as if it were sure", async () => {
+  const { log } = world;
+  const raised = await append({ kind: "finding.raised", code: "row-changed", at: rows.started }, null);
+  await append({ kind: "finding.raised", code: "row-changed", at: rows.granted }, null);
+  const { chain } = log.explain(rows.called);
+  const found = await log.search({ kind: "finding.raised", limit: 10 });
+  expect(doubted({ chain, rests: [], after: [] }, found)).toEqual([
+    `row ${rows.started} may not say what was recorded: row-changed was found there (row ${raised})`,
   ]);
 });
 
