@@ -72,11 +72,8 @@ export class Lane {
     this.#questions = new Questions(parts.resolve);
     this.#verdicts = new Verdicts(parts.tell);
     stream.on("error", () => undefined); // its `close` says it
-    // With a session it is the session that says why.
-    for (const over of ["end", "close"])
-      stream.once(over, () => {
-        if (this.#session === null) this.#end(null);
-      });
+    // The child is gone, and its connections go with it. Where it broke the protocol before that, it is the session that says so, a moment earlier.
+    for (const over of ["end", "close"]) stream.once(over, () => setImmediate(() => this.#end(null)));
     // The bytes stay in the stream: the session takes them from there.
     stream.once("readable", () => {
       if (stream.readableLength > 0) this.#begin();

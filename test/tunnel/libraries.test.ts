@@ -84,7 +84,7 @@ class Tunnelled implements AsyncDisposable {
   static async with(list: LaneEntry[], ...orders: readonly (readonly [string, string])[]): Promise<Tunnelled> {
     const lane = nextLane++;
     await egress.bind(lane, list);
-    return new Tunnelled(lane, { NODE_EXTRA_CA_CERTS: authority.file }, orders);
+    return new Tunnelled(lane, { WIRKEN_CERTIFICATES: authority.file }, orders);
   }
 
   static async trusting(env: Record<string, string>, port: number): Promise<Tunnelled> {
@@ -275,7 +275,7 @@ test("an authority of the operator's is trusted by SSL_CERT_FILE too, and a file
   expect(await child.said()).toMatchObject([{ done: { status: 200 } }]);
   for (const [file, why] of [
     [join(folder, "absent.pem"), "ENOENT"],
-    [program, "no certificates in it"],
+    [program, "there are none in it"],
   ] as const) {
     await using without = await Tunnelled.trusting({ SSL_CERT_FILE: file }, page.port);
     expect(await without.said()).toMatchObject([{ code: expect.stringMatching(/CERT|ISSUER|SIGNATURE/) }]);
@@ -322,6 +322,15 @@ test("a connection over TCP", async () => {
     (await import("node:net")).createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)),
   );
   expect(await ran(echo.port, "tcp", `tcp://localhost:${echo.port}`, false)).toEqual({ done: "hello over tcp" });
+});
+
+test("when a child dies, what it had open ends at the server", async () => {
+  await using page = await site();
+  const orders = ["fetch", `https://localhost:${page.port}/never`] as const;
+  await using child = await Tunnelled.with([localhost(page.port)], orders);
+  await soon(() => expect(page.given.up).toBe(1));
+  child.child.kill("SIGKILL");
+  await soon(() => expect(page.given.up).toBe(0));
 });
 
 test("when the egress process dies, what is under way fails at once, and the child ends to be given another lane", async () => {
