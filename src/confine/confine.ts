@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { trustCertificates } from "./certificates.ts";
 import { ConfineError } from "./error.ts";
 import { LOCAL_SOCKETS, NEEDS, type Needs, type Role, SCOPES, type Scope } from "./role.ts";
 import { buildWalls, type Wall } from "./walls.ts";
@@ -35,6 +36,7 @@ export function confine(
   const { keeps } = needs;
   assertStartedRight(keeps);
   options.before?.();
+  for (const wrong of trustCertificates(process.env)) process.stderr.write(`wirken: ${wrong}\n`);
   const { walls, landlockAbi } =
     process.platform === "linux" ? standing(needs, options.built) : { walls: [], landlockAbi: 0 };
   for (const scope of SCOPES) if (!keeps.includes(scope)) drop(scope);

@@ -1,3 +1,4 @@
+import { CERTIFICATES } from "../confine/certificates.ts";
 import type { Role } from "../confine/role.ts";
 
 /** How times and texts are shown. Nothing else of the operator's environment reaches a child. */
@@ -5,15 +6,12 @@ const EVERYWHERE = ["LANG", "TZ"];
 /** Node cannot open a socket or find random bytes without it. */
 const WINDOWS = ["SystemRoot"];
 
-/** A file that Node reads before the process gives up its files. */
-const CERTIFICATES = "NODE_EXTRA_CA_CERTS";
-
 const BY_ROLE: Readonly<Record<Role, readonly string[]>> = {
-  adapter: [CERTIFICATES, "SSL_CERT_FILE", "SSL_CERT_DIR"],
-  model: [CERTIFICATES, "SSL_CERT_FILE", "SSL_CERT_DIR"],
-  anchor: [CERTIFICATES, "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  adapter: [CERTIFICATES, "SSL_CERT_FILE"],
+  model: [CERTIFICATES, "SSL_CERT_FILE"],
+  anchor: [CERTIFICATES, "SSL_CERT_FILE"],
   // For a proxy that is spoken to over TLS.
-  egress: [CERTIFICATES, "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  egress: [CERTIFICATES, "SSL_CERT_FILE"],
   // It is started in a sandbox, with nothing.
   relay: [],
   agent: [],
@@ -37,6 +35,7 @@ export function environmentFor(
     const value = from[name];
     if (value !== undefined) env[name] = value;
   }
-  if (certificates !== null && names.includes(CERTIFICATES)) env[CERTIFICATES] = certificates;
+  const trusted = certificates ?? from["NODE_EXTRA_CA_CERTS"];
+  if (trusted !== undefined && names.includes(CERTIFICATES)) env[CERTIFICATES] = trusted;
   return env;
 }

@@ -1,7 +1,6 @@
 import { fstatSync } from "node:fs";
 import { Socket } from "node:net";
 import { OWN_LANE } from "../ipc/egress-frames.ts";
-import { trustCertificates } from "./certificates.ts";
 import { Dialler } from "./dialler.ts";
 import { routeFetch } from "./route-fetch.ts";
 import { Tunnel } from "./tunnel.ts";
@@ -16,13 +15,11 @@ const LAST_WORDS_MS = 1000;
 
 let own: OwnTunnel | null = null;
 
-/** Takes this process's lane, descriptor 4, and makes `fetch` use it. Before `confine`: afterwards no file can be read.
+/** Takes this process's lane, descriptor 4, and makes `fetch` use it.
  *  @param name of this process, as `wirken egress show` takes it.
  *  @returns null where this process was given no lane. */
 export function takeLane(name: string): OwnTunnel | null {
   if (!isLane()) return null;
-  const untrusted = trustCertificates(process.env);
-  if (untrusted !== null) process.stderr.write(`wirken: ${untrusted}\n`);
   const tunnel = new Tunnel(() => new Socket({ fd: OWN_LANE, readable: true, writable: true }), name, leave);
   const dialler = new Dialler(tunnel);
   routeFetch(dialler);

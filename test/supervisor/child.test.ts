@@ -127,11 +127,11 @@ describe("a child", () => {
     };
     expect(environmentFor("agent", from)).toEqual({ LANG: "C" });
     expect(environmentFor("web", from)).toEqual({ LANG: "C" });
-    expect(environmentFor("adapter", from)).toEqual({ LANG: "C", NODE_EXTRA_CA_CERTS: "/ca.pem" });
-    expect(environmentFor("model", from, "/own.pem")).toEqual({ LANG: "C", NODE_EXTRA_CA_CERTS: "/own.pem" });
+    expect(environmentFor("adapter", from)).toEqual({ LANG: "C", WIRKEN_CERTIFICATES: "/ca.pem" });
+    expect(environmentFor("model", from, "/own.pem")).toEqual({ LANG: "C", WIRKEN_CERTIFICATES: "/own.pem" });
     expect(environmentFor("egress", { LANG: "C" }, "/own.pem")).toEqual({
       LANG: "C",
-      NODE_EXTRA_CA_CERTS: "/own.pem",
+      WIRKEN_CERTIFICATES: "/own.pem",
     });
     expect(environmentFor("agent", from, "/own.pem")).toEqual({ LANG: "C" });
     expect(environmentFor("keychain", from)).toEqual({ LANG: "C", HOME: "/home/a", DBUS_SESSION_BUS_ADDRESS: "unix:" });
