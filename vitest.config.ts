@@ -3,6 +3,9 @@ import { defineConfig } from "vitest/config";
 /** Tests of whole processes start daemons, browsers and keyrings: few at a time, and with patience. */
 const WHOLE = ["test/claims/**/*.test.ts", "test/cli/transcripts.test.ts", "test/cli/on-a-terminal.test.ts"];
 
+/** How long a test waits for a condition that holds soon: as with what it waits for in a browser, the machine may be busy. Only a failure takes so long. */
+const POLL = { poll: { timeout: 10_000 } };
+
 // The one default export: vitest looks for it.
 // oxlint-disable-next-line import/no-default-export
 export default defineConfig({
@@ -20,6 +23,7 @@ export default defineConfig({
           testTimeout: 20_000,
           // Browsers on two shared cores: what fails twice has failed.
           retry: 2,
+          expect: POLL,
           hookTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
@@ -45,6 +49,7 @@ export default defineConfig({
           include: WHOLE,
           testTimeout: 120_000,
           retry: 1,
+          expect: POLL,
           hookTimeout: 60_000,
           maxWorkers: 2,
           sequence: { groupOrder: 2 },

@@ -122,3 +122,28 @@ test("a turn that was joined in its middle is shown whole when it ends", async (
   await shown(world.page, "the first half, the second half").waitFor();
   expect(await world.page.getByRole("log").getByLabel("Wirken").count()).toBe(1);
 });
+
+test.for(["status", "transcript"] as const)(
+  "what is said while the %s is being fetched is not lost when the conversation comes",
+  async (held) => {
+    const answer = world.supervisor.script;
+    const asked = Promise.withResolvers<undefined>();
+    const told = Promise.withResolvers<undefined>();
+    world.supervisor.script = async (call, text) => {
+      const value = await answer(call, text);
+      if (call.call !== held || world.supervisor.watching === 0) return value;
+      asked.resolve(undefined);
+      await told.promise;
+      return value;
+    };
+    world.script.entries = [{ who: "person", at: new Date().toISOString(), text: "said earlier" }];
+    const loggedIn = world.driver.logIn(world.supervisor.link());
+    await asked.promise;
+    world.supervisor.emit({ event: "notice", about: "info" }, "heard meanwhile");
+    await shown(world.page, "heard meanwhile").waitFor();
+    told.resolve(undefined);
+    await shown(world.page, "said earlier").waitFor();
+    await loggedIn;
+    expect(await shown(world.page, "heard meanwhile").count()).toBe(1);
+  },
+);

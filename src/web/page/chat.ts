@@ -39,6 +39,8 @@ export class Chat {
   #end: HTMLElement | null = null;
   /** Turns that this tab asked for and that have not begun. */
   #asked = 0;
+  /** For each transcript that is on its way: what was said since it was wanted, and so may not stand in it. */
+  readonly #loading = new Set<{ element: HTMLElement; text: string }[]>();
 
   constructor() {
     byId("composer", HTMLFormElement).addEventListener("submit", (event) => {
@@ -72,12 +74,18 @@ export class Chat {
     this.#run(false);
   }
 
-  async load(): Promise<void> {
-    const { entries } = await ask({ call: "transcript", agent: this.#agent });
+  /** @param named when it is known whose conversation it is. What is heard from now on is not lost. */
+  async load(named: Promise<void> = Promise.resolve()): Promise<void> {
+    const since: { element: HTMLElement; text: string }[] = [];
+    this.#loading.add(since);
+    const { entries } = await named
+      .then(async () => await ask({ call: "transcript", agent: this.#agent }))
+      .finally(() => this.#loading.delete(since));
     if (this.#fresh) return;
     const stream = this.#reply?.element ?? null;
     this.#log.replaceChildren(...entries.map(entryElement));
     if (entries.length === 0) this.#log.append(welcome());
+    for (const { element, text } of since) if (!entries.some((entry) => entry.text === text)) this.#log.append(element);
     if (stream !== null) this.#log.append(stream);
     if (this.#end !== null) this.#log.append(this.#end);
     this.#partial = this.#running;
@@ -213,6 +221,7 @@ export class Chat {
   #notice(about: About, text: string): HTMLElement {
     const follow = this.isNearEnd;
     const element = noticeElement(about, text);
+    for (const since of this.#loading) since.push({ element, text });
     this.#log.append(element);
     if (about !== "tool") announce(text.slice(0, 500));
     if (follow) this.toEnd(true);

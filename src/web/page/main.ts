@@ -80,14 +80,18 @@ function showLogin(sentence: string | null, hint: string | null): void {
 }
 
 async function loadAll(): Promise<void> {
+  const named = nameAgent();
+  await Promise.all([chat.load(named), named.then(async () => await approvals.load())]);
+  chat.toEnd(true);
+  if (tabs.current === "audit") audit.show();
+  if (tabs.current === "status") status.show();
+}
+
+async function nameAgent(): Promise<void> {
   const { model, version: running } = await ask({ call: "status" });
   byId("model", HTMLElement).textContent = `${model.agent} · ${model.ref}`;
   byId("version", HTMLElement).textContent = running;
   chat.agent = model.agent;
-  await Promise.all([chat.load(), approvals.load()]);
-  chat.toEnd(true);
-  if (tabs.current === "audit") audit.show();
-  if (tabs.current === "status") status.show();
 }
 
 function hear(heard: Heard): void {
