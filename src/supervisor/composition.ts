@@ -400,6 +400,8 @@ export class Composition {
       handOver: async (secret) => {
         const [kind, name = ""] = secret.scope.split("/");
         if (kind === "provider") return await this.models.handOver(name, secret);
+        // Where its server is may be among what is new.
+        await this.#egress.rebind();
         const verdict = await this.channels.handOver(AdapterChannel.parse(name), secret);
         // One that waited for a credential (it had expired, say) begins now.
         if (verdict === null && parts.serve) await this.channels.align(null);
