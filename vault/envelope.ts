@@ -72,8 +72,9 @@ export function sealRecord(key: Secret, epoch: number, place: RecordPlace, secre
 
 /** The epoch of the key that a record says it is sealed under. @throws {VaultError} VAULT_DAMAGED for an unknown form. */
 export function recordEpoch(sealed: Uint8Array): number {
-  if (sealed.length < RECORD_HEAD + SEAL_BYTES || sealed[0] !== FORMAT)
-    throw new VaultError("VAULT_DAMAGED", "A record is not of a known form");
+  if (sealed.length < RECORD_HEAD + SEAL_BYTES)
+    throw new VaultError("VAULT_TRUNCATED", `A record has ${sealed.length} bytes: too few to be sealed`);
+  if (sealed[0] !== FORMAT) throw new VaultError("VAULT_DAMAGED", "A record is not of a known form");
   return readU32(sealed, 1);
 }
 

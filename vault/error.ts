@@ -8,6 +8,28 @@ export type VaultErrorCode =
   | "VAULT_NEWER"
   /** The file, or something in it, is not what this vault wrote. */
   | "VAULT_DAMAGED"
+  /** A sealed part of it is shorter or longer than any is. */
+  | "VAULT_TRUNCATED"
+  /** What was done to a vault that is not as its own key left it, where the key can tell: sealed bytes of two names were exchanged; */
+  | "VAULT_RECORDS_SWAPPED"
+  /** a record lies under another name; */
+  | "VAULT_NAME_CHANGED"
+  /** an old version lies where a newer one was; */
+  | "VAULT_REPLAYED"
+  /** a record lies under another scope, whose key is not its own; */
+  | "VAULT_SCOPE_CHANGED"
+  /** a key is that of another epoch, or the one that a record was sealed under is gone; */
+  | "VAULT_EPOCH_CHANGED"
+  /** the wrapped keys of two scopes were exchanged; */
+  | "VAULT_KEYS_SWAPPED"
+  /** a wrapped key, or its commitment, opens nowhere; */
+  | "VAULT_KEY_CHANGED"
+  /** a record, or what is known of it, opens nowhere; */
+  | "VAULT_RECORD_CHANGED"
+  /** everything opens, and a row is gone or was added. */
+  | "VAULT_ROWS_CHANGED"
+  /** The tag over the vault was removed. */
+  | "VAULT_TAG_GONE"
   /** The vault is neither at the generation before nor at the one after its newest change on the log. */
   | "VAULT_ROLLED_BACK"
   /** It is at the right generation, and its content is not what the log knows. */

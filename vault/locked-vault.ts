@@ -1,8 +1,9 @@
 import type { ActionOf } from "../audit/action.ts";
 import { type Contents, type ProtectorKind, rootOf } from "./contents.ts";
 import { loadAead } from "./crypto.ts";
+import { diagnose } from "./diagnosis.ts";
 import { VaultError } from "./error.ts";
-import { committed, kekOf, recordsOf, reveal } from "./keyring.ts";
+import { committed, kekOf, recordsOf } from "./keyring.ts";
 import { decodeOrigin, LOG_SCOPE } from "./log-key.ts";
 import { openWithRecovery } from "./recovery.ts";
 import type { Secret } from "./secret.ts";
@@ -139,7 +140,10 @@ export class LockedVault {
       const tag = this.#store.tag();
       if (tag === null) this.#authenticateAll(kek);
       else if (Buffer.compare(tag, tagOf(kek, this.#contents)) !== 0)
-        throw new VaultError("VAULT_DAMAGED", "The vault is not as its own key left it: something else changed it");
+        throw (
+          diagnose(this.#contents, kek) ??
+          new VaultError("VAULT_ROWS_CHANGED", "The vault is not as its own key left it: a row is gone, or was added")
+        );
       return new Vault(this.#store, this.#contents, kek, this.#now);
     } catch (error) {
       kek[Symbol.dispose]();
@@ -150,8 +154,9 @@ export class LockedVault {
   /** A file of format 1 has no tag: every record of it is opened once, which shows the same, and then it has one. */
   #authenticateAll(kek: Secret): void {
     if (this.#contents.recovery !== null)
-      throw new VaultError("VAULT_DAMAGED", "The tag over the vault is gone: something else removed it");
-    for (const row of this.#contents.records.values()) reveal({ contents: this.#contents, kek }, row)[Symbol.dispose]();
+      throw new VaultError("VAULT_TAG_GONE", "The tag over the vault is gone: something else removed it");
+    const found = diagnose(this.#contents, kek);
+    if (found !== null) throw found;
     this.#store.writeTag(tagOf(kek, this.#contents));
   }
 

@@ -206,7 +206,9 @@ function cells(row: unknown, length: number): unknown[] {
 }
 
 function bytes(value: unknown, length?: number): Uint8Array {
-  if (!(value instanceof Uint8Array) || (length !== undefined && value.length !== length)) throw damaged();
+  if (!(value instanceof Uint8Array)) throw damaged();
+  if (length !== undefined && value.length !== length)
+    throw new VaultError("VAULT_TRUNCATED", `A part of the vault has ${value.length} bytes, and ${length} are right`);
   return value;
 }
 

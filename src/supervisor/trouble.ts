@@ -14,14 +14,31 @@ const MAKE_WRITABLE =
 const LOST_KEY =
   "open the vault with its recovery phrase: wirken vault recovery use; without any, begin an empty one: wirken vault reset";
 
+const SAME_BACKUP = `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`;
+/** What was done to a vault behind its key's back. */
+const TAMPERED = [
+  "VAULT_TRUNCATED",
+  "VAULT_RECORDS_SWAPPED",
+  "VAULT_NAME_CHANGED",
+  "VAULT_REPLAYED",
+  "VAULT_SCOPE_CHANGED",
+  "VAULT_EPOCH_CHANGED",
+  "VAULT_KEYS_SWAPPED",
+  "VAULT_KEY_CHANGED",
+  "VAULT_RECORD_CHANGED",
+  "VAULT_ROWS_CHANGED",
+  "VAULT_TAG_GONE",
+] as const;
+
 const HINTS: Readonly<Record<string, string>> = {
   AUDIT_UNWRITABLE: MAKE_ROOM,
   AUDIT_BROKEN: `wirken audit verify says more; if this is an older copy, put the newer one back, else begin a new log that names this one: ${RESTORE}`,
   AUDIT_SECOND_WRITER: `wirken audit verify says more; then: ${RESTORE}`,
-  AUDIT_WRONG_KEY: `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`,
-  VAULT_NOT_FOUND: `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`,
+  AUDIT_WRONG_KEY: SAME_BACKUP,
+  ...Object.fromEntries(TAMPERED.map((code) => [code, SAME_BACKUP])),
+  VAULT_NOT_FOUND: SAME_BACKUP,
   VAULT_ROLLED_BACK: `if you restored a backup, restore vault.db and audit.db from the same one; where there is none: ${RESTORE}`,
-  VAULT_EDITED: `restore vault.db and audit.db from the same backup; where there is none: ${RESTORE}`,
+  VAULT_EDITED: SAME_BACKUP,
   VAULT_ABSENT: "restore the whole data directory from one backup",
   VAULT_KEY_MISSING: `restore the keychain; or ${LOST_KEY}`,
   VAULT_WRONG_KEY: `restore the keychain's entry; or ${LOST_KEY}`,

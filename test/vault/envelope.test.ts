@@ -146,8 +146,11 @@ test("every cut and every flipped bit of a sealed record is found", () => {
   using key = aSecret(2);
   using secret = Secret.take(Buffer.from("xoxb-1234"));
   const sealed = sealRecord(key, 2, PLACE, secret);
+  // Of nothing: a head, a nonce and a tag.
+  const least = sealed.length - "xoxb-1234".length;
+  const cut = expect.objectContaining({ name: "VaultError", code: "VAULT_TRUNCATED" });
   for (let length = 0; length < sealed.length; length++)
-    expect(() => openRecord(key, PLACE, sealed.subarray(0, length))).toThrow(damaged);
+    expect(() => openRecord(key, PLACE, sealed.subarray(0, length))).toThrow(length < least ? cut : damaged);
   for (let bit = 0; bit < sealed.length * 8; bit++) {
     const flipped = Uint8Array.from(sealed);
     flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
