@@ -151,7 +151,8 @@ function entryFor(port: number, tls: boolean): LaneEntry {
 /** An egress process of the executable, with all its lanes. */
 class Egress implements AsyncDisposable {
   readonly #child: Child<FromEgress, ToEgress>;
-  #bound = new Map<number, () => void>();
+  readonly #bound = new Map<number, () => void>();
+  readonly #gone: Promise<never>;
 
   private constructor() {
     this.#child = spawnChild<FromEgress, ToEgress>({
@@ -166,6 +167,10 @@ class Egress implements AsyncDisposable {
         },
       },
     });
+    this.#gone = this.#child.exited.then(() => {
+      throw new Error("the egress process ended");
+    });
+    this.#gone.catch(() => undefined); // at the end it is meant to
   }
 
   static async start(): Promise<Egress> {
@@ -178,7 +183,7 @@ class Egress implements AsyncDisposable {
     const bound = Promise.withResolvers<void>();
     this.#bound.set(lane + 1, () => bound.resolve());
     await this.#child.send({ type: "bind", lane, ref: lane + 1, entries });
-    await bound.promise;
+    await Promise.race([bound.promise, this.#gone]);
   }
 
   async bindAll(entries: LaneEntry[]): Promise<void> {
