@@ -16,8 +16,8 @@ const MAP_ANONYMOUS = 0x20;
 const PR_SET_NO_NEW_PRIVS = 38;
 /** The handler's page, and behind it one with two counters: threads that are restricted, threads that could not be. */
 const PAGE = 4096;
-/** Milliseconds until a thread that does not answer is a failure: they answer within some tenths of one. */
-const PATIENCE_MS = 2_000;
+/** Milliseconds until a thread that does not answer is a failure: they answer within some tenths of one, if the machine lets them run at all. */
+const PATIENCE_MS = 8_000;
 
 /** Restricts every thread of this process but the one that calls. Nobody may start one meanwhile.
  *  @param ruleset a Landlock ruleset's descriptor, below 65,536. @throws {ConfineError} if one is left. */

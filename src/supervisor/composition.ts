@@ -56,6 +56,7 @@ import { OperatorError } from "./operator-error.ts";
 import { type Network, networkOf, PROXY_SCOPE } from "./network.ts";
 import { type By, People } from "./people.ts";
 import { Confined } from "./confinement.ts";
+import { ResolverWatch } from "./resolver-watch.ts";
 import { Processes, type SecretOf } from "./processes.ts";
 import { Remembered } from "./remembered.ts";
 import { Retention } from "./retention.ts";
@@ -118,6 +119,7 @@ export class Composition {
   readonly greeting: () => Greeting;
   readonly #egressRecord: EgressRecord;
   readonly #egress: Egress;
+  #resolver: ResolverWatch | null = null;
   readonly #parts: CompositionParts;
   readonly #state: State;
   readonly #pool: AgentPool;
@@ -514,6 +516,7 @@ export class Composition {
         this.#parts.line("approvals", `a card could not be updated: ${error instanceof Error ? error.name : "error"}`),
       );
     this.config.follow();
+    if (process.platform === "linux") this.#resolver ??= new ResolverWatch(() => void this.#egress.replace());
     this.#keeping.retention.start();
     this.#dates.start();
     this.#checks.settle();
@@ -727,6 +730,7 @@ export class Composition {
   /** Ends turns and children, in that order; what waits stays on the log for the next start. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
+    this.#resolver?.[Symbol.dispose]();
     this.#dates.close();
     this.#checks.close();
     await this.verification?.close();
