@@ -67,10 +67,6 @@ export class Authorities {
     });
   }
 
-  get none(): boolean {
-    return this.#pinned.length === 0;
-  }
-
   /** Is this a timestamp of these bytes by an authority that a pinned certificate vouches for? It never throws for what is in the response.
    *  @param digest SHA-256 of what is stamped. @returns what is wrong, as the end of a sentence about it. */
   check(response: Uint8Array, digest: Uint8Array): Checked | string {

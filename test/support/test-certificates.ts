@@ -39,20 +39,31 @@ export class TestCertificates {
     execFileSync("openssl", args, { cwd: this.folder, stdio: ["ignore", "ignore", "pipe"] });
   }
 
-  /** @param given `under`: who signs it; itself where left out. */
+  /** @param given `under`: who signs it; itself where left out. `subject`: its name in it. `again`: one whose key it has, too. */
   issue(
     name: string,
-    given: { extensions: readonly string[]; under?: TestCertificate; key?: TestKey; hash?: TestHash },
+    given: {
+      extensions: readonly string[];
+      under?: TestCertificate;
+      key?: TestKey;
+      hash?: TestHash;
+      subject?: string;
+      serial?: number;
+      again?: TestCertificate;
+    },
   ): TestCertificate {
-    const { extensions, under, key = "ec", hash = "sha256" } = given;
-    const subject = ["-subj", `/CN=${name}`];
-    const config = ["-config", "req.cnf", "-nodes", "-newkey", ...KEYS[key], "-keyout", `${name}.key`];
+    const { extensions, under, key = "ec", hash = "sha256", again, serial } = given;
+    const subject = ["-subj", `/CN=${given.subject ?? name}`];
+    const made =
+      again === undefined ? ["-newkey", ...KEYS[key], "-keyout", `${name}.key`] : ["-key", `${again.name}.key`];
+    const config = ["-config", "req.cnf", "-nodes", ...made];
     writeFileSync(join(this.folder, `${name}.ext`), `${extensions.join("\n")}\n`);
     this.#openssl("req", "-new", ...config, ...subject, "-out", `${name}.csr`);
+    const numbered = serial === undefined ? ["-CAcreateserial"] : ["-set_serial", String(serial)];
     const by =
       under === undefined
         ? ["-signkey", `${name}.key`]
-        : ["-CA", `${under.name}.pem`, "-CAkey", `${under.name}.key`, "-CAcreateserial"];
+        : ["-CA", `${under.name}.pem`, "-CAkey", `${under.name}.key`, ...numbered];
     const out = ["-days", "30", "-extfile", `${name}.ext`, `-${hash}`, "-out", `${name}.pem`];
     this.#openssl("x509", "-req", "-in", `${name}.csr`, ...by, ...out);
     const pem = readFileSync(join(this.folder, `${name}.pem`), "utf8");

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { compileFunction } from "node:vm";
 import { build, type Plugin } from "esbuild";
 import { z } from "zod/mini";
+import type { Authorities } from "../../../audit/authorities.ts";
 import type * as note from "../../../audit/note.ts";
 import type { Verifier } from "./examine.ts";
 
@@ -26,6 +27,7 @@ export function conditionsOf(file: string, checks: readonly (readonly [find: str
 export interface Switches {
   readonly verifier: Verifier;
   readonly notes: typeof note;
+  readonly Authorities: typeof Authorities;
   /** Every check that can be taken away, by name. */
   readonly checks: readonly string[];
   /** Runs with one check taken away. */
@@ -37,6 +39,7 @@ export interface Switches {
 const Loaded = z.object({
   verifySync: z.custom<Verifier["verifySync"]>((value) => typeof value === "function"),
   sentences: z.custom<Verifier["sentences"]>((value) => typeof value === "function"),
+  Authorities: z.custom<typeof Authorities>((value) => typeof value === "function"),
   notes: z.custom<typeof note>((value) => typeof value === "object" && value !== null),
 });
 
@@ -48,7 +51,8 @@ export async function verifierWithSwitches(
   const checks: string[] = [];
   const bundled = await build({
     stdin: {
-      contents: 'export * from "./verify.ts"; export * as notes from "./note.ts";',
+      contents:
+        'export * from "./verify.ts"; export * as notes from "./note.ts"; export { Authorities } from "./authorities.ts";',
       resolveDir: AUDIT,
       loader: "ts",
     },
@@ -70,10 +74,11 @@ export async function verifierWithSwitches(
   const run: unknown = compileFunction(bundled.outputFiles[0]?.text ?? "", ["module", "exports", "require", "__off"]);
   if (typeof run !== "function") throw new TypeError("the bundle is no function");
   run(module, module.exports, createRequire(import.meta.url), at);
-  const { verifySync, sentences, notes } = Loaded.parse({ ...module.exports });
+  const { verifySync, sentences, notes, Authorities: authorities } = Loaded.parse({ ...module.exports });
   return {
     verifier: { verifySync, sentences },
     notes,
+    Authorities: authorities,
     checks,
     without: (check, work) => {
       off = check;
