@@ -8,7 +8,7 @@ import { undiciConnect } from "../../src/tunnel/route-fetch.ts";
 
 let calls: Agent | null = null;
 
-/** @returns what the SDK's calls go out by: null where this process has no lane, and the SDK finds its own way. */
+/** @returns what the SDK's calls go out by: null in a process that takes no lane, where the SDK finds its own way. */
 export function laneFetch(): FetchFunction | null {
   const own = ownTunnel();
   if (own === null) return null;
@@ -27,7 +27,7 @@ export interface LineWay {
   cut(): void;
 }
 
-/** @returns null where this process has no lane: the SDK's own way then ends its connection itself. */
+/** @returns null in a process that takes no lane: the SDK's own way then ends its connection itself. */
 export function lineWay(): LineWay | null {
   const own = ownTunnel();
   if (own === null) return null;

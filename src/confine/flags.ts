@@ -6,7 +6,7 @@ export const NODE_FLAGS: readonly string[] = [
   // The supervisor's databases and configuration; a child reads /proc and its addon before it drops these.
   "--allow-fs-read=*",
   "--allow-fs-write=*",
-  // Adapters and models. A list of hosts here would silently mean every host: who may be reached is not decided by this flag.
+  // Egress, ingress, and the supervisor's control socket. A list of hosts here would silently mean every host: who may be reached is not decided by this flag.
   "--allow-net",
   // The supervisor starts its children, and commands in their sandbox.
   "--allow-child-process",

@@ -22,9 +22,10 @@ export interface Needs {
 export const LOCAL_SOCKETS = "local-sockets";
 
 export const NEEDS: Readonly<Record<Role, Needs>> = {
-  adapter: { keeps: ["net"], sockets: "internet", files: "names" },
-  model: { keeps: ["net"], sockets: "internet", files: "names" },
-  anchor: { keeps: ["net"], sockets: "internet", files: "names" },
+  // What they say leaves over their one lane, which is open before the walls stand.
+  adapter: { keeps: [], sockets: "none", files: "none" },
+  model: { keeps: [], sockets: "none", files: "none" },
+  anchor: { keeps: [], sockets: "none", files: "none" },
   // The one way out: whatever leaves this machine leaves here.
   egress: { keeps: ["net"], sockets: "internet", files: "names" },
   agent: { keeps: [], sockets: "none", files: "none" },

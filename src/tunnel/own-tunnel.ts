@@ -15,19 +15,19 @@ const LAST_WORDS_MS = 1000;
 
 let own: OwnTunnel | null = null;
 
-/** Takes this process's lane, descriptor 4, and makes `fetch` use it.
- *  @param name of this process, as `wirken egress show` takes it.
- *  @returns null where this process was given no lane. */
-export function takeLane(name: string): OwnTunnel | null {
-  if (!isLane()) return null;
-  const tunnel = new Tunnel(() => new Socket({ fd: OWN_LANE, readable: true, writable: true }), name, leave);
+/** Takes this process's lane, descriptor 4, and makes `fetch` use it. Where it was given none, every connection fails: a role that has a lane may open
+ *  no socket.
+ *  @param name of this process, as `wirken egress show` takes it. */
+export function takeLane(name: string): OwnTunnel {
+  const lane = isLane() ? () => new Socket({ fd: OWN_LANE, readable: true, writable: true }) : null;
+  const tunnel = new Tunnel(lane, name, leave);
   const dialler = new Dialler(tunnel);
   routeFetch(dialler);
   own = { tunnel, dialler };
   return own;
 }
 
-/** For a library that is told by an option how to connect. @returns null where there is no lane. */
+/** For a library that is told by an option how to connect. @returns null in a process that never took a lane: no child of the daemon. */
 export function ownTunnel(): OwnTunnel | null {
   return own;
 }

@@ -1,7 +1,8 @@
 import { EgressReason } from "../ipc/egress-frames.ts";
 
-/** Why there is no connection, or no longer one: what egress said, or `lost`: the lane is gone, `cut`: the connection was reset. */
-export type TunnelReason = EgressReason | "lost" | "cut";
+/** Why there is no connection, or no longer one: what egress said, or `lost`: the lane is gone, `cut`: the connection was reset,
+ *  `laneless`: this process was given none. */
+export type TunnelReason = EgressReason | "lost" | "cut" | "laneless";
 
 interface Meaning {
   /** The system's code for the like of it: libraries know these, and whether to try again. */
@@ -25,6 +26,7 @@ const MEANINGS: Readonly<Record<TunnelReason, Meaning>> = {
   ),
   malformed: refused((target) => `${target} is no host and port that can be reached`),
   withdrawn: refused((target, hint) => `${target} was taken from this process's list: ${hint}`),
+  laneless: refused((target) => `${target} cannot be reached: this process was given no way to a network`),
   busy: passing("EAGAIN", (target) => `${target} has to wait: this process has too many connections open`),
   unresolved: passing("ENOTFOUND", (target) => `${target} is not found: there is no such name, or no network`),
   unreachable: passing("ECONNREFUSED", (target) => `${target} takes no connection`),

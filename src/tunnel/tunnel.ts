@@ -14,16 +14,16 @@ const SESSION_MEGABYTES = 64;
 
 /** The lane of a process that has no other way to a network: many connections, each to a host and a port that egress allows. */
 export class Tunnel {
-  readonly #lane: () => Duplex;
+  readonly #lane: (() => Duplex) | null;
   readonly #hint: string;
   readonly #gone: () => void;
   #session: ClientHttp2Session | null = null;
   #lost = false;
 
-  /** @param lane the bare lane, asked for once, with the first connection: until then it costs nothing.
+  /** @param lane the bare lane, asked for once, with the first connection: until then it costs nothing. null: there is none, and no connection.
    *  @param name of this process, as `wirken egress show` takes it.
    *  @param gone is called once the lane is lost: there is no other for this process. */
-  constructor(lane: () => Duplex, name: string, gone: () => void = () => undefined) {
+  constructor(lane: (() => Duplex) | null, name: string, gone: () => void = () => undefined) {
     this.#lane = lane;
     this.#gone = gone;
     this.#hint = `see \`wirken egress show ${name}\``;
@@ -44,6 +44,7 @@ export class Tunnel {
   #open({ host, port }: Target): ClientHttp2Stream | TunnelReason {
     const authority = authorityOf(host, port);
     if (authority === null) return "malformed";
+    if (this.#lane === null) return "laneless";
     try {
       return this.#opened()?.request({ ":method": "CONNECT", ":authority": authority }) ?? "lost";
     } catch {
@@ -54,7 +55,7 @@ export class Tunnel {
   }
 
   #opened(): ClientHttp2Session | null {
-    if (this.#lost) return null;
+    if (this.#lost || this.#lane === null) return null;
     if (this.#session !== null) return this.#session;
     const lane = this.#lane();
     // Before the session's own listener: its connections then know why they end.

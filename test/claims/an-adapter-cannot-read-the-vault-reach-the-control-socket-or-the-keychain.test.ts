@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KeyringHome, KeyringSession } from "../keychain/session.ts";
 import { ADDON, attackFreely, filesBelow, notRefused } from "../support/attack.ts";
+import { Orders } from "../support/hostile-adapter.ts";
 import { BOT_TOKEN, HostileDaemon, Scratch } from "../support/hostile-daemon.ts";
 import { Report, type Targets } from "../support/probes/attempts.ts";
 
@@ -15,6 +16,8 @@ let session: KeyringSession;
 let hostile: HostileDaemon;
 let targets: Targets;
 let report: Report;
+/** A server of this machine that is on nobody's list. */
+let elsewhere: Orders;
 
 /** The bus as a path that can be connected to; an abstract one begins with a zero byte. */
 function busPath(address: string): string {
@@ -24,6 +27,7 @@ function busPath(address: string): string {
 }
 
 beforeAll(async () => {
+  elsewhere = await Orders.start();
   session = await KeyringSession.start(keyring.path, "open");
   hostile = await HostileDaemon.start({
     passphrase: null,
@@ -45,7 +49,8 @@ beforeAll(async () => {
     sockets: [join(data, "control.sock"), busPath(session.address)],
     processes: [hostile.daemon.pid, session.keyring],
     addon: ADDON,
-    port: hostile.orders.port,
+    // Not the platform's: that one is on the adapter's list.
+    port: elsewhere.port,
   };
   report = Report.parse(await hostile.orders.give({ do: "reach", targets }));
 }, 180_000);
@@ -55,6 +60,7 @@ afterAll(async () => {
   await session?.[Symbol.asyncDispose]();
   keyring[Symbol.dispose]();
   scratch[Symbol.dispose]();
+  await elsewhere?.[Symbol.asyncDispose]();
 });
 
 describe("code in a process that nothing holds", () => {
@@ -63,7 +69,9 @@ describe("code in a process that nothing holds", () => {
     const inherited = openSync(join(hostile.daemon.data, "vault.db"), "r");
     const free = await attackFreely({ ...targets, folder: folder.path }, [inherited]);
     closeSync(inherited);
-    expect(Object.entries(free.reach).filter(([, answer]) => answer !== "done")).toEqual([]);
+    const failed = Object.entries({ ...free.reach, ...free.network }).filter(([, answer]) => answer !== "done");
+    // A machine may have no IPv6.
+    expect(failed.filter(([name]) => !name.includes("::1") && !name.includes("udp6"))).toEqual([]);
     expect(Object.keys(report.reach)).toEqual(Object.keys(free.reach));
     const files = filesBelow(hostile.daemon.data);
     expect(free.descriptors.map(({ file }) => files.get(file))).toContain(join(hostile.daemon.data, "vault.db"));
@@ -80,14 +88,28 @@ describe("code in the executable's Telegram adapter", () => {
     expect(readdirSync(scratch.path)).toEqual([]);
   });
 
+  test("makes no socket of any kind and resolves no name, and over its lane reaches nothing but its own platform", async () => {
+    expect(Object.keys(report.network)).toHaveLength(14);
+    expect(notRefused(report.network)).toEqual([]);
+    // What went over the lane is on the record.
+    const refused = await hostile.eventually("a row of it", async () => (await hostile.rows("egress.refused")).at(0));
+    expect(refused.fields).toMatchObject({
+      role: "adapter",
+      subject: "telegram",
+      reason: "literal",
+      port: elsewhere.port,
+    });
+  });
+
   test("holds no descriptor of a file, of a folder, or of a socket that the supervisor has too", () => {
     const kinds = report.descriptors.map(({ fd, kind }) => [fd, kind] as const);
     expect(kinds.filter(([, kind]) => kind === "file" || kind === "folder" || kind === "disk")).toEqual([]);
-    expect(kinds.slice(0, 4)).toEqual([
+    expect(kinds.slice(0, 5)).toEqual([
       [0, "device"],
       [1, "socket"],
       [2, "socket"],
       [3, "socket"],
+      [4, "socket"],
     ]);
     const theirs = filesBelow(hostile.daemon.data);
     const supervisors = new Set(socketsOf(hostile.daemon.pid));

@@ -99,8 +99,8 @@ function network(): Record<string, string> {
 }
 
 describe("the network", () => {
-  test.for(["adapter", "model"] as const)("is there for a confined %s, outward: fetch, TCP, names", async (role) => {
-    expect(await probe(role, "confined", network())).toEqual({
+  test("is there for a confined egress, outward: fetch, TCP, names", async () => {
+    expect(await probe("egress", "confined", network())).toEqual({
       "connect-tcp": "done",
       // It answers nobody.
       "listen-tcp": "EPERM",
@@ -110,10 +110,13 @@ describe("the network", () => {
     });
   });
 
-  test.for(["agent", "web", "keychain"] as const)("is not there for a confined %s", async (role) => {
-    const answers = await probe(role, "confined", network());
-    expect(Object.values(answers)).toEqual(Array.from({ length: 5 }, () => "ERR_ACCESS_DENIED"));
-  });
+  test.for(["adapter", "model", "anchor", "agent", "web", "keychain"] as const)(
+    "is not there for a confined %s",
+    async (role) => {
+      const answers = await probe(role, "confined", network());
+      expect(Object.values(answers)).toEqual(Array.from({ length: 5 }, () => "ERR_ACCESS_DENIED"));
+    },
+  );
 
   test("lets ingress listen and nothing else, and only until it has dropped it", async () => {
     const before = await probe("ingress", "confined", {
@@ -137,13 +140,13 @@ describe("the network", () => {
 });
 
 test.for([
-  ["--allow-ffi", "Started without --allow-ffi"],
-  ["--allow-net", "Started without the permission net"],
-  ["--no-experimental-sqlite", "Started without --no-experimental-sqlite"],
-])("a child that was started without %s is not passed for confined", async ([flag, sentence]) => {
+  ["--allow-ffi", "adapter", "Started without --allow-ffi"],
+  ["--allow-net", "egress", "Started without the permission net"],
+  ["--no-experimental-sqlite", "adapter", "Started without --no-experimental-sqlite"],
+] as const)("a child that was started without %s is not passed for a confined %s", async ([flag, role, sentence]) => {
   const { command, args } = childImage("probe");
   const lacking = args.filter((arg) => arg !== flag);
-  const { status, stderr } = await run(command, [...lacking, "adapter", "confined", "{}"]);
+  const { status, stderr } = await run(command, [...lacking, role, "confined", "{}"]);
   expect(status).toBe(1);
   expect(stderr).toContain("CONFINE_UNSTARTED");
   expect(stderr).toContain(sentence);

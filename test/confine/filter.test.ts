@@ -88,7 +88,8 @@ describe.for(MACHINES)("the filter for %s", (machine) => {
   });
 
   test.for([
-    ["adapter", [REFUSE, ALLOW, ALLOW, ALLOW, REFUSE, REFUSE]],
+    ["egress", [REFUSE, ALLOW, ALLOW, ALLOW, REFUSE, REFUSE]],
+    ["adapter", [REFUSE, REFUSE, REFUSE, REFUSE, REFUSE, REFUSE]],
     ["agent", [REFUSE, REFUSE, REFUSE, REFUSE, REFUSE, REFUSE]],
     ["ingress", [REFUSE, ALLOW, ALLOW, REFUSE, REFUSE, REFUSE]],
     ["keychain", [ALLOW, REFUSE, REFUSE, REFUSE, REFUSE, REFUSE]],

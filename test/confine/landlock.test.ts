@@ -81,7 +81,8 @@ describe("native code, with no wall but Landlock,", () => {
   });
 
   test.for([
-    ["adapter", { names: 0, connect: 0, bind: EACCES, abstract: EPERM }],
+    ["egress", { names: 0, connect: 0, bind: EACCES, abstract: EPERM }],
+    ["adapter", { names: EACCES, connect: EACCES, bind: EACCES, abstract: EPERM }],
     ["ingress", { names: EACCES, connect: EACCES, bind: 0, abstract: EPERM }],
     ["keychain", { names: EACCES, connect: EACCES, bind: EACCES, abstract: 0 }],
   ] as const)("of a %s has the files and the sockets of its role", async ([role, expected]) => {

@@ -66,8 +66,10 @@ describe("native code in a child", () => {
   );
 
   test.for([
-    ["adapter", { local: EPERM, pair: EPERM, tcp: 0, udp: 0, connects: true }],
-    ["model", { local: EPERM, pair: EPERM, tcp: 0, udp: 0, connects: true }],
+    ["egress", { local: EPERM, pair: EPERM, tcp: 0, udp: 0, connects: true }],
+    ["adapter", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
+    ["model", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
+    ["anchor", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["agent", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["web", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["ingress", { local: EPERM, pair: EPERM, tcp: 0, udp: EPERM, connects: false }],
@@ -201,7 +203,7 @@ describe("the filter", () => {
     ["a call of x32", "x64", X64, 0x4000_0000 + 59, [], REFUSE],
     ["fork", "x64", X64, 57, [], REFUSE],
   ] as const)("answers as it should: %s on %s", ([, machine, architecture, number, words, answer]) => {
-    expect(runFilter(filterFor(machine, NEEDS.adapter, OWN), architecture, number, words)).toBe(answer);
+    expect(runFilter(filterFor(machine, NEEDS.egress, OWN), architecture, number, words)).toBe(answer);
   });
 
   test.for([

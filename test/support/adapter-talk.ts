@@ -6,9 +6,12 @@ import { bundleRole } from "../../scripts/build/bundle.ts";
 import { Adapter, type Platform } from "../../adapters/contract.ts";
 import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import { FromAdapter, type ToAdapter } from "../../src/ipc/adapter-frames.ts";
+import { OWN_LANE } from "../../src/ipc/egress-frames.ts";
 import { encodeFrame } from "../../src/ipc/frame.ts";
 import type { PipeEvents } from "../../src/ipc/pipe.ts";
 import { type Child, type ChildExit, spawnChild } from "../../src/supervisor/child.ts";
+
+import { loopbackLane } from "./connect-server.ts";
 
 /** What an adapter said: a frame and its payload as text. */
 export type Said<T extends FromAdapter["type"] = FromAdapter["type"]> = Extract<FromAdapter, { type: T }> & {
@@ -70,7 +73,7 @@ export class AdapterTalk implements AsyncDisposable {
     return talk;
   }
 
-  /** A process of its own, confined and with a pipe. @param code its program, as {@link programOf} made it. */
+  /** A process of its own, confined, with a pipe and a lane to this machine. @param code its program, as {@link programOf} made it. */
   static process(platform: "telegram" | "slack", code: string): AdapterTalk & { readonly child: AdapterChild } {
     const talk = new AdapterTalk();
     const child = spawnChild<FromAdapter, ToAdapter>({
@@ -83,8 +86,10 @@ export class AdapterTalk implements AsyncDisposable {
       },
       log: (line) => talk.printed.push(line),
       stop: { type: "stop" },
+      extraStdio: ["pipe"],
       image: { command: process.execPath, args: [...NODE_FLAGS, code] },
     });
+    loopbackLane(child.extra(OWN_LANE));
     talk.#tell = (frame, payload) => void child.send(frame, payload).catch(() => undefined);
     talk.#end = async () => {
       await child.kill();

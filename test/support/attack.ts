@@ -33,8 +33,8 @@ export async function attackNetworkFreely(port: number): Promise<Answers> {
   return z.record(z.string(), z.string()).parse(JSON.parse(stdout));
 }
 
-/** What a refusal looks like: the permission model's, the seccomp filter's, a module that is not there, an empty answer. */
-const REFUSED = /^(ERR_ACCESS_DENIED|EPERM|ERR_UNKNOWN_BUILTIN_MODULE|REFUSED)$/;
+/** What a refusal looks like: the permission model's, the seccomp filter's, egress's, a module that is not there, an empty answer. */
+const REFUSED = /^(ERR_ACCESS_DENIED|EPERM|EACCES|ERR_UNKNOWN_BUILTIN_MODULE|REFUSED)$/;
 
 /** Attempts that were not refused, with what they were told. */
 export function notRefused(answers: Readonly<Record<string, string>>): [string, string][] {

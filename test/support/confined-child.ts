@@ -8,6 +8,7 @@ import { bundleRole } from "../../scripts/build/bundle.ts";
 import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import { Pipe } from "../../src/ipc/pipe.ts";
 import { PARTS } from "../../src/main.ts";
+import { loopbackLane } from "./connect-server.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -61,7 +62,7 @@ export interface Heard<F> {
   readonly text: string;
 }
 
-/** One of our programs as the executable holds it: bundled, under Node's permission model, confined, spoken to over its pipe. */
+/** One of our programs as the executable holds it: bundled, under Node's permission model, confined, spoken to over its pipe, with a lane to this machine. */
 export class Child<In extends { type: string }, Out extends { type: string }> implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #folder: string;
@@ -75,15 +76,16 @@ export class Child<In extends { type: string }, Out extends { type: string }> im
     this.#folder = folder;
     this.#process = spawn(process.execPath, [...NODE_FLAGS, file], {
       env: {},
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
     });
     this.exited = new Promise((done) => this.#process.once("exit", (status) => done(status)));
     for (const stream of [this.#process.stdout, this.#process.stderr])
       stream?.on("data", (chunk: Buffer) => {
         this.#output += chunk.toString();
       });
-    const end = this.#process.stdio[3];
-    if (!(end instanceof Duplex)) throw new Error("the child has no pipe");
+    const [, , , end, lane] = this.#process.stdio;
+    if (!(end instanceof Duplex) || !(lane instanceof Duplex)) throw new Error("the child has no pipe");
+    loopbackLane(lane);
     this.#pipe = new Pipe<In, Out>(end, accepts, {
       frame: (frame, payload) => {
         this.#heard.push({ frame, text: new TextDecoder().decode(payload) });

@@ -19,6 +19,14 @@ const STATUS: Readonly<Record<EgressReason, number>> = {
 /** What becomes of a CONNECT to a host: a port of this machine, a refusal, or no answer at all. */
 export type Route = number | EgressReason | "silent";
 
+/** The other end of a lane whose child may reach this machine, and nothing else. */
+export function loopbackLane(lane: Duplex): ConnectServer {
+  return new ConnectServer(lane, (authority) => {
+    const [, port] = /^(?:127\.0\.0\.1|localhost):(\d+)$/.exec(authority) ?? [];
+    return port === undefined ? "unlisted" : Number(port);
+  });
+}
+
 /** The other end of a lane, as small as it can be: HTTP/2, CONNECT, bytes both ways. */
 export class ConnectServer {
   readonly #session: ServerHttp2Session;

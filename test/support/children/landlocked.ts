@@ -10,7 +10,7 @@ import { openLibc } from "../../../src/confine/libc.ts";
 import { NEEDS } from "../../../src/confine/role.ts";
 import { readAhead } from "../../../src/confine/warm.ts";
 
-const role = z.enum(["adapter", "agent", "ingress", "keychain"]).parse(process.argv[2]);
+const role = z.enum(["adapter", "agent", "ingress", "keychain", "egress"]).parse(process.argv[2]);
 const how = z.enum(["bare", "landlock", "one-thread"]).parse(process.argv[3]);
 const [file = "", port = "", abstract = ""] = process.argv.slice(4);
 const machine = z.enum(["x64", "arm64"]).parse(process.arch);

@@ -31,9 +31,8 @@ setFlagsFromString("--expose-gc");
 const collect = z.custom<() => void>((value) => typeof value === "function").parse(runInNewContext("gc"));
 
 const own = takeLane("adapter:test");
-if (own === null) throw new Error("there is no lane");
 // It keeps nothing: no scope of Node's, and no socket of the system's.
-confine("agent");
+confine("adapter");
 const { dialler, tunnel } = own;
 const agents = tunnelAgents(dialler);
 

@@ -7,7 +7,7 @@ import { encodeFrame } from "../../../src/ipc/frame.ts";
 import { attack } from "./attempts.ts";
 import { Order } from "./orders.ts";
 
-/** A platform's code that has been taken over. It has what the product's own main gives it, its token and its network among that, and takes
+/** A platform's code that has been taken over. It has what the product's own main gives it, its token and its lane among that, and takes
  *  orders from the server that stands at its `apiRoot` (test/support/hostile-adapter.ts). */
 export class HostileConnection implements Connection {
   readonly #host: Host;
@@ -34,7 +34,7 @@ export class HostileConnection implements Connection {
       case "nothing":
         return { handed: this.#handed };
       case "reach":
-        return await attack(order.targets, false);
+        return await attack(order.targets, true);
       case "connect":
         this.#host.state("connected", "@hostile_bot");
         return "connected";

@@ -4,7 +4,7 @@ import { Targets } from "./attempts.ts";
 /** What hostile code in an adapter is told to do. */
 export const Order = z.discriminatedUnion("do", [
   z.strictObject({ do: z.literal("nothing") }),
-  /** Tries everything in attempts.ts but the network, which an adapter has. */
+  /** Tries everything in attempts.ts. */
   z.strictObject({ do: z.literal("reach"), targets: Targets }),
   /** Says it is connected, and gives messages in as the product's own code would. */
   z.strictObject({ do: z.literal("connect") }),
