@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { vi } from "vitest";
 import type { Order } from "./probes/orders.ts";
 
 /** @see https://datatracker.ietf.org/doc/html/rfc6455#section-1.3 */
@@ -77,6 +78,16 @@ export class Orders implements AsyncDisposable {
       this.#here = Promise.withResolvers<void>();
       await Promise.race([this.#here.promise, new Promise((done) => setTimeout(done, 100))]);
     }
+  }
+
+  /** Resolves when no adapter waits any more: egress ends the connection of one that is gone a moment later. */
+  async left(): Promise<void> {
+    await vi.waitFor(
+      () => {
+        if (this.#waiting !== null) throw new Error("an adapter that is gone still waits for an order");
+      },
+      { timeout: 20_000 },
+    );
   }
 
   /** Gives an order. @returns what it says when it has done it. */

@@ -114,6 +114,7 @@ export class HostileDaemon implements AsyncDisposable {
   /** Starts the adapter anew and at once: without it, it waits longer each time. */
   async anew(): Promise<void> {
     await this.line.call({ call: "channel.disable", channel: TELEGRAM });
+    await this.orders.left();
     await this.line.call({ call: "channel.enable", channel: TELEGRAM });
   }
 
