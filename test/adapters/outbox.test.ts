@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { networkCode, networkFailure, SendFailure } from "../../adapters/failure.ts";
+import { TunnelError, type TunnelReason } from "../../src/tunnel/tunnel-error.ts";
 import { type Clock, CLOCK, type Draft, Outbox } from "../../adapters/outbox.ts";
 
 function draft(...outcomes: (string | SendFailure)[]): Draft & { readonly tries: boolean[] } {
@@ -119,4 +120,22 @@ test("only a code of the runtime's own is quoted of an error", () => {
   const loop = new Error("x");
   loop.cause = loop;
   expect(networkCode(loop)).toBeNull();
+});
+
+test.for<[TunnelReason, boolean, SendFailure["code"], string]>([
+  ["unlisted", false, "refused", "api.example.com:443 is not on this process's list: see `wirken egress show`"],
+  ["unresolved", false, "unreachable", "ENOTFOUND"],
+  ["timeout", false, "unreachable", "ETIMEDOUT"],
+  ["busy", false, "unreachable", "EAGAIN"],
+  ["lost", false, "unreachable", "ENETDOWN"],
+  // It stood: what was sent may have arrived.
+  ["lost", true, "unknown", "ECONNRESET"],
+  ["cut", true, "unknown", "ECONNRESET"],
+  ["server-name", true, "unknown", "egress ended the connection to api.example.com:443"],
+])("what egress says of a message: %s, after it stood: %s, is %s", ([reason, opened, code, says]) => {
+  const host = { host: "api.example.com", port: 443 };
+  const inner = new TunnelError(reason, host, "see `wirken egress show`", opened);
+  const failure = networkFailure("Telegram", new TypeError("fetch failed", { cause: inner }));
+  expect(failure.code).toBe(code);
+  expect(failure.message).toContain(says);
 });

@@ -257,6 +257,9 @@ test("large answers and large bodies pass whole, and neither is held in memory",
   const downloaded = await ran(page.port, "download", `https://localhost:${page.port}/bytes`);
   expect(downloaded).toMatchObject({ done: { bytes: 64 * MIB, digest: down.digest("hex") } });
   expect(Most.parse(downloaded.done).most).toBeLessThan(32 * MIB);
+  // What is held in memory is seen.
+  const hoarded = await ran(page.port, "hoard", `https://localhost:${page.port}/bytes`);
+  expect(Most.parse(hoarded.done).most).toBeGreaterThan(60 * MIB);
   const uploaded = await ran(page.port, "upload", `https://localhost:${page.port}/count`);
   expect(uploaded.done).toMatchObject({ text: `${64 * MIB} ${up.digest("hex")}` });
   expect(Most.parse(uploaded.done).most).toBeLessThan(32 * MIB);

@@ -135,6 +135,15 @@ describe("what egress does not give is an error in words", () => {
     expect(error.message).toContain(message);
   });
 
+  test("a process that was given no lane reaches nothing, and says so", async () => {
+    let gone = 0;
+    const tunnel = new Tunnel(null, "model", () => gone++);
+    const error = await errorOf(tunnel.connect("api.example.com", 443));
+    expect(error).toMatchObject({ reason: "laneless", code: "EACCES", final: true });
+    expect(error.message).toContain("this process was given no way to a network");
+    expect(gone).toBe(0);
+  });
+
   test("a host that is none is not asked for", async () => {
     const { tunnel, egress } = await world(() => "silent");
     for (const [host, port] of [

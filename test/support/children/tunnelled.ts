@@ -73,6 +73,12 @@ const DOES: Readonly<Record<string, (argument: string) => Promise<unknown>>> = {
     }
     return { bytes, digest: digest.digest("hex"), most };
   },
+  /** Holds the whole answer at once. */
+  async hoard(url) {
+    const before = held();
+    const answer = await (await fetch(url)).arrayBuffer();
+    return { most: held() - before, bytes: answer.byteLength };
+  },
   async upload(url) {
     const before = held();
     let most = 0;
