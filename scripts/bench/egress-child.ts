@@ -56,8 +56,13 @@ async function download(): Promise<number> {
   return BYTES / 1e6 / ((performance.now() - begun) / 1000);
 }
 
+const before = process.cpuUsage();
 const first = await ask();
+const { user, system } = process.cpuUsage(before);
 const later: number[] = [];
 for (let count = 0; count < LATER; count++) later.push(await ask());
 const rate = await download();
-process.stdout.write(`${JSON.stringify({ first, later: median(later), rate })}\n`, () => process.exit(0));
+process.stdout.write(
+  `${JSON.stringify({ first, firstProcessor: (user + system) / 1000, later: median(later), rate })}\n`,
+  () => process.exit(0),
+);
