@@ -120,6 +120,43 @@ test.for([
   await spine.shown(`you said: after ${one.kind}`);
 });
 
+/** Passes the check with a token, after which Telegram is out of order for it. @returns the rotation, which waits for that to end. */
+async function waitingWith(token: string): Promise<Promise<Ran>[]> {
+  spine.telegram.refuses = (shown, method) => (shown === token && method !== "getMe" ? 502 : null);
+  const rotating = rotate(token);
+  await spine.eventually("the new version saved", async () => (await version()).fallback !== null);
+  await spine.eventually("it is not connected", async () =>
+    (await spine.status()).channels.some(({ channel, state }) => channel === "telegram" && state === "reconnecting"),
+  );
+  return [rotating];
+}
+
+test("a process that dies while it connects with the new token is started anew with that, and the rotation goes on", async () => {
+  const { version: was } = await version();
+  const before = await adapter();
+  const [rotating] = await waitingWith(nextToken());
+  process.kill(before?.pid ?? 0, "SIGKILL");
+  spine.telegram.refuses = () => null;
+  const ran = await rotating;
+  expect(ran?.status, ran?.stderr).toBe(0);
+  expect(await version()).toEqual({ version: was + 1, fallback: null });
+  expect((await adapter())?.pid).not.toBe(before?.pid);
+  spine.write("after its death");
+  await spine.shown("you said: after its death");
+});
+
+test("a new token that is not connected within a minute is taken back, and the channel goes on with the one before", async () => {
+  const { version: was } = await version();
+  const [rotating] = await waitingWith(nextToken());
+  const ran = await rotating;
+  expect(ran?.status).toBe(1);
+  expect(ran?.stderr).toContain("was not connected with it within 60 s");
+  expect(await version()).toEqual({ version: was + 2, fallback: null });
+  await spine.connected("telegram");
+  spine.write("a minute later");
+  await spine.shown("you said: a minute later");
+}, 120_000);
+
 test("a provider's key is replaced while an answer is on its way: that one ends, and the next goes out with the new key", async () => {
   spine.changeConfig((config) => ({
     ...config,

@@ -49,12 +49,17 @@ export function named(values: Readonly<Record<string, string>>): { name: string;
 }
 
 const proxyChanged = (): Promise<void> => Promise.resolve();
-const handOver = (): Promise<Verdict> => Promise.resolve({ works: true, account: "@wirken" });
+const takes = (): Promise<Verdict> => Promise.resolve({ works: true, account: "@wirken" });
 const check = (): Promise<{ result: "good"; account: null; sentence: null }> =>
   Promise.resolve({ result: "good", account: null, sentence: null });
 
 /** What the supervisor renews with, over a vault and a log of their own. */
-export function renewing({ vault, log }: World, folder: DataFolder, now: () => number = () => Date.now()) {
+export function renewing(
+  { vault, log }: World,
+  folder: DataFolder,
+  now: () => number = () => Date.now(),
+  handOver: () => Promise<Verdict | null> = takes,
+) {
   const keeper = new VaultKeeper({
     vault,
     log,
@@ -115,3 +120,7 @@ export function processOf(
     ...changed,
   };
 }
+
+/** What takes the place of {@link FIRST}. */
+export const NEXT = { ...FIRST, "bot-token": "xoxe.xoxb-1-other", "refresh-token": "xoxe-1-other" };
+export const WHO = { by: `p_${"0".repeat(26)}`, via: "terminal" } as const;
