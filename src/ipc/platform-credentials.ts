@@ -59,7 +59,7 @@ export const PLATFORM_CREDENTIALS: Readonly<Record<Platform, readonly PlatformCr
   slack: [
     {
       name: "bot-token",
-      label: "Bot User OAuth Token (xoxb-… or xoxe.xoxb-…)",
+      label: "Bot User OAuth Token (xoxb-…)",
       looksLike: `^xoxb-|${SLACK_ROTATING}`,
       kind: "secret",
     },
