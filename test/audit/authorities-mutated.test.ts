@@ -61,15 +61,16 @@ let refused: readonly Answered[];
 beforeAll(() => ({ good, refused } = answersOf(new TestCertificates(folder))), 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+function takes({ response, pinned }: Answered): boolean {
+  try {
+    return typeof new switches.Authorities(pinned).check(response, STAMPED) !== "string";
+  } catch {
+    // One that breaks the check is not refused either.
+    return true;
+  }
+}
+
 function accepted(answers: readonly Answered[]): string[] {
-  const takes = ({ response, pinned }: Answered): boolean => {
-    try {
-      return typeof new switches.Authorities(pinned).check(response, STAMPED) !== "string";
-    } catch {
-      // One that breaks the check is not refused either.
-      return true;
-    }
-  };
   return answers.filter((one) => takes(one)).map(({ name }) => name);
 }
 
