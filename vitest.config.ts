@@ -22,7 +22,7 @@ export default defineConfig({
           isolate: false,
           testTimeout: 20_000,
           // Browsers on two shared cores: what fails twice has failed.
-          retry: 2,
+          retry: 1,
           expect: POLL,
           hookTimeout: 30_000,
           sequence: { groupOrder: 0 },
