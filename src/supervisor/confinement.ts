@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import type { Role } from "../confine/role.ts";
+import { NEEDS, type Role } from "../confine/role.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { FromProbe, type Reach, type ToProbe } from "../ipc/probe-frames.ts";
 import type { SandboxState } from "../sandbox/state.ts";
@@ -26,17 +26,19 @@ const ROLES: Readonly<Record<Role, Pick<Answer["roles"][number], "hosts" | "file
 const EVERY: readonly Role[] = ["adapter", "model", "anchor", "egress", "agent", "web", "ingress", "relay", "keychain"];
 
 /** What a role is meant to be let through. */
-const MEANT: Readonly<Record<Role, readonly Reach[]>> = {
-  adapter: ["connect outward"],
-  model: ["connect outward"],
-  anchor: ["connect outward"],
-  egress: ["connect outward"],
-  agent: [],
-  web: [],
-  ingress: ["listen"],
-  relay: ["listen"],
-  keychain: ["open a local socket"],
-};
+function meant(role: Role): Reach | null {
+  switch (NEEDS[role].sockets) {
+    case "internet":
+    case "internet and paths":
+      return "connect outward";
+    case "listening":
+      return "listen";
+    case "local":
+      return "open a local socket";
+    case "none":
+      return null;
+  }
+}
 
 export interface ConfinementParts {
   readonly processes: Processes;
@@ -124,7 +126,7 @@ function missingOf(probed: readonly [Role, Probed][], abi: number, sandbox: Sand
   if (sandbox.state !== "works") add("bubblewrap", sandbox.sentence);
   for (const [role, { tried }] of probed)
     for (const { reach, native } of tried)
-      if (native === null && !MEANT[role].includes(reach))
+      if (native === null && reach !== meant(role))
         add(`${role}: ${reach}`, "it was tried just now, and nothing refused it");
   return missing;
 }
