@@ -52,7 +52,7 @@ key, every tile, every proof${facts.content === "full" ? ", every commitment to 
 
 Checks the newest checkpoint's signature and each row that has a proof${whole ? " (of a whole export: the first and the last)" : ""}.
 
-With the program that made it, \`wirken audit verify THIS-FOLDER --key VKEY\` says all of this in words, and \`--pin FILE\` compares with a checkpoint that you kept.
+With the program that made it, \`wirken audit verify THIS-FOLDER --key VKEY\` says all of this in words; \`--pin FILE\` compares with a checkpoint that you kept, and \`--ca FILE\` checks timestamps against their authority's root certificate.
 
 ## What is in it
 
