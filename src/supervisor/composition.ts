@@ -549,8 +549,9 @@ export class Composition {
     }
   }
 
-  /** Starts the egress process where something is about to need it: it takes as long to start as whoever gets its lanes. */
-  beginEgress(): void {
+  /** Starts the egress process where something is about to need it: it takes as long to start as whoever gets its lanes.
+   *  @param when a channel connects at the start; a model is asked with the first message. */
+  beginEgress(when: "at the start" | "when ready"): void {
     if (!this.#parts.serve || this.findings.stopped !== null) return;
     const { channels, agents } = this.config.config;
     const talking = Object.entries(channels).some(
@@ -560,7 +561,7 @@ export class Composition {
       const provider = this.inForce.of(agent)?.choice.provider;
       return provider !== undefined && this.models.reachOf(provider).length > 0;
     });
-    if (talking || thinking || this.anchors.remote) this.#egress.begin();
+    if (talking || (when === "when ready" && (thinking || this.anchors.remote))) this.#egress.begin();
   }
 
   /** Looks for an Ollama on its default port, where nothing better is set up. */

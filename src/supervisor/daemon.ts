@@ -198,7 +198,7 @@ export class Daemon {
     // A command that only looks puts nothing in force.
     if (!serve) return;
     await composition.configure(booted.starting);
-    composition.beginEgress();
+    composition.beginEgress("at the start");
     // Side by side: each of these waits for another process, or for the disk.
     const page = composition.web?.open(booted.starting);
     const ollama = composition.findings.stopped === null ? composition.findOllama() : null;
@@ -231,6 +231,7 @@ export class Daemon {
     // Beside the start: it is a question to the keychain.
     void booted.log.pin();
     composition.verification?.start();
+    composition.beginEgress("when ready");
     this.#lock.announce({ pid: process.pid, since: this.#since, web: composition.web?.origin ?? null });
   }
 
