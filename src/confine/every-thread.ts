@@ -6,7 +6,8 @@ import { type Machine, numberIn } from "./syscalls.ts";
 /** Landlock restricts the thread that asks for it. Node has some before our first statement, and native code could have one of those do what
  *  its own may not; so each is made to ask, by a signal whose handler does nothing else. */
 
-const SIGNAL = 63;
+/** One for each round, in this order: of two that wait the lower comes first, so that whoever has answered the later one owes none of the earlier. */
+const SIGNALS = [61, 62, 63];
 const SA_RESTART = 0x1000_0000;
 const PROT_READ = 1;
 const PROT_WRITE = 2;
@@ -19,40 +20,77 @@ const PAGE = 4096;
 /** Milliseconds until a thread that does not answer is a failure: they answer within some tenths of one, if the machine lets them run at all. */
 const PATIENCE_MS = 8_000;
 
-/** Restricts every thread of this process but the one that calls. Nobody may start one meanwhile.
+/** Restricts every thread of this process but the one that calls. Nobody may start one meanwhile; one may end.
  *  @param ruleset a Landlock ruleset's descriptor, below 65,536. @throws {ConfineError} if one is left. */
 export function restrictOtherThreads(libc: Libc, machine: Machine, ruleset: number): void {
-  const own = process.pid;
-  const others = readdirSync("/proc/self/task")
-    .map(Number)
-    .filter((thread) => thread !== own);
-  if (others.length === 0) return;
-  // 65,536 is arm64's largest page: the counters have to lie in one of their own.
-  const page = Math.max(PAGE, machine === "arm64" ? 65_536 : 0);
-  const memory = libc.call("mmap", 0, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory < 0n) throw failed("memory");
-  const code = machine === "x64" ? handlerX64(ruleset, page) : handlerArm64(ruleset, page);
-  libc.write(memory, code);
-  if (libc.call("mprotect", memory, page, PROT_READ | PROT_EXEC) !== 0n) throw failed("memory that can be executed");
+  const rounds: (() => void)[] = [];
   try {
-    libc.handle(SIGNAL, memory, SA_RESTART);
-    let asked = 0;
-    for (const thread of others) {
-      if (libc.call("tgkill", own, thread, SIGNAL) === 0n) asked++;
-      // One of those that only start the process may have ended since it was listed.
-      else if (existsSync(`/proc/self/task/${thread}`)) throw failed("a signal to a thread");
+    for (const signal of SIGNALS) {
+      const round = new Round(libc, machine, ruleset, signal);
+      rounds.push(() => round.end());
+      if (round.ask()) return;
     }
+    throw failed("an answer of every thread");
+  } finally {
+    for (const end of rounds) end();
+  }
+}
+
+/** All threads are asked once, by a signal that no other round uses: what one is late with is not counted as an answer to the next. */
+class Round {
+  readonly #libc: Libc;
+  readonly #signal: number;
+  readonly #page: number;
+  readonly #memory: bigint;
+
+  constructor(libc: Libc, machine: Machine, ruleset: number, signal: number) {
+    this.#libc = libc;
+    this.#signal = signal;
+    // 65,536 is arm64's largest page: the counters have to lie in one of their own.
+    this.#page = Math.max(PAGE, machine === "arm64" ? 65_536 : 0);
+    const page = this.#page;
+    this.#memory = libc.call("mmap", 0, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (this.#memory < 0n) throw failed("memory");
+    libc.write(this.#memory, machine === "x64" ? handlerX64(ruleset, page) : handlerArm64(ruleset, page));
+    if (libc.call("mprotect", this.#memory, page, PROT_READ | PROT_EXEC) !== 0n)
+      throw failed("memory that can be executed");
+    libc.handle(signal, this.#memory, SA_RESTART);
+  }
+
+  /** @returns false if one of them ended before all had answered: whether it had is then not known, nor who has not. */
+  ask(): boolean {
+    const libc = this.#libc;
+    const asked = threads().filter((thread) => {
+      if (libc.call("tgkill", process.pid, thread, this.#signal) === 0n) return true;
+      if (isThere(thread)) throw failed("a signal to a thread");
+      return false;
+    });
     const until = performance.now() + PATIENCE_MS;
-    const counters = memory + BigInt(page);
-    while (libc.word(counters) < asked) {
+    const counters = this.#memory + BigInt(this.#page);
+    while (libc.word(counters) < asked.length) {
       if (libc.word(counters + 4n) > 0) throw failed("Landlock in a thread");
       if (performance.now() > until) throw failed("an answer of a thread");
       libc.call("sched_yield");
+      if (!asked.every((thread) => isThere(thread))) return libc.word(counters) === asked.length;
     }
-  } finally {
-    libc.handle(SIGNAL, 0n, 0);
-    libc.call("munmap", memory, 2 * page);
+    return true;
   }
+
+  end(): void {
+    this.#libc.handle(this.#signal, 0n, 0);
+    this.#libc.call("munmap", this.#memory, 2 * this.#page);
+  }
+}
+
+function threads(): number[] {
+  return readdirSync("/proc/self/task")
+    .map(Number)
+    .filter((thread) => thread !== process.pid);
+}
+
+/** One of those that only start the process may end at any time. */
+function isThere(thread: number): boolean {
+  return existsSync(`/proc/self/task/${thread}`);
 }
 
 function failed(what: string): ConfineError {
