@@ -1,8 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { certificateFor } from "../support/certificate.ts";
 import { ask, childrenOf, until } from "../support/claims-world.ts";
 import { TestDaemon, WIRKEN } from "../support/daemon.ts";
 import { scanMemory } from "../support/memory-scan.ts";
@@ -14,13 +18,17 @@ const CANDIDATE = "sk-candidate-of-the-memory-scan-9930";
 const ALL = [PASSPHRASE, NEXT, KEY, CANDIDATE];
 
 let daemon: TestDaemon;
-/** A model server that takes a request and answers it when it is told to: whoever asked it waits. */
+const folder = mkdtempSync(join(tmpdir(), "wirken-memory-"));
+/** A model server that takes a request and answers it when it is told to: whoever asked it waits. It speaks TLS, as every platform does: egress sees
+ *  no more of it than the network. */
 let server: Server;
 let asked = 0;
 const waiting: ServerResponse[] = [];
 
 beforeAll(async () => {
-  server = createServer((_, response) => {
+  const certificate = certificateFor("127.0.0.1");
+  writeFileSync(join(folder, "ca.pem"), certificate.cert);
+  server = createServer(certificate, (_, response) => {
     asked++;
     waiting.push(response);
   });
@@ -31,7 +39,8 @@ beforeAll(async () => {
   daemon = await TestDaemon.start({
     environment: { WIRKEN_VAULT_PASSPHRASE: PASSPHRASE },
     config: {
-      providers: { slow: { baseUrl: `http://127.0.0.1:${port}/v1` } },
+      network: { ca: join(folder, "ca.pem") },
+      providers: { slow: { baseUrl: `https://127.0.0.1:${port}/v1` } },
       agents: { default: { model: "slow/model" } },
     },
   });
@@ -40,6 +49,7 @@ afterAll(async () => {
   await daemon[Symbol.asyncDispose]();
   server.closeAllConnections();
   server.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 /** What a process shows of itself without its memory. */
