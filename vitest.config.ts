@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** Tests of whole processes start daemons, browsers and keyrings: few at a time, and with patience. */
@@ -5,6 +6,9 @@ const WHOLE = ["test/claims/**/*.test.ts", "test/cli/transcripts.test.ts", "test
 
 /** How long a test waits for a condition that holds soon: as with what it waits for in a browser, the machine may be busy. Only a failure takes so long. */
 const POLL = { poll: { timeout: 10_000 } };
+
+/** At least three; many processors are not all taken, for each whole daemon has ten processes of its own. */
+const WORKERS = Math.min(6, availableParallelism() + 1);
 
 // The one default export: vitest looks for it.
 // oxlint-disable-next-line import/no-default-export
@@ -16,8 +20,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: WHOLE,
-          // One less than there are processors is what vitest takes by itself: on two of them that is one.
-          maxWorkers: 2,
+          // Half of what they do is waiting for processes that they started: one more than there are processors.
+          maxWorkers: WORKERS,
           // A process for each of two hundred files takes a minute and a half of two processors. What a file starts, it ends.
           isolate: false,
           testTimeout: 20_000,
@@ -51,7 +55,7 @@ export default defineConfig({
           retry: 1,
           expect: POLL,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 2 },
         },
       },
