@@ -7,7 +7,7 @@ const WHOLE = ["test/claims/**/*.test.ts", "test/cli/transcripts.test.ts", "test
 /** How long a test waits for a condition that holds soon: as with what it waits for in a browser, the machine may be busy. Only a failure takes so long. */
 const POLL = { poll: { timeout: 10_000 } };
 
-/** At least three; many processors are not all taken, for each whole daemon has ten processes of its own. */
+/** Of many processors not all are taken: each whole daemon has ten processes of its own. */
 const WORKERS = Math.min(6, availableParallelism() + 1);
 
 // The one default export: vitest looks for it.
