@@ -132,8 +132,9 @@ test("a hundred thousand rows are searched without holding anybody up for more t
       search.over = true;
       await watching;
       expect(steps.length, JSON.stringify(filter)).toBeGreaterThan(10);
-      // One step may have had the garbage of all the others to collect.
-      expect(steps.toSorted((a, b) => b - a)[1], JSON.stringify(filter)).toBeLessThan(20);
+      // A few may have had the garbage of all the others to collect, or a processor that others heat.
+      const most = steps.toSorted((a, b) => b - a)[Math.ceil(steps.length / 20)];
+      expect(most, JSON.stringify(filter)).toBeLessThan(20);
     }
   } finally {
     boot.close();
