@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PageClient } from "../support/page-client.ts";
+import { sleepers } from "../support/sleeping-command.ts";
 import { Spine } from "../support/spine.ts";
 
 /** No other program sleeps so long: it is found by that. */
@@ -18,18 +18,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await spine[Symbol.asyncDispose]();
 });
-
-function sleeps(): boolean {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .some((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8") === `sleep\0${SECONDS}\0`;
-      } catch {
-        return false; // it has just ended
-      }
-    });
-}
 
 async function turnsEnded(): Promise<unknown[]> {
   return (await spine.rows("turn.ended")).map(({ fields }) => fields["reason"]);
@@ -49,11 +37,11 @@ test("the detector detects: before a halt a message is acted on", async () => {
 
 test("a halt ends what runs within a second, says why on the log, and is said in the status", async () => {
   spine.write("sleep");
-  await spine.eventually("the command running", sleeps);
+  await spine.eventually("the command running", () => sleepers(SECONDS) === 1);
   const ran = await spine.daemon.wirken(["halt", "--reason", "the drill of today", "--json"]);
   expect(ran.status, ran.stderr).toBe(0);
   expect(JSON.parse(ran.stdout)).toMatchObject({ sentence: "every agent", ended: 1 });
-  await spine.eventually("the command gone", () => !sleeps());
+  await spine.eventually("the command gone", () => sleepers(SECONDS) === 0);
   const [begun] = await spine.rows("halt.begun");
   expect(begun).toMatchObject({
     fields: { subject: "all", via: "terminal" },

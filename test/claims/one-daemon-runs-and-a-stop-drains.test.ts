@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { newHome, run, TestDaemon } from "../support/daemon.ts";
+import { sleepers } from "../support/sleeping-command.ts";
 import { Spine } from "../support/spine.ts";
 
 /** No other program sleeps so long: it is found by that. */
@@ -21,20 +21,9 @@ afterAll(async () => {
   await spine[Symbol.asyncDispose]();
 });
 
-/** Processes on this machine that sleep so long. */
-function sleepers(): number {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && commandOf(name) === `sleep\0${SECONDS}\0`).length;
-}
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return ""; // it has just ended
-  }
-}
 async function asleep(): Promise<void> {
   spine.write("sleep");
-  await spine.eventually("the command running", () => sleepers() === 1);
+  await spine.eventually("the command running", () => sleepers(SECONDS) === 1);
 }
 
 test("a second start on the same data says who runs, and leaves", async () => {
@@ -60,7 +49,7 @@ test.for(["SIGTERM", "SIGHUP", "SIGINT"] as const)(
     const status = await spine.stop(signal);
     expect(performance.now() - began).toBeLessThan(STOPPED_MS);
     expect(status).toBe(0);
-    expect(sleepers()).toBe(0);
+    expect(sleepers(SECONDS)).toBe(0);
     expect(
       spine
         .shownTo()
@@ -85,7 +74,7 @@ test("wirken stop does the same, and finds nothing the second time", async () =>
   const stop = await spine.daemon.wirken(["stop"]);
   expect(stop.status, stop.stderr).toBe(0);
   expect(await spine.stop()).toBe(0);
-  expect(sleepers()).toBe(0);
+  expect(sleepers(SECONDS)).toBe(0);
   expect((await spine.daemon.wirken(["stop"])).status).toBe(3);
   spine.write("while nobody was there");
   await spine.restart();

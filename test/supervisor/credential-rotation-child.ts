@@ -1,29 +1,12 @@
 import type { Verdict } from "../../src/supervisor/credentials.ts";
-import { Vault } from "../../vault/vault.ts";
-import { DataFolder, World } from "../vault/world.ts";
+import { dyingWorld } from "./dying-world.ts";
 import { named, NEXT, renewing, SCOPE, WHO } from "./renewal-world.ts";
 
 /** Replaces a credential as `wirken vault rotate` does, and dies by its own hand at the step it is told: when a row is on disk, around each commit of the
  *  vault, and around the hand-over. argv: folder, whether the new one works, the step. Ends with status 0 when there is no such step. */
 const [path = "", works = "", at = ""] = process.argv.slice(2);
 
-let steps = 0;
-function step(): void {
-  if (++steps === Number(at)) process.kill(process.pid, "SIGKILL");
-}
-
-const folder = new DataFolder(path);
-const world = await World.open(folder);
-const { log, vault } = world;
-const commit: Vault["commit"] = (plan, recorded) => Vault.prototype.commit.call(vault, plan, recorded);
-Object.defineProperty(vault, "commit", {
-  value: (...given: Parameters<Vault["commit"]>) => {
-    step();
-    commit(...given);
-    step();
-  },
-});
-log.follow(log.size - 1, () => step());
+const { folder, world, step } = await dyingWorld(path, Number(at));
 const handOver = async (): Promise<Verdict> => {
   step();
   await Promise.resolve();

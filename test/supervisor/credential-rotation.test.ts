@@ -1,5 +1,3 @@
-import { spawnSync } from "node:child_process";
-import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { verifySync } from "../../audit/verify.ts";
@@ -8,6 +6,7 @@ import { useSession } from "../keychain/session.ts";
 import { ownFolder } from "../support/folder.ts";
 import { DataFolder, PASSPHRASE, World } from "../vault/world.ts";
 import { FIRST, named, NEXT, renewing, SCOPE, valuesOf, WHO } from "./renewal-world.ts";
+import { runsOn } from "./dying-world.ts";
 
 useSession(null);
 
@@ -39,9 +38,7 @@ test.each([
     const ends = new Set<string>();
     for (let at = 1; ; at += EVERY) {
       const folder = new DataFolder(ownFolder());
-      cpSync(first.path, folder.path, { recursive: true });
-      const run = spawnSync(process.execPath, [CHILD, folder.path, works, String(at)], { encoding: "utf8" });
-      if (run.signal !== "SIGKILL" && run.status !== 0) throw new Error(`step ${at}: ${run.stderr}`);
+      const ended = runsOn(folder, first.path, CHILD, [works, String(at)]);
       const world = await World.open(folder);
       const [newest] = world.vault.credentials(SCOPE);
       const { version = 0, fallback = null } = newest ?? {};
@@ -56,7 +53,7 @@ test.each([
       await world.log.checkpoint("demand");
       await world[Symbol.asyncDispose]();
       expect(verifySync(folder.log, { vkey }).findings, `step ${at}`).toEqual([]);
-      if (run.status === 0) break;
+      if (ended) break;
     }
     expect(all).toEqual(expect.arrayContaining([...ends]));
     expect(ends.size).toBeGreaterThan(1);

@@ -1,28 +1,11 @@
-import { Vault } from "../../vault/vault.ts";
-import { DataFolder, World } from "../vault/world.ts";
+import { dyingWorld } from "./dying-world.ts";
 import { processOf, renewing, TokenPlatform } from "./renewal-world.ts";
 
 /** Renews a credential, and dies by its own hand at the step it is told: when a row is on disk, around the question to the platform, around each commit of
  *  the vault, and when its process is told. argv: folder, whether the platform has grace, the step. Ends with status 0 when there is no such step. */
 const [path = "", grace = "", at = ""] = process.argv.slice(2);
 
-let steps = 0;
-function step(): void {
-  if (++steps === Number(at)) process.kill(process.pid, "SIGKILL");
-}
-
-const folder = new DataFolder(path);
-const world = await World.open(folder);
-const { log, vault } = world;
-const commit: Vault["commit"] = (plan, recorded) => Vault.prototype.commit.call(vault, plan, recorded);
-Object.defineProperty(vault, "commit", {
-  value: (...given: Parameters<Vault["commit"]>) => {
-    step();
-    commit(...given);
-    step();
-  },
-});
-log.follow(log.size - 1, () => step());
+const { folder, world, step } = await dyingWorld(path, Number(at));
 const platform = new TokenPlatform(folder);
 const asks = processOf(world, platform, { grace: grace === "grace" });
 await renewing(world, folder).renewal.run({

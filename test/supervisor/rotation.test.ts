@@ -1,5 +1,3 @@
-import { spawnSync } from "node:child_process";
-import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { verifySync } from "../../audit/verify.ts";
@@ -8,6 +6,7 @@ import { LogKeys } from "../../src/supervisor/log-keys.ts";
 import { VaultKeeper } from "../../src/supervisor/vault-keeper.ts";
 import { ownFolder } from "../support/folder.ts";
 import { DataFolder, World } from "../vault/world.ts";
+import { runsOn } from "./dying-world.ts";
 
 const CHILD = join(import.meta.dirname, "rotate-child.ts");
 
@@ -39,9 +38,7 @@ test("a kill at any step of a change of the log's key leaves a log that verifies
   const ends: string[] = [];
   for (let at = 1; ; at++) {
     const folder = new DataFolder(ownFolder());
-    cpSync(path, folder.path, { recursive: true });
-    const run = spawnSync(process.execPath, [CHILD, folder.path, String(at)], { encoding: "utf8" });
-    if (run.signal !== "SIGKILL" && run.status !== 0) throw new Error(`step ${at}: ${run.stderr}`);
+    const ended = runsOn(folder, path, CHILD, [String(at)]);
     const world = await World.open(folder);
     const { log, vault } = world;
     const keyed = vault.logEpochs().length;
@@ -53,7 +50,7 @@ test("a kill at any step of a change of the log's key leaves a log that verifies
     await world[Symbol.asyncDispose]();
     const verdict = verifySync(folder.log, { vkey });
     expect([verdict.findings, verdict.epochs], `step ${at}`).toEqual([[], log.epoch]);
-    if (run.status === 0) break;
+    if (ended) break;
   }
   expect(new Set(ends), "killed before, in the middle, and after").toEqual(new Set(["1", "2 finished", "2"]));
 });
