@@ -22,6 +22,7 @@ export const ENTRIES = {
   web: "src/web/main.ts",
   egress: "src/egress/main.ts",
   relay: "src/relay/main.ts",
+  launch: "src/launch/main.ts",
   keychain: "src/keychain/main.ts",
   anchor: "src/anchor/main.ts",
   probe: "src/probe/main.ts",
@@ -55,6 +56,7 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
   ["web", "web"],
   ["egress", "egress"],
   ["relay", "relay"],
+  ["launch", "launch"],
   ["keychain", "keychain"],
   ["anchor", "anchor"],
 ]);
@@ -63,7 +65,9 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
 const COMMANDS: ReadonlySet<string> = new Set(["web", "egress"]);
 
 /** Roles whose walls can be tried: see src/probe. */
-const PROBED: ReadonlySet<string> = new Set(Array.from(ROLES.keys(), (words) => words.split(" ")[0] ?? ""));
+const PROBED: ReadonlySet<string> = new Set(
+  Array.from(ROLES.keys(), (words) => words.split(" ")[0] ?? "").filter((role) => role !== "launch"),
+);
 
 /** The supervisor gives each of its children one end of a socket pair as descriptor 3; nothing else speaks to them. */
 const PIPE = 3;
@@ -73,6 +77,8 @@ const LANE = 4;
 function hasPipe(role: string): boolean {
   try {
     const found = fstatSync(role === "relay" ? LANE : PIPE);
+    // A launcher becomes a command: it is told which in a file, and nothing speaks to it.
+    if (role === "launch") return found.isFile();
     return found.isSocket() || (process.platform === "win32" && !found.isFile());
   } catch {
     return false;

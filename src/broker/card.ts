@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type ActionOfType, decodeAction } from "../effect/action.ts";
+import { WEAKER } from "../effect/effects.ts";
 import { visibleLine, visibleLines } from "./visible.ts";
 
 /** What a person is asked, and everything that bears on the answer. */
@@ -96,6 +97,7 @@ function renderExec(action: ActionOfType<"exec">): string {
       action.workspace,
       `it reaches no network and no other file of this machine, and ${action.write ? "may change anything in the workspace but protected files" : "cannot change anything"}`,
     ),
+    ...(action.sandbox === undefined ? [] : [line("sandbox", `weaker: ${WEAKER}`)]),
     line("killed after", `${action.timeoutSeconds} s`),
     ...action.files.flatMap(({ path, digest }) => [
       line("uses the file", path),

@@ -67,7 +67,7 @@ export function rule(facts: Facts, context: DecisionContext): Decision {
   if (context.deniedBefore) {
     return { verdict: "refuse", code: "again", reason: "this very action was denied in this turn" };
   }
-  if (facts.needsSandbox && context.sandbox !== "works") {
+  if (facts.needsSandbox && context.sandbox !== "works" && context.sandbox !== "weaker") {
     return {
       verdict: "refuse",
       code: "no-sandbox",
@@ -83,6 +83,10 @@ export function rule(facts: Facts, context: DecisionContext): Decision {
     };
   }
   const what = meaningOf(facts.key);
+  // What is remembered was approved for the sandbox that keeps more; and nothing is to be remembered for this one.
+  if (facts.needsSandbox && facts.tier === 2 && context.sandbox === "weaker") {
+    return { verdict: "ask", tier: 2, scopes: ["once"], reason: `${what} is asked for every time in a weaker sandbox` };
+  }
   switch (facts.tier) {
     case 1:
       return { verdict: "allow", authority: "free", rests: null, reason: `${what} is free` };

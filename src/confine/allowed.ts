@@ -83,7 +83,7 @@ export const DENIED: Readonly<Record<string, readonly SystemCall[]>> = {
   ],
   "memory and queues that two compartments could share by a number or a name": [
     ...(["shmget", "shmat", "shmctl", "semget", "semop", "semtimedop", "semctl"] as const),
-    ...(["msgget", "msgsnd", "msgrcv", "msgctl", "mq_open"] as const),
+    ...(["msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink"] as const),
   ],
   "memory that no limit of this process counts": ["memfd_create", "memfd_secret"],
   "another program, another process, another session": [
@@ -99,7 +99,10 @@ export const DENIED: Readonly<Record<string, readonly SystemCall[]>> = {
   "files: made, changed, removed, watched": [
     ...(["creat", "mkdir", "mkdirat", "mknod", "mknodat", "rmdir", "unlink", "unlinkat"] as const),
     ...(["rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "truncate"] as const),
-    ...(["chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "utimensat", "inotify_init1"] as const),
+    ...(["chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "lchown"] as const),
+    ...(["utimensat", "utime", "utimes", "futimesat", "inotify_init", "inotify_init1"] as const),
+    ...(["setxattr", "lsetxattr", "fsetxattr", "setxattrat"] as const),
+    ...(["removexattr", "lremovexattr", "fremovexattr", "removexattrat"] as const),
   ],
   "large parts of the kernel that no child needs, many of them for root only": [
     ...(["bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key", "request_key", "syslog"] as const),

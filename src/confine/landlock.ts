@@ -112,6 +112,51 @@ function tcpDenied(sockets: Sockets): number {
 }
 
 function allowReading(libc: Libc, ruleset: number, path: string): void {
+  allowBeneath(libc, ruleset, path, { folder: READ_FILE | READ_DIR, file: READ_FILE });
+}
+
+/** What Landlock's rights to files are called, by linux/landlock.h. */
+export const RIGHTS = {
+  execute: 1 << 0,
+  writeFile: 1 << 1,
+  readFile: READ_FILE,
+  readDirectory: READ_DIR,
+  removeDirectory: 1 << 4,
+  removeFile: 1 << 5,
+  makeDirectory: 1 << 7,
+  makeFile: 1 << 8,
+  makeFifo: 1 << 10,
+  makeLink: 1 << 12,
+  refer: 1 << 13,
+  truncate: 1 << 14,
+} as const;
+
+/** The ABI with which a command is kept from files, from TCP, and from signalling who watches it. */
+export const COMMAND_ABI = SCOPE_ABI;
+
+/** A ruleset in which nothing is allowed: no file, no TCP, no signal and no abstract socket of others. The caller closes it.
+ *  @throws {ConfineError} where Landlock knows less than {@link COMMAND_ABI}. */
+export function emptyRuleset(libc: Libc): number {
+  if (landlockAbi(libc) < COMMAND_ABI)
+    throw new ConfineError("CONFINE_FAILED", "Landlock here cannot hold a command: Linux 6.12 or later is needed");
+  const handled = new BigUint64Array([
+    (1n << BigInt(FILE_RIGHTS[FILE_RIGHTS.length - 1] ?? 0)) - 1n,
+    BigInt(BIND_TCP | CONNECT_TCP),
+    BigInt(SCOPE_SIGNAL | SCOPE_ABSTRACT_UNIX_SOCKET),
+  ]);
+  const ruleset = Number(libc.call("landlock_create_ruleset", libc.at(handled), 24, 0));
+  if (ruleset < 0) throw new ConfineError("CONFINE_FAILED", "The system refused a Landlock ruleset");
+  return ruleset;
+}
+
+/** Allows what lies at or below a path, if there is anything. @param rights for a folder, and for what is none.
+ *  @throws {ConfineError} if the system refuses the rule. */
+export function allowBeneath(
+  libc: Libc,
+  ruleset: number,
+  path: string,
+  rights: { readonly folder: number; readonly file: number },
+): void {
   let opened: number;
   try {
     opened = openSync(path, O_PATH);
@@ -123,7 +168,7 @@ function allowReading(libc: Libc, ruleset: number, path: string): void {
     const rule = new Uint8Array(12);
     const view = new DataView(rule.buffer);
     const folder = fstatSync(opened).isDirectory();
-    view.setBigUint64(0, BigInt(folder ? READ_FILE | READ_DIR : READ_FILE), true);
+    view.setBigUint64(0, BigInt(folder ? rights.folder : rights.file), true);
     view.setInt32(8, opened, true);
     if (libc.call("landlock_add_rule", ruleset, RULE_PATH_BENEATH, libc.at(rule), 0) !== 0n)
       throw new ConfineError("CONFINE_FAILED", `The system refused a Landlock rule for ${path}`);

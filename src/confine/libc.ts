@@ -6,6 +6,8 @@ export interface Libc extends Disposable {
   call(name: SystemCall, ...words: readonly (number | bigint)[]): bigint;
   /** Makes a system call of no use. @returns whether it was refused: any other error means that it was let through. */
   denied(name: SystemCall, ...words: readonly (number | bigint)[]): boolean;
+  /** What the last call of {@link call} on this thread was refused with. */
+  errno(): number;
   /** Where bytes lie: they must stay referenced until the call is over. */
   at(bytes: ArrayBufferView<ArrayBuffer>): bigint;
   /** Writes bytes to memory that `mmap` gave. */
@@ -48,6 +50,7 @@ export function openLibc(machine: Machine): Libc {
   return {
     call,
     denied: (name, ...words) => call(name, ...words) < 0n && REFUSALS.has(ffi.getInt32(c.__errno_location())),
+    errno: () => ffi.getInt32(c.__errno_location()),
     at,
     write(address, bytes) {
       const own = Uint8Array.from(bytes);

@@ -269,6 +269,20 @@ const NUMBERS = {
   setsid: [112, 157],
   setpgid: [109, 154],
   inotify_init1: [294, 26],
+  inotify_init: [253, null],
+  lchown: [94, null],
+  utime: [132, null],
+  utimes: [235, null],
+  futimesat: [261, null],
+  setxattr: [188, 5],
+  lsetxattr: [189, 6],
+  fsetxattr: [190, 7],
+  removexattr: [197, 14],
+  lremovexattr: [198, 15],
+  fremovexattr: [199, 16],
+  setxattrat: [463, 463],
+  removexattrat: [466, 466],
+  mq_unlink: [241, 181],
 } as const satisfies Record<string, Numbers>;
 
 /** A system call by its name. */

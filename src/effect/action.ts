@@ -66,6 +66,8 @@ export const ToolAction = z.discriminatedUnion("type", [
     timeoutSeconds: z.int().check(z.gte(1), z.lte(600)),
     /** Workspace files named in argv, as they were when this was asked (for a command that may write). */
     files: z.array(z.strictObject({ path: Path, digest: Digest })).check(z.maxLength(64)),
+    /** Only where less is kept from it than usual: in another sandbox than was shown it does not run. */
+    sandbox: z.optional(z.literal("weaker")),
   }),
 ]);
 export type ToolAction = z.infer<typeof ToolAction>;

@@ -11,7 +11,7 @@ import { runTool, type ToolResult } from "./tool.ts";
 
 export { LIMITS } from "../sandbox/limits.ts";
 export { PROTECTED } from "../sandbox/protected.ts";
-export type { SandboxState } from "../sandbox/state.ts";
+export { type SandboxState, WEAKER } from "../sandbox/state.ts";
 export { WorkspaceError } from "../sandbox/workspace-error.ts";
 export type { Located, Ours } from "../sandbox/workspace.ts";
 
@@ -68,7 +68,11 @@ export class Effects {
   changed(action: ToolAction): string | null {
     try {
       if (action.type === "file.write") checkBase(this.#ours, action);
-      if (action.type === "exec") checkNamed(this.#ours, action);
+      if (action.type === "exec") {
+        checkNamed(this.#ours, action);
+        if ((action.sandbox === "weaker") !== (this.#sandbox.state.state === "weaker"))
+          return "the sandbox is not the one any more that this was decided for";
+      }
       return null;
     } catch (cause) {
       if (cause instanceof WorkspaceError) return cause.message;

@@ -88,6 +88,7 @@ async function runCommand(
       write: action.write,
       stdin: action.stdin === null ? null : new TextEncoder().encode(action.stdin),
       limits,
+      sandbox: action.sandbox ?? "works",
       before: () => checkNamed(ours, action),
     },
     signal,

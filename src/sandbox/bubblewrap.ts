@@ -8,6 +8,8 @@ import { covers } from "./inheritance.ts";
 import { DESCRIPTORS, keeper } from "./keeper.ts";
 import type { Limits } from "./limits.ts";
 import { OutputPipe } from "./output-pipe.ts";
+import type { Running, Stdio } from "./running.ts";
+import { type Usage, usageBelow } from "./usage.ts";
 
 /** The keeper ends everything within milliseconds; if it does not, what is known is killed without it. */
 const KEEPER_MS = 1_000;
@@ -20,7 +22,7 @@ export interface Launch {
   /** Its arguments, the command included. */
   readonly argv: readonly string[];
   /** The command's input and outputs. */
-  readonly stdio: readonly [number | "ignore", number | "ignore", number | "ignore"];
+  readonly stdio: Stdio;
   /** What stands from {@link DESCRIPTORS}`.seccomp` on: four. */
   readonly descriptors: readonly (number | Duplex)[];
   /** And behind {@link DESCRIPTORS}`.statusReader`. */
@@ -30,7 +32,7 @@ export interface Launch {
 }
 
 /** A running bubblewrap below its keeper, and through it the namespace that it made. */
-export class Bubblewrap {
+export class Bubblewrap implements Running {
   readonly #child: ChildProcess;
   readonly #status: OutputPipe;
   #lifeline: Duplex | null = null;
@@ -84,9 +86,9 @@ export class Bubblewrap {
     this.#lifeline = this.#pipe(DESCRIPTORS.lifeline);
   }
 
-  /** The first process of the namespace, below which everything else is; null before there is one. */
-  get first(): number | null {
-    return this.#first?.pid ?? null;
+  /** Sums below the first process of the namespace; null before there is one. */
+  usage(exactAbove: number): Usage | null {
+    return this.#first === null ? null : usageBelow(this.#first.pid, exactAbove);
   }
 
   /** Kills everything in the namespace, and bubblewrap with it. */

@@ -10,6 +10,8 @@ export interface Command {
   readonly write: boolean;
   readonly stdin: Uint8Array | null;
   readonly limits: Limits;
+  /** Which sandbox it was decided for: in another it does not run. Not given: whichever stands. */
+  readonly sandbox?: "works" | "weaker";
   /** Its way to what it may reach; without one it reaches nothing. */
   readonly way?: Way;
   /** Called immediately before it starts, when nothing else writes to the workspace any more; what it throws keeps it from starting. */

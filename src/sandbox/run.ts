@@ -1,27 +1,26 @@
 import { closeSync, statfsSync } from "node:fs";
 import { AnonymousFile } from "./anonymous-file.ts";
-import { Bubblewrap, type Launch } from "./bubblewrap.ts";
 import { type Command, type CommandEnd, type EndReason, SandboxError } from "./command.ts";
 import type { FifoPool } from "./fifo.ts";
 import { OutputPipe } from "./output-pipe.ts";
-import { usageBelow } from "./usage.ts";
+import type { Running, Stdio } from "./running.ts";
 
 /** How often memory, processes and the disk are looked at. */
 const WATCH_MS = 100;
 
 /** Runs a command until it and everything it started are gone, within its limits.
- *  @param call how bubblewrap is called for it.
+ *  @param start starts it.
  *  @throws {SandboxError} if it could not be started at all. */
 export async function runWithin(
-  call: Omit<Launch, "stdio">,
+  start: (stdio: Stdio) => Running,
   command: Command,
   pipes: FifoPool,
   signal: AbortSignal,
 ): Promise<Omit<CommandEnd, "setAside">> {
-  const start = performance.now();
+  const began = performance.now();
   const { limits } = command;
   let reason: EndReason = "exited";
-  let running: Bubblewrap | null = null;
+  let running: Running | null = null;
   const kill = (why: EndReason): void => {
     if (reason !== "exited") return;
     reason = why;
@@ -34,9 +33,9 @@ export async function runWithin(
   const timer = setTimeout(() => kill("time"), limits.seconds * 1000);
   const floor = command.write ? Math.min(limits.diskReserve, free(command.workspace) / 2) : 0;
   const watch = setInterval(() => {
-    const first = running?.first ?? null;
-    if (first === null) return;
-    const { tasks, memory } = usageBelow(first, limits.memory);
+    const usage = running?.usage(limits.memory) ?? null;
+    if (usage === null) return;
+    const { tasks, memory } = usage;
     if (tasks > limits.processes) kill("processes");
     else if (memory > limits.memory) kill("memory");
     else if (command.write && free(command.workspace) < floor) kill("disk");
@@ -45,7 +44,7 @@ export async function runWithin(
   signal.addEventListener("abort", stop, { once: true });
   let status: number | null;
   try {
-    running = new Bubblewrap({ ...call, stdio: [stdin, stdout.theirs, stderr.theirs] }, pipes);
+    running = start([stdin, stdout.theirs, stderr.theirs]);
     for (const pipe of [stdout, stderr]) pipe.handedOver();
     if (signal.aborted) stop();
     status = await running.over;
@@ -63,14 +62,14 @@ export async function runWithin(
   // Whatever came of a kill, the reason is the kill's; it may have come too late to change how the command ended.
   const ended: EndReason = reason;
   if (ended === "exited" && status === null) {
-    throw new SandboxError(new TextDecoder().decode(err).trim() || "bubblewrap ended without a word");
+    throw new SandboxError(new TextDecoder().decode(err).trim() || "the sandbox ended without a word");
   }
   return {
     reason: ended,
     status: ended === "exited" ? status : null,
     stdout: out,
     stderr: err,
-    milliseconds: Math.round(performance.now() - start),
+    milliseconds: Math.round(performance.now() - began),
   };
 }
 

@@ -1,25 +1,41 @@
-import { closeSync, mkdtempSync, rmdirSync } from "node:fs";
+import { closeSync, mkdtempSync, realpathSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { AnonymousFile } from "./anonymous-file.ts";
-import type { Launch } from "./bubblewrap.ts";
+import { Bubblewrap, type Launch } from "./bubblewrap.ts";
 import { type Command, type CommandEnd, SandboxError } from "./command.ts";
 import { FifoPool } from "./fifo.ts";
+import { Launched } from "./launched.ts";
 import { LIMITS } from "./limits.ts";
 import { ownerOf } from "./owner.ts";
 import { runWithin } from "./run.ts";
 import { commandFilter } from "./seccomp.ts";
-import { circumstances, explain, findBubblewrap, type SandboxState } from "./state.ts";
+import { circumstances, explain, findBubblewrap, type SandboxState, weaker } from "./state.ts";
 import { setAside, survey } from "./survey.ts";
-import { argumentsFor } from "./view.ts";
+import { argumentsFor, PROGRAMS, SETTINGS } from "./view.ts";
 import { WayOut } from "./way.ts";
 import type { Ours } from "./workspace.ts";
 
 const FILTER = commandFilter(process.arch);
 
-/** The one place where foreign code runs. */
+type Ended = Omit<CommandEnd, "setAside">;
+
+/** Where our parts lie, as far as commands need them. */
+export interface SandboxParts extends Ours {
+  /** The program whose role `launch` holds a command where bubblewrap cannot run, and the arguments before that word; not given: no such commands. */
+  readonly launcher?: readonly [program: string, ...args: string[]];
+  /** Where bubblewrap is: looked up if not given; null: nowhere. */
+  readonly bubblewrap?: string | null;
+}
+
+/** The one place where foreign code runs.
+ *
+ *  Inside bubblewrap there is no Landlock as well: who asks for it must be in the process that becomes the command, and the one program of ours that can
+ *  takes longer to start than the whole sandbox does. */
 export class Sandbox {
   readonly #ours: Ours;
+  readonly #launcher: readonly string[] | null;
+  readonly #bubblewrap: string | null | undefined;
   readonly #pipes = new FifoPool();
   readonly #files = new Map<string, AnonymousFile>();
   /** The end of the newest change to each workspace: one that writes waits for it. */
@@ -30,8 +46,10 @@ export class Sandbox {
     hint: "",
   };
 
-  constructor(ours: Ours) {
+  constructor({ launcher, bubblewrap, ...ours }: SandboxParts) {
     this.#ours = ours;
+    this.#launcher = launcher ?? null;
+    this.#bubblewrap = bubblewrap;
   }
 
   /** As the newest {@link probe} found it. */
@@ -39,25 +57,39 @@ export class Sandbox {
     return this.#state;
   }
 
-  /** Runs `true` in the very configuration that commands run in. */
+  /** Runs `true` in the very configuration that commands run in: in bubblewrap, and where that is not there or not allowed below a launcher. */
   async probe(): Promise<SandboxState> {
+    const said = await this.#try((command, signal) => this.#inBubblewrap(command, signal));
+    if (said === null) return (this.#state = { state: "works" });
+    const found = explain(this.#findBubblewrap(), said, circumstances());
+    const weak =
+      (found.state === "missing" || found.state === "forbidden") &&
+      this.#launcher !== null &&
+      process.platform === "linux" &&
+      (await this.#try((command, signal) => this.#launched(command, signal))) === null;
+    return (this.#state = weak ? weaker(found) : found);
+  }
+
+  /** @returns what was said where `true` did not run; null: it ran. */
+  async #try(run: (command: Command, signal: AbortSignal) => Promise<Ended>): Promise<string | null> {
     const workspace = mkdtempSync(join(tmpdir(), "wirken-probe-"));
     const limits = { ...LIMITS, seconds: 10 };
     try {
-      const end = await this.#run(
-        { workspace, argv: ["true"], write: false, stdin: null, limits },
-        AbortSignal.timeout(11_000),
-      );
-      const said =
-        end.reason === "exited" ? `true ended with status ${end.status ?? "none"}` : `true was ended (${end.reason})`;
-      this.#state = end.status === 0 ? { state: "works" } : explain(findBubblewrap(), said, circumstances());
+      const command = { workspace, argv: ["true"], write: false, stdin: null, limits };
+      const end = await run(command, AbortSignal.timeout(11_000));
+      if (end.status === 0) return null;
+      return end.reason === "exited"
+        ? `true ended with status ${end.status ?? "none"}`
+        : `true was ended (${end.reason})`;
     } catch (cause) {
-      const said = cause instanceof Error ? cause.message : String(cause);
-      this.#state = explain(findBubblewrap(), said, circumstances());
+      return cause instanceof Error ? cause.message : String(cause);
     } finally {
       rmdirSync(workspace);
     }
-    return this.#state;
+  }
+
+  #findBubblewrap(): string | null {
+    return this.#bubblewrap === undefined ? findBubblewrap() : this.#bubblewrap;
   }
 
   /** Runs one command and waits until nothing of it is left. Commands that write to one workspace run one after the other.
@@ -74,20 +106,58 @@ export class Sandbox {
 
   /** Changes a workspace while nothing else does: what a command did is told from what a file tool did by when it was done. */
   async change<T>(workspace: string, act: () => T | Promise<T>): Promise<T> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const done = Promise.withResolvers<void>();
     const earlier = this.#changes.get(workspace);
-    this.#changes.set(workspace, promise);
+    this.#changes.set(workspace, done.promise);
     try {
       await earlier;
       return await act();
     } finally {
-      resolve();
-      if (this.#changes.get(workspace) === promise) this.#changes.delete(workspace);
+      done.resolve();
+      if (this.#changes.get(workspace) === done.promise) this.#changes.delete(workspace);
     }
   }
 
-  async #run(command: Command, signal: AbortSignal): Promise<Omit<CommandEnd, "setAside">> {
-    const program = findBubblewrap();
+  async #run(command: Command, signal: AbortSignal): Promise<Ended> {
+    const stands = this.#state.state === "weaker" ? "weaker" : "works";
+    if (command.sandbox !== undefined && command.sandbox !== stands)
+      throw new SandboxError("the sandbox is not the one any more that this command was decided for: ask again");
+    return stands === "weaker" ? this.#launched(command, signal) : this.#inBubblewrap(command, signal);
+  }
+
+  /** Where there are no namespaces. Landlock takes nothing back of what it allows: so what would have to be taken back is looked for before. */
+  async #launched(command: Command, signal: AbortSignal): Promise<Ended> {
+    const { workspace, write, limits, argv } = command;
+    const launcher = this.#launcher;
+    if (launcher === null) throw new SandboxError("there is no launcher for commands");
+    if (command.way !== undefined) {
+      command.way.lane.destroy();
+      throw new SandboxError("without bubblewrap a command has no way out");
+    }
+    if ([...PROGRAMS, ...SETTINGS].some((top) => inside(real(this.#ours.home), real(top))))
+      throw new SandboxError(
+        "the data directory lies where commands have their programs: without bubblewrap none is run",
+      );
+    if (write && inside(real(this.#ours.executable), real(workspace)))
+      throw new SandboxError("our own executable lies in the workspace: without bubblewrap no command may change that");
+    const [kept] = write ? survey(workspace).keys() : [];
+    if (kept !== undefined)
+      throw new SandboxError(
+        `${kept} is protected, and without bubblewrap it cannot be kept from a command that may change the workspace: run it without write, or install bubblewrap`,
+      );
+    const runAs = ownerOf(workspace);
+    command.before?.();
+    const order = { argv, workspace, write, runAs, limits };
+    return runWithin(
+      (stdio) => new Launched([...launcher, "launch"], order, stdio, this.#pipes),
+      command,
+      this.#pipes,
+      signal,
+    );
+  }
+
+  async #inBubblewrap(command: Command, signal: AbortSignal): Promise<Ended> {
+    const program = this.#findBubblewrap();
     if (process.platform !== "linux" || program === null) throw new SandboxError("bubblewrap is not installed");
     if (FILTER === null) throw new SandboxError(`there is no system call filter for ${process.arch}`);
     const runAs = ownerOf(command.workspace);
@@ -119,7 +189,12 @@ export class Sandbox {
         way === null
           ? { descriptors: [filter, ...accounts], more: [] }
           : { descriptors: [filter, ...way.descriptors], more: accounts };
-      const ended = runWithin({ program, argv, ...given, inherited }, command, this.#pipes, signal);
+      const ended = runWithin(
+        (stdio) => new Bubblewrap({ program, argv, ...given, inherited, stdio }, this.#pipes),
+        command,
+        this.#pipes,
+        signal,
+      );
       // It is started by now. Whatever came on the lane would be read here and lost, one turn later.
       way?.handedOver();
       return await ended;
@@ -147,4 +222,16 @@ function stoppedBefore(): CommandEnd {
     setAside: [],
     milliseconds: 0,
   };
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // It is not there.
+  }
+}
+
+function inside(path: string, below: string): boolean {
+  return `${resolve(path)}/`.startsWith(`${resolve(below)}/`);
 }

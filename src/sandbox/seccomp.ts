@@ -4,6 +4,9 @@ import {
   EAFNOSUPPORT,
   ENOSYS,
   EPERM,
+  fromNumber,
+  high,
+  type Instruction,
   low,
   never,
   noBit,
@@ -12,7 +15,8 @@ import {
   onlyNative,
   ret,
 } from "../confine/bpf.ts";
-import { knownMachine, numberOf, type SystemCall } from "../confine/syscalls.ts";
+import { NEWER } from "../confine/allowed.ts";
+import { knownMachine, type Machine, numberOf, type SystemCall } from "../confine/syscalls.ts";
 
 /** What a sandboxed command may not ask of the kernel, beside what its namespaces keep from it. */
 
@@ -105,14 +109,81 @@ export function commandFilter(arch: string): Uint8Array<ArrayBuffer> | null {
   return assemble([
     // A program for another machine: every call of it fails.
     ...onlyNative(machine, ENOSYS, ENOSYS),
-    ...REFUSED.flatMap((name) => on(numberOf(machine, name), [ret(EPERM)])),
-    ...UNKNOWN.flatMap((name) => on(numberOf(machine, name), [ret(ENOSYS)])),
-    ...on(numberOf(machine, "clone"), [...noBit(low(0), CLONE_NEW), ret(ALLOW)]),
+    ...everyCommand(machine),
     ...on(numberOf(machine, "socket"), [
       ...only(low(0), Object.values(FAMILIES), { otherwise: EAFNOSUPPORT }),
       ret(ALLOW),
     ]),
     ...on(numberOf(machine, "ioctl"), [...never(low(1), Object.values(TERMINAL)), ret(ALLOW)]),
+    ret(ALLOW),
+  ]);
+}
+
+/** What no command may ask, whatever sandbox it is in. */
+function everyCommand(machine: Machine): Instruction[] {
+  return [
+    ...REFUSED.flatMap((name) => on(numberOf(machine, name), [ret(EPERM)])),
+    ...UNKNOWN.flatMap((name) => on(numberOf(machine, name), [ret(ENOSYS)])),
+    ...on(numberOf(machine, "clone"), [...noBit(low(0), CLONE_NEW), ret(ALLOW)]),
+  ];
+}
+
+/** EPERM, for a command that has no namespaces of its own. */
+const REFUSED_WITHOUT_NAMESPACES: readonly SystemCall[] = [
+  // There is no other network to be in, and a local socket has no other walls.
+  ...(["socket", "connect", "bind", "listen", "accept", "accept4"] as const),
+  // It is ended by its process group: nothing may leave that.
+  ...(["setsid", "setpgid"] as const),
+  // Landlock does not see these; the files would be anybody's of the same account.
+  ...(["chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat"] as const),
+  // By an open file too: one that may only be read is open as well, and may be its own.
+  ...(["fchmod", "fchown", "fsetxattr", "fremovexattr"] as const),
+  ...(["utime", "utimes", "futimesat", "setxattr", "lsetxattr", "setxattrat"] as const),
+  ...(["removexattr", "lremovexattr", "removexattrat"] as const),
+  // Memory and queues of others of the same account, by number or name.
+  ...(["shmat", "shmctl", "semget", "semop", "semtimedop", "semctl"] as const),
+  ...(["msgsnd", "msgrcv", "msgctl", "mq_unlink"] as const),
+  // Others' scheduling.
+  ...(["ioprio_set", "sched_setattr", "sched_setparam", "sched_setscheduler", "migrate_pages", "move_pages"] as const),
+  ...(["process_madvise", "process_mrelease"] as const),
+  // What others do with files that it may not open.
+  ...(["inotify_init", "inotify_init1"] as const),
+];
+
+const SOCK_STREAM = 1;
+const SOCK_TYPE = 0xf;
+/** Questions to a terminal, and what is in a pipe: not the attributes of a file that it may only read. */
+const IOCTL = {
+  TCGETS: 0x5401,
+  TCGETS2: 0x802c_542a,
+  TIOCGPGRP: 0x540f,
+  TIOCGWINSZ: 0x5413,
+  FIONREAD: 0x541b,
+  FIONBIO: 0x5421,
+  FIONCLEX: 0x5450,
+  FIOCLEX: 0x5451,
+};
+
+/** The filter for a command that Landlock holds and no namespace does. @param write may it change the workspace?
+ *  @returns null for a machine that has no table here. */
+export function launchedFilter(arch: string, write: boolean): Uint8Array<ArrayBuffer> | null {
+  const machine = knownMachine(arch);
+  if (machine === null) return null;
+  const itself = [...only(low(0), [0]), ret(ALLOW)];
+  return assemble([
+    ...onlyNative(machine, ENOSYS, ENOSYS),
+    ...everyCommand(machine),
+    ...REFUSED_WITHOUT_NAMESPACES.flatMap((name) => on(numberOf(machine, name), [ret(EPERM)])),
+    ...(write ? [] : on(numberOf(machine, "utimensat"), [ret(EPERM)])),
+    // A pair of streams stays a pair; one of datagrams could be pointed elsewhere.
+    ...on(numberOf(machine, "socketpair"), [...only(low(1), [SOCK_STREAM], { mask: SOCK_TYPE }), ret(ALLOW)]),
+    // Without a path it is about an open file.
+    ...on(numberOf(machine, "utimensat"), [...only(low(1), [0]), ...only(high(1), [0]), ret(ALLOW)]),
+    ...on(numberOf(machine, "prlimit64"), itself),
+    ...on(numberOf(machine, "sched_setaffinity"), itself),
+    ...on(numberOf(machine, "setpriority"), [...only(low(0), [0]), ...only(low(1), [0]), ret(ALLOW)]),
+    ...on(numberOf(machine, "ioctl"), [...only(low(1), Object.values(IOCTL)), ret(ALLOW)]),
+    ...fromNumber(NEWER, ENOSYS),
     ret(ALLOW),
   ]);
 }

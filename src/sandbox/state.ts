@@ -4,12 +4,23 @@ import { accessSync, constants, readFileSync } from "node:fs";
 export type SandboxState =
   | { readonly state: "works" }
   | {
-      readonly state: "missing" | "forbidden" | "broken";
+      /** `weaker`: commands are run, and less is kept from them. */
+      readonly state: "weaker" | "missing" | "forbidden" | "broken";
       /** One sentence. */
       readonly sentence: string;
       /** What to type, line by line; may be empty. */
       readonly hint: string;
     };
+
+/** What a command is held by where bubblewrap cannot run, and what that leaves out. */
+export const WEAKER =
+  "Landlock and seccomp alone, no namespaces: it reads no other file of this machine but its programs, and reaches nobody, but it can ask whether a file exists and how long it is; it has no /tmp, no /proc and no /workspace (it starts in the workspace), and changes no file's mode";
+
+/** The state where a launcher has run a command, and bubblewrap has not. */
+export function weaker(instead: Exclude<SandboxState, { readonly state: "works" }>): SandboxState {
+  const why = instead.sentence.replace("commands cannot be run, because ", "");
+  return { state: "weaker", sentence: `commands are held by ${WEAKER}; because ${why}`, hint: instead.hint };
+}
 
 /** Not looked up in PATH: whoever sets that would choose what holds our commands. */
 const PLACES = ["/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap", "/run/current-system/sw/bin/bwrap"];

@@ -12,7 +12,11 @@ export interface Usage {
  *  nothing that a sandbox holds can leave the tree.
  *  @param exactAbove bytes: only if the cheap sum, which counts shared pages once for each process, is above this, the exact one is made. */
 export function usageBelow(pid: number, exactAbove: number): Usage {
-  const all = descendants(pid);
+  return usageOf(descendants(pid), exactAbove);
+}
+
+/** Sums over these processes. */
+export function usageOf(all: readonly number[], exactAbove: number): Usage {
   let tasks = 0;
   let resident = 0;
   for (const one of all) {

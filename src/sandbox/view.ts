@@ -23,9 +23,15 @@ export interface View {
 }
 
 /** Programs and libraries. Where the distribution has them as links into /usr they are links inside as well. */
-const PROGRAMS = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+export const PROGRAMS = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 /** What programs need to start: the linker's cache, which program `awk` is, the time zone. Nothing about this machine's people or network. */
-const SETTINGS = ["/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime"];
+export const SETTINGS = [
+  "/etc/alternatives",
+  "/etc/ld.so.cache",
+  "/etc/ld.so.conf",
+  "/etc/ld.so.conf.d",
+  "/etc/localtime",
+];
 
 /** @returns all of bubblewrap's arguments but the command. */
 export function argumentsFor(view: View): string[] {

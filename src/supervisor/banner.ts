@@ -22,7 +22,7 @@ export function banner(status: Greeting, link: string | null, program: string, m
             `  ${index === 0 ? "channels" : "        "}  ${one.channel}: ${one.state}${one.account === null ? "" : ` as ${one.account}`}${one.note === null ? "" : ` (${one.note})`}`,
         )),
     `  vault     ${status.vault.sentence}`,
-    `  sandbox   ${status.sandbox.works ? "works: commands run in bubblewrap, without network" : `does not work: ${status.sandbox.note ?? "unknown"}`}`,
+    `  sandbox   ${sandboxLine(status.sandbox)}`,
     ...(status.log.stopped === null ? [] : ["", `  ${status.log.stopped}`]),
     "",
     "next, in a second terminal:",
@@ -59,4 +59,9 @@ function leadsTo(path: string, program: string): boolean {
 
 function quoted(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function sandboxLine({ works, note }: Greeting["sandbox"]): string {
+  if (!works) return `does not work: ${note ?? "unknown"}`;
+  return note === null ? "works: commands run in bubblewrap, without network" : `WEAKER: ${note}`;
 }

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, realpathSync } from "node:fs";
+import { isSea } from "node:sea";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { AuditLog } from "../../audit/log.ts";
@@ -279,7 +280,11 @@ export class Composition {
       probe: parts.probe,
       line: parts.line,
     });
-    this.sandbox = new Sandbox({ home: home.root, executable: process.execPath });
+    this.sandbox = new Sandbox({
+      home: home.root,
+      executable: process.execPath,
+      ...(isSea() ? { launcher: [process.execPath] } : {}),
+    });
     this.confined = new Confined({
       processes,
       sandbox: async () => await this.sandbox.probe(),

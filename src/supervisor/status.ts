@@ -49,7 +49,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
     },
     channels: composition.channels.list(),
     sandbox: {
-      works: sandbox.state === "works",
+      works: sandbox.state === "works" || sandbox.state === "weaker",
       note: sandbox.state === "works" ? null : `${sandbox.sentence}${sandbox.hint === "" ? "" : `: ${sandbox.hint}`}`,
     },
     log: { rows: log.size, checkpoint: log.lastCheckpoint?.size ?? 0, stopped },

@@ -55,6 +55,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/anchor": { ours: [...NETWORKED, "audit"], packages: ["zod"], network: [] },
   // Lanes are HTTP/2; TLS is for a proxy that wants it.
   "src/egress": { ours: CHILD, packages: [], network: ["node:net", "node:dns", "node:tls", "node:http2"] },
+  // It becomes a command, with the walls of one.
+  "src/launch": { ours: ["src/sandbox", "src/confine"], packages: ["zod"], network: [] },
   "src/relay": { ours: [...CHILD, "src/tunnel"], packages: [], network: ["node:http", "node:net"] },
   "src/ingress": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },
   "src/web": { ours: CHILD, packages: ["zod"], network: ["node:http", "node:net"] },

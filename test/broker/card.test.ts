@@ -57,6 +57,16 @@ const action: fc.Arbitrary<ToolAction> = fc.oneof(
     timeoutSeconds: fc.integer({ min: 1, max: 3 }),
     files: fc.array(fc.record({ path: word, digest }), { maxLength: 2 }),
   }),
+  fc.record({
+    type: fc.constant("exec" as const),
+    workspace: word,
+    argv: fc.array(word, { minLength: 1, maxLength: 4 }),
+    write: fc.boolean(),
+    stdin: fc.option(hostile),
+    timeoutSeconds: fc.integer({ min: 1, max: 3 }),
+    files: fc.array(fc.record({ path: word, digest }), { maxLength: 2 }),
+    sandbox: fc.constant("weaker" as const),
+  }),
 );
 
 test("two actions that differ are shown differently", () => {
@@ -120,15 +130,16 @@ const SUBJECT = {
   reason: "changing the workspace is asked for once",
   expires: "2026-11-23T22:31:00.000Z",
 };
-const EXEC = encodeAction({
-  type: "exec",
+const COMMAND = {
+  type: "exec" as const,
   workspace: "/home/ada/.wirken/workspaces/default",
   argv: ["sh", "-c", "make && make install"],
   write: true,
   stdin: "yes\nno",
   timeoutSeconds: 60,
   files: [],
-});
+};
+const EXEC = encodeAction(COMMAND);
 
 test("a card shows who asks, every argument on its own line, the input, the place, the reach and the end", () => {
   expect(renderCard({ ...SUBJECT, actions: [EXEC] }).text).toBe(`Ada asks, through agent default, on telegram
@@ -148,6 +159,12 @@ one action
   reach: it reaches no network and no other file of this machine, and may change anything in the workspace but protected files
   killed after | 60 s
 `);
+});
+
+test("a command in a weaker sandbox is another action, and its card says what is weaker", () => {
+  const weaker = encodeAction({ ...COMMAND, sandbox: "weaker" });
+  expect(renderAction(weaker)).toContain("\n  sandbox | weaker: Landlock and seccomp alone, no namespaces: ");
+  expect(renderAction(EXEC)).not.toContain("sandbox");
 });
 
 test("the requester's name and the reason cannot add a line to a card", () => {

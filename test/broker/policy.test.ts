@@ -32,7 +32,13 @@ const context: fc.Arbitrary<DecisionContext> = fc.record({
   session: who,
   now: fc.constant(NOW),
   grants: fc.array(grant, { maxLength: 4 }),
-  sandbox: fc.constantFrom("works" as const, "missing" as const, "forbidden" as const, "broken" as const),
+  sandbox: fc.constantFrom(
+    "works" as const,
+    "weaker" as const,
+    "missing" as const,
+    "forbidden" as const,
+    "broken" as const,
+  ),
   labels: fc.record({ untrusted: fc.boolean(), private: fc.boolean() }),
   deniedBefore: fc.boolean(),
   denials: fc.nat(4),
@@ -58,7 +64,7 @@ describe("a decision", () => {
         const decision = rule(action, given);
         fc.pre(decision.verdict === "allow");
         expect(given.stopped || given.deniedBefore || given.denials >= MAX_DENIALS).toBe(false);
-        expect(action.needsSandbox && given.sandbox !== "works").toBe(false);
+        expect(action.needsSandbox && given.sandbox !== "works" && given.sandbox !== "weaker").toBe(false);
         expect(action.leaves && given.labels.untrusted && given.labels.private).toBe(false);
         expect(action.tier).toBe(decision.verdict === "allow" && decision.authority === "free" ? 1 : 2);
       }),
@@ -144,6 +150,27 @@ test.for([
   [SEARCH, "allow"],
 ] as const satisfies [ToolAction, string][])("what the sandbox lets an action do decides: %#", ([action, verdict]) => {
   expect(decide(action, CONTEXT).verdict).toBe(verdict);
+});
+
+test("in a weaker sandbox nothing that was remembered covers a command that may change the workspace", () => {
+  const given = { ...CONTEXT, sandbox: "weaker" } as const;
+  const remembered = {
+    grant: "g",
+    key: "exec:rw",
+    agent: "a",
+    principal: "p",
+    channel: "terminal",
+    session: null,
+    until: NOW + 1000,
+    left: null,
+    row: 1,
+  } as const;
+  expect(decide(exec(["ls"], true), { ...CONTEXT, grants: [remembered] })).toMatchObject({ verdict: "allow" });
+  expect(decide(exec(["ls"], true), { ...given, grants: [remembered] })).toMatchObject({
+    verdict: "ask",
+    scopes: ["once"],
+  });
+  expect(decide(exec(["ls"], false), given)).toMatchObject({ verdict: "allow", authority: "free" });
 });
 
 test("without a sandbox no command runs, and none is asked for", () => {

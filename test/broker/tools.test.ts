@@ -8,6 +8,7 @@ import { ArgumentsError, type Look } from "../../src/broker/tools/tool.ts";
 const LOOK: Look = {
   locate: (_, path) => ({ path, kind: path === "a.txt" ? "file" : "missing", protected: path === "AGENTS.md" }),
   base: (_, path) => (path === "a.txt" ? { digest: "a".repeat(64), text: "one two one\n" } : null),
+  sandboxState: { state: "works" },
   named: () => [{ path: "a.txt", digest: "a".repeat(64) }],
 };
 const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepare(given, "/w", LOOK);

@@ -52,7 +52,7 @@ async function lineTo(daemon: TestDaemon): Promise<Connection | null> {
   return await Connection.open(homeFrom(daemon.environment), daemon.environment, () => undefined);
 }
 
-async function needLine(daemon: TestDaemon): Promise<Connection> {
+export async function needLine(daemon: TestDaemon): Promise<Connection> {
   const line = await lineTo(daemon);
   if (line === null) throw new Error("the daemon does not listen");
   return line;

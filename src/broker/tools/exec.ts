@@ -37,6 +37,7 @@ export const exec = defineTool({
       timeoutSeconds: given.timeout_seconds,
       // Who may only read changes nothing by reading another file than was meant.
       files: given.write ? look.named(workspace, given.argv) : [],
+      ...(look.sandboxState.state === "weaker" ? { sandbox: "weaker" } : {}),
     };
   },
 });

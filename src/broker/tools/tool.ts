@@ -7,7 +7,7 @@ import type { ToolDescription } from "../../ipc/completion.ts";
 z.config(z.locales.en());
 
 /** What a tool looks at to say exactly what it would do. */
-export type Look = Pick<Effects, "locate" | "base" | "named">;
+export type Look = Pick<Effects, "locate" | "base" | "named" | "sandboxState">;
 
 /** A tool as the broker knows it. */
 export interface Tool {

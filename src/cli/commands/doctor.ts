@@ -58,7 +58,9 @@ export function diagnoses(seen: {
       : { what: "disk", state: "bad", sentence: status.storage.sentence ?? status.storage.state, hint: "free some" },
     vaultOf(status.vault),
     status.sandbox.works
-      ? good("sandbox", "works")
+      ? status.sandbox.note === null
+        ? good("sandbox", "works")
+        : weak("sandbox", "weaker", status.sandbox.note)
       : { what: "sandbox", state: "bad", sentence: "no command can run", hint: status.sandbox.note },
     status.model.note === null
       ? good("model", status.model.ref)

@@ -72,7 +72,7 @@ export function statusText(status: AnswerTo<"status">, now: number): string {
     ["page", status.web ?? "not served"],
     ["vault", status.vault.sentence],
     ["model", joined(`${status.model.ref} for agent ${status.model.agent}`, status.model.note)],
-    ["sandbox", joined(status.sandbox.works ? "works" : "does not work", status.sandbox.note)],
+    ["sandbox", joined(sandboxWord(status.sandbox), status.sandbox.note)],
     ["log", logText(status.log)],
   ];
   if (status.proxy !== null) entries.push(["proxy", status.proxy]);
@@ -100,4 +100,9 @@ function logText({ rows, checkpoint, stopped }: AnswerTo<"status">["log"]): stri
 
 function joined(text: string, note: string | null): string {
   return note === null ? text : `${text}\n${note}`;
+}
+
+function sandboxWord({ works, note }: AnswerTo<"status">["sandbox"]): string {
+  if (!works) return "does not work";
+  return note === null ? "works" : "weaker";
 }

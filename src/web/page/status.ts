@@ -133,7 +133,7 @@ function model({ model: { agent, ref, note }, sandbox }: Status): HTMLElement {
     "Agent",
     el("p", null, el("strong", null, visible(agent)), " thinks with ", el("code", null, visible(ref))),
     note === null ? null : el("p", { class: "hint" }, ...withCode(visible(note))),
-    el("p", null, lamp(sandbox.works ? "good" : "bad", sandbox.works ? "sandbox works" : "no sandbox")),
+    el("p", null, lamp(...sandboxLamp(sandbox))),
     sandbox.note === null ? null : el("p", { class: "hint" }, ...withCode(visible(sandbox.note))),
   );
 }
@@ -295,4 +295,9 @@ function daemon({ version, build, pid, since, home, log }: Status): HTMLElement 
 
 function fact(name: string, value: string): HTMLElement[] {
   return [el("dt", null, name), el("dd", null, visible(value))];
+}
+
+function sandboxLamp({ works, note }: Status["sandbox"]): Parameters<typeof lamp> {
+  if (!works) return ["bad", "no sandbox"];
+  return note === null ? ["good", "sandbox works"] : ["wants", "a weaker sandbox"];
 }

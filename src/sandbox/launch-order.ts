@@ -1,0 +1,33 @@
+import type { Limits } from "./limits.ts";
+
+/** What a launcher is told, as JSON, on {@link ORDER}. */
+export interface LaunchOrder {
+  readonly argv: readonly string[];
+  /** Where the command starts, and all that it may change if `write`. */
+  readonly workspace: string;
+  readonly write: boolean;
+  /** As whom, when we are root; null: as whoever we are. */
+  readonly runAs: number | null;
+  readonly limits: Limits;
+}
+
+/** What the keeper of a launched command and the launcher are given, by number. */
+export const LAUNCHED = {
+  /** A file: the {@link LaunchOrder}. */
+  order: 3,
+  /** What the launcher or the keeper says of the end: {@link NOT_RUN}, or the command's status. */
+  status: 4,
+  /** Ends with the supervisor, or when it wants everything to end. */
+  lifeline: 5,
+} as const;
+
+/** The launcher's word for a command of which nothing ran. */
+export const NOT_RUN = "not run";
+
+/** The environment of a command that has no namespaces; there is no directory that it may write beside its workspace. */
+export const LAUNCHED_ENVIRONMENT: readonly string[] = [
+  "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+  "HOME=/nonexistent",
+  "LANG=C.UTF-8",
+  "TERM=dumb",
+];

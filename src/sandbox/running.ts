@@ -1,0 +1,15 @@
+import type { Usage } from "./usage.ts";
+
+/** A command's input and outputs. */
+export type Stdio = readonly [number | "ignore", number | "ignore", number | "ignore"];
+
+/** A command that was started, with all that it starts. */
+export interface Running {
+  /** Resolves when it and everything that it started are gone: the command's exit status, 128 and the signal's number for one that a signal ended;
+   *  null if the command was never run, or was killed. Rejects if nothing could be started. */
+  readonly over: Promise<number | null>;
+  /** Kills all of it. */
+  end(): void;
+  /** What it uses now; null before it is there. @param exactAbove see {@link usageOf}. */
+  usage(exactAbove: number): Usage | null;
+}
