@@ -138,7 +138,10 @@ export const KINDS = {
       since: f.time,
     },
   },
-  "sandbox.probed": { fields: { state: f.oneOf("works", "weaker", "missing", "forbidden", "broken") }, content: ["detail"] },
+  "sandbox.probed": {
+    fields: { state: f.oneOf("works", "weaker", "missing", "forbidden", "broken") },
+    content: ["detail"],
+  },
   "config.loaded": { fields: {}, content: ["text"] },
   "config.refused": { fields: {}, content: ["error"] },
   "policy.loaded": { fields: { digest: f.digest }, content: ["text"] },
