@@ -70,6 +70,9 @@ test("what a turn reached is on the log, by whom and by which entry of its list"
   }
   const { processes } = await show();
   expect(processes.map(({ process }) => process)).toEqual(Object.keys(places).toSorted());
+  const { stdout } = await spine.daemon.wirken(["status", "--processes"]);
+  for (const [process, place] of Object.entries(places))
+    expect(stdout).toMatch(new RegExp(`^${process} +\\d+ +${place.replaceAll(".", "[.]")} +none`, "m"));
 });
 
 test("what is not on the list of a process is refused to it: nothing arrives there, and the log and the status say so", async () => {

@@ -61,20 +61,28 @@ export function confinementText({ full, missing, roles }: Answer): string {
   return parts.join("\n\n");
 }
 
+/** Those that reach something by a lane, and so by a list. */
+const LISTED: ReadonlySet<string> = new Set(["adapter", "model", "anchor"]);
+
 function yes(value: boolean | null): string {
   return value === null ? "?" : value ? "yes" : "no";
 }
 
-/** What `status --processes` says. */
-export function processesText({ processes, roles }: Answer): string {
+/** What `status --processes` says. @param lists what may be reached by lanes, as egress goes by it. */
+export function processesText({ processes, roles }: Answer, lists: AnswerTo<"egress.show">["processes"]): string {
+  const reached = (name: string): string => {
+    const entries = lists.find(({ process }) => process === name)?.entries ?? [];
+    return entries.length === 0 ? "none" : entries.map(({ to }) => printable(to)).join(", ");
+  };
   return table(
     ["process", "pid", "reaches", "files", "secrets", "filter", "privileges", "descriptors"],
     processes.map((one) => {
       const role = roles.find(({ role: name }) => name === one.role);
+      const name = one.subject === null ? one.role : `${one.role}:${one.subject}`;
       return [
-        one.subject === null ? one.role : `${one.role}:${printable(one.subject)}`,
+        printable(name),
         String(one.pid),
-        role?.hosts ?? "a local control socket",
+        LISTED.has(one.role) ? reached(name) : (role?.hosts ?? "a local control socket"),
         role?.files ?? "the data directory",
         role?.secrets ?? "all of them",
         yes(one.seccomp),

@@ -41,7 +41,8 @@ export function statusCommand(context: Context): Command {
         }
         if (processes) {
           const answer = await daemon.call({ call: "confinement" });
-          terminal.print(json ? JSON.stringify(answer) : processesText(answer));
+          const { processes: lists } = await daemon.call({ call: "egress.show", process: null });
+          terminal.print(json ? JSON.stringify({ ...answer, lists }) : processesText(answer, lists));
           return EXIT.ok;
         }
         const status = await daemon.call({ call: "status" });
