@@ -19,7 +19,8 @@ const WITHOUT_BUBBLEWRAP =
 const FORBIDDEN = [
   ...`unshare --user --map-user=${process.getuid?.() || 1000} --map-group=${process.getgid?.() || 1000}`.split(" "),
   "--keep-caps",
-  ...["sh", "-c"],
+  "sh",
+  "-c",
   'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps=-all --inh-caps=-all "$@"',
   "sh",
 ];
