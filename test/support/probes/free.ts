@@ -10,7 +10,11 @@ if (/^\d+$/.test(given)) {
   process.exit(0);
 }
 const targets = Targets.parse(JSON.parse(given));
-const victims = targets.processes.map(() => spawn(process.execPath, ["-e", "setInterval(() => 0, 1e6)"]));
+// What is read from this process ends with it, however it ends.
+const WAITS = 'process.stdin.resume().on("close", () => process.exit())';
+const victims = targets.processes.map(() =>
+  spawn(process.execPath, ["-e", WAITS], { stdio: ["pipe", "ignore", "ignore"] }),
+);
 const report = await attack({ ...targets, processes: victims.map(({ pid }) => pid ?? 0) }, true);
 for (const victim of victims) victim.kill("SIGKILL");
 writeSync(1, `${JSON.stringify(report)}\n`);
