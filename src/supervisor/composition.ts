@@ -1,45 +1,33 @@
-import { chmodSync, mkdirSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { isSea } from "node:sea";
-import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import type { AuditLog } from "../../audit/log.ts";
 import { systemClock } from "../../audit/ports.ts";
 import { Refusals } from "../../audit/refused.ts";
 import type { VerifyOptions } from "../../audit/verify.ts";
 import type { Keepers } from "../../vault/protector.ts";
-import { expiredSentence } from "../../vault/vault.ts";
 import { FACTS } from "../broker/action.ts";
 import { Broker } from "../broker/broker.ts";
 import { Budget } from "../broker/budget.ts";
 import { Grants } from "../broker/grants.ts";
 import { MAX_DENIALS } from "../broker/policy.ts";
-import { toolDescriptions } from "../broker/tools/catalogue.ts";
 import { Effects } from "../effect/effects.ts";
 import type { Home } from "../config/home.ts";
-import { AdapterChannel, platformOf, talks } from "../ipc/channel.ts";
-import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
-import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
-import { AgentPool } from "./agent-pool.ts";
 import { disksOf, findingsOnDisks } from "./anchor-disks.ts";
 import { AnchorHistory } from "./anchor-history.ts";
+import { Agents } from "./agents.ts";
 import { Anchors } from "./anchors.ts";
 import { ApprovalDesk } from "./approval-desk.ts";
 import type { Booted } from "./boot.ts";
-import { Channels, type Withheld } from "./channels.ts";
+import { Channels } from "./channels.ts";
 import type { TalkParts } from "./channel-talk.ts";
 import { contentKeys } from "./content-keys.ts";
 import { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
 import { placeNotes } from "./data-place.ts";
-import { CredentialDates } from "./credential-dates.ts";
-import { CredentialChecks } from "./credential-checks.ts";
-import { CredentialRenewal } from "./credential-renewal.ts";
-import { CredentialRotation } from "./credential-rotation.ts";
-import { type Checked, Credentials, plainOf, secretOf } from "./credentials.ts";
-import { Egress } from "./egress.ts";
-import { EgressRecord } from "./egress-record.ts";
+import { careForCredentials, type CredentialCare, enrolledProviders, withheldNow } from "./credential-parts.ts";
+import { plainOf, secretOf } from "./credentials.ts";
 import { EgressView } from "./egress-view.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
@@ -47,28 +35,24 @@ import { Erasure, type ErasureSteps } from "./erasure.ts";
 import { Findings } from "./findings.ts";
 import { Halts } from "./halts.ts";
 import { Holds } from "./holds.ts";
-import { configOf, InForce, knowsAgent } from "./in-force.ts";
-import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
+import { configOf, type InForce, knowsAgent } from "./in-force.ts";
+import { isLocalProvider } from "./model-choice.ts";
 import { LogKeys } from "./log-keys.ts";
 import { Keeping } from "./keeping.ts";
 import { Models } from "./models.ts";
 import { Operator } from "./operator.ts";
-import { OperatorError } from "./operator-error.ts";
-import { type Network, networkOf, PROXY_SCOPE } from "./network.ts";
+import { PROXY_SCOPE } from "./network.ts";
+import { Outward } from "./outward.ts";
 import { type By, People } from "./people.ts";
 import { Confined } from "./confinement.ts";
-import { ResolverWatch } from "./resolver-watch.ts";
 import { Processes, type SecretOf } from "./processes.ts";
 import { Remembered } from "./remembered.ts";
 import { Retention } from "./retention.ts";
 import { RecordView } from "./record-view.ts";
 import { recoverySheet } from "./recovery-sheet.ts";
-import type { AgentInForce, RunParts } from "./session-run.ts";
 import { State } from "./state.ts";
 import { Storage } from "./storage.ts";
 import { type Greeting, statusOf } from "./status.ts";
-import type { Origin } from "./conversation.ts";
-import { transcriptBefore } from "./transcript.ts";
 import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
 import { VaultRecovery } from "./vault-recovery.ts";
 import { WebDoor } from "./web-door.ts";
@@ -112,30 +96,23 @@ export class Composition {
   readonly anchors: Anchors;
   /** Null for a command that runs without the daemon. */
   readonly verification: ContinuousVerification | null;
-  readonly inForce: InForce;
+  readonly agents: Agents;
   /** How this machine's network is left. */
-  network: Network;
+  readonly outward: Outward;
   readonly status: () => Promise<AnswerTo<"status">>;
   /** What a start says: the status without a question to the keychain, which takes a process. */
   readonly greeting: () => Greeting;
-  readonly #egressRecord: EgressRecord;
-  readonly #egress: Egress;
-  #resolver: ResolverWatch | null = null;
   readonly #parts: CompositionParts;
   readonly #state: State;
-  readonly #pool: AgentPool;
   readonly #desk: ApprovalDesk;
   readonly #people: People;
   readonly #halts: Halts;
   readonly #refusals: Refusals;
   readonly #keeper: VaultKeeper;
   readonly #keeping: Keeping;
-  readonly #dates: CredentialDates;
+  readonly #care: CredentialCare;
   readonly #placeNotes: readonly string[];
-  readonly #checks: CredentialChecks;
-  readonly #renewals: CredentialRenewal;
   readonly #sweep: NodeJS.Timeout;
-  #ollama: string | null = null;
 
   /** Opens the projection, brings it up to the log, and puts the parts together. Nothing is started yet. */
   static async open(parts: CompositionParts): Promise<Composition> {
@@ -233,7 +210,6 @@ export class Composition {
     this.#people = made.people;
     this.#keeper = made.keeper;
     this.config = made.config;
-    this.network = networkOf(made.config.config, parts.environment);
     this.#keeping = made.keeping;
     this.storage = new Storage({ log, root: home.root, room: roomOf, line: parts.line });
     this.findings = made.findings;
@@ -254,23 +230,21 @@ export class Composition {
       stop: async (target, who) => await this.channels.stopWhere(target, who),
       knowsAgent: (agent) => knowsAgent(made.config.config, agent),
     });
-    this.#egressRecord = new EgressRecord({
+    this.outward = new Outward({
       log,
-      clock: systemClock,
-      line: (text) => parts.line("egress", text),
-    });
-    this.#egress = new Egress({
+      config: () => made.config.config,
+      environment: parts.environment,
       processes: () => processes,
       cause: booted.starting,
-      upstream: () => ({ proxy: this.network.proxy?.proxy ?? null, credential: this.#proxyCredential }),
-      asked: (asked) => this.#egressRecord.take(asked),
+      secret: (scope) => (this.#withheld(scope) === null ? this.#secretOf(scope) : null),
+      line: parts.line,
     });
     const processes: Processes = new Processes({
       log,
       vault: () => made.keeper.vault,
       line: parts.line,
-      lanes: this.#egress,
-      certificates: () => this.network.certificates,
+      lanes: this.outward.egress,
+      certificates: () => this.outward.network.certificates,
     });
     this.anchors = new Anchors({
       log,
@@ -322,12 +296,18 @@ export class Composition {
       (provider) => isLocalProvider(made.config.config, provider),
     );
     const broker = new Broker({ log, effects, approvals: desk.approvals, grants, budget, clock });
-    this.inForce = new InForce(log, toolDescriptions());
-    this.#pool = new AgentPool(
+    this.agents = new Agents({
+      log,
+      state: made.state,
       processes,
-      async (session, turnSeq, from) => this.#agentStart(session, turnSeq, from),
-      async (conversation) => await this.models.forget(conversation),
-    );
+      models: this.models,
+      config: () => made.config.config,
+      set: async (path, value) => await made.config.set(path, value),
+      enrolled: () => enrolledProviders(made.keeper.vault),
+      workspaces: home.workspaces,
+      halted: (agent, session) => this.#halts.over(agent, session),
+      starting: booted.starting,
+    });
     this.channels = new Channels({
       log,
       state: made.state,
@@ -339,9 +319,9 @@ export class Composition {
         return this.#withheld(`channel/${channel}`) ?? [secret];
       },
       plain: (secret, name) => plainOf(made.keeper.vault, secret, name),
-      worked: async (secret, account) => await credentials.worked(secret, account),
-      failed: async (secret) => await credentials.failed(secret),
-      renewals: () => this.#renewals,
+      worked: async (secret, account) => await this.#care.credentials.worked(secret, account),
+      failed: async (secret) => await this.#care.credentials.failed(secret),
+      renewals: () => this.#care.renewals,
       talk: (channel, agent): TalkParts => ({
         log,
         state: made.state,
@@ -351,7 +331,10 @@ export class Composition {
         contentKey: async (scope) => await made.keeper.contentKey(scope),
         decide: async (ask) => await desk.decide(ask),
         now: () => Date.now(),
-        run: (name, place) => this.#runParts(channel, name, place, broker),
+        run: (name, place) =>
+          this.agents.runParts(name, broker, (event, payload) => {
+            if (channel === "terminal" || channel === "web") this.channels.local(channel).emit(place, event, payload);
+          }),
         notice: () => this.#recordingNotice(),
       }),
     });
@@ -369,73 +352,20 @@ export class Composition {
             await this.operator.answer(call, payload, caller, emit, signal),
         })
       : null;
-    const credentials = new Credentials({
+    this.#care = careForCredentials({
       log,
       keeper: made.keeper,
       people: made.people,
-      now: () => Date.now(),
-      lastUses: () => made.state.lastUses(),
-      check: async (scope, candidate) => await check(scope, candidate),
-      channelAdded: async (channel, who) => {
-        if (!talks(platformOf(channel))) return [`this version does not talk on ${platformOf(channel)} yet`];
-        const before = made.config.config.channels[channel];
-        if (before?.enabled !== true) {
-          await made.config.set(["channels", channel, "enabled"], true);
-          await log.append({ kind: "channel.enabled", channel, ...who }, { cause: null });
-        } else if (parts.serve) await this.channels.credentialsChanged(channel);
-        return [`${channel} is enabled`];
-      },
-      channelRemoved: async (channel) => await this.channels.release(channel),
-      providerAdded: async (provider) => await this.#providerAdded(provider),
-      proxyChanged: async () => await this.proxyChanged(),
-      providerRemoved: async (provider) => await this.models.end(provider),
-      knowsProvider: (provider) =>
-        Object.hasOwn(KNOWN_PROVIDERS, provider) || Object.hasOwn(made.config.config.providers, provider),
+      state: made.state,
+      config: made.config,
+      outward: this.outward,
+      models: this.models,
+      channels: () => this.channels,
+      agents: () => this.agents,
+      serve: parts.serve,
+      line: parts.line,
     });
-    const check = async (scope: string, candidate: readonly NamedBytes[] | SecretOf): Promise<Checked> => {
-      const [kind, name = ""] = scope.split("/");
-      if (kind === "provider") return await this.models.check(name, candidate, null);
-      return await this.channels.check(AdapterChannel.parse(name), candidate, null);
-    };
-    const rotation = new CredentialRotation({
-      proxyChanged: async () => await this.proxyChanged(),
-      log,
-      keeper: made.keeper,
-      credentials,
-      check,
-      now: () => Date.now(),
-      handOver: async (secret) => {
-        const [kind, name = ""] = secret.scope.split("/");
-        if (kind === "provider") return await this.models.handOver(name, secret);
-        // Where its server is may be among what is new.
-        await this.#egress.rebind();
-        const verdict = await this.channels.handOver(AdapterChannel.parse(name), secret);
-        // One that waited for a credential (it had expired, say) begins now.
-        if (verdict === null && parts.serve) await this.channels.align(null);
-        return verdict;
-      },
-      line: (sentence) => parts.line("vault", sentence),
-    });
-    this.#renewals = new CredentialRenewal({
-      log,
-      keeper: made.keeper,
-      credentials,
-      rotation,
-      now: () => Date.now(),
-      line: (sentence) => parts.line("vault", sentence),
-    });
-    const checks = new CredentialChecks({
-      log,
-      keeper: made.keeper,
-      credentials,
-      rotation,
-      check: async (secret) => await check(secret.scope, secret),
-      triedByItself: (scope) =>
-        scope.startsWith("channel/") && this.channels.runs(AdapterChannel.parse(scope.slice(8))),
-      now: () => Date.now(),
-      line: (sentence) => parts.line("vault", sentence),
-    });
-    this.#checks = checks;
+    const { credentials, rotation, checks } = this.#care;
     const record = new RecordView({
       log,
       state: made.state,
@@ -471,11 +401,11 @@ export class Composition {
         anchors: () => made.history.promised,
         channelReach: (channel) => this.channels.reachOf(channel),
         providerReach: (provider) => this.models.reachOf(provider),
-        holders: () => this.#egress.holders,
+        holders: () => this.outward.egress.holders,
         proxy: () => {
-          const { proxy } = this.network;
+          const { proxy } = this.outward.network;
           if (proxy === null) return null;
-          return { place: proxy.place, from: proxy.from, credential: this.#proxyCredential !== null };
+          return { place: proxy.place, from: proxy.from, credential: this.outward.proxyCredential !== null };
         },
       }),
       remembered: new Remembered({
@@ -491,17 +421,15 @@ export class Composition {
     });
     // Looked at once: a disk is not encrypted under a running daemon.
     this.#placeNotes = parts.serve ? placeNotes(realpathSync(home.root)) : [];
-    this.#dates = new CredentialDates({
-      vault: () => made.keeper.vault,
-      log,
-      now: () => Date.now(),
-      line: parts.line,
-    });
     const statusParts = { ...parts, composition: this, processes, desk };
     this.status = async () => statusOf(statusParts, await made.keeper.status());
     this.greeting = () => statusOf(statusParts, { sentence: made.keeper.sentence });
     this.#sweep = setInterval(() => void this.#refusals.sweep().catch(() => undefined), SWEEP_MS);
     this.#sweep.unref();
+  }
+
+  get inForce(): InForce {
+    return this.agents.inForce;
   }
 
   /** Everything that runs: the page, the channels, and what a crash left waiting. Nothing starts while a finding is open. */
@@ -521,10 +449,10 @@ export class Composition {
         this.#parts.line("approvals", `a card could not be updated: ${error instanceof Error ? error.name : "error"}`),
       );
     this.config.follow();
-    if (process.platform === "linux") this.#resolver ??= new ResolverWatch(() => void this.#egress.replace());
+    this.outward.watch();
     this.#keeping.retention.start();
-    this.#dates.start();
-    this.#checks.settle();
+    this.#care.dates.start();
+    this.#care.checks.settle();
   }
 
   /** A finding: whatever runs ends. The log refuses every intent already; looking and stopping still work. */
@@ -541,65 +469,29 @@ export class Composition {
 
   /** Puts the policy and every agent's settings in force. */
   async configure(cause: number | null): Promise<void> {
-    const { config } = this.config;
     if (this.inForce.policy === "")
       await this.inForce.loadPolicy({ version: 1, keys: FACTS, denialsThatEndATurn: MAX_DENIALS }, cause);
-    const enrolled = this.#keeper.vault
-      .credentials()
-      .filter((one) => one.scope.startsWith("provider/"))
-      .toSorted((a, b) => a.created.localeCompare(b.created))
-      .map((one) => one.scope.slice("provider/".length));
-    for (const agent of new Set(["default", ...Object.keys(config.agents)])) {
-      await this.inForce.configure(agent, config, chooseModel(configOf(config, agent), enrolled, this.#ollama), cause);
-    }
+    await this.agents.configure(cause);
   }
 
   /** Starts the egress process where something is about to need it: it takes as long to start as whoever gets its lanes.
    *  @param when a channel connects at the start; a model is asked with the first message. */
   beginEgress(when: "at the start" | "when ready"): void {
     if (!this.#parts.serve || this.findings.stopped !== null) return;
-    const { channels, agents } = this.config.config;
-    const talking = Object.entries(channels).some(
+    const talking = Object.entries(this.config.config.channels).some(
       ([name, { enabled }]) => enabled && this.#secretOf(`channel/${name}`) !== null,
     );
-    const thinking = ["default", ...Object.keys(agents)].some((agent) => {
-      const provider = this.inForce.of(agent)?.choice.provider;
-      return provider !== undefined && this.models.reachOf(provider).length > 0;
-    });
-    if (talking || (when === "when ready" && (thinking || this.anchors.remote))) this.#egress.begin();
-  }
-
-  /** Looks for an Ollama on its default port, where nothing better is set up. */
-  async findOllama(): Promise<void> {
-    const current = this.inForce.of("default")?.choice;
-    if (current !== undefined && current.provider !== OFFLINE.provider) return;
-    this.#ollama = await this.models.findOllama(this.#parts.booted.starting);
-    if (this.#ollama !== null) await this.configure(this.#parts.booted.starting);
+    if (talking || (when === "when ready" && (this.agents.reachOut || this.anchors.remote)))
+      this.outward.egress.begin();
   }
 
   async configChanged(): Promise<void> {
-    const network = this.#networkNow();
-    const moved = !isDeepStrictEqual(network, this.network);
-    this.network = network;
+    const moved = this.outward.reconfigure();
     await this.models.settingsChanged();
     await this.configure(null);
-    await this.#egress.rebind();
-    if (moved) await this.#egress.replace();
+    await this.outward.egress.rebind();
+    if (moved) await this.outward.egress.replace();
     if (this.#parts.serve && this.findings.stopped === null) await this.channels.align(null);
-  }
-
-  async #providerAdded(provider: string): Promise<string[]> {
-    await this.models.end(provider);
-    const { config } = this.config;
-    const chosen = config.agents["default"]?.model;
-    if (chosen !== undefined) {
-      await this.configure(null);
-      return [`agent default goes on with ${chosen}`];
-    }
-    const model = pickModel(provider, await this.models.offered(provider, null));
-    if (model === null) return [`say which model to use in config.json: agents.default.model, such as ${provider}/…`];
-    await this.config.set(["agents", "default", "model"], `${provider}/${model}`);
-    return [`agent default now uses ${provider}/${model}`];
   }
 
   #secretOf(scope: string): SecretOf | null {
@@ -607,66 +499,16 @@ export class Composition {
   }
 
   /** Why a credential that is enrolled is not handed over. */
-  #withheld(scope: string): Withheld | null {
-    const { vault } = this.#keeper;
-    if (vault.locked) return { state: "locked", note: "the vault is locked: run wirken vault unlock" };
-    const expires = vault.credentials(scope)[0]?.expires ?? null;
-    if (expires === null || Date.parse(expires) > Date.now()) return null;
-    return { state: "refused", note: expiredSentence(scope, expires) };
+  #withheld(scope: string): ReturnType<typeof withheldNow> {
+    return withheldNow(this.#keeper.vault, scope);
   }
 
   /** The vault is open again. */
   async credentialsBack(): Promise<void> {
     if (!this.#parts.serve || this.findings.stopped !== null) return;
-    if (this.#proxyCredential !== null) await this.#egress.replace();
+    if (this.outward.proxyCredential !== null) await this.outward.egress.replace();
     await this.channels.align(null);
-    this.#checks.settle();
-  }
-
-  #agentStart(session: string, turnSeq: number, from: (bytes: Uint8Array, origin: Origin) => void): Uint8Array {
-    const agent = this.#state.session(session)?.agent ?? "default";
-    const settings = this.inForce.of(agent);
-    if (settings === null) throw new OperatorError("not-found", `there is no agent ${agent}`);
-    const transcript = transcriptBefore(this.#parts.booted.log, this.#state, session, turnSeq, from);
-    return Buffer.from(JSON.stringify({ instructions: settings.instructions, tools: settings.tools, transcript }));
-  }
-
-  #runParts(channel: string, agent: string, place: string, broker: Broker): RunParts {
-    return {
-      log: this.#parts.booted.log,
-      state: this.#state,
-      broker,
-      pool: this.#pool,
-      workspace: () => this.#workspace(agent),
-      inForce: () => this.#agentInForce(agent),
-      halted: (session) => this.#halts.over(agent, session),
-      tell: (event, payload) => {
-        if (channel === "terminal" || channel === "web") this.channels.local(channel).emit(place, event, payload);
-      },
-    };
-  }
-
-  #agentInForce(agent: string): AgentInForce {
-    const settings = this.inForce.of(agent);
-    if (settings === null) throw new OperatorError("not-found", `there is no agent ${agent}`);
-    const { choice, config, digest } = settings;
-    return {
-      agent,
-      provider: choice.provider,
-      model: choice.model,
-      rounds: config.rounds,
-      turnMs: config.turnMinutes * 60_000,
-      policy: this.inForce.policy,
-      settings: digest,
-      local: isLocalProvider(this.config.config, choice.provider),
-    };
-  }
-
-  #workspace(agent: string): string {
-    const path = join(this.#parts.home.workspaces, agent);
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    chmodSync(path, 0o700);
-    return path;
+    this.#care.checks.settle();
   }
 
   #recordingNotice(): string {
@@ -677,23 +519,9 @@ export class Composition {
     return `What you write here is recorded by ${this.#people.owner().name}, ${retention}.`;
   }
 
-  #networkNow(): Network {
-    return networkOf(this.config.config, this.#parts.environment);
-  }
-
-  /** What opens the proxy, where it may be handed over. */
-  get #proxyCredential(): SecretOf | null {
-    return this.network.proxy === null || this.#withheld(PROXY_SCOPE) !== null ? null : this.#secretOf(PROXY_SCOPE);
-  }
-
-  /** What opens the proxy is another, or may not be held: whoever held it before ends. */
-  async proxyChanged(): Promise<void> {
-    if (this.network.proxy !== null) await this.#egress.replace();
-  }
-
   /** The vault is locked now: nor does the egress process keep what it was given before. */
   async proxyLocked(): Promise<void> {
-    if (this.#keeper.vault.locked && this.#secretOf(PROXY_SCOPE) !== null) await this.proxyChanged();
+    if (this.#keeper.vault.locked && this.#secretOf(PROXY_SCOPE) !== null) await this.outward.proxyChanged();
   }
 
   get settings(): { people: People; state: State } {
@@ -705,19 +533,10 @@ export class Composition {
     return this.#halts.notes();
   }
 
-  /** What was refused to whom, a sentence each. */
-  egressNotes(): string[] {
-    return this.#egressRecord.refused.map(({ role, subject, times }) => {
-      const process = subject === null ? role : `${role}:${subject}`;
-      const often = times === 1 ? "1 connection was" : `${times} connections were`;
-      return `${often} refused to ${process}, because its list does not allow them: wirken egress log --refused --process ${process}`;
-    });
-  }
-
   /** What wants doing about the vault, a sentence each. */
   vaultNotes(): string[] {
     const { vault } = this.#keeper;
-    const notes = [...this.#dates.notes(), ...this.#renewals.notes(), ...this.#placeNotes];
+    const notes = [...this.#care.dates.notes(), ...this.#care.renewals.notes(), ...this.#placeNotes];
     if (vault.locked)
       notes.unshift("the vault is locked: channels and models that need a credential wait for wirken vault unlock");
     else if (!vault.recoverable && vault.credentials().length > 0)
@@ -730,28 +549,25 @@ export class Composition {
   /** Ends a session for good: what runs and waits in it, and the process that remembers it. */
   async endSession(session: string, who: By): Promise<void> {
     await this.channels.endSession(session, who);
-    await this.#pool.forget(session);
+    await this.agents.forget(session);
   }
 
   /** Ends turns and children, in that order; what waits stays on the log for the next start. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
-    this.#resolver?.[Symbol.dispose]();
-    this.#dates.close();
-    this.#checks.close();
+    this.#care.dates.close();
+    this.#care.checks.close();
     await this.verification?.close();
     await this.#keeping.retention.close();
     await this.storage.close();
     this.config[Symbol.dispose]();
-    // Who waits for a lane does not hold the end up.
-    this.#egress.shut();
+    this.outward.shut();
     await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
-    await this.#pool.close();
+    await this.agents.close();
     await this.models.close();
     await this.anchors.close();
     await this.web?.close();
-    await this.#egress.close();
-    await this.#egressRecord.close();
+    await this.outward.close();
     await this.#refusals.close();
   }
 

@@ -201,7 +201,7 @@ export class Daemon {
     composition.beginEgress("at the start");
     // Side by side: each of these waits for another process, or for the disk.
     const page = composition.web?.open(booted.starting);
-    const ollama = composition.findings.stopped === null ? composition.findOllama() : null;
+    const ollama = composition.findings.stopped === null ? composition.agents.findOllama() : null;
     // What fails while something else is waited for is told below, and is nothing unhandled until then.
     page?.catch(() => undefined);
     ollama?.catch(() => undefined);

@@ -31,7 +31,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
   if (composition.config.problem !== null)
     notes.push(`${composition.config.problem}; the settings of before are still in force`);
   notes.push(...composition.anchors.notes());
-  notes.push(...composition.network.notes, ...composition.egressNotes());
+  notes.push(...composition.outward.notes());
   notes.push(...composition.haltNotes());
   notes.push(...composition.vaultNotes());
   return {
@@ -55,9 +55,9 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
     log: { rows: log.size, checkpoint: log.lastCheckpoint?.size ?? 0, stopped },
     storage,
     proxy:
-      composition.network.proxy === null
+      composition.outward.network.proxy === null
         ? null
-        : `${composition.network.proxy.place} (${composition.network.proxy.from})`,
+        : `${composition.outward.network.proxy.place} (${composition.outward.network.proxy.from})`,
     processes: parts.processes.list(),
     pendingApprovals: parts.desk.pending,
     notes,

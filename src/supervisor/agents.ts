@@ -1,0 +1,154 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { AuditLog } from "../../audit/log.ts";
+import type { Broker } from "../broker/broker.ts";
+import { toolDescriptions } from "../broker/tools/catalogue.ts";
+import type { Config } from "../config/schema.ts";
+import { AgentPool } from "./agent-pool.ts";
+import type { Origin } from "./conversation.ts";
+import { configOf, InForce } from "./in-force.ts";
+import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
+import type { Models } from "./models.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { Processes } from "./processes.ts";
+import type { AgentInForce, RunParts } from "./session-run.ts";
+import type { State } from "./state.ts";
+import { transcriptBefore } from "./transcript.ts";
+
+export interface AgentsParts {
+  readonly log: AuditLog;
+  readonly state: State;
+  readonly processes: Processes;
+  readonly models: Models;
+  readonly config: () => Config;
+  /** Writes into the configuration file. */
+  readonly set: (path: readonly string[], value: string) => Promise<void>;
+  /** Providers with a credential, the oldest first. */
+  readonly enrolled: () => readonly string[];
+  /** The directory that holds the workspaces. */
+  readonly workspaces: string;
+  readonly halted: (agent: string, session: string) => boolean;
+  /** The row of this start. */
+  readonly starting: number;
+}
+
+/** The agents there are: what is in force for each, the processes that run their turns, and where they work. */
+export class Agents {
+  readonly inForce: InForce;
+  readonly #parts: AgentsParts;
+  readonly #pool: AgentPool;
+  #ollama: string | null = null;
+
+  constructor(parts: AgentsParts) {
+    this.#parts = parts;
+    this.inForce = new InForce(parts.log, toolDescriptions());
+    this.#pool = new AgentPool(
+      parts.processes,
+      async (session, turnSeq, from) => this.#start(session, turnSeq, from),
+      async (conversation) => await parts.models.forget(conversation),
+    );
+  }
+
+  /** The names of all of them. */
+  get names(): string[] {
+    return [...new Set(["default", ...Object.keys(this.#parts.config().agents)])];
+  }
+
+  /** Puts every agent's settings in force. */
+  async configure(cause: number | null): Promise<void> {
+    const config = this.#parts.config();
+    const enrolled = this.#parts.enrolled();
+    for (const agent of this.names) {
+      await this.inForce.configure(agent, config, chooseModel(configOf(config, agent), enrolled, this.#ollama), cause);
+    }
+  }
+
+  /** Looks for an Ollama on its default port, where nothing better is set up. */
+  async findOllama(): Promise<void> {
+    const current = this.inForce.of("default")?.choice;
+    if (current !== undefined && current.provider !== OFFLINE.provider) return;
+    this.#ollama = await this.#parts.models.findOllama(this.#parts.starting);
+    if (this.#ollama !== null) await this.configure(this.#parts.starting);
+  }
+
+  /** A provider has a credential now: an agent without a model of its own gets one. @returns what became of it, a sentence each. */
+  async providerAdded(provider: string): Promise<string[]> {
+    const { models, set } = this.#parts;
+    await models.end(provider);
+    const chosen = this.#parts.config().agents["default"]?.model;
+    if (chosen !== undefined) {
+      await this.configure(null);
+      return [`agent default goes on with ${chosen}`];
+    }
+    const model = pickModel(provider, await models.offered(provider, null));
+    if (model === null) return [`say which model to use in config.json: agents.default.model, such as ${provider}/…`];
+    await set(["agents", "default", "model"], `${provider}/${model}`);
+    return [`agent default now uses ${provider}/${model}`];
+  }
+
+  /** Does the model of any of them need a lane? */
+  get reachOut(): boolean {
+    return this.names.some((agent) => {
+      const provider = this.inForce.of(agent)?.choice.provider;
+      return provider !== undefined && this.#parts.models.reachOf(provider).length > 0;
+    });
+  }
+
+  /** @param tell whoever watches the conversation live. */
+  runParts(agent: string, broker: Broker, tell: RunParts["tell"]): RunParts {
+    const { log, state, halted } = this.#parts;
+    return {
+      log,
+      state,
+      broker,
+      pool: this.#pool,
+      workspace: () => this.#workspace(agent),
+      inForce: () => this.#agentInForce(agent),
+      halted: (session) => halted(agent, session),
+      tell,
+    };
+  }
+
+  /** Ends the process that remembers a session. */
+  async forget(session: string): Promise<void> {
+    await this.#pool.forget(session);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  #start(session: string, turnSeq: number, from: (bytes: Uint8Array, origin: Origin) => void): Uint8Array {
+    const { log, state } = this.#parts;
+    const settings = this.#settings(state.session(session)?.agent ?? "default");
+    const transcript = transcriptBefore(log, state, session, turnSeq, from);
+    return Buffer.from(JSON.stringify({ instructions: settings.instructions, tools: settings.tools, transcript }));
+  }
+
+  #agentInForce(agent: string): AgentInForce {
+    const { choice, config, digest } = this.#settings(agent);
+    return {
+      agent,
+      provider: choice.provider,
+      model: choice.model,
+      rounds: config.rounds,
+      turnMs: config.turnMinutes * 60_000,
+      policy: this.inForce.policy,
+      settings: digest,
+      local: isLocalProvider(this.#parts.config(), choice.provider),
+    };
+  }
+
+  #settings(agent: string): NonNullable<ReturnType<InForce["of"]>> {
+    const settings = this.inForce.of(agent);
+    if (settings === null) throw new OperatorError("not-found", `there is no agent ${agent}`);
+    return settings;
+  }
+
+  #workspace(agent: string): string {
+    const path = join(this.#parts.workspaces, agent);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+    return path;
+  }
+}
