@@ -206,8 +206,8 @@ describe("a hostile child ends, and hurts nobody", () => {
     const { user, system } = process.cpuUsage(cpu);
     const took = performance.now() - began;
     expect((await hostile.heard.end.promise).reason).toBe("flood");
-    // It would send millions.
-    expect(hostile.heard.frames.length).toBeLessThanOrEqual(2_000 * (Math.floor(took / 1000) + 1));
+    // It would send millions. A stretch of time touches two seconds more, at its ends, than it holds whole.
+    expect(hostile.heard.frames.length).toBeLessThanOrEqual(2_000 * (Math.floor(took / 1000) + 2));
     expect(answers.toSorted((a, b) => a - b)[answers.length >> 1]).toBeLessThan(1000);
     expect(took).toBeGreaterThan(8000);
     expect((user + system) / 1000 / took).toBeLessThan(0.5);
