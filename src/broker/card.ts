@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { type ActionOfType, decodeAction } from "../effect/action.ts";
-import { WEAKER } from "../effect/effects.ts";
-import { visibleLine, visibleLines } from "./visible.ts";
+import { renderExec } from "./cards/exec.ts";
+import { block, line, lines, place } from "./cards/lines.ts";
+import { visibleLine } from "./visible.ts";
 
 /** What a person is asked, and everything that bears on the answer. */
 export interface CardSubject {
@@ -86,42 +87,6 @@ function renderWrite(action: ActionOfType<"file.write">): string {
     block("difference", action.diff),
     block("the whole file as it will be", action.content),
   );
-}
-
-function renderExec(action: ActionOfType<"exec">): string {
-  return lines(
-    `run a command that ${action.write ? "CAN CHANGE the workspace" : "can only read the workspace"}`,
-    ...action.argv.map((word, index) => line(`argv ${index}`, word)),
-    action.stdin === null ? "  standard input: none" : block("standard input", action.stdin),
-    ...place(
-      action.workspace,
-      `it reaches no network and no other file of this machine, and ${action.write ? "may change anything in the workspace but protected files" : "cannot change anything"}`,
-    ),
-    ...(action.sandbox === undefined ? [] : [line("sandbox", `weaker: ${WEAKER}`)]),
-    line("killed after", `${action.timeoutSeconds} s`),
-    ...action.files.flatMap(({ path, digest }) => [
-      line("uses the file", path),
-      line("only if it is still", `sha256 ${digest}`),
-    ]),
-  );
-}
-
-function place(workspace: string, reach: string): string[] {
-  return [line("workspace", workspace), `  reach: ${reach}`];
-}
-
-/** One value on one line; a bar stands before it, so that leading spaces show. */
-function line(label: string, value: string): string {
-  return `  ${label} | ${visibleLine(value)}`;
-}
-
-function block(label: string, text: string): string {
-  const shown = visibleLines(text);
-  return lines(`  ${label} (${Buffer.byteLength(text)} bytes, ${shown.length} lines)`, ...shown);
-}
-
-function lines(...all: readonly string[]): string {
-  return all.join("\n");
 }
 
 /** A card as it fits through a channel that takes `max` characters a message. */

@@ -78,6 +78,13 @@ export const Config = z.strictObject({
   ),
   /** How this machine's network is left, where that is not directly. */
   network: z.prefault(Network, {}),
+  /** Folders with programs that commands may read and run beside the system's, such as /opt/node: their `bin`, or they themselves, come first in PATH. */
+  toolchains: z._default(
+    z
+      .array(z.string().check(z.maxLength(1024), z.regex(/^\//, "write the whole path, from / on")))
+      .check(z.maxLength(16)),
+    [],
+  ),
   /** `full`: the daemon starts only where every wall of the operating system stands. */
   confinement: z._default(z.enum(["as-available", "full"]), "as-available"),
   /** Days after which what was recorded goes, every night; null: it stays. */

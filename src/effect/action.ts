@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
+import { HostName } from "../ipc/egress-frames.ts";
 
 /** What a tool call does, to the letter. These bytes are what a card is rendered from, what is recorded, and the only thing an effect reads. */
 
@@ -11,6 +12,41 @@ const Path = z.string().check(z.minLength(1), z.maxLength(4096));
 const Workspace = z.string().check(z.minLength(1), z.maxLength(4096));
 /** Text that survives UTF-8: a lone surrogate would be shown as one thing and written as another. */
 const Text = z.string().check(z.refine((text) => text.isWellFormed(), "holds half a character"));
+
+/** Seconds after which a command is killed if nothing else was asked for, and the most that one may ask for: the second where nobody waits for it. */
+export const USUAL_SECONDS = 60;
+export const MOST_SECONDS = 300;
+export const MOST_SECONDS_IN_BACKGROUND = 3600;
+/** Hosts that one command may reach. */
+export const MAX_HOSTS = 8;
+/** Characters of a script: it is one argument of a shell, and the kernel takes no longer one. */
+export const MAX_SCRIPT = 100_000;
+
+/** A command: either `argv`, which no shell reads, or `script`, which one does. */
+const Exec = z
+  .strictObject({
+    type: z.literal("exec"),
+    workspace: Workspace,
+    argv: z.optional(
+      z.array(Text.check(z.minLength(1), z.maxLength(131_072))).check(z.minLength(1), z.maxLength(1024)),
+    ),
+    script: z.optional(
+      z.strictObject({ shell: z.enum(["sh", "bash"]), text: Text.check(z.minLength(1), z.maxLength(MAX_SCRIPT)) }),
+    ),
+    /** May the command change the workspace? */
+    write: z.boolean(),
+    /** What it may reach, on ports 443 and 80, in order of the alphabet. */
+    hosts: z.optional(z.array(HostName).check(z.minLength(1), z.maxLength(MAX_HOSTS))),
+    /** It goes on while the agent does something else. */
+    background: z.optional(z.literal(true)),
+    stdin: z.nullable(Text),
+    timeoutSeconds: z.int().check(z.gte(1), z.lte(MOST_SECONDS_IN_BACKGROUND)),
+    /** Workspace files that it names, as they were when this was asked (for a command that may write, or reach a host). */
+    files: z.array(z.strictObject({ path: Path, digest: Digest })).check(z.maxLength(64)),
+    /** Only where less is kept from it than usual: in another sandbox than was shown it does not run. */
+    sandbox: z.optional(z.literal("weaker")),
+  })
+  .check(z.refine(({ argv, script }) => (argv === undefined) !== (script === undefined), "is either argv or a script"));
 
 export const ToolAction = z.discriminatedUnion("type", [
   z.strictObject({
@@ -56,22 +92,15 @@ export const ToolAction = z.discriminatedUnion("type", [
     /** The whole file as it will be. */
     content: Text,
   }),
-  z.strictObject({
-    type: z.literal("exec"),
-    workspace: Workspace,
-    argv: z.array(Text.check(z.minLength(1), z.maxLength(131_072))).check(z.minLength(1), z.maxLength(1024)),
-    /** May the command change the workspace? */
-    write: z.boolean(),
-    stdin: z.nullable(Text),
-    timeoutSeconds: z.int().check(z.gte(1), z.lte(600)),
-    /** Workspace files named in argv, as they were when this was asked (for a command that may write). */
-    files: z.array(z.strictObject({ path: Path, digest: Digest })).check(z.maxLength(64)),
-    /** Only where less is kept from it than usual: in another sandbox than was shown it does not run. */
-    sandbox: z.optional(z.literal("weaker")),
-  }),
+  Exec,
 ]);
 export type ToolAction = z.infer<typeof ToolAction>;
 export type ActionOfType<T extends ToolAction["type"]> = Extract<ToolAction, { type: T }>;
+
+/** What is run for an action: program and arguments. */
+export function commandOf({ argv, script }: ActionOfType<"exec">): readonly string[] {
+  return script === undefined ? (argv ?? []) : [`/bin/${script.shell}`, "-c", script.text, script.shell];
+}
 
 /** An action that is not in its one form. */
 export class ActionError extends Error {

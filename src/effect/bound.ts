@@ -1,14 +1,15 @@
 /** Bytes of a tool's result that a model is given. */
 export const MAX_RESULT = 64 * 1024;
 
-/** Text of at most `max` bytes of UTF-8: what is longer is cut in the middle, and says so. */
-export function boundText(text: string, max: number): string {
+/** Text of at most `max` bytes of UTF-8: what is longer is cut in the middle, and says so.
+ *  @param gone bytes that are missing in its middle already; then it is longer than `max`. */
+export function boundText(text: string, max: number, gone = 0): string {
   const bytes = new TextEncoder().encode(text);
   if (bytes.length <= max) return text;
-  const room = Math.max(0, max - Buffer.byteLength(left(bytes.length)));
+  const room = Math.max(0, max - Buffer.byteLength(left(bytes.length + gone)));
   const head = cutBefore(bytes, Math.ceil(room / 2));
   const tail = cutAfter(bytes, bytes.length - Math.floor(room / 2));
-  return `${decode(bytes.subarray(0, head))}${left(tail - head)}${decode(bytes.subarray(tail))}`;
+  return `${decode(bytes.subarray(0, head))}${left(tail - head + gone)}${decode(bytes.subarray(tail))}`;
 }
 
 function left(count: number): string {

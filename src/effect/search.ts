@@ -1,4 +1,5 @@
 import type { CommandEnd } from "../sandbox/command.ts";
+import { HOME_FOLDER } from "../sandbox/home-folder.ts";
 import type { ActionOfType } from "./action.ts";
 import { plain } from "./plain-name.ts";
 
@@ -23,6 +24,7 @@ export function searchCommand(action: ActionOfType<"file.search">): string[] {
     action.regexp ? "-E" : "-F",
     ...(action.ignoreCase ? ["-i"] : []),
     "--exclude-dir=.git",
+    `--exclude-dir=${HOME_FOLDER}`,
     ...(action.files === null ? [] : [`--include=${action.files}`]),
     "-e",
     action.pattern,

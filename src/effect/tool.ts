@@ -4,7 +4,7 @@ import { LIMITS } from "../sandbox/limits.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
 import type { Ours } from "../sandbox/workspace.ts";
-import { type ActionOfType, decodeAction } from "./action.ts";
+import { type ActionOfType, commandOf, decodeAction } from "./action.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
 import { checkNamed, listEntries, readLines, writeFile } from "./files.ts";
 import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
@@ -63,7 +63,8 @@ async function runSearch(
 ): Promise<ToolResult> {
   const { workspace } = action;
   const limits = { ...LIMITS, seconds: SEARCH_SECONDS };
-  const end = await sandbox.run({ workspace, argv: searchCommand(action), write: false, stdin: null, limits }, signal);
+  const argv = searchCommand(action);
+  const end = await sandbox.run({ workspace, argv, write: false, stdin: null, limits, flood: "end" }, signal);
   if (end.reason === "stopped") return { outcome: "stopped", status: null, text: sentence(end, SEARCH_SECONDS) };
   const found = foundIn(end, action);
   if (found === null) return { outcome: "failed", status: end.status, text: boundText(decode(end.stderr), MAX_RESULT) };
@@ -84,7 +85,7 @@ async function runCommand(
   const end = await sandbox.run(
     {
       workspace: action.workspace,
-      argv: action.argv,
+      argv: commandOf(action),
       write: action.write,
       stdin: action.stdin === null ? null : new TextEncoder().encode(action.stdin),
       limits,
@@ -110,14 +111,14 @@ function textOf(end: CommandEnd, action: ActionOfType<"exec">): string {
   const half = (MAX_RESULT - 4096) / 2;
   const stdout = decode(end.stdout);
   // The program that sets the limits is the one that finds nothing to run.
-  const stderr = decode(end.stderr).replace(/^prlimit: failed to execute /, "cannot run ");
+  const stderr = decode(end.stderr).replace(/^(?:prlimit|setpriv): failed to execute /, "cannot run ");
   // Short error output leaves its room to standard output.
   const room = Math.min(Buffer.byteLength(stderr), half);
   return boundText(
     [
       sentence(end, action.timeoutSeconds),
-      ...(stdout === "" ? [] : ["standard output:", boundText(stdout, 2 * half - room)]),
-      ...(stderr === "" ? [] : ["standard error:", boundText(stderr, half)]),
+      ...(stdout === "" ? [] : ["standard output:", boundText(stdout, 2 * half - room, end.left.stdout)]),
+      ...(stderr === "" ? [] : ["standard error:", boundText(stderr, half, end.left.stderr)]),
       ...(stdout === "" && stderr === "" ? ["(no output)"] : []),
       ...end.setAside.map(
         ({ path, now }) =>

@@ -4,10 +4,10 @@ import { allowBeneath, emptyRuleset, RIGHTS } from "../confine/landlock.ts";
 import { type Libc, openLibc } from "../confine/libc.ts";
 import { knownMachine } from "../confine/syscalls.ts";
 import { installFilter } from "../confine/walls.ts";
-import { LAUNCHED_ENVIRONMENT, type LaunchOrder } from "../sandbox/launch-order.ts";
+import type { LaunchOrder } from "../sandbox/launch-order.ts";
 import type { Limits } from "../sandbox/limits.ts";
 import { launchedFilter } from "../sandbox/seccomp.ts";
-import { PROGRAMS, SETTINGS } from "../sandbox/view.ts";
+import { environment, PROGRAMS, SETTINGS } from "../sandbox/view.ts";
 
 /** Walls that this thread builds around itself; the program that it then becomes keeps them, and every other thread ends with that. */
 
@@ -49,7 +49,7 @@ export function becomeCommand(order: LaunchOrder): void {
   using libc = openLibc(machine);
   for (const signal of IGNORED) libc.handle(signal, 0n, 0);
   const ruleset = emptyRuleset(libc);
-  for (const path of [...PROGRAMS, ...SETTINGS]) allowBeneath(libc, ruleset, path, READING);
+  for (const path of [...PROGRAMS, ...SETTINGS, ...order.toolchains]) allowBeneath(libc, ruleset, path, READING);
   for (const path of DEVICES) allowBeneath(libc, ruleset, path, { folder: 0, file: readFile | writeFile | truncate });
   // By what it is now: whoever renames it meanwhile renames what is allowed with it.
   allowBeneath(libc, ruleset, ".", order.write ? WRITING : READING);
@@ -65,7 +65,7 @@ export function becomeCommand(order: LaunchOrder): void {
   for (const descriptor of [0, 1, 2]) done(libc.call("fcntl", descriptor, F_SETFD, 0), "to keep input and output");
   installFilter(libc, filter);
   assertStands(libc);
-  replaceBy(libc, order.argv);
+  replaceBy(libc, order);
   writeSync(2, `cannot run ${order.argv[0] ?? ""}\n`);
   // At once: a ring that libuv made can be entered no more, and its own way out would try.
   libc.call("exit_group", CANNOT_RUN);
@@ -132,14 +132,18 @@ function opens(path: string): boolean {
 }
 
 /** As execvp(3) goes about it. */
-function replaceBy(libc: Libc, argv: readonly string[]): void {
+function replaceBy(libc: Libc, { argv, workspace, toolchains }: LaunchOrder): void {
   const [name = ""] = argv;
-  const environment = pointers(libc, LAUNCHED_ENVIRONMENT);
-  const folders = (LAUNCHED_ENVIRONMENT[0] ?? "").slice("PATH=".length).split(":");
+  const given = new Map(environment(workspace, toolchains));
+  const variables = pointers(
+    libc,
+    [...given].map(([variable, value]) => `${variable}=${value}`),
+  );
+  const folders = (given.get("PATH") ?? "").split(":");
   const run = (path: string, words: readonly string[]): void => {
     const program = text(path);
     const list = pointers(libc, words);
-    libc.call("execve", libc.at(program), libc.at(list), libc.at(environment));
+    libc.call("execve", libc.at(program), libc.at(list), libc.at(variables));
   };
   for (const path of name.includes("/") ? [name] : folders.map((folder) => `${folder}/${name}`)) {
     run(path, argv);

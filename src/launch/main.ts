@@ -9,6 +9,7 @@ const Order = z.strictObject({
   workspace: z.string(),
   write: z.boolean(),
   runAs: z.nullable(count),
+  toolchains: z.array(z.string()),
   limits: z.strictObject({
     memory: count,
     processes: count,

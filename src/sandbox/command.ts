@@ -10,6 +10,8 @@ export interface Command {
   readonly write: boolean;
   readonly stdin: Uint8Array | null;
   readonly limits: Limits;
+  /** `end`: one that writes more than `limits.output` is ended, and the first of it kept. Not given: it goes on, the first half and the last are kept. */
+  readonly flood?: "end";
   /** Which sandbox it was decided for: in another it does not run. Not given: whichever stands. */
   readonly sandbox?: "works" | "weaker";
   /** Its way to what it may reach; without one it reaches nothing. */
@@ -29,13 +31,23 @@ export interface Way {
 /** Why a command ended. `exited`: by itself. Everything else killed it, with all it had started. */
 export type EndReason = "exited" | "stopped" | "time" | "memory" | "processes" | "output" | "disk";
 
+/** What came through a pipe. */
+export interface Output {
+  /** At most `limits.output` of it: the first half and the last, where it is more. */
+  readonly bytes: Uint8Array;
+  /** Bytes between the two that were read and not kept. */
+  readonly left: number;
+}
+
 export interface CommandEnd {
   readonly reason: EndReason;
   /** The exit status; 128 and the signal's number if a signal ended it; null if we killed it. */
   readonly status: number | null;
-  /** At most `limits.output` bytes each. */
+  /** At most `limits.output` bytes each: the first half and the last, where there were more. */
   readonly stdout: Uint8Array;
   readonly stderr: Uint8Array;
+  /** Bytes between those halves that were not kept. */
+  readonly left: { readonly stdout: number; readonly stderr: number };
   /** Protected files that it made or replaced, and where they were moved. */
   readonly setAside: readonly { readonly path: string; readonly now: string }[];
   readonly milliseconds: number;

@@ -9,6 +9,8 @@ export interface LaunchOrder {
   /** As whom, when we are root; null: as whoever we are. */
   readonly runAs: number | null;
   readonly limits: Limits;
+  /** Folders with programs, beside the system's. */
+  readonly toolchains: readonly string[];
 }
 
 /** What the keeper of a launched command and the launcher are given, by number. */
@@ -23,11 +25,3 @@ export const LAUNCHED = {
 
 /** The launcher's word for a command of which nothing ran. */
 export const NOT_RUN = "not run";
-
-/** The environment of a command that has no namespaces; there is no directory that it may write beside its workspace. */
-export const LAUNCHED_ENVIRONMENT: readonly string[] = [
-  "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
-  "HOME=/nonexistent",
-  "LANG=C.UTF-8",
-  "TERM=dumb",
-];

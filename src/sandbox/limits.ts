@@ -6,7 +6,7 @@ export interface Limits {
   readonly processes: number;
   /** Wall-clock seconds. */
   readonly seconds: number;
-  /** Bytes of standard output, and as many of standard error. */
+  /** Bytes that are kept of standard output, and as many of standard error. */
   readonly output: number;
   /** Bytes of one file. */
   readonly file: number;
@@ -23,7 +23,7 @@ export interface Limits {
 const MB = 1 << 20;
 
 export const LIMITS: Limits = {
-  memory: 2048 * MB,
+  memory: 512 * MB,
   processes: 256,
   seconds: 60,
   output: MB,

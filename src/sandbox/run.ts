@@ -28,8 +28,9 @@ export async function runWithin(
   };
   using input = command.stdin === null ? null : new AnonymousFile(command.stdin);
   const stdin = input === null ? "ignore" : input.reopen();
-  const stdout = new OutputPipe(pipes, limits.output, () => kill("output"));
-  const stderr = new OutputPipe(pipes, limits.output, () => kill("output"));
+  const flooded = command.flood === "end" ? () => kill("output") : null;
+  const stdout = new OutputPipe(pipes, limits.output, flooded);
+  const stderr = new OutputPipe(pipes, limits.output, flooded);
   const timer = setTimeout(() => kill("time"), limits.seconds * 1000);
   const floor = command.write ? Math.min(limits.diskReserve, free(command.workspace) / 2) : 0;
   const watch = setInterval(() => {
@@ -58,17 +59,18 @@ export async function runWithin(
       await pipe.finish();
     }
   }
-  const [out, err] = [stdout.bytes(), stderr.bytes()];
+  const [out, err] = [stdout.output, stderr.output];
   // Whatever came of a kill, the reason is the kill's; it may have come too late to change how the command ended.
   const ended: EndReason = reason;
   if (ended === "exited" && status === null) {
-    throw new SandboxError(new TextDecoder().decode(err).trim() || "the sandbox ended without a word");
+    throw new SandboxError(new TextDecoder().decode(err.bytes).trim() || "the sandbox ended without a word");
   }
   return {
     reason: ended,
     status: ended === "exited" ? status : null,
-    stdout: out,
-    stderr: err,
+    stdout: out.bytes,
+    stderr: err.bytes,
+    left: { stdout: out.left, stderr: err.left },
     milliseconds: Math.round(performance.now() - began),
   };
 }

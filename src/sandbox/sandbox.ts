@@ -1,10 +1,11 @@
-import { closeSync, mkdtempSync, realpathSync, rmdirSync } from "node:fs";
+import { closeSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { AnonymousFile } from "./anonymous-file.ts";
 import { Bubblewrap, type Launch } from "./bubblewrap.ts";
 import { type Command, type CommandEnd, SandboxError } from "./command.ts";
 import { FifoPool } from "./fifo.ts";
+import { makeHome } from "./home-folder.ts";
 import { Launched } from "./launched.ts";
 import { LIMITS } from "./limits.ts";
 import { ownerOf } from "./owner.ts";
@@ -12,6 +13,7 @@ import { runWithin } from "./run.ts";
 import { commandFilter } from "./seccomp.ts";
 import { circumstances, explain, findBubblewrap, type SandboxState, weaker } from "./state.ts";
 import { setAside, survey } from "./survey.ts";
+import { troubleWith, usableToolchains } from "./toolchains.ts";
 import { argumentsFor, PROGRAMS, SETTINGS } from "./view.ts";
 import { WayOut } from "./way.ts";
 import type { Ours } from "./workspace.ts";
@@ -24,6 +26,8 @@ type Ended = Omit<CommandEnd, "setAside">;
 export interface SandboxParts extends Ours {
   /** The program whose role `launch` holds a command where bubblewrap cannot run, and the arguments before that word; not given: no such commands. */
   readonly launcher?: readonly [program: string, ...args: string[]];
+  /** Folders with programs that commands may read, as the operator wrote them down. */
+  readonly toolchains?: () => readonly string[];
   /** Where bubblewrap is: looked up if not given; null: nowhere. */
   readonly bubblewrap?: string | null;
 }
@@ -36,6 +40,7 @@ export class Sandbox {
   readonly #ours: Ours;
   readonly #launcher: readonly string[] | null;
   readonly #bubblewrap: string | null | undefined;
+  readonly #given: () => readonly string[];
   readonly #pipes = new FifoPool();
   readonly #files = new Map<string, AnonymousFile>();
   /** The end of the newest change to each workspace: one that writes waits for it. */
@@ -46,15 +51,28 @@ export class Sandbox {
     hint: "",
   };
 
-  constructor({ launcher, bubblewrap, ...ours }: SandboxParts) {
+  constructor({ launcher, bubblewrap, toolchains, ...ours }: SandboxParts) {
     this.#ours = ours;
     this.#launcher = launcher ?? null;
     this.#bubblewrap = bubblewrap;
+    this.#given = toolchains ?? (() => []);
   }
 
   /** As the newest {@link probe} found it. */
   get state(): SandboxState {
     return this.#state;
+  }
+
+  /** What is wrong with folders that the operator gave to commands, a sentence each. */
+  notes(): string[] {
+    return this.#given().flatMap((folder) => {
+      const trouble = troubleWith(folder, this.#ours.home);
+      return trouble === null ? [] : [`toolchains in config.json: commands do not get ${folder}, because ${trouble}`];
+    });
+  }
+
+  get #toolchains(): readonly string[] {
+    return usableToolchains(this.#given(), this.#ours.home);
   }
 
   /** Runs `true` in the very configuration that commands run in: in bubblewrap, and where that is not there or not allowed below a launcher. */
@@ -84,7 +102,7 @@ export class Sandbox {
     } catch (cause) {
       return cause instanceof Error ? cause.message : String(cause);
     } finally {
-      rmdirSync(workspace);
+      rmSync(workspace, { recursive: true });
     }
   }
 
@@ -147,7 +165,8 @@ export class Sandbox {
       );
     const runAs = ownerOf(workspace);
     command.before?.();
-    const order = { argv, workspace, write, runAs, limits };
+    makeHome(workspace, runAs);
+    const order = { argv, workspace, write, runAs, limits, toolchains: this.#toolchains };
     return runWithin(
       (stdio) => new Launched([...launcher, "launch"], order, stdio, this.#pipes),
       command,
@@ -169,6 +188,8 @@ export class Sandbox {
       protect: command.write ? survey(command.workspace) : new Map(),
       hide: [this.#ours.home, this.#ours.executable],
       limits: command.limits,
+      home: makeHome(command.workspace, runAs),
+      toolchains: this.#toolchains,
       way: command.way !== undefined,
       runAs,
     });
@@ -219,6 +240,7 @@ function stoppedBefore(): CommandEnd {
     status: null,
     stdout: new Uint8Array(),
     stderr: new Uint8Array(),
+    left: { stdout: 0, stderr: 0 },
     setAside: [],
     milliseconds: 0,
   };

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync, renameSync } from "node:fs";
 import { Directory } from "./directory.ts";
+import { HOME_FOLDER } from "./home-folder.ts";
 import { isProtected } from "./protected.ts";
 
 /** Protected files as they are in a workspace at one time, by path, with what identifies the very file. */
@@ -12,6 +13,9 @@ export type Survey = ReadonlyMap<
 /** Directories looked into, and how deep; beyond that a protected name is found by nobody. `node_modules` and what is protected whole are not gone into. */
 const MAX_DIRECTORIES = 5_000;
 const MAX_DEPTH = 10;
+
+/** How deep it is looked into what commands have as their home: their caches lie below that. */
+const MAX_DEPTH_AT_HOME = 3;
 
 /** Finds the protected files of a workspace. Links are not followed. */
 export function survey(root: string): Survey {
@@ -34,7 +38,8 @@ export function survey(root: string): Survey {
         if (stats !== null) found.set(path.join("/"), { identity: `${stats.dev}:${stats.ino}`, kind });
         continue;
       }
-      if (kind !== "directory" || entry.name === "node_modules" || path.length >= MAX_DEPTH || left <= 0) continue;
+      const deepest = path[0] === HOME_FOLDER ? MAX_DEPTH_AT_HOME : MAX_DEPTH;
+      if (kind !== "directory" || entry.name === "node_modules" || path.length >= deepest || left <= 0) continue;
       let child: Directory;
       try {
         child = directory.child(entry.name);

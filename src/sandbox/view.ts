@@ -1,8 +1,10 @@
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
+import { HOME_FOLDER, TEMPORARY_FOLDER } from "./home-folder.ts";
 import { DESCRIPTORS, DESCRIPTORS_WITH_WAY } from "./keeper.ts";
 import type { Limits } from "./limits.ts";
 import type { Survey } from "./survey.ts";
+import { above, programsOf } from "./toolchains.ts";
 import { INSIDE } from "./walk.ts";
 import { pointedAtRelay, startingRelay } from "./way.ts";
 
@@ -16,6 +18,10 @@ export interface View {
   /** Our own files that lie where a command would see them. */
   readonly hide: readonly string[];
   readonly limits: Limits;
+  /** Whether there is a home folder in the workspace. */
+  readonly home: boolean;
+  /** Folders with programs, beside the system's. */
+  readonly toolchains: readonly string[];
   /** Whether it has a way out: a proxy on its loopback. */
   readonly way: boolean;
   /** As root the user is changed inside: null where a user namespace does it. */
@@ -48,11 +54,15 @@ export function argumentsFor(view: View): string[] {
     ["--die-with-parent", "--new-session"],
     ["--hostname", "sandbox"],
     ["--clearenv"],
-    ["--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"],
-    ["--setenv", "HOME", "/tmp"],
-    ["--setenv", "LANG", "C.UTF-8"],
-    ["--setenv", "TERM", "dumb"],
+    environment(INSIDE, view.toolchains).flatMap(([name, value]) => ["--setenv", name, value]),
     PROGRAMS.flatMap(programs),
+    view.toolchains.flatMap((path) => [
+      // A directory that bubblewrap makes by itself is for the user that it began as alone.
+      ...above(path).flatMap((each) => (seenAnyway(each) ? [] : ["--perms", "0755", "--dir", each])),
+      "--ro-bind",
+      path,
+      path,
+    ]),
     ["--perms", "0755", "--dir", "/etc"],
     SETTINGS.flatMap(setting),
     view.way ? pointedAtRelay() : [],
@@ -61,14 +71,14 @@ export function argumentsFor(view: View): string[] {
     ["--perms", "0444", "--file", String(hosts), "/etc/hosts"],
     ["--proc", "/proc", "--dev", "/dev"],
     ["--perms", "1777", "--size", String(limits.shared), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
-    ["--perms", "1777", "--size", String(limits.temporary), "--tmpfs", "/tmp"],
     ["--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"],
     [view.write ? "--bind" : "--ro-bind", view.workspace, INSIDE],
+    temporary(view),
     // A link cannot be bound; that it is still the same one is looked at afterwards.
     [...view.protect].flatMap(([path, { kind }]) =>
       kind === "file" || kind === "directory" ? ["--ro-bind", join(view.workspace, path), join(INSIDE, path)] : [],
     ),
-    view.hide.flatMap((path) => hidden(path, view.workspace)),
+    view.hide.flatMap((path) => hidden(path, view)),
     ["--remount-ro", "/"],
     ["--chdir", INSIDE],
     ["--json-status-fd", String(DESCRIPTORS.status)],
@@ -77,6 +87,30 @@ export function argumentsFor(view: View): string[] {
     view.runAs === null ? prlimit(limits) : become(view.runAs),
     view.way ? startingRelay() : [],
   ].flat();
+}
+
+/** All that a command finds in its environment, beside where its proxy is if it has one.
+ *  @param workspace where it sees that. */
+export function environment(
+  workspace: string,
+  toolchains: readonly string[],
+): readonly (readonly [name: string, value: string])[] {
+  const home = join(workspace, HOME_FOLDER);
+  return [
+    ["PATH", [...toolchains.map(programsOf), ...PATH].join(":")],
+    ["HOME", home],
+    ["TMPDIR", join(home, TEMPORARY_FOLDER)],
+    ["LANG", "C.UTF-8"],
+  ];
+}
+
+const PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/** What is left there goes with the command, so it is memory; and it is one place by both its names, for a second one would cost a mount. */
+function temporary({ home, limits }: View): string[] {
+  const place = join(INSIDE, HOME_FOLDER, TEMPORARY_FOLDER);
+  const made = ["--perms", "1777", "--size", String(limits.temporary), "--tmpfs"];
+  return home ? [...made, place, "--symlink", place, "/tmp"] : [...made, "/tmp"];
 }
 
 /** A wall behind the watchdog, which kills and says why. It stands inside: a user's own processes count with those of the sandbox until the user
@@ -122,8 +156,12 @@ function setting(path: string): string[] {
   return target.startsWith("/usr/") ? ["--symlink", target, path] : ["--ro-bind-try", path, path];
 }
 
+function seenAnyway(path: string): boolean {
+  return PROGRAMS.some((top) => path === top || path.startsWith(`${top}/`));
+}
+
 /** Covers one of our own paths if a command would see it: a directory by an empty one, a file by nothing. */
-function hidden(path: string, workspace: string): string[] {
+function hidden(path: string, { workspace, toolchains }: View): string[] {
   let real: string;
   try {
     real = realpathSync(path);
@@ -131,7 +169,7 @@ function hidden(path: string, workspace: string): string[] {
     return [];
   }
   if (real.startsWith(`${workspace}/`)) return ["--ro-bind", "/dev/null", join(INSIDE, real.slice(workspace.length))];
-  const visible = [...PROGRAMS, ...SETTINGS].some((top) => real === top || real.startsWith(`${top}/`));
+  const visible = [...PROGRAMS, ...SETTINGS, ...toolchains].some((top) => real === top || real.startsWith(`${top}/`));
   if (!visible) return [];
   const directory = lstatSync(real, { throwIfNoEntry: false })?.isDirectory() === true;
   return directory ? ["--perms", "0000", "--tmpfs", real, "--remount-ro", real] : ["--ro-bind", "/dev/null", real];

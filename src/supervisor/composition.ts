@@ -257,6 +257,7 @@ export class Composition {
     this.sandbox = new Sandbox({
       home: home.root,
       executable: process.execPath,
+      toolchains: () => made.config.config.toolchains,
       ...(isSea() ? { launcher: [process.execPath] } : {}),
     });
     this.confined = new Confined({

@@ -32,6 +32,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
     notes.push(`${composition.config.problem}; the settings of before are still in force`);
   notes.push(...composition.anchors.notes());
   notes.push(...composition.outward.notes());
+  notes.push(...composition.sandbox.notes());
   notes.push(...composition.haltNotes());
   notes.push(...composition.vaultNotes());
   return {

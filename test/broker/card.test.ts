@@ -14,6 +14,12 @@ const hostile = fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((par
 const word = hostile.filter((text) => text !== "");
 const digest = fc.constantFrom("0".repeat(64), "1".repeat(64));
 
+const command = {
+  write: fc.boolean(),
+  stdin: fc.option(hostile),
+  timeoutSeconds: fc.integer({ min: 59, max: 62 }),
+  files: fc.array(fc.record({ path: word, digest }), { maxLength: 2 }),
+};
 const action: fc.Arbitrary<ToolAction> = fc.oneof(
   fc.record({
     type: fc.constant("file.read" as const),
@@ -52,10 +58,15 @@ const action: fc.Arbitrary<ToolAction> = fc.oneof(
     type: fc.constant("exec" as const),
     workspace: word,
     argv: fc.array(word, { minLength: 1, maxLength: 4 }),
-    write: fc.boolean(),
-    stdin: fc.option(hostile),
-    timeoutSeconds: fc.integer({ min: 1, max: 3 }),
-    files: fc.array(fc.record({ path: word, digest }), { maxLength: 2 }),
+    ...command,
+  }),
+  fc.record({
+    type: fc.constant("exec" as const),
+    workspace: word,
+    script: fc.record({ shell: fc.constantFrom("sh" as const, "bash" as const), text: word }),
+    ...command,
+    hosts: fc.uniqueArray(fc.constantFrom("a.example", "b.example", "c.example"), { minLength: 1 }),
+    background: fc.constant(true as const),
   }),
   fc.record({
     type: fc.constant("exec" as const),
@@ -159,6 +170,31 @@ one action
   reach: it reaches no network and no other file of this machine, and may change anything in the workspace but protected files
   killed after | 60 s
 `);
+});
+
+test("a script is shown in full, with its shell, its hosts, its time where that is more than usual, and that it goes on", () => {
+  const { argv: _, ...rest } = COMMAND;
+  const script = { shell: "bash" as const, text: "curl -sO https://a.example/x\nmake" };
+  const asked = { ...rest, script, hosts: ["a.example", "b.example"], background: true as const, timeoutSeconds: 600 };
+  expect(
+    renderAction(encodeAction(asked)),
+  ).toBe(`run a script IN THE BACKGROUND that CAN CHANGE the workspace and REACHES THE NETWORK
+  script, run by /bin/bash (33 bytes, 3 lines)
+  | curl -sO https://a.example/x
+  | make
+  \\ no line break at the end
+  standard input (6 bytes, 3 lines)
+  | yes
+  | no
+  \\ no line break at the end
+  workspace | /home/ada/.wirken/workspaces/default
+  reach: it reaches the hosts below and no other file of this machine, and may change anything in the workspace but protected files
+  reaches the host | a.example (ports 443 and 80)
+  reaches the host | b.example (ports 443 and 80)
+  to those it can send whatever it can read
+  killed after | 600 s, where 60 s are usual
+  it goes on after the answer to this call, until it ends, is stopped, or its time is up`);
+  expect(() => encodeAction({ ...COMMAND, script })).toThrow("is either argv or a script");
 });
 
 test("a command in a weaker sandbox is another action, and its card says what is weaker", () => {

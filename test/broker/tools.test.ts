@@ -43,6 +43,23 @@ test("a command that may write names the files of the workspace that it names", 
   expect(prepare("exec", { argv: ["sh", "a.txt"], write: true })).toMatchObject({ files: [{ path: "a.txt" }] });
 });
 
+test("a script is run by the shell that was asked for, and the files that it names are looked for in it", () => {
+  const seen: string[][] = [];
+  const look: Look = { ...LOOK, named: (_, words) => (seen.push([...words]), []) };
+  const script = 'make <"a.txt" | tee $(cat b) >c';
+  const action = findTool("exec")?.prepare({ script, shell: "bash", write: true }, "/w", look);
+  expect(action).toEqual({
+    type: "exec",
+    workspace: "/w",
+    script: { shell: "bash", text: script },
+    write: true,
+    stdin: null,
+    timeoutSeconds: 60,
+    files: [],
+  });
+  expect(seen).toEqual([["make", "a.txt", "tee", "cat", "b", "c"]]);
+});
+
 test("an edit holds the whole new file, the difference and the digest of the old one", () => {
   expect(prepare("edit_file", { path: "a.txt", old: "two", new: "2" })).toEqual({
     type: "file.write",
@@ -73,7 +90,9 @@ test.for([
   ["search_files", { pattern: "a", limit: 1001 }, "limit"],
   ["exec", { argv: [] }, "argv"],
   ["exec", { argv: "ls" }, "argv"],
-  ["exec", { argv: ["ls"], timeout_seconds: 601 }, "timeout_seconds"],
+  ["exec", { argv: ["ls"], timeout_seconds: 301 }, "timeout_seconds"],
+  ["exec", { argv: ["ls"], script: "ls" }, "either argv or a script"],
+  ["exec", {}, "either argv or a script"],
   ["exec", { argv: ["ls"], shell: true }, "shell"],
 ] as const)("%s refuses %j and says what is wrong", ([name, given, words]) => {
   expect(() => prepare(name, given)).toThrow(ArgumentsError);

@@ -12,7 +12,7 @@ let spine: Spine;
 beforeAll(async () => {
   spine = await Spine.start();
   spine.model.script("sleep", {
-    calls: [{ name: "exec", arguments: { argv: ["sleep", SECONDS], timeout_seconds: 600 } }],
+    calls: [{ name: "exec", arguments: { argv: ["sleep", SECONDS], timeout_seconds: 300 } }],
   });
 });
 afterAll(async () => {

@@ -14,6 +14,12 @@ test("a text that is too long is cut in the middle, and says how much", () => {
   expect(left + (text.match(/^a+|b+$/gm) ?? []).join("").length).toBe(1000);
 });
 
+test("what was missing in its middle before is counted with what is cut", () => {
+  const text = boundText("a".repeat(500) + "b".repeat(500), 200, 1_000_000);
+  const left = Number(/\d+/.exec(text)?.[0]);
+  expect(left + (text.match(/^a+|b+$/gm) ?? []).join("").length).toBe(1_001_000);
+});
+
 test("it never takes more room than it has, and never cuts a character", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme", maxLength: 400 }), fc.integer({ min: 60, max: 300 }), (text, max) => {

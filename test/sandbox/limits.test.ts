@@ -82,11 +82,25 @@ describe("a command is ended", () => {
     expect(["processes", "memory"]).toContain(end.reason);
   });
 
-  test("when it floods its output, and what came first is kept", async () => {
-    const end = await run(["yes"], { output: 100_000 });
-    expect(end.reason).toBe("output");
-    expect(end.stdout).toHaveLength(100_000);
-    expect(await sh("yes >&2", { output: 100_000 })).toMatchObject({ reason: "output" });
+  test("but not when it floods its output: what came first and last is kept, and the rest counted", async () => {
+    const end = await sh("seq 1000000; seq 1000000 >&2", { output: 1000 });
+    expect(end).toMatchObject({
+      reason: "exited",
+      status: 0,
+      left: { stdout: 6_888_896 - 1000, stderr: 6_888_896 - 1000 },
+    });
+    for (const text of [end.out, end.err]) {
+      expect(text).toHaveLength(1000);
+      expect([text.slice(0, 6), text.slice(-8)]).toEqual(["1\n2\n3\n", "1000000\n"]);
+    }
+  });
+
+  test("with what it wrote to its end, when it floods its output until its time is up", async () => {
+    const end = await run(["yes"], { output: 1000, seconds: 1 });
+    expect(end).toMatchObject({ reason: "time", out: "y\n".repeat(500) });
+    // It is held back: whoever reads has other things to do.
+    expect(end.left.stdout).toBeGreaterThan(1000);
+    expect(end.left.stdout).toBeLessThan(64 * MB);
   });
 
   test("when it writes one file that is too large", async () => {

@@ -10,10 +10,11 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { homedir, tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { LIMITS, type Limits } from "../../src/sandbox/limits.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
@@ -101,7 +102,7 @@ describe("a command", () => {
 
   test("does not get what an earlier one left unread", async () => {
     await run(["true"], { stdin: "x".repeat(200_000) });
-    await run(["yes"], { limits: { output: 10 } });
+    await run(["seq", "100000"], { limits: { output: 10 } });
     expect(await run(["cat"], { stdin: "mine" })).toMatchObject({ out: "mine", err: "" });
   });
 
@@ -118,16 +119,16 @@ describe("a command", () => {
     expect(out).toContain("Seccomp:\t2");
   });
 
-  test("has an environment of five names", async () => {
+  test("has an environment of four names, and what bash adds", async () => {
     process.env["WIRKEN_TEST_SECRET"] = "1";
     const { out } = await run(["env"]);
     delete process.env["WIRKEN_TEST_SECRET"];
     expect(out.trim().split("\n").toSorted()).toEqual([
-      "HOME=/tmp",
+      "HOME=/workspace/.home",
       "LANG=C.UTF-8",
       "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
       "PWD=/workspace",
-      "TERM=dumb",
+      "TMPDIR=/workspace/.home/tmp",
     ]);
   });
 
@@ -180,7 +181,7 @@ describe("a command", () => {
     );
     expect(out).toBe("");
     expect(get("a")).toBe("1");
-    expect(readdirSync(workspace)).toEqual(["a"]);
+    expect(readdirSync(workspace)).toEqual([".home", "a"]);
     expect(statSync("/dev/null").mode & 0o777).toBe(0o666);
   });
 
@@ -206,6 +207,69 @@ describe("a command", () => {
     const own = new Sandbox({ home, executable: join(workspace, "bin/wirken") });
     expect((await run(["./bin/wirken"])).out).toBe("ran\n");
     expect((await run(["./bin/wirken"], { in: own })).out).toBe("");
+  });
+});
+
+describe("a home", () => {
+  test("lies in the workspace: what is put there stays, and what is put into TMPDIR, which is /tmp, does not", async () => {
+    const script = "echo 1 >~/kept && echo 2 >$TMPDIR/gone && cat /tmp/gone && rm -f /tmp/gone && echo 3 >/tmp/gone";
+    expect(await sh(script, { write: true })).toMatchObject({ status: 0, out: "2\n" });
+    expect(await sh("cat ~/kept; ls -A $TMPDIR; echo 4 >$TMPDIR/a && cat /tmp/a; touch ~/b")).toMatchObject({
+      status: 1,
+      out: "1\n4\n",
+      err: expect.stringContaining("Read-only file system"),
+    });
+    expect(readdirSync(join(workspace, ".home")).toSorted()).toEqual(["kept", "tmp"]);
+    expect(readdirSync(join(workspace, ".home/tmp"))).toEqual([]);
+  });
+
+  test("that is a link leads nowhere: there is none then, and commands run", async () => {
+    const elsewhere = join(home, "elsewhere");
+    mkdirSync(elsewhere, { recursive: true });
+    symlinkSync(elsewhere, join(workspace, ".home"));
+    expect(await sh("echo 1 >/tmp/a && cat /tmp/a; echo 2 >~/a", { write: true })).toMatchObject({ out: "1\n" });
+    expect(readdirSync(elsewhere)).toEqual([]);
+  });
+
+  test("is enough for git, a compiler and npm", async () => {
+    const made = await sh(
+      'git init -q . && git config user.email a@example.org; echo 1 >a && git add a && git -c user.name=A -c user.email=a@example.org commit -qm one && git log --format=%s; echo \'int main(void) { return 7; }\' >b.c && cc b.c -o b; ./b; echo $?; mkdir p && cd p && echo \'{"name":"p","version":"1.0.0"}\' >package.json && npm pack --silent',
+      { write: true },
+    );
+    expect(made).toMatchObject({ status: 0, out: "one\n7\np-1.0.0.tgz\n" });
+  });
+});
+
+describe("a toolchain", () => {
+  const above = mkdtempSync(join(homedir(), ".wirken-toolchain-"));
+  const folder = join(above, "chain");
+  afterAll(() => rmSync(above, { recursive: true, force: true }));
+  beforeAll(() => {
+    mkdirSync(join(folder, "bin"), { recursive: true });
+    mkdirSync(outside);
+    writeFileSync(join(folder, "bin/of-the-chain"), "#!/bin/sh\necho from the chain\n", { mode: 0o755 });
+  });
+  const outside = join(root, "tools");
+  const own = (...toolchains: string[]): Sandbox =>
+    new Sandbox({ home, executable: process.execPath, toolchains: () => toolchains });
+
+  test("gives its programs to commands, which cannot change it", async () => {
+    expect(await run(["of-the-chain"])).toMatchObject({ status: 127 });
+    const end = await sh(`of-the-chain; touch ${folder}/a || echo refused`, { in: own(folder), write: true });
+    expect(end).toMatchObject({ out: "from the chain\nrefused\n" });
+    // Of the home that it lies in, nothing else is seen.
+    expect((await sh(`ls -A ${homedir()}; ls ${above}`, { in: own(folder) })).out).toBe(`${basename(above)}\nchain\n`);
+  });
+
+  test.for([
+    ["is not there", join(root, "missing")],
+    ["holds the data directory", root],
+    ["lies in the data directory", join(home, "workspaces")],
+    ["is a home folder", homedir()],
+    ["lies where commands have folders of their own", outside],
+    ["is everything", "/"],
+  ] as const)("that %s is none", async ([, path]) => {
+    expect((await sh(`ls ${join(home, "vault.db")} ${outside} /root /home`, { in: own(path) })).out).toBe("");
   });
 });
 
