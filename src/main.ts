@@ -25,6 +25,7 @@ export const ENTRIES = {
   launch: "src/launch/main.ts",
   keychain: "src/keychain/main.ts",
   anchor: "src/anchor/main.ts",
+  fetch: "src/fetch/main.ts",
   probe: "src/probe/main.ts",
 } as const;
 type Entry = keyof typeof ENTRIES;
@@ -59,6 +60,7 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
   ["launch", "launch"],
   ["keychain", "keychain"],
   ["anchor", "anchor"],
+  ["fetch", "fetch"],
 ]);
 
 /** Words that a person types too: without the supervisor's pipe they are the command. */

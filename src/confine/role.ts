@@ -1,5 +1,15 @@
 /** What a child of the supervisor can be. */
-export type Role = "adapter" | "model" | "agent" | "ingress" | "web" | "keychain" | "anchor" | "egress" | "relay";
+export type Role =
+  | "adapter"
+  | "model"
+  | "agent"
+  | "ingress"
+  | "web"
+  | "keychain"
+  | "anchor"
+  | "egress"
+  | "relay"
+  | "fetch";
 
 /** Which sockets a process may open. `internet`: TCP and UDP, and it may not listen. `internet and paths`: local sockets that have a path, too.
  *  `listening`: TCP, and it may not connect. `local`: the D-Bus socket. */
@@ -26,6 +36,7 @@ export const NEEDS: Readonly<Record<Role, Needs>> = {
   adapter: { keeps: [], sockets: "none", files: "none" },
   model: { keeps: [], sockets: "none", files: "none" },
   anchor: { keeps: [], sockets: "none", files: "none" },
+  fetch: { keeps: [], sockets: "none", files: "none" },
   // The one way out: whatever leaves this machine leaves here.
   egress: { keeps: ["net"], sockets: "internet", files: "names" },
   agent: { keeps: [], sockets: "none", files: "none" },

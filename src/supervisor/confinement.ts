@@ -16,6 +16,7 @@ const ROLES: Readonly<Record<Role, Pick<Answer["roles"][number], "hosts" | "file
   adapter: { hosts: "its platform's, by its lane", files: "none", secrets: "its channel's" },
   model: { hosts: "its provider's, by its lane", files: "none", secrets: "its provider's" },
   anchor: { hosts: "its anchor's, by its lane", files: "none", secrets: "none" },
+  fetch: { hosts: "the one of its request, by its lane", files: "none", secrets: "its request's" },
   egress: { hosts: "what the lists of its lanes name", files: "what names are resolved with", secrets: "a proxy's" },
   agent: { hosts: "none", files: "none", secrets: "none" },
   web: { hosts: "none", files: "none", secrets: "none" },
@@ -23,7 +24,18 @@ const ROLES: Readonly<Record<Role, Pick<Answer["roles"][number], "hosts" | "file
   ingress: { hosts: "none; it listens on this machine", files: "none", secrets: "none" },
   keychain: { hosts: "none", files: "what libsecret loads", secrets: "the master key, while it is asked" },
 };
-const EVERY: readonly Role[] = ["adapter", "model", "anchor", "egress", "agent", "web", "ingress", "relay", "keychain"];
+const EVERY: readonly Role[] = [
+  "adapter",
+  "model",
+  "anchor",
+  "fetch",
+  "egress",
+  "agent",
+  "web",
+  "ingress",
+  "relay",
+  "keychain",
+];
 
 /** What a role is meant to be let through. */
 function meant(role: Role): Reach | null {

@@ -53,6 +53,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/keychain": { ours: CHILD, packages: ["keytar", "zod"], network: [] },
   // A timestamp is read with the same code that verifies it later.
   "src/anchor": { ours: [...NETWORKED, "audit"], packages: ["zod"], network: [] },
+  // What is asked on a person's behalf: one request, read by a parser of pages.
+  "src/fetch": { ours: NETWORKED, packages: ["htmlparser2", "zod"], network: SDK_NETWORK },
   // Lanes are HTTP/2; TLS is for a proxy that wants it.
   "src/egress": { ours: CHILD, packages: [], network: ["node:net", "node:dns", "node:tls", "node:http2"] },
   // It becomes a command, with the walls of one.

@@ -28,6 +28,7 @@ const ROLES = [
   ["web"],
   ["keychain"],
   ["anchor"],
+  ["fetch"],
 ] as const;
 
 const folder = mkdtempSync(join(tmpdir(), "wirken-planted-"));

@@ -58,6 +58,7 @@ describe("wirken doctor confinement", () => {
       "agent",
       "anchor",
       "egress",
+      "fetch",
       "ingress",
       "keychain",
       "model",

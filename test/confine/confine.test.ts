@@ -9,7 +9,18 @@ import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import type { Role } from "../../src/confine/role.ts";
 import { childImage, probe, run } from "../support/confined.ts";
 
-const ROLES: readonly Role[] = ["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay"];
+const ROLES: readonly Role[] = [
+  "adapter",
+  "model",
+  "agent",
+  "ingress",
+  "web",
+  "keychain",
+  "anchor",
+  "egress",
+  "relay",
+  "fetch",
+];
 const ADDON = join(import.meta.dirname, `../../node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`);
 const folder = mkdtempSync(join(tmpdir(), "confine-"));
 const local = join(folder, "control.sock");
@@ -110,7 +121,7 @@ describe("the network", () => {
     });
   });
 
-  test.for(["adapter", "model", "anchor", "agent", "web", "keychain"] as const)(
+  test.for(["adapter", "model", "anchor", "fetch", "agent", "web", "keychain"] as const)(
     "is not there for a confined %s",
     async (role) => {
       const answers = await probe(role, "confined", network());

@@ -15,6 +15,7 @@ const ROLES = [
   "adapter",
   "model",
   "anchor",
+  "fetch",
   "agent",
   "web",
   "ingress",

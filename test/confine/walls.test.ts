@@ -53,7 +53,7 @@ describe("native code in a child", () => {
     expect(answers["is dumpable"]).toBe(1);
   });
 
-  test.for(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay"] as const)(
+  test.for(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay", "fetch"] as const)(
     "of a %s is refused whatever reaches another process or another program",
     async (role) => {
       const answers = await systemCalls(role, "walls");
@@ -70,6 +70,7 @@ describe("native code in a child", () => {
     ["adapter", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["model", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["anchor", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
+    ["fetch", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["agent", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["web", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["ingress", { local: EPERM, pair: EPERM, tcp: 0, udp: EPERM, connects: false }],
