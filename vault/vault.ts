@@ -4,16 +4,17 @@ import { type BackupKeys, type OpenedBackup, sealBackup } from "./backup.ts";
 import { type Change, firstContents, type Plan, planChange } from "./change.ts";
 import { ContentSeal, type ContentSealer } from "./content-seal.ts";
 import { type Contents, type ProtectorKind, keysByScope, type RecordRow, recordsByScope, rootOf } from "./contents.ts";
-import { contentScope } from "./credential-change.ts";
+import { contentScope, DAEMON_SCOPE } from "./credential-change.ts";
 import { loadAead } from "./crypto.ts";
 import { VaultError } from "./error.ts";
 import { USER_VERSION } from "./format.ts";
-import { kekOf, keysOf, recordsOf, reveal, type Unlocked } from "./keyring.ts";
+import { kekOf, keyOf, keysOf, recordsOf, reveal, type Unlocked } from "./keyring.ts";
 import { decodeOrigin, LOG_SCOPE, type LogSigner, signerOf } from "./log-key.ts";
 import { metadataOf, type Metadata } from "./metadata.ts";
 import { type Keepers, keepNewMaster, type NewProtector, newVaultId } from "./protector.ts";
 import type { MasterPlace } from "./passphrase.ts";
 import type { Secret } from "./secret.ts";
+import { StateSeal, type StateSealer } from "./state-seal.ts";
 import { Store } from "./store.ts";
 import { tagOf } from "./tag.ts";
 
@@ -38,6 +39,7 @@ export class Vault implements Disposable {
   #closed = false;
   readonly #now: () => number;
   readonly #content: ContentSeal;
+  #state: StateSeal | null = null;
   /** What {@link credentials} said of these records. */
   #listed: { readonly of: Contents["records"]; readonly all: readonly Credential[] } | null = null;
   #planned: Plan | null = null;
@@ -260,6 +262,16 @@ export class Vault implements Disposable {
     return this.#content;
   }
 
+  /** @returns what seals the projection of the log, until the vault is closed. @throws {VaultError} VAULT_LOCKED the first time, VAULT_CLOSED. */
+  stateSealer(): StateSealer {
+    if (this.#state !== null) return this.#state;
+    const unlocked = this.#unlocked();
+    const newest = keysOf(unlocked.contents, DAEMON_SCOPE).at(-1);
+    using key = keyOf(unlocked, DAEMON_SCOPE, newest?.epoch ?? 1);
+    this.#state = new StateSeal(key, this.id);
+    return this.#state;
+  }
+
   /** Whether content of this session can be sealed and opened; after its key was destroyed, or before it was made, it cannot. */
   hasContentKey(session: string): boolean {
     return keysOf(this.#contents, contentScope(session)).length > 0;
@@ -312,6 +324,7 @@ export class Vault implements Disposable {
   close(): void {
     this.#closed = true;
     this.#content.close();
+    this.#state?.[Symbol.dispose]();
     this.#kek?.[Symbol.dispose]();
     this.#kek = null;
     this.#store.close();

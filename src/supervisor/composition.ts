@@ -119,7 +119,7 @@ export class Composition {
     const { booted, home } = parts;
     const { log, starting } = booted;
     let composed: Composition | null = null;
-    const state = State.open(home.state);
+    const state = State.open(home.state, booted.vault.stateSealer());
     state.follow(log);
     const keeper = new VaultKeeper({
       vault: booted.vault,

@@ -12,7 +12,7 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
         "INSERT INTO person VALUES (?, ?, ?, ?)",
         action.principal,
         action.role,
-        content("name") ?? "[erased]",
+        database.seal(`person/${action.principal}`, content("name") ?? "[erased]"),
         at,
       );
       return;
@@ -25,13 +25,14 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
     case "identity.linked": {
       const sender = content("sender");
       if (sender === null) return;
-      database.run("DELETE FROM identity WHERE channel = ? AND sender = ?", action.channel, sender);
+      const found = database.index("identity", action.channel, sender);
+      database.run("DELETE FROM identity WHERE found = ?", found);
       database.run(
         "INSERT INTO identity VALUES (?, ?, ?, ?)",
+        found,
         action.channel,
-        sender,
         action.principal,
-        content("name") ?? "[erased]",
+        database.seal(`identity/${found}`, JSON.stringify([sender, content("name") ?? "[erased]"])),
       );
       return;
     }
@@ -47,9 +48,9 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
         "INSERT INTO pairing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         action.pairing,
         action.channel,
-        code,
-        sender,
-        name,
+        database.index("code", code),
+        sender === null ? null : database.index("identity", action.channel, sender),
+        database.seal(`pairing/${action.pairing}`, JSON.stringify([code, sender, name])),
         invited ? "invitation" : "request",
         at,
         expires,
@@ -89,8 +90,8 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
         "INSERT INTO conversation VALUES (?, ?, ?, ?, ?)",
         action.conversation,
         action.channel,
-        where,
-        thread,
+        database.index("conversation", action.channel, where, thread),
+        database.seal(`conversation/${action.conversation}`, place),
         action.talk,
       );
       return;
@@ -110,7 +111,8 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
       return;
     case "message.received": {
       const dedupe = content("platform");
-      if (dedupe !== null) database.run("INSERT INTO seen VALUES (?, ?, ?, ?)", action.channel, dedupe, seq, at);
+      if (dedupe !== null)
+        database.run("INSERT INTO seen VALUES (?, ?, ?)", database.index("seen", action.channel, dedupe), seq, at);
       database.run(
         "INSERT INTO message VALUES (?, ?, ?, ?, 'received')",
         action.message,

@@ -56,7 +56,7 @@ export async function restoreLog(parts: RestoreParts): Promise<Restored> {
   const pin = await parts.readPin(Buffer.from(vault.id).toString("hex"));
   const verdict = await verdictOf(home.audit, pin);
   await refuseHealthy(home, vault, verdict);
-  const people = peopleOf(home);
+  const people = peopleOf(home, vault);
   const predecessor = vault.origin;
   const kept = { kept: verdict?.size ?? 0, keptRoot: verdict?.root ?? EMPTY_ROOT, ahead: aheadOf(verdict) };
   rmSync(stagingOf(home), { recursive: true, force: true });
@@ -177,10 +177,10 @@ function aheadOf(verdict: Verdict | null): number | null {
 }
 
 /** From the projection, as far as it can be read: it is told, and decides nothing. */
-function peopleOf(home: Home): { name: string; role: string }[] {
+function peopleOf(home: Home, vault: Vault): { name: string; role: string }[] {
   if (!existsSync(home.state)) return [];
   try {
-    const state = State.open(home.state);
+    const state = State.open(home.state, vault.stateSealer());
     try {
       return state.people().flatMap(({ name, role }) => (role === "owner" ? [] : [{ name, role }]));
     } finally {

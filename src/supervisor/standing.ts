@@ -5,12 +5,10 @@ import type { StateDatabase } from "./state-database.ts";
 /** What is looked up at each start and is rare among all rows: grants that hold, and questions that nobody has answered. The rows are what counts;
  *  this says which of them to read, so that a start does not search the log for them. */
 export const STANDING = `
-CREATE TABLE IF NOT EXISTS granted (seq INTEGER PRIMARY KEY, grant TEXT NOT NULL, session TEXT, until TEXT NOT NULL, left INTEGER) STRICT;
-CREATE TABLE IF NOT EXISTS asked   (seq INTEGER PRIMARY KEY, approval TEXT NOT NULL) STRICT;
+CREATE TABLE granted (seq INTEGER PRIMARY KEY, grant TEXT NOT NULL, session TEXT, until TEXT NOT NULL, left INTEGER) STRICT;
+CREATE TABLE asked   (seq INTEGER PRIMARY KEY, approval TEXT NOT NULL) STRICT;
 `;
 
-/** The kinds that change it. The order of rows of different kinds does not matter: ids are used once. */
-const KINDS = ["grant.", "session.closed", "approval.", "tool.called"];
 const PAGE = 1_000;
 
 /** What one row changes. */
@@ -45,16 +43,6 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
       return;
     default:
       return;
-  }
-}
-
-/** For a file that an older build wrote: what stands there is looked for in the whole log, once. */
-export function fillStanding(database: StateDatabase, log: Pick<AuditLog, "rows">, applied: number): void {
-  for (const table of ["granted", "asked"]) database.run(`DELETE FROM ${table}`);
-  for (const kind of KINDS) {
-    for (const row of rowsOf(log, kind)) {
-      if (row.seq <= applied) projectStanding(database, row);
-    }
   }
 }
 

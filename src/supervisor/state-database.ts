@@ -1,37 +1,48 @@
 import Database from "better-sqlite3";
+import type { StateSealer } from "../../vault/state-seal.ts";
+import { VaultError } from "../../vault/error.ts";
 import { STANDING } from "./standing.ts";
 
-/** A database of another schema than this build knows. */
+/** A database of a newer schema than this build knows, or one that another program changed. */
 export class StateError extends Error {
   override readonly name = "StateError";
-  readonly code = "STATE_NEWER";
+  readonly code: "STATE_NEWER" | "STATE_CHANGED";
+  constructor(code: StateError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
 }
 
-const VERSION = 3;
-/** So a file stays that an older build wrote, until {@link StateDatabase.upgrade} has filled what that build did not keep. */
-const BEFORE_STANDING = 2;
+/** Another schema, another number: a file of a lower one is made anew from the log. */
+const VERSION = 4;
+/** From this version on, what is personal is sealed. */
+const SEALED_SINCE = 4;
 
-/** A projection of the log: whatever is here follows from rows and their content, and is made anew from them. */
+/** A projection of the log: whatever is here follows from rows and their content, and is made anew from them.
+ *
+ *  Whoever has the disk alone reads ids of ours, kinds, times and channels here, as in the log's rows, and nothing of a person: a name, a platform's id, a place and a
+ *  platform's number of a message lie in BLOB columns, sealed, and a row is found by what the values derive under a key (`found…`). A column that is
+ *  added is one of these two where it holds anything that a person or a platform chose. */
 const SCHEMA = `
 CREATE TABLE applied      (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL) STRICT;
-CREATE TABLE person       (principal TEXT PRIMARY KEY, role TEXT NOT NULL, name TEXT NOT NULL, since TEXT NOT NULL) STRICT;
-CREATE TABLE identity     (channel TEXT NOT NULL, sender TEXT NOT NULL, principal TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (channel, sender)) STRICT;
-CREATE TABLE pairing      (pairing TEXT PRIMARY KEY, channel TEXT NOT NULL, code TEXT NOT NULL UNIQUE, sender TEXT, name TEXT NOT NULL,
+CREATE TABLE sealing      (one INTEGER PRIMARY KEY CHECK (one = 1), found TEXT NOT NULL) STRICT;
+CREATE TABLE person       (principal TEXT PRIMARY KEY, role TEXT NOT NULL, name BLOB NOT NULL, since TEXT NOT NULL) STRICT;
+CREATE TABLE identity     (found TEXT PRIMARY KEY, channel TEXT NOT NULL, principal TEXT NOT NULL, who BLOB NOT NULL) STRICT;
+CREATE TABLE pairing      (pairing TEXT PRIMARY KEY, channel TEXT NOT NULL, found_code TEXT NOT NULL UNIQUE, found_sender TEXT, who BLOB NOT NULL,
                            kind TEXT NOT NULL, at TEXT NOT NULL, expires TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
-CREATE TABLE conversation (conversation TEXT PRIMARY KEY, channel TEXT NOT NULL, place TEXT NOT NULL, thread TEXT NOT NULL, talk TEXT NOT NULL,
-                           UNIQUE (channel, place, thread)) STRICT;
+CREATE TABLE conversation (conversation TEXT PRIMARY KEY, channel TEXT NOT NULL, found TEXT NOT NULL UNIQUE, place BLOB NOT NULL, talk TEXT NOT NULL) STRICT;
 CREATE TABLE session      (session TEXT PRIMARY KEY, conversation TEXT NOT NULL, channel TEXT NOT NULL, agent TEXT NOT NULL, last TEXT NOT NULL,
                            closed INTEGER NOT NULL) STRICT;
 CREATE INDEX session_of   ON session (conversation, agent, closed);
-CREATE TABLE seen         (channel TEXT NOT NULL, dedupe TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (channel, dedupe)) STRICT;
-CREATE TABLE cursor       (channel TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT;
+CREATE TABLE seen         (found TEXT PRIMARY KEY, seq INTEGER NOT NULL, at TEXT NOT NULL) STRICT;
+CREATE TABLE cursor       (channel TEXT PRIMARY KEY, cursor BLOB NOT NULL) STRICT;
 CREATE TABLE message      (message TEXT PRIMARY KEY, session TEXT NOT NULL, principal TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL) STRICT;
 CREATE INDEX message_open ON message (state) WHERE state <> 'ended';
 CREATE TABLE turn         (turn TEXT PRIMARY KEY, session TEXT NOT NULL, message TEXT NOT NULL, seq INTEGER NOT NULL, ended INTEGER NOT NULL) STRICT;
 CREATE INDEX turn_open    ON turn (ended) WHERE ended = 0;
 CREATE TABLE said         (seq INTEGER PRIMARY KEY, session TEXT NOT NULL, turn TEXT, what TEXT NOT NULL) STRICT;
 CREATE INDEX said_in      ON said (session, seq);
-CREATE TABLE card         (approval TEXT NOT NULL, channel TEXT NOT NULL, conversation TEXT NOT NULL, ids TEXT NOT NULL, PRIMARY KEY (approval, channel, conversation)) STRICT;
+CREATE TABLE card         (approval TEXT NOT NULL, channel TEXT NOT NULL, conversation TEXT NOT NULL, ids BLOB NOT NULL, PRIMARY KEY (approval, channel, conversation)) STRICT;
 INSERT INTO applied VALUES (1, -1);
 `;
 
@@ -40,7 +51,7 @@ const USED = "CREATE TABLE used (scope TEXT PRIMARY KEY, version INTEGER NOT NUL
 
 /** What is halted; for everything, agent and session are empty. */
 const HALT =
-  "CREATE TABLE IF NOT EXISTS halt (halt TEXT PRIMARY KEY, agent TEXT NOT NULL, session TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL) STRICT;";
+  "CREATE TABLE halt (halt TEXT PRIMARY KEY, agent TEXT NOT NULL, session TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL) STRICT;";
 
 /** Requests of strangers live an hour. */
 export const PAIRING_MINUTES = 60;
@@ -48,17 +59,26 @@ export const PAIRING_MINUTES = 60;
 /** What a row of the projection reads as. */
 export type Fields = Record<string, unknown>;
 
+/** What the log does not say, and a file that is made anew keeps: where an adapter had got to, and which messages are cards. */
+interface Kept {
+  readonly cursors: readonly { channel: string; cursor: string }[];
+  readonly cards: readonly { approval: string; channel: string; conversation: string; ids: string }[];
+}
+
 /** The file of the projection, its statements prepared once. */
 export class StateDatabase {
   readonly #database: Database.Database;
+  readonly #seal: StateSealer;
   readonly #prepared = new Map<string, Database.Statement>();
 
-  private constructor(database: Database.Database) {
+  private constructor(database: Database.Database, seal: StateSealer) {
     this.#database = database;
+    this.#seal = seal;
   }
 
-  /** @throws {StateError} if a newer build wrote it. */
-  static open(path: string): StateDatabase {
+  /** A file of an older schema, or sealed by another vault, is emptied: {@link State.follow} fills it from the log.
+   *  @throws {StateError} STATE_NEWER. */
+  static open(path: string, seal: StateSealer): StateDatabase {
     const database = new Database(path);
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = NORMAL");
@@ -67,33 +87,82 @@ export class StateDatabase {
     if (version > VERSION) {
       database.close();
       throw new StateError(
+        "STATE_NEWER",
         `${path} is of version ${version}, and this build knows ${VERSION}: start the newer build that wrote it`,
       );
     }
-    if (version < VERSION) {
-      database.transaction(() => {
-        if (version === 0) database.exec(SCHEMA);
-        // What was used before is not looked up: it fills with the next start of whoever uses it.
-        if (version < 2) database.exec(USED);
-        database.exec(STANDING);
-        database.exec(HALT);
-        database.pragma(`user_version = ${version === 0 ? VERSION : BEFORE_STANDING}`);
-      })();
+    const made = new StateDatabase(database, seal);
+    const own = version >= SEALED_SINCE && made.one("SELECT found FROM sealing")?.["found"] === made.index("sealing");
+    if (version < VERSION || !own) made.#anew(version, version > 0 && (own || version < SEALED_SINCE));
+    return made;
+  }
+
+  #anew(version: number, keeps: boolean): void {
+    this.#database.transaction(() => {
+      const { cursors, cards } = keeps ? this.#kept(version) : { cursors: [], cards: [] };
+      for (const { name } of this.many("SELECT name FROM sqlite_master WHERE type = 'table'"))
+        this.#database.exec(`DROP TABLE "${String(name).replaceAll('"', '""')}"`);
+      this.#database.exec(SCHEMA);
+      this.#database.exec(USED);
+      this.#database.exec(STANDING);
+      this.#database.exec(HALT);
+      this.run("INSERT INTO sealing VALUES (1, ?)", this.index("sealing"));
+      for (const { channel, cursor } of cursors)
+        this.run("INSERT INTO cursor VALUES (?, ?)", channel, this.seal(`cursor/${channel}`, cursor));
+      for (const { approval, channel, conversation, ids } of cards)
+        this.run(
+          "INSERT INTO card VALUES (?, ?, ?, ?)",
+          approval,
+          channel,
+          conversation,
+          this.seal(`card/${approval}/${conversation}`, ids),
+        );
+      this.#database.pragma(`user_version = ${VERSION}`);
+    })();
+    // What lay in the clear, or under another key, is not to be found in the file either.
+    if (version > 0) this.compact();
+  }
+
+  #kept(version: number): Kept {
+    const read = (place: string, value: unknown): string =>
+      version < SEALED_SINCE ? String(value) : this.opened(place, value);
+    return {
+      cursors: this.many("SELECT * FROM cursor").map((row) => {
+        const channel = String(row["channel"]);
+        return { channel, cursor: read(`cursor/${channel}`, row["cursor"]) };
+      }),
+      cards: this.many("SELECT * FROM card").map((row) => {
+        const [approval, channel, conversation] = [row["approval"], row["channel"], row["conversation"]].map(String);
+        if (approval === undefined || channel === undefined || conversation === undefined)
+          throw new TypeError("a card");
+        return { approval, channel, conversation, ids: read(`card/${approval}/${conversation}`, row["ids"]) };
+      }),
+    };
+  }
+
+  /** Seals a personal value. @param place its table and the row's key: it opens nowhere else. */
+  seal(place: string, text: string): Uint8Array {
+    return this.#seal.seal(place, text);
+  }
+  /** What a row is found by instead of these values. */
+  index(table: string, ...values: readonly string[]): string {
+    return this.#seal.index(table, ...values);
+  }
+  /** Opens what {@link seal} sealed. @throws {StateError} STATE_CHANGED unless it lies where it was put. */
+  opened(place: string, sealed: unknown): string {
+    try {
+      if (sealed instanceof Uint8Array) return this.#seal.open(place, sealed);
+    } catch (error) {
+      if (!(error instanceof VaultError) || error.code !== "VAULT_DAMAGED") throw error;
     }
-    return new StateDatabase(database);
+    throw new StateError(
+      "STATE_CHANGED",
+      "state.db was changed by another program: run wirken stop, delete it, and start again: it is made anew from the log",
+    );
   }
 
   close(): void {
     this.#database.close();
-  }
-
-  /** For a file of an older version: lets what it lacks be filled, in the transaction that makes it a file of this one. */
-  upgrade(fill: () => void): void {
-    if (this.#database.pragma("user_version", { simple: true }) === VERSION) return;
-    this.transaction(() => {
-      fill();
-      this.#database.pragma(`user_version = ${VERSION}`);
-    });
   }
 
   /** All of it, or none. */

@@ -1,11 +1,12 @@
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import type { StateSealer } from "../../vault/state-seal.ts";
 import type { Held } from "../broker/grants.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { HaltId, Name, PrincipalId, SessionId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
 import { project } from "./projection.ts";
-import { fillStanding, grantsHeld, projectStanding, questionsOpen } from "./standing.ts";
-import { StateDatabase } from "./state-database.ts";
+import { grantsHeld, projectStanding, questionsOpen } from "./standing.ts";
+import { type Fields, StateDatabase } from "./state-database.ts";
 
 /** What stands where a name was. */
 export const ERASED = "[erased]";
@@ -61,9 +62,9 @@ export class State {
     this.#database = database;
   }
 
-  /** @throws {StateError} if a newer build wrote it. */
-  static open(path: string): State {
-    return new State(StateDatabase.open(path));
+  /** @param seal of the vault that the log's content is sealed with. @throws {StateError} STATE_NEWER if a newer build wrote it. */
+  static open(path: string, seal: StateSealer): State {
+    return new State(StateDatabase.open(path, seal));
   }
 
   close(): void {
@@ -76,8 +77,7 @@ export class State {
   }
 
   /** Takes in the rows that came since, and from now on each one as it is written. */
-  follow(log: Pick<AuditLog, "follow" | "rows">): void {
-    this.#database.upgrade(() => fillStanding(this.#database, log, this.applied));
+  follow(log: Pick<AuditLog, "follow">): void {
     log.follow(this.applied, (row) => this.apply(row));
   }
 
@@ -117,62 +117,63 @@ export class State {
   }
 
   person(principal: string): Person | null {
-    return asPerson(this.#database.one("SELECT principal, role, name FROM person WHERE principal = ?", principal));
+    return this.#asPerson(
+      this.#database.one("SELECT principal, role, name FROM person WHERE principal = ?", principal),
+    );
   }
   people(): Person[] {
     return this.#database
       .many("SELECT principal, role, name FROM person ORDER BY since")
-      .flatMap((row) => asPerson(row) ?? []);
+      .flatMap((row) => this.#asPerson(row) ?? []);
   }
   identities(principal: string): { channel: string; id: string; name: string }[] {
-    return this.#database
-      .many("SELECT channel, sender, name FROM identity WHERE principal = ?", principal)
-      .map((row) => ({
-        channel: text(row["channel"]),
-        id: text(row["sender"]),
-        name: text(row["name"]),
-      }));
+    return this.#database.many("SELECT found, channel, who FROM identity WHERE principal = ?", principal).map((row) => {
+      const [id, name] = named(this.#database.opened(`identity/${text(row["found"])}`, row["who"]));
+      return { channel: text(row["channel"]), id: id ?? "", name: name ?? "" };
+    });
   }
   /** Who speaks, by the platform's stable id; null for a stranger. */
   personOf(channel: string, sender: string): Person | null {
-    return asPerson(
+    return this.#asPerson(
       this.#database.one(
-        "SELECT p.principal, p.role, p.name FROM identity i JOIN person p USING (principal) WHERE i.channel = ? AND i.sender = ?",
-        channel,
-        sender,
+        "SELECT p.principal, p.role, p.name FROM identity i JOIN person p USING (principal) WHERE i.found = ?",
+        this.#database.index("identity", channel, sender),
       ),
     );
   }
 
   pairings(now: string): Pairing[] {
-    return this.#database.many("SELECT * FROM pairing WHERE expires > ? ORDER BY at", now).map((row) => asPairing(row));
+    return this.#database
+      .many("SELECT * FROM pairing WHERE expires > ? ORDER BY at", now)
+      .map((row) => this.#asPairing(row));
   }
   pairingByCode(code: string, now: string): Pairing | null {
-    const row = this.#database.one("SELECT * FROM pairing WHERE code = ? AND expires > ?", code, now);
-    return row === null ? null : asPairing(row);
+    const row = this.#database.one(
+      "SELECT * FROM pairing WHERE found_code = ? AND expires > ?",
+      this.#database.index("code", code),
+      now,
+    );
+    return row === null ? null : this.#asPairing(row);
   }
   /** The newest request of that stranger, expired ones included: one a day is enough. */
   pairingOf(channel: string, sender: string): Pairing | null {
     const row = this.#database.one(
-      "SELECT * FROM pairing WHERE channel = ? AND sender = ? ORDER BY seq DESC LIMIT 1",
-      channel,
-      sender,
+      "SELECT * FROM pairing WHERE found_sender = ? ORDER BY seq DESC LIMIT 1",
+      this.#database.index("identity", channel, sender),
     );
-    return row === null ? null : asPairing(row);
+    return row === null ? null : this.#asPairing(row);
   }
 
   conversationAt(channel: string, place: string, thread: string | null): ConversationRecord | null {
-    return asConversation(
+    return this.#asConversation(
       this.#database.one(
-        "SELECT * FROM conversation WHERE channel = ? AND place = ? AND thread = ?",
-        channel,
-        place,
-        thread ?? "",
+        "SELECT * FROM conversation WHERE found = ?",
+        this.#database.index("conversation", channel, place, thread ?? ""),
       ),
     );
   }
   conversation(conversation: string): ConversationRecord | null {
-    return asConversation(this.#database.one("SELECT * FROM conversation WHERE conversation = ?", conversation));
+    return this.#asConversation(this.#database.one("SELECT * FROM conversation WHERE conversation = ?", conversation));
   }
   /** The newest direct conversation of a person on a channel: where a card for them can go. */
   directOf(principal: string): ConversationRecord[] {
@@ -182,7 +183,7 @@ export class State {
        WHERE m.principal = ? AND c.talk = 'direct' ORDER BY m.seq DESC`,
         principal,
       )
-      .flatMap((row) => asConversation(row) ?? []);
+      .flatMap((row) => this.#asConversation(row) ?? []);
   }
 
   openSession(conversation: string, agent: string): SessionRecord | null {
@@ -199,7 +200,9 @@ export class State {
   }
 
   wasSeen(channel: string, dedupe: string): boolean {
-    return this.#database.one("SELECT seq FROM seen WHERE channel = ? AND dedupe = ?", channel, dedupe) !== null;
+    return (
+      this.#database.one("SELECT seq FROM seen WHERE found = ?", this.#database.index("seen", channel, dedupe)) !== null
+    );
   }
   /** What the platforms redeliver is at most days old: older ids are let go. @param before an ISO time. */
   forgetSeen(before: string): void {
@@ -209,14 +212,14 @@ export class State {
 
   cursor(channel: string): string | null {
     const row = this.#database.one("SELECT cursor FROM cursor WHERE channel = ?", channel);
-    return row === null ? null : text(row["cursor"]);
+    return row === null ? null : this.#database.opened(`cursor/${channel}`, row["cursor"]);
   }
   /** Saved after the row it stands for: an older one only causes a redelivery. */
   saveCursor(channel: string, cursor: string): void {
     this.#database.run(
       "INSERT INTO cursor VALUES (?, ?) ON CONFLICT (channel) DO UPDATE SET cursor = excluded.cursor",
       channel,
-      cursor,
+      this.#database.seal(`cursor/${channel}`, cursor),
     );
   }
 
@@ -312,7 +315,11 @@ export class State {
   forgetPerson(principal: string): void {
     this.#database.transaction(() => {
       this.#database.run("DELETE FROM identity WHERE principal = ?", principal);
-      this.#database.run("UPDATE person SET name = ? WHERE principal = ?", ERASED, principal);
+      this.#database.run(
+        "UPDATE person SET name = ? WHERE principal = ?",
+        this.#database.seal(`person/${principal}`, ERASED),
+        principal,
+      );
     });
   }
   /** What was forgotten is not to be found in the file either: it is written anew, and its write-ahead log emptied.
@@ -325,7 +332,7 @@ export class State {
     return this.#database.many("SELECT * FROM card WHERE approval = ?", approval).map((row) => ({
       channel: text(row["channel"]),
       conversation: text(row["conversation"]),
-      ids: text(row["ids"]).split("\n"),
+      ids: this.#database.opened(`card/${approval}/${text(row["conversation"])}`, row["ids"]).split("\n"),
     }));
   }
   /** Requests whose cards were never said to be over. */
@@ -338,49 +345,59 @@ export class State {
       approval,
       channel,
       conversation,
-      ids.join("\n"),
+      this.#database.seal(`card/${approval}/${conversation}`, ids.join("\n")),
     );
   }
   forgetCard(approval: string): void {
     this.#database.run("DELETE FROM card WHERE approval = ?", approval);
   }
+
+  #asPerson(row: Fields | null): Person | null {
+    if (row === null) return null;
+    const role = row["role"];
+    if (role !== "user" && role !== "approver" && role !== "owner") return null;
+    const principal = PrincipalId.parse(row["principal"]);
+    return { principal, role, name: this.#database.opened(`person/${principal}`, row["name"]) };
+  }
+
+  #asPairing(row: Fields): Pairing {
+    const pairing = text(row["pairing"]);
+    const [code, sender, name] = named(this.#database.opened(`pairing/${pairing}`, row["who"]));
+    return {
+      pairing,
+      channel: text(row["channel"]),
+      code: code ?? "",
+      sender: sender ?? null,
+      name: name ?? "",
+      kind: row["kind"] === "invitation" ? "invitation" : "request",
+      at: text(row["at"]),
+      expires: text(row["expires"]),
+      seq: Number(row["seq"]),
+    };
+  }
+
+  #asConversation(row: Fields | null): ConversationRecord | null {
+    if (row === null) return null;
+    const conversation = text(row["conversation"]);
+    const [place = "", thread = ""] = this.#database.opened(`conversation/${conversation}`, row["place"]).split("\n");
+    return {
+      conversation,
+      channel: text(row["channel"]),
+      place,
+      thread: thread === "" ? null : thread,
+      talk: row["talk"] === "direct" ? "direct" : "group",
+    };
+  }
+}
+
+/** What several personal values of one row are sealed as. */
+function named(sealed: string): (string | null)[] {
+  const values: unknown = JSON.parse(sealed);
+  return Array.isArray(values) ? values.map((value: unknown) => (typeof value === "string" ? value : null)) : [];
 }
 
 function text(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-function asPerson(row: Record<string, unknown> | null): Person | null {
-  if (row === null) return null;
-  const role = row["role"];
-  if (role !== "user" && role !== "approver" && role !== "owner") return null;
-  return { principal: PrincipalId.parse(row["principal"]), role, name: text(row["name"]) };
-}
-
-function asPairing(row: Record<string, unknown>): Pairing {
-  return {
-    pairing: text(row["pairing"]),
-    channel: text(row["channel"]),
-    code: text(row["code"]),
-    sender: row["sender"] === null ? null : text(row["sender"]),
-    name: text(row["name"]),
-    kind: row["kind"] === "invitation" ? "invitation" : "request",
-    at: text(row["at"]),
-    expires: text(row["expires"]),
-    seq: Number(row["seq"]),
-  };
-}
-
-function asConversation(row: Record<string, unknown> | null): ConversationRecord | null {
-  if (row === null) return null;
-  const thread = text(row["thread"]);
-  return {
-    conversation: text(row["conversation"]),
-    channel: text(row["channel"]),
-    place: text(row["place"]),
-    thread: thread === "" ? null : thread,
-    talk: row["talk"] === "direct" ? "direct" : "group",
-  };
 }
 
 function asSession(row: Record<string, unknown> | null): SessionRecord | null {

@@ -1,6 +1,9 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { type AuditLog, BootLog } from "../../audit/log.ts";
 import type { Clock, Sealer, Signer } from "../../audit/ports.ts";
+import { KEY_BYTES, loadAead } from "../../vault/crypto.ts";
+import { Secret } from "../../vault/secret.ts";
+import { StateSeal, type StateSealer } from "../../vault/state-seal.ts";
 import { ScopedSealer } from "../support/audit-ports.ts";
 
 /** A clock that tests can move on. */
@@ -21,7 +24,11 @@ export class TestClock implements Clock {
 export interface LogKeys {
   readonly signer: Signer;
   readonly sealer: Sealer;
+  /** What the projection's personal columns are sealed with. */
+  readonly state: StateSealer;
 }
+
+await loadAead();
 
 export function newKeys(): LogKeys {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -35,6 +42,7 @@ export function newKeys(): LogKeys {
       sign: (text) => sign(null, text, privateKey),
     },
     sealer: new ScopedSealer(),
+    state: new StateSeal(Secret.random(KEY_BYTES), randomBytes(16)),
   };
 }
 

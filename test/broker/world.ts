@@ -68,7 +68,7 @@ export class World implements AsyncDisposable {
     this.sandbox = new Sandbox(ours);
     this.effects = new Effects(this.sandbox, ours, this.model);
     this.log = log;
-    this.state = State.open(join(home, "state.db"));
+    this.state = State.open(join(home, "state.db"), keys.state);
     this.state.follow(log);
     this.grants = new Grants(log, clock, this.state.grantsHeld());
     this.approvals = new Approvals(log, clock, this.grants, this.#ports());
@@ -89,7 +89,7 @@ export class World implements AsyncDisposable {
     await this.log.close();
     this.state.close();
     this.log = await openLog(join(this.home, "audit.db"), this.clock, this.keys);
-    this.state = State.open(join(this.home, "state.db"));
+    this.state = State.open(join(this.home, "state.db"), this.keys.state);
     this.state.follow(this.log);
     this.grants = new Grants(this.log, this.clock, this.state.grantsHeld());
     this.approvals = new Approvals(this.log, this.clock, this.grants, this.#ports());

@@ -212,6 +212,29 @@ test("nor does the log's file, its write-ahead log, its checkpoint or an index h
   expect(found(texts)).toEqual([]);
 });
 
+test("nor does the projection, which knows them all: its raw bytes and those of its write-ahead log name nobody", async () => {
+  const read = (folder: string): string[] =>
+    ["state.db", "state.db-wal"].map((name) => readFileSync(join(folder, name), "latin1"));
+  expect(read(daemon.data).join("").length).toBeGreaterThan(50_000);
+  expect(found(read(daemon.data))).toEqual([]);
+  const { people } = z
+    .object({ people: z.array(z.object({ identities: z.array(z.object({ id: z.string() })) })) })
+    .parse(await daemon.json("pair", "list"));
+  expect(people.flatMap(({ identities }) => identities.map(({ id }) => id))).toContain(String(OWNER));
+  // Somebody who lay there in the clear would be found.
+  const folder = mkdtempSync(join(tmpdir(), "wirken-projection-"));
+  try {
+    for (const name of ["state.db", "state.db-wal"]) cpSync(join(daemon.data, name), join(folder, name));
+    const database = new Database(join(folder, "state.db"));
+    database.pragma("wal_autocheckpoint = 0");
+    database.prepare("INSERT INTO cursor VALUES (?, ?)").run("planted", Buffer.from(`${BARNABAS.id}`));
+    expect(found(read(folder))).toEqual([String(BARNABAS.id)]);
+    database.close();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test("nor do the daemon's own lines", async () => {
   using _ = breakLog(auditOf(daemon), "message.received", "refuses");
   telegram.direct(`${WORDS}, and not on the log`, OWNER);

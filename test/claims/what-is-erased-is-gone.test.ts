@@ -15,7 +15,7 @@ import {
 import type { TestDaemon } from "../support/daemon.ts";
 import { TelegramServer } from "../support/telegram-server.ts";
 import { DataFolder } from "../vault/world.ts";
-import { foundIn, sealedCanaries } from "../supervisor/keeping-world.ts";
+import { foundIn, projectedCanaries, sealedCanaries } from "../supervisor/keeping-world.ts";
 
 const STRANGER = 5_550_123;
 let telegram: TelegramServer;
@@ -96,7 +96,8 @@ test("a person: who they are and what they wrote", async () => {
     "the turn ends",
   );
   const canaries = sealed(person, newestSession());
-  for (const text of ["Erika Canary", String(STRANGER)]) canaries.set(text, Buffer.from(text));
+  for (const [name, bytes] of projectedCanaries(new DataFolder(daemon.data), person)) canaries.set(name, bytes);
+  expect([...canaries.keys()]).toEqual(expect.arrayContaining(["projected name", "projected who"]));
   expect(foundIn(daemon.data, canaries)).toHaveLength(canaries.size);
   const erased = await erase("--principal", "Erika Canary");
   expect(erased.unreachable.join("\n")).toContain("telegram");

@@ -22,7 +22,7 @@ async function opened(): Promise<{
   const folder = new DataFolder(ownFolder());
   const world = await World.guarded(folder);
   const { vault, log } = world;
-  const state = State.open(join(folder.path, "state.db"));
+  const state = State.open(join(folder.path, "state.db"), vault.stateSealer());
   const keeper = new VaultKeeper({
     vault,
     log,

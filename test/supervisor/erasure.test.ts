@@ -13,7 +13,7 @@ import { LockedVault } from "../../vault/locked-vault.ts";
 import { fetchMaster } from "../../vault/protector.ts";
 import { ownFolder } from "../support/folder.ts";
 import { DataFolder } from "../vault/world.ts";
-import { foundIn, KeepingWorld, sealedCanaries } from "./keeping-world.ts";
+import { foundIn, KeepingWorld, projectedCanaries, sealedCanaries } from "./keeping-world.ts";
 
 const CHILD = join(import.meta.dirname, "erasure-child.ts");
 /** Enough that pages of every table are full and were rearranged. */
@@ -28,7 +28,7 @@ interface Scene {
   readonly other: SessionId;
   /** What she left under keys that are others' too, by row and part: in the group, and at the door before she was let in. */
   readonly shared: readonly SharedPart[];
-  /** All of Kim that lies anywhere: who she is, in plain text, and what she wrote, sealed, with its keys. */
+  /** All of Kim that lies anywhere, sealed: who she is and what she wrote, with its keys. */
   readonly canaries: Map<string, Uint8Array>;
 }
 
@@ -67,9 +67,13 @@ beforeAll(async () => {
   const shared = await sharedParts(world, group);
   const pairings = world.log.rows({ kind: "pair.requested", after: -1, limit: 1 });
   const [asked] = pairings.map(({ action }) => (action.kind === "pair.requested" ? action.pairing : ""));
-  const plain = ["Kim Canary", "sender-770011", "place-of-sender-770011", "update-alone 3"];
   const canaries = sealedCanaries(folder, [kim, alone, asked ?? ""]);
-  for (const text of plain) canaries.set(text, Buffer.from(text));
+  const projected = projectedCanaries(folder, kim);
+  for (const [name, bytes] of projected) canaries.set(name, bytes);
+  // Who she is, where she is talked to alone, and what she wrote there and in the group: nothing of it lies in the clear.
+  expect(projected.size).toBe(3 + 1 + 10);
+  const plain = ["Kim Canary", "sender-770011", "place-of-sender-770011", "update-alone 3"];
+  expect(foundIn(folder.path, new Map(plain.map((text) => [text, Buffer.from(text)])))).toEqual([]);
   await world[Symbol.asyncDispose]();
   made = { kim, alone, group, other, canaries, shared };
 }, 60_000);
@@ -362,7 +366,7 @@ test("what an earlier build sealed under the daemon's key, for want of a key of 
   await open.say(session, principal, "an old word");
   const all = sealedCanaries(folder, ["daemon", session]);
   const theirs = new Map([...all].filter(([name]) => !before.has(name)));
-  theirs.set("place", Buffer.from("place-old"));
+  for (const [name, bytes] of projectedCanaries(folder, principal)) theirs.set(name, bytes);
   expect(theirs.size).toBeGreaterThanOrEqual(10);
   expect(others.length).toBeGreaterThan(1);
   expect(foundIn(folder.path, theirs)).toHaveLength(theirs.size);

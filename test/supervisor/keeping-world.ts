@@ -27,7 +27,7 @@ export class KeepingWorld implements AsyncDisposable {
     this.folder = folder;
     this.world = world;
     const { log, vault } = world;
-    const state = State.open(join(folder.path, "state.db"));
+    const state = State.open(join(folder.path, "state.db"), vault.stateSealer());
     this.state = state;
     state.follow(log);
     this.people = new People(
@@ -177,6 +177,28 @@ export function sealedCanaries(folder: DataFolder, scopes: readonly string[]): M
     if (wrapped instanceof Uint8Array) found.set(`key ${scope}`, wrapped);
   }
   vault.close();
+  return found;
+}
+
+/** What the projection keeps of somebody, sealed: their name, who they are on a channel, the places where they alone are talked to, and the
+ *  platform's numbers of what they wrote there. */
+export function projectedCanaries({ path }: DataFolder, principal: string): Map<string, Uint8Array> {
+  const state = new Database(join(path, "state.db"), { readonly: true });
+  const theirs = `SELECT message.seq FROM message WHERE message.principal = @principal`;
+  const rows = [
+    `SELECT 'name' AS what, name AS value FROM person WHERE principal = @principal`,
+    `SELECT 'who', who FROM identity WHERE principal = @principal`,
+    `SELECT 'found', found FROM identity WHERE principal = @principal`,
+    `SELECT DISTINCT 'place ' || c.conversation, c.place FROM conversation c JOIN session USING (conversation) JOIN message USING (session)
+      WHERE message.principal = @principal AND c.talk = 'direct'`,
+    `SELECT 'seen ' || seq, found FROM seen WHERE seq IN (${theirs})`,
+  ];
+  const found = new Map<string, Uint8Array>();
+  for (const { what, value } of state
+    .prepare<[{ principal: string }], { what: string; value: string | Buffer }>(rows.join(" UNION ALL "))
+    .all({ principal }))
+    found.set(`projected ${what}`, Buffer.from(value));
+  state.close();
   return found;
 }
 

@@ -68,7 +68,7 @@ export function renewing(
     locking: () => Promise.resolve(),
     unlocked: () => Promise.resolve(),
   });
-  const state = State.open(join(folder.path, "state.db"));
+  const state = State.open(join(folder.path, "state.db"), vault.stateSealer());
   const lines: string[] = [];
   const line = (sentence: string): void => void lines.push(sentence);
   const credentials = new Credentials({

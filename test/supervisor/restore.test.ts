@@ -87,7 +87,7 @@ beforeEach(async () => {
   ensureHome(home);
   const day = await booted();
   const { log, vault } = day;
-  const state = State.open(home.state);
+  const state = State.open(home.state, vault.stateSealer());
   state.follow(log);
   const people = new People(log, state, () => Date.now(), contentKeysOf(day));
   const owner = await people.ensureOwner("ada");
@@ -158,7 +158,7 @@ test("nobody is let in but the owner, who is the one that began the log; the key
   await restore();
   expect(existsSync(home.state)).toBe(false);
   const day = await booted();
-  const state = State.open(home.state);
+  const state = State.open(home.state, day.vault.stateSealer());
   state.follow(day.log);
   expect(state.people()).toEqual([]);
   const owner = await new People(day.log, state, () => Date.now(), contentKeysOf(day)).ensureOwner(

@@ -40,7 +40,7 @@ const inForce = () => ({
 /** A channel with its owner, over a real log whose clock can be moved. What is written here is answered without an agent. */
 async function newTalk() {
   const world = await World.make();
-  const state = State.open(join(world.home, "state.db"));
+  const state = State.open(join(world.home, "state.db"), world.keys.state);
   const { log, clock } = world;
   state.follow(log);
   const people = new People(log, state, () => clock.now(), noKey);

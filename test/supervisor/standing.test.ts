@@ -1,11 +1,8 @@
-import { join } from "node:path";
-import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import { Approvals } from "../../src/broker/approvals.ts";
 import { Grants } from "../../src/broker/grants.ts";
 import { mint } from "../../src/ipc/ids.ts";
-import { State } from "../../src/supervisor/state.ts";
 import { newWorld, type World } from "./world.ts";
 
 const BY = { by: mint("principal"), via: "terminal" } as const;
@@ -90,24 +87,6 @@ test("a start on a long log reads the rows of the grants that hold and of the qu
     [held[1], 1],
   ]);
   expect(read).toHaveLength(2);
-});
-
-test("a file of the version before knows after the upgrade what the log says, and keeps what only it has", async () => {
-  const world = await newWorld();
-  const held = await granting(world);
-  world.state.saveCursor("telegram", "17");
-  const before = world.state.grantsHeld();
-  await world.close();
-  const path = join(world.folder, "state.db");
-  const database = new Database(path);
-  database.exec("DROP TABLE granted; DROP TABLE asked; PRAGMA user_version = 2");
-  database.close();
-  // A crash before the upgrade was done leaves it to the next start.
-  State.open(path).close();
-  await world.open();
-  expect(world.state.grantsHeld()).toEqual(before);
-  expect(before).toHaveLength(held.length);
-  expect(world.state.cursor("telegram")).toBe("17");
 });
 
 test("the projection gives no authority: what a row does not say is not held", async () => {

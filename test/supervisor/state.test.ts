@@ -1,5 +1,10 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { mint } from "../../src/ipc/ids.ts";
+import { State } from "../../src/supervisor/state.ts";
+import { newKeys } from "../broker/real-log.ts";
 import { newWorld, type World } from "./world.ts";
 
 /** One message from arrival to the end of its turn; the tool and model rows in between are the broker's tests. */
@@ -102,4 +107,110 @@ test("a cursor that is saved twice is the newer one", async () => {
   state.saveCursor("telegram", "11");
   expect(state.cursor("telegram")).toBe("11");
   expect(state.cursor("slack")).toBeNull();
+});
+
+const PERSONAL = [
+  "Berta Muster",
+  "U0BERTA42",
+  "-100777",
+  "thread-888",
+  "platform-message-31",
+  "cursor-5544",
+  "card-9911",
+];
+
+/** Somebody asks, is let in, writes in a group, and is shown a card: everything of theirs that the projection keeps. */
+async function letIn(world: World): Promise<void> {
+  const { people, state, log } = world;
+  const [name = "", id = "", place = "", thread = "", dedupe = "", cursor = "", card = ""] = PERSONAL;
+  const owner = await people.ensureOwner("account");
+  await people.request("slack", "U0STRANGER", "A stranger");
+  await people.request("slack", id, name);
+  const code = people.pending().find((one) => one.id === id)?.code ?? "";
+  const { person } = await people.approve(code, "user", null, { by: owner.principal, via: "terminal" });
+  const [conversation, session] = [mint("conversation"), mint("session")];
+  await log.append(
+    { kind: "conversation.opened", conversation, channel: "slack", talk: "group" },
+    { cause: null, content: { place: `${place}\n${thread}` } },
+  );
+  await log.append(
+    { kind: "session.opened", session, conversation, channel: "slack", agent: "default" },
+    { cause: null, seal: session },
+  );
+  await receive(world, session, conversation, person.principal, dedupe, true);
+  state.saveCursor("slack", cursor);
+  state.saveCard(mint("approval"), "slack", conversation, [card]);
+}
+
+/** What of it lies in the bytes of the projection's files. */
+function foundIn(folder: string): string[] {
+  const bytes = ["state.db", "state.db-wal"].map((name) => readFileSync(join(folder, name), "latin1")).join("\n");
+  return [...PERSONAL, "U0STRANGER", "A stranger"].filter((text) => bytes.includes(text));
+}
+
+test("whoever reads the file of the projection learns nobody's name, id, place or message number", async () => {
+  const world = await newWorld();
+  await letIn(world);
+  const [name, id, place, thread, dedupe, cursor] = PERSONAL;
+  const person = world.state.personOf("slack", id ?? "");
+  expect(person?.name).toBe(name);
+  expect(world.state.identities(person?.principal ?? "")).toEqual([{ channel: "slack", id, name }]);
+  expect(world.state.conversationAt("slack", place ?? "", thread ?? "")).toMatchObject({ place, thread });
+  expect(world.state.wasSeen("telegram", dedupe ?? "")).toBe(true);
+  expect(world.state.cursor("slack")).toBe(cursor);
+  expect(world.state.pairingOf("slack", "U0STRANGER")?.name).toBe("A stranger");
+  expect(foundIn(world.folder)).toEqual([]);
+  // The scanner finds what is there: of a name in the clear, it says so.
+  const database = new Database(join(world.folder, "state.db"));
+  database.exec("CREATE TABLE clear (name TEXT); INSERT INTO clear VALUES ('Berta Muster')");
+  expect(foundIn(world.folder)).toEqual(["Berta Muster"]);
+  database.close();
+});
+
+test("a file that lay in the clear is made anew from the log, keeps cursors and cards, and nothing of it stays to be read", async () => {
+  const world = await newWorld();
+  await letIn(world);
+  const [, id] = PERSONAL;
+  const people = world.state.people();
+  await world.close();
+  const path = join(world.folder, "state.db");
+  const old = new Database(path);
+  old.exec(`DROP TABLE cursor; DROP TABLE card; DROP TABLE sealing; DROP TABLE identity; PRAGMA user_version = 3;
+    CREATE TABLE cursor (channel TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT;
+    CREATE TABLE card (approval TEXT NOT NULL, channel TEXT NOT NULL, conversation TEXT NOT NULL, ids TEXT NOT NULL) STRICT;
+    CREATE TABLE identity (channel TEXT NOT NULL, sender TEXT NOT NULL, name TEXT NOT NULL) STRICT;
+    INSERT INTO cursor VALUES ('slack', 'cursor-5544');
+    INSERT INTO card VALUES ('a_1', 'slack', 'c_1', 'card-9911');
+    INSERT INTO identity VALUES ('slack', 'U0BERTA42', 'Berta Muster');`);
+  old.close();
+  await world.open();
+  expect(world.state.people()).toEqual(people);
+  expect(world.state.personOf("slack", id ?? "")?.principal).toBe(people.at(-1)?.principal);
+  expect(world.state.cursor("slack")).toBe("cursor-5544");
+  expect(world.state.cards("a_1")).toEqual([{ channel: "slack", conversation: "c_1", ids: ["card-9911"] }]);
+  expect(foundIn(world.folder)).toEqual([]);
+});
+
+test("a file that another vault sealed is made anew from the log", async () => {
+  const world = await newWorld();
+  await letIn(world);
+  const people = world.state.people();
+  await world.close();
+  Object.assign(world.keys, { state: newKeys().state });
+  await world.open();
+  expect(world.state.people()).toEqual(people);
+  expect(world.state.cursor("slack")).toBeNull();
+});
+
+test("a name that was put in another's place is not read as theirs", async () => {
+  const world = await newWorld();
+  await letIn(world);
+  await world.close();
+  const path = join(world.folder, "state.db");
+  const database = new Database(path);
+  database.exec("UPDATE person SET name = (SELECT name FROM person WHERE role = 'user')");
+  database.close();
+  const state = State.open(path, world.keys.state);
+  expect(() => state.people()).toThrow("state.db was changed by another program");
+  state.close();
 });

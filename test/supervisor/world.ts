@@ -31,7 +31,7 @@ export async function newWorld(): Promise<World> {
   const keys = newKeys();
   const opened = async (projection: string) => {
     const log = await openLog(join(folder, "audit.db"), clock, keys);
-    const state = State.open(join(folder, projection));
+    const state = State.open(join(folder, projection), keys.state);
     state.follow(log);
     return { log, state, people: new People(log, state, () => clock.now(), noKey) };
   };
