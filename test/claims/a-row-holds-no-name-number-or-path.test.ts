@@ -212,9 +212,12 @@ test("nor does the log's file, its write-ahead log, its checkpoint or an index h
   expect(found(texts)).toEqual([]);
 });
 
+/** The raw bytes of the projection. */
+function read(folder: string): string[] {
+  return ["state.db", "state.db-wal"].map((name) => readFileSync(join(folder, name), "latin1"));
+}
+
 test("nor does the projection, which knows them all: its raw bytes and those of its write-ahead log name nobody", async () => {
-  const read = (folder: string): string[] =>
-    ["state.db", "state.db-wal"].map((name) => readFileSync(join(folder, name), "latin1"));
   expect(read(daemon.data).join("").length).toBeGreaterThan(50_000);
   expect(found(read(daemon.data))).toEqual([]);
   const { people } = z

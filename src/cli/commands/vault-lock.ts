@@ -11,7 +11,7 @@ export function vaultLockCommand(context: Context): Command {
   return new Command("lock")
     .summary("have the running daemon forget what opens credentials, until it is unlocked")
     .description(
-      "Channels and models that need a credential end. The log, the page and a local model go on, in the conversations that there are.",
+      "Channels and models that need a credential end. The log, the page and a local model go on, in the conversations that there are, and people are known as before: a new conversation, and somebody new, need the vault open.",
     )
     .option("--json", "print one JSON object")
     .action((options: unknown) =>
