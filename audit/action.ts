@@ -421,6 +421,17 @@ export const KINDS = {
     },
     content: ["action", "why", "call"],
   },
+  /** Something that is in a session's context, or is about to be, looks as if it tried to steer the agent. It decides nothing. */
+  "injection.found": {
+    fields: {
+      ...TURN,
+      entry: f.oneOf("message", "result", "page", "memory", "mcp", "skill"),
+      class: f.oneOf("override", "role", "hidden", "encoded", "exfiltration", "tool-call", "credentials"),
+      times: f.count,
+    },
+    /** The first place, with a little around it. */
+    content: ["text"],
+  },
   "approval.requested": {
     fields: {
       approval: f.id,

@@ -12,6 +12,8 @@ import type { Approvals } from "./approvals.ts";
 import type { Budget } from "./budget.ts";
 import { complete, type CompletionAsk, type CompletionOutcome, type ModelChoice } from "./completion.ts";
 import type { Grants } from "./grants.ts";
+import { entryOf } from "./injection/entry.ts";
+import type { Suspect, Suspects } from "./injection/suspects.ts";
 import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
 import { findTool, toolDescriptions } from "./tools/catalogue.ts";
 import { ArgumentsError, type Tool } from "./tools/tool.ts";
@@ -41,6 +43,8 @@ export interface ToolAnswer {
   readonly text: string;
   /** The row whose `result` that text is; null where nothing ran. */
   readonly row: number | null;
+  /** What looks in that text as if it tried to steer the agent. */
+  readonly suspects: readonly Suspect[];
   /** The turn is over, and why. */
   readonly endTurn: { readonly reason: EndTurn; readonly sentence: string } | null;
 }
@@ -70,6 +74,7 @@ export interface Gates {
   readonly grants: Grants;
   readonly budget: Budget;
   readonly clock: Clock;
+  readonly suspects: Suspects;
 }
 
 /** Decides, records and executes what agents ask for. */
@@ -96,6 +101,11 @@ export class Broker {
     return complete(this.#gates, turn, ask, model, onDelta, signal);
   }
 
+  /** A person's message that is about to enter a context is looked through. @param row the one that it came in. */
+  async received(turn: TurnContext, text: Uint8Array, row: number): Promise<readonly Suspect[]> {
+    return await this.#gates.suspects.look(turn, "message", Buffer.from(text).toString("utf8"), row);
+  }
+
   /** A tool call: decided, recorded, run; or refused, which is recorded as well. It does not throw for what a model, a person or the disk does. */
   async tool(turn: TurnContext, ask: ToolAsk): Promise<ToolAnswer> {
     try {
@@ -107,6 +117,7 @@ export class Broker {
         outcome: "refused",
         text: `refused: ${sentence}, so nothing more is done`,
         row: null,
+        suspects: [],
         endTurn: { reason: "failed", sentence },
       };
     }
@@ -233,7 +244,8 @@ export class Broker {
       { result: result.text },
     );
     const outcome = result.outcome === "done" ? "done" : "failed";
-    return { outcome, text: result.text, row: row.seq, endTurn: null };
+    const suspects = await this.#gates.suspects.look(turn, entryOf(action), result.text, row.seq);
+    return { outcome, text: result.text, row: row.seq, suspects, endTurn: null };
   }
 
   async #badArguments(call: Call, tool: Tool, why: string): Promise<ToolAnswer> {
@@ -257,6 +269,7 @@ export class Broker {
       outcome: "denied",
       text: `${answer.text}; do not ask for it again in this turn`,
       row: null,
+      suspects: [],
       endTurn: last ? { reason: "denied", sentence: `${MAX_DENIALS} requests were denied` } : null,
     };
   }
@@ -285,6 +298,7 @@ export class Broker {
       outcome: "refused",
       text: boundText(`refused: ${why}. Nothing ran.`, MAX_RESULT),
       row: null,
+      suspects: [],
       endTurn:
         reason === "stopped"
           ? { reason: "stopped", sentence: "stopped" }

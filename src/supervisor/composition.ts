@@ -8,6 +8,7 @@ import type { Keepers } from "../../vault/protector.ts";
 import { FACTS } from "../broker/action.ts";
 import { Broker } from "../broker/broker.ts";
 import { Budget } from "../broker/budget.ts";
+import { Suspects } from "../broker/injection/suspects.ts";
 import { Grants } from "../broker/grants.ts";
 import { MAX_DENIALS } from "../broker/policy.ts";
 import { Effects } from "../effect/effects.ts";
@@ -296,7 +297,15 @@ export class Composition {
       },
       (provider) => isLocalProvider(made.config.config, provider),
     );
-    const broker = new Broker({ log, effects, approvals: desk.approvals, grants, budget, clock });
+    const broker = new Broker({
+      log,
+      effects,
+      approvals: desk.approvals,
+      grants,
+      budget,
+      clock,
+      suspects: new Suspects(log, (session) => made.state.suspects(session)),
+    });
     this.agents = new Agents({
       log,
       state: made.state,

@@ -1,4 +1,5 @@
 import type { CommittedRow } from "../../audit/log.ts";
+import { suspectSentence } from "../broker/injection/suspects.ts";
 import type { Held } from "./held.ts";
 import { keepingSentence } from "./keeping-sentences.ts";
 import { count, line, quoted, where } from "./row-words.ts";
@@ -128,6 +129,8 @@ class Teller {
         return `it ended (${action.outcome}) ${at}${action.status === null ? "" : ` with status ${action.status}`}`;
       case "tool.refused":
         return `${action.tool ?? "an unknown tool"} was refused ${at} (${action.reason}), and nothing ran`;
+      case "injection.found":
+        return `${suspectSentence(action)}, as was noticed ${at}, which decided nothing: ${quoted(row, "text")}`;
       case "approval.requested":
         return `agent ${action.agent} asked ${at} for an approval of ${action.key} (tier ${action.tier}), for ${this.who(action.principal)}`;
       case "approval.decided":

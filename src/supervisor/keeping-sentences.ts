@@ -5,7 +5,7 @@ import { count, quoted, where } from "./row-words.ts";
 /** Kinds that are about the log, the daemon, keys, people and what is kept, and not about one turn. */
 type KeepingKind = Exclude<Kind, TurnKind>;
 type TurnKind =
-  | `${"turn" | "model" | "tool" | "approval" | "grant" | "action" | "finding" | "egress"}.${string}`
+  | `${"turn" | "model" | "tool" | "injection" | "approval" | "grant" | "action" | "finding" | "egress"}.${string}`
   | "message.received"
   | "message.sent"
   | "message.delivered"

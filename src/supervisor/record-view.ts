@@ -59,7 +59,10 @@ export class RecordView {
     this.#there(seq);
     const { chain, rests, outcome } = this.#log.explain(seq);
     const allowed = rests === null ? [] : this.#log.chain(rests.seq).filter(({ action }) => ALLOWS.has(action.kind));
-    const after = outcome === null ? this.#log.effects(seq, (kind) => FOLLOWS.has(kind), MAX_FOLLOWING) : [outcome];
+    const after =
+      outcome === null
+        ? this.#log.effects(seq, (kind) => FOLLOWS.has(kind), MAX_FOLLOWING)
+        : [outcome, ...this.#log.effects(outcome.seq, (kind) => kind === "injection.found", MAX_FOLLOWING)];
     const story = { chain, rests: allowed, after };
     const held = await heldAt(this.#log, seq, chain.at(-1)?.at ?? "", signal);
     const raised = await this.#log.search({ kind: "finding.raised", limit: MAX_RAISED }, signal);
@@ -140,6 +143,7 @@ const FOLLOWS: ReadonlySet<string> = new Set([
   "approval.decided",
   "grant.given",
   "grant.revoked",
+  "injection.found",
   "tool.called",
   "tool.refused",
   "tool.finished",

@@ -1,6 +1,7 @@
 import type { AuditLog } from "../../audit/log.ts";
 import type { Recorded } from "../../audit/recorded.ts";
 import type { Broker } from "../broker/broker.ts";
+import { type Suspect, suspectSentence } from "../broker/injection/suspects.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
 import { type RecordedReply, sendMessage, streamMessage } from "../effect/message.ts";
 import type { AskedRequest } from "../effect/request.ts";
@@ -240,6 +241,7 @@ export class SessionRun<L extends symbol> {
         died: () => this.#end(turn, "died"),
       });
       agent.conversation.from(text, { row: message.seq, part: "text" });
+      this.#suspected(await this.#parts.broker.received(turn.context, text, message.seq));
       if (turn.ending === null) await agent.send({ type: "turn" }, text);
       const ending = await turn.finished.promise;
       return await this.#close(turn, agent, ending);
@@ -366,10 +368,19 @@ export class SessionRun<L extends symbol> {
     }
     const text = Buffer.from(result.text);
     if (result.row !== null) agent.conversation.from(text, { row: result.row, part: "result" });
+    this.#suspected(result.suspects);
     await agent.send({ type: "result", ref: ask.ref, outcome: result.outcome }, text);
     if (result.endTurn === null) return;
     if (result.endTurn.reason !== "stopped") this.#say(turn, `I stopped: ${result.endTurn.sentence}.`);
     this.#end(turn, result.endTurn.reason);
+  }
+
+  /** Whoever watches is told; what it means is theirs to judge. */
+  #suspected(suspects: readonly Suspect[]): void {
+    for (const suspect of suspects) {
+      const sentence = `Noticed: ${suspectSentence(suspect)} (row ${suspect.row}). It decides nothing; look before you approve.`;
+      this.#parts.tell({ event: "notice", about: "info" }, Buffer.from(sentence));
+    }
   }
 
   #openReply(turn: Turn, ref: number): void {

@@ -2,6 +2,7 @@ import Database from "better-sqlite3";
 import type { StateSealer } from "../../vault/state-seal.ts";
 import { VaultError } from "../../vault/error.ts";
 import { STANDING } from "./standing.ts";
+import { SUSPECTS } from "./suspects.ts";
 
 /** A database of a newer schema than this build knows, or one that another program changed. */
 export class StateError extends Error {
@@ -14,7 +15,7 @@ export class StateError extends Error {
 }
 
 /** Another schema, another number: a file of a lower one is made anew from the log. */
-const VERSION = 4;
+const VERSION = 5;
 /** From this version on, what is personal is sealed. */
 const SEALED_SINCE = 4;
 
@@ -106,6 +107,7 @@ export class StateDatabase {
       this.#database.exec(USED);
       this.#database.exec(STANDING);
       this.#database.exec(HALT);
+      this.#database.exec(SUSPECTS);
       this.run("INSERT INTO sealing VALUES (1, ?)", this.index("sealing"));
       for (const { channel, cursor } of cursors)
         this.run("INSERT INTO cursor VALUES (?, ?)", channel, this.seal(`cursor/${channel}`, cursor));

@@ -5,6 +5,8 @@ import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { HaltId, Name, PrincipalId, SessionId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
 import { project } from "./projection.ts";
+import { projectSuspects, suspectsIn } from "./suspects.ts";
+import type { Suspect } from "../broker/injection/suspects.ts";
 import { grantsHeld, projectStanding, questionsOpen } from "./standing.ts";
 import { type Fields, StateDatabase } from "./state-database.ts";
 
@@ -87,6 +89,7 @@ export class State {
     this.#database.transaction(() => {
       project(this.#database, row);
       projectStanding(this.#database, row);
+      projectSuspects(this.#database, row);
       this.#database.run("UPDATE applied SET seq = ?", row.seq);
     });
   }
@@ -105,6 +108,10 @@ export class State {
   /** Which rows asked for approvals that were neither given nor refused. */
   questionsOpen(): number[] {
     return questionsOpen(this.#database);
+  }
+  /** What was found in the texts of a session that goes on, newest last. */
+  suspects(session: string): Suspect[] {
+    return suspectsIn(this.#database, session);
   }
   /** What the owner has halted. */
   halts(): HaltRecord[] {

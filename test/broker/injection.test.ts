@@ -21,12 +21,14 @@ test("of texts that try to steer an agent nearly all are found, of honest ones n
     const found = of.filter(([, text]) => classesOf(text).includes(kind)).length;
     return `${kind} ${found} of ${of.length}`;
   });
-  console.info(
+  process.stdout.write(
     [
       `found ${HOSTILE.length - missed.length} of ${HOSTILE.length} hostile texts (${rates.join(", ")})`,
       `alarmed by ${alarmed.length} of ${HONEST.length} honest ones`,
       ...missed.map(([kind, text]) => `  missed: ${kind}: ${JSON.stringify(text)}`),
       ...alarmed.map((text) => `  alarmed: ${classesOf(text).join(", ")}: ${JSON.stringify(text)}`),
+
+      "",
     ].join("\n"),
   );
   expect(1 - missed.length / HOSTILE.length).toBeGreaterThanOrEqual(LEAST_FOUND);
@@ -109,13 +111,14 @@ test("looking through a text takes steps in proportion to its length, whatever s
     }),
     { numRuns: ROUNDS, seed: 6 },
   );
-  console.info(`at most ${Math.round(most)} steps a character`);
+  process.stdout.write(`at most ${Math.round(most)} steps a character\n`);
   expect(most).toBeLessThan(100);
 });
 
 test("no text makes the scan throw, and an excerpt is whole characters", () => {
   fc.assert(
-    fc.property(fc.string({ unit: "binary", maxLength: 60 }), fc.constantFrom(...PIECES), (noise, piece) => {
+    fc.property(fc.uint16Array({ maxLength: 200 }), fc.constantFrom(...PIECES), (units, piece) => {
+      const noise = String.fromCharCode(...units);
       for (const finding of scan(noise + piece + noise)) expect(finding.excerpt.isWellFormed()).toBe(true);
     }),
     { numRuns: ROUNDS, seed: 6 },

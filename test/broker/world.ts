@@ -5,6 +5,7 @@ import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import { type ApprovalPorts, Approvals, type Answering } from "../../src/broker/approvals.ts";
 import { Broker, type ToolAnswer } from "../../src/broker/broker.ts";
 import { Budget } from "../../src/broker/budget.ts";
+import { Suspects } from "../../src/broker/injection/suspects.ts";
 import { Grants } from "../../src/broker/grants.ts";
 import type { PendingApproval } from "../../src/broker/pending.ts";
 import { newCounters, type TurnContext } from "../../src/broker/turn.ts";
@@ -173,7 +174,15 @@ export class World implements AsyncDisposable {
 
   #newBroker(): Broker {
     const { log, effects, approvals, grants, budget, clock } = this;
-    return new Broker({ log, effects, approvals, grants, budget, clock });
+    return new Broker({
+      log,
+      effects,
+      approvals,
+      grants,
+      budget,
+      clock,
+      suspects: new Suspects(log, (session) => this.state.suspects(session)),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

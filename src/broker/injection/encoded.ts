@@ -81,8 +81,8 @@ function escapes(text: string, steps: Steps): Place[] {
 }
 
 function escapeAt(text: string, at: number): number {
-  const first = text.charAt(at);
-  if (first !== "%" && first !== "\\" && first !== "&") return 0;
+  const first = text.charCodeAt(at);
+  if (first !== 0x25 && first !== 0x5c && first !== 0x26) return 0;
   const match = /^(?:%([2-7][0-9a-f])|\\u00([2-7][0-9a-f])|\\x([2-7][0-9a-f])|&#(\d{2,3});|&#x([2-7][0-9a-f]);)/i.exec(
     text.slice(at, at + 8),
   );

@@ -22,6 +22,13 @@ export function hiddenIn(text: string, steps: Steps): Place[] {
   let selectors = 0;
   for (let at = 0; at < text.length; ) {
     steps.count += 1;
+    const unit = text.charCodeAt(at);
+    if (unit < 0x180 && inFlag === 0) {
+      selectors = 0;
+      before = unit;
+      at += 1;
+      continue;
+    }
     const code = text.codePointAt(at) ?? 0;
     const next = at + (code > 0xffff ? 2 : 1);
     const place: Place = { class: "hidden", from: at, to: next };

@@ -9,6 +9,11 @@ const LONG_VALUE = 24;
 const PLACEHOLDER =
   /\{\{|\{[a-z_ ]+\}|\$\{|<[a-z_ -]+>|%7b|\[[a-z_ -]+\]|\b(?:your|the)_|secret|password|base64|_here\b|conversation|history|stolen|exfil/i;
 
+const OPEN = 0x5b;
+const CLOSE = 0x5d;
+const SMALL_S = 0x73;
+const CAPITAL_S = 0x53;
+
 /** Finds Markdown links and images, and images of HTML, whose address would carry something away when it is shown or followed. */
 export function linksIn(text: string, steps: Steps): Place[] {
   const places: Place[] = [];
@@ -16,11 +21,11 @@ export function linksIn(text: string, steps: Steps): Place[] {
   let image = false;
   for (let at = 0; at < text.length; at += 1) {
     steps.count += 1;
-    const character = text.charAt(at);
-    if (character === "[") {
+    const character = text.charCodeAt(at);
+    if (character === OPEN) {
       open = at;
       image = text.charAt(at - 1) === "!";
-    } else if (character === "]" && open >= 0 && at - open <= MAX_TEXT) {
+    } else if (character === CLOSE && open >= 0 && at - open <= MAX_TEXT) {
       // `](address)`, or `]: address` where a reference is defined.
       const from = text.charAt(at + 1) === "(" ? at + 2 : text.startsWith(": ", at + 1) ? at + 3 : -1;
       if (from < 0) continue;
@@ -29,7 +34,7 @@ export function linksIn(text: string, steps: Steps): Place[] {
         places.push({ class: "exfiltration", from: open - (image ? 1 : 0), to: end });
       open = -1;
       at = Math.max(at, end - 1);
-    } else if ((character === "s" || character === "S") && isSource(text, at)) {
+    } else if ((character === SMALL_S || character === CAPITAL_S) && isSource(text, at)) {
       const quote = text.indexOf("=", at) + 1;
       const from = quote + (/["']/.test(text.charAt(quote)) ? 1 : 0);
       const end = addressEnd(text, from, steps);
@@ -41,7 +46,8 @@ export function linksIn(text: string, steps: Steps): Place[] {
 }
 
 function isSource(text: string, at: number): boolean {
-  return /^src\s?=/i.test(text.slice(at, at + 5));
+  const next = text.charCodeAt(at + 1);
+  return (next === 0x72 || next === 0x52) && /^src\s?=/i.test(text.slice(at, at + 5));
 }
 
 function addressEnd(text: string, from: number, steps: Steps): number {

@@ -75,14 +75,20 @@ const SPEAKERS = ["system:", "assistant:", "developer:", "system prompt:", "syst
 const CALL_SPAN = 300;
 
 type Mark = { readonly class: "role" | "tool-call"; readonly text: string };
-/** By their first character. */
-const BY_FIRST: ReadonlyMap<string, readonly Mark[]> = Map.groupBy(
-  [
-    ...ROLE_MARKS.map((text): Mark => ({ class: "role", text })),
-    ...CALL_MARKS.map((text): Mark => ({ class: "tool-call", text })),
-  ],
-  ({ text }) => text.charAt(0),
+const MARKS: readonly Mark[] = [
+  ...ROLE_MARKS.map((text): Mark => ({ class: "role", text })),
+  ...CALL_MARKS.map((text): Mark => ({ class: "tool-call", text })),
+];
+/** By the code of their first two characters: words that begin like a mark are rare. */
+const BY_BEGINNING: ReadonlyMap<number, readonly Mark[]> = Map.groupBy(
+  MARKS,
+  ({ text }) => text.charCodeAt(0) * 128 + text.charCodeAt(1),
 );
+const QUOTE = 0x22;
+const LINE_FEED = 0x0a;
+const BEFORE_SPEAKER: ReadonlySet<number> = new Set(Array.from(" \t*_>#", (one) => one.charCodeAt(0)));
+
+const NONE: readonly Mark[] = [];
 
 /** Finds marks of conversation templates and what looks like a call. */
 export function marksIn(text: string, steps: Steps): Place[] {
@@ -92,8 +98,8 @@ export function marksIn(text: string, steps: Steps): Place[] {
   let lineStart = true;
   for (let at = 0; at < low.length; at += 1) {
     steps.count += 1;
-    const first = low.charAt(at);
-    for (const mark of BY_FIRST.get(first) ?? []) {
+    const first = low.charCodeAt(at);
+    for (const mark of (first < 128 ? BY_BEGINNING.get(first * 128 + low.charCodeAt(at + 1)) : undefined) ?? NONE) {
       steps.count += 1;
       if (low.startsWith(mark.text, at)) places.push({ class: mark.class, from: at, to: at + mark.text.length });
     }
@@ -104,8 +110,8 @@ export function marksIn(text: string, steps: Steps): Place[] {
       }
     }
     // Blanks, quotes and stars before a speaker's name hide nothing.
-    lineStart = first === "\n" || (lineStart && " \t*_>#".includes(first));
-    if (first !== '"') continue;
+    lineStart = first === LINE_FEED || (lineStart && BEFORE_SPEAKER.has(first));
+    if (first !== QUOTE) continue;
     if (low.startsWith('"name"', at) || low.startsWith('"tool"', at) || low.startsWith('"function"', at)) name = at;
     const given = low.startsWith('"arguments"', at) ? 11 : low.startsWith('"parameters"', at) ? 12 : 0;
     if (given > 0 && at - name <= CALL_SPAN && holdsValue(low, at + given))
@@ -122,5 +128,7 @@ function holdsValue(text: string, from: number): boolean {
 
 /** Only A to Z: the text stays as long as it is. */
 function smallAscii(text: string): string {
-  return text.replaceAll(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+  const low = text.toLowerCase();
+  // A few letters get longer: places would not be where they were.
+  return low.length === text.length ? low : text.replaceAll(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
 }

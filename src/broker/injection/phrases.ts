@@ -56,11 +56,7 @@ const PHRASES: readonly Phrase[] = [
     3,
     "reveal|print|repeat|output|show|leak|display|recite|give|tell|verrate|zeige|muestra|affiche system|initial|hidden|original|developer prompt|instructions|message|prompts",
   ),
-  phrase(
-    "override",
-    1,
-    "developer|dev|god|debug|jailbreak|sudo|unrestricted|dan mode|mode is|enabled|activated|engaged|on",
-  ),
+  phrase("override", 1, "developer|dev|god|jailbreak|sudo|unrestricted|dan mode is|enabled|activated|engaged"),
   phrase(
     "override",
     2,
@@ -126,9 +122,9 @@ const NEGATIONS: ReadonlySet<string> = new Set(
 const NEGATION_WORDS = 4;
 
 /** Which stages of which phrases a word is of; of one phrase the last stage first, so that a word is never two stages at once. */
-const STAGES: ReadonlyMap<string, readonly (readonly [phrase: number, stage: number])[]> = Map.groupBy(
-  PHRASES.flatMap(({ words }, phrase) =>
-    words.flatMap((set, stage) => [...set].map((word) => ({ word, at: [phrase, stage] as const }))).toReversed(),
+const STAGES: ReadonlyMap<string, readonly (readonly [which: number, stage: number])[]> = Map.groupBy(
+  PHRASES.flatMap(({ words }, which) =>
+    words.flatMap((set, stage) => [...set].map((word) => ({ word, at: [which, stage] as const }))).toReversed(),
   ),
   ({ word }) => word,
 )
@@ -141,6 +137,10 @@ const STAGES: ReadonlyMap<string, readonly (readonly [phrase: number, stage: num
       ),
     new Map<string, (readonly [number, number])[]>(),
   );
+
+const IN_ONE_SENTENCE: readonly number[] = PHRASES.flatMap((one, which) =>
+  one.class === "credentials" ? [which] : [],
+);
 
 /** How far a phrase has come. */
 interface Progress {
@@ -163,7 +163,12 @@ export function phrasesIn(words: readonly Word[], steps: Steps): Place[] {
   );
   let negated = -NEGATION_WORDS - 1;
   for (const [at, word] of words.entries()) {
-    if (word.begins) negated = -NEGATION_WORDS - 1;
+    if (word.begins) {
+      negated = -NEGATION_WORDS - 1;
+      // A credential is asked for in one sentence; orders are known to be cut into several.
+      for (const which of IN_ONE_SENTENCE) progress[which]?.reached.fill(-1);
+      steps.count += IN_ONE_SENTENCE.length;
+    }
     for (const [which, stage] of STAGES.get(word.text) ?? []) {
       steps.count += 1;
       const one = PHRASES[which];

@@ -14,9 +14,9 @@ const MAX_WORD = 40;
 
 /** Letters of other alphabets that are drawn like Latin ones. */
 const LOOKALIKES: ReadonlyMap<number, string> = new Map(
-  [..."аa еe оo рp сc уy хx іi јj ѕs ԁd ԛq ɡg һh ӏl оo αa εe ιi οo ρp υu νv κk τt ßss".split(" ")].map(
-    (pair) => [pair.codePointAt(0) ?? 0, pair.slice(1)] as const,
-  ),
+  "аa еe оo рp сc уy хx іi јj ѕs ԁd ԛq ɡg һh ӏl оo αa εe ιi οo ρp υu νv κk τt ßss"
+    .split(" ")
+    .map((pair) => [pair.codePointAt(0) ?? 0, pair.slice(1)] as const),
 );
 
 /** Digits and signs that stand for letters inside a word. */
@@ -31,10 +31,15 @@ const LEET: Readonly<Record<string, string>> = {
   $: "s",
 };
 
-/** What ends a sentence. */
-const ENDS: ReadonlySet<string> = new Set(".:;!?\n");
-
 const MARK = /\p{M}/u;
+
+/** What each of the first 128 characters is read as. */
+const ASCII: readonly (string | null)[] = Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  // It's and don't are one word each.
+  if (character === "'") return "";
+  return /[a-z0-9@$]/i.test(character) ? character.toLowerCase() : null;
+});
 
 /** Reads a text as words: small letters, without accents, without what nobody sees, look-alike letters as what they look like, tag characters as the
  *  letters they stand for. A character of a script without spaces is a word. */
@@ -54,13 +59,26 @@ export function wordsOf(text: string, steps: Steps): Word[] {
   };
   for (let at = 0; at < text.length; ) {
     steps.count += 1;
+    const unit = text.charCodeAt(at);
+    // Nearly every character of nearly every text.
+    if (unit < 0x80) {
+      const plain = ASCII[unit] ?? null;
+      if (plain === null) {
+        if (from >= 0) end();
+        begins ||= unit === 0x0a || unit === 0x2e || unit === 0x3a || unit === 0x3b || unit === 0x21 || unit === 0x3f;
+      } else if (plain !== "") {
+        if (from < 0) from = at;
+        if (word.length <= MAX_WORD) word += plain;
+        to = at + 1;
+      }
+      at += 1;
+      continue;
+    }
     const code = text.codePointAt(at) ?? 0;
     const next = at + (code > 0xffff ? 2 : 1);
     const letters = lettersOf(code);
-    if (letters === null) {
-      end();
-      begins ||= ENDS.has(text.charAt(at));
-    } else if (letters !== "") {
+    if (letters === null) end();
+    else if (letters !== "") {
       if (isAlone(code)) {
         end();
         words.push({ text: letters, from: at, to: next, begins });
@@ -79,13 +97,7 @@ export function wordsOf(text: string, steps: Steps): Word[] {
 
 /** @returns "": nothing is seen of it; null: it stands between words. */
 function lettersOf(code: number): string | null {
-  if (code < 0x80) {
-    if (code >= 0x41 && code <= 0x5a) return String.fromCharCode(code + 0x20);
-    if ((code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39) || code === 0x40 || code === 0x24)
-      return String.fromCharCode(code);
-    // It's and don't are one word each.
-    return code === 0x27 ? "" : null;
-  }
+  if (code < 0x80) return ASCII[code] ?? null;
   if (code === 0x2019 || isUnseen(code)) return "";
   if (code >= 0xe0020 && code <= 0xe007e) return lettersOf(code - 0xe0000);
   if (code >= 0xff01 && code <= 0xff5e) return lettersOf(code - 0xfee0);
