@@ -218,10 +218,19 @@ export const KINDS = {
 
   // People
   "person.added": { fields: { principal: f.id, role: f.oneOf("user", "approver", "owner"), ...BY }, content: ["name"] },
+  "person.changed": { fields: { principal: f.id, role: f.oneOf("user", "approver", "owner"), ...BY } },
+  /** They are out. What ends with that are the rows that this one is the cause of, in the same transaction. */
   "person.revoked": { fields: { principal: f.id, ...BY } },
-  "identity.linked": { fields: { principal: f.id, channel: f.name }, content: ["sender", "name"] },
+  /** Without `by`: they said a code that was made for them, or that they were let in with. */
+  "identity.linked": { fields: { principal: f.id, channel: f.name }, optional: { ...BY }, content: ["sender", "name"] },
+  "identity.unlinked": { fields: { principal: f.id, channel: f.name, ...BY }, content: ["sender"] },
   "pair.requested": { fields: { pairing: f.id, channel: f.name }, content: ["code", "sender", "name"] },
-  "pair.invited": { fields: { pairing: f.id, channel: f.name, until: f.time, ...BY }, content: ["code"] },
+  /** `principal`: whom its first sender is then; the owner where it is left out. */
+  "pair.invited": {
+    fields: { pairing: f.id, channel: f.name, until: f.time, ...BY },
+    optional: { principal: f.id },
+    content: ["code"],
+  },
   "pair.approved": { fields: { pairing: f.id, principal: f.id, role: f.oneOf("user", "approver", "owner"), ...BY } },
   "grant.given": {
     fields: {
@@ -251,6 +260,48 @@ export const KINDS = {
   "web.login": { fields: { web: f.id } },
   "web.login.refused": { fields: { reason: f.oneOf("bad-token", "locked"), times: f.count, since: f.time } },
   "web.session.ended": { fields: { web: f.id, reason: f.oneOf("logout", "idle", "age", "ended", "restart") } },
+
+  // Schedules
+  /** `conversation` is where it is done and answered, `principal` for whom. */
+  "schedule.added": {
+    fields: { schedule: f.id, agent: f.name, principal: f.id, conversation: f.id, channel: f.name, ...BY },
+    content: ["cron", "zone", "text"],
+  },
+  /** Without `by`: it paused itself. */
+  "schedule.paused": {
+    fields: { schedule: f.id, reason: f.oneOf("asked", "failures", "removed") },
+    optional: { ...BY },
+  },
+  "schedule.resumed": { fields: { schedule: f.id, ...BY } },
+  "schedule.removed": { fields: { schedule: f.id, ...BY } },
+  /** Somebody else's from now on, and sealed for them. */
+  "schedule.transferred": {
+    fields: { schedule: f.id, principal: f.id, ...BY },
+    content: ["cron", "zone", "text"],
+  },
+  /** A run: what an agent is to do, as if it had been written. `due` is the time that it was to be done at. */
+  "schedule.started": {
+    fields: {
+      schedule: f.id,
+      message: f.id,
+      session: f.id,
+      conversation: f.id,
+      channel: f.name,
+      principal: f.id,
+      due: f.time,
+      why: f.oneOf("due", "late", "asked"),
+    },
+    content: ["text"],
+  },
+  /** It was not done at `due`, nor at the `times` before that one which this row counts too. */
+  "schedule.missed": {
+    fields: {
+      schedule: f.id,
+      due: f.time,
+      times: f.count,
+      reason: f.oneOf("late", "running", "halted", "nowhere"),
+    },
+  },
 
   // What is kept, and for how long
   "content.erasing": {

@@ -26,6 +26,9 @@ const STOPS: ReadonlySet<Kind> = new Set<Kind>([
   "session.closed",
   "channel.disabled",
   "person.revoked",
+  "identity.unlinked",
+  "schedule.paused",
+  "schedule.removed",
   "grant.revoked",
   "web.session.ended",
   // Makes room, and says that there was none.

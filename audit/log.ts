@@ -41,6 +41,17 @@ export interface Interrupted {
   readonly row: Row;
 }
 
+/** A fact that ends no intent and is not the log's own. */
+type SingleKind = Exclude<FactKind, OwnKind>;
+interface Fact<K extends SingleKind> {
+  readonly action: ActionOf<K>;
+  readonly given: Given<K>;
+}
+/** One of several that {@link AuditLog.together} writes: what led to it is the first of them. */
+export type FactOf = {
+  [K in SingleKind]: { readonly action: ActionOf<K>; readonly given: Omit<Given<K>, "cause"> };
+}[SingleKind];
+
 /** The log that a new one takes the place of, and why. */
 export interface Succeeds {
   /** Its name. */
@@ -270,6 +281,20 @@ class OpenAuditLog {
     return rowOf(await this.#submit(action, given));
   }
 
+  /** Puts facts on the log that belong together: all of them in one transaction with one sync, or none.
+   *  @param first led to all the others. @throws {AuditError} as {@link record}. */
+  async together<K extends SingleKind>(first: Fact<K>, others: readonly FactOf[]): Promise<Row[]> {
+    const { cause } = first.given;
+    const drafts = [
+      draftOf(this.#core, single(first.action), first.given),
+      ...others.map(({ action, given }) => ({
+        ...draftOf(this.#core, single(action), { ...given, cause }),
+        byFirst: true,
+      })),
+    ];
+    return (await this.#core.submit(drafts)).map((row) => rowOf(row));
+  }
+
   async #submit(action: { readonly kind: string }, given: AnyGiven): Promise<Written> {
     if (OWN.has(action.kind)) throw invalid(`${action.kind} is written by the log itself`);
     const draft = draftOf(this.#core, action, given);
@@ -451,6 +476,14 @@ function draftOf(core: LogCore, action: { readonly kind: string }, given: AnyGiv
   if (cause !== null && (!Number.isSafeInteger(cause) || cause < 0 || cause >= core.head.size))
     throw invalid(`the cause of ${action.kind} is row ${cause}, which is not on the log`);
   return { kind: action.kind, fields, cause, seal, parts: commitParts(action.kind, content) };
+}
+
+/** @throws {AuditError} AUDIT_INVALID for what stands in the books of intents, which this leaves alone. */
+function single<A extends { readonly kind: string }>(action: A): A {
+  const { kind } = action;
+  if (OWN.has(kind) || isOutcome(kind) || (isKind(kind) && isIntent(kind)))
+    throw invalid(`${kind} is not recorded together with others`);
+  return action;
 }
 
 function checkpointDraft(reason: ActionOf<"log.checkpointed">["reason"]): Draft {

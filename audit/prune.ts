@@ -31,6 +31,11 @@ const STAYS: readonly string[] = [
   "identity.",
   "conversation.",
   "session.",
+  "schedule.added",
+  "schedule.paused",
+  "schedule.resumed",
+  "schedule.removed",
+  "schedule.transferred",
 ];
 
 export function bodyStays(kind: string): boolean {

@@ -25,6 +25,8 @@ export interface Draft {
   readonly kind: Kind;
   readonly fields: Readonly<Record<string, unknown>>;
   readonly cause: number | null;
+  /** Its cause is the first row of its unit, whose number nobody knows before it is written. */
+  readonly byFirst?: boolean;
   /** Whose key seals the parts. */
   readonly seal: string;
   readonly parts: readonly Part[];
@@ -160,7 +162,8 @@ export class Writer {
     const frontier = head.frontier.clone();
     const rows: Prepared[] = [];
     for (const draft of unit.drafts) {
-      const { kind, cause, parts } = draft;
+      const { kind, parts } = draft;
+      const cause = draft.byFirst === true ? head.size : draft.cause;
       const commitments = commitmentsOf(parts);
       const body = writeBody({
         at,

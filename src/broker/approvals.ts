@@ -1,4 +1,4 @@
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, FactOf } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
 import type { ActionOf } from "../../audit/action.ts";
 import { digestOf } from "../effect/action.ts";
@@ -298,16 +298,30 @@ export class Approvals {
     answer: Answering | null,
     sentence: string,
   ): Promise<void> {
-    const { pending, batch } = open;
-    this.#open.delete(pending.approval);
-    this.#close(open, state === "denied" ? "denied" : "expired", sentence);
-    for (const { settle } of batch.requests) {
-      settle(state === "denied" ? { state, reason: answer?.reason ?? null } : { state });
-    }
+    const { pending } = open;
+    this.#settle(open, state, answer, sentence);
     await this.#log.append(decided(pending.approval, state, "once", answer), {
       cause: pending.row,
       seal: pending.turn.session,
       ...(answer?.reason === null || answer === null ? {} : { content: { reason: answer.reason } }),
+    });
+  }
+
+  #settle(open: Open, state: "denied" | "expired" | "withdrawn", answer: Answering | null, sentence: string): void {
+    this.#open.delete(open.pending.approval);
+    this.#close(open, state === "denied" ? "denied" : "expired", sentence);
+    for (const { settle } of open.batch.requests) {
+      settle(state === "denied" ? { state, reason: answer?.reason ?? null } : { state });
+    }
+  }
+
+  /** Withdraws what waits for somebody, at once. @returns the rows that say so, for whoever records them. */
+  withdrawOf(principal: string): FactOf[] {
+    const theirs = [...this.#open.values()].filter(({ pending }) => pending.turn.principal === principal);
+    return theirs.map((open) => {
+      this.#settle(open, "withdrawn", null, "withdrawn: whoever asked is no longer let in, and nothing ran");
+      const { approval, turn } = open.pending;
+      return { action: decided(approval, "withdrawn", "once", null), given: { seal: turn.session } };
     });
   }
 

@@ -1,4 +1,4 @@
-import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import type { AuditLog, CommittedRow, FactOf } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
 import type { Row } from "../../audit/row.ts";
 import { GrantId, mint } from "../ipc/ids.ts";
@@ -23,6 +23,8 @@ export class Grants {
   readonly #log: Pick<AuditLog, "append" | "row">;
   readonly #clock: Clock;
   readonly #grants = new Map<string, Grant>();
+  /** Who is out: what was on its way for them, or by them, when they went does not hold either. */
+  readonly #out = new Set<string>();
 
   /** Reads what was given from its rows. @param held which they are: the log, which may be long, is not searched for them. */
   constructor(log: Pick<AuditLog, "append" | "row">, clock: Clock, held: readonly Held[]) {
@@ -107,6 +109,7 @@ export class Grants {
     );
     const made: Grant = { grant, row: row.seq, ...given, until, left: uses };
     this.#grants.set(grant, made);
+    if (this.#out.has(given.principal) || this.#out.has(who.by)) await this.revoke(grant, who, row.seq);
     return made;
   }
 
@@ -120,17 +123,30 @@ export class Grants {
     return this.#log.append({ kind: "grant.revoked", grant: GrantId.parse(grant), ...who }, { cause });
   }
 
-  /** Takes back everything that was granted to somebody. */
-  async revokeOf(
-    principal: string,
-    who: { readonly by: string; readonly via: string },
-    cause: number | null,
-  ): Promise<void> {
-    const theirs = [...this.#grants.values()].filter((grant) => grant.principal === principal);
-    for (const { grant } of theirs) this.#grants.delete(grant);
-    for (const { grant } of theirs) {
-      await this.#log.append({ kind: "grant.revoked", grant: GrantId.parse(grant), ...who }, { cause });
-    }
+  /** Those that were given to somebody, and those that somebody gave to others. */
+  of(principal: string): { readonly got: readonly Grant[]; readonly gave: readonly Grant[] } {
+    const all = this.list();
+    const got = all.filter((grant) => grant.principal === principal);
+    const gave = all.filter((grant) => grant.principal !== principal && this.#giverOf(grant) === principal);
+    return { got, gave };
+  }
+
+  #giverOf({ row }: Grant): string | null {
+    const action = this.#log.row(row)?.action;
+    return action?.kind === "grant.given" ? action.by : null;
+  }
+
+  /** Takes back, at once, everything that was granted to somebody and by somebody. @returns the rows that say so, for whoever records them. */
+  takeOf(principal: string, who: { readonly by: string; readonly via: string }): FactOf[] {
+    const { got, gave } = this.of(principal);
+    this.#out.add(principal);
+    return [...got, ...gave].flatMap(({ grant }) => this.take(grant, who));
+  }
+
+  /** Takes one back at once. @returns the row that says so, for whoever records it; none if there is no such grant. */
+  take(grant: string, who: { readonly by: string; readonly via: string }): FactOf[] {
+    if (!this.#grants.delete(grant)) return [];
+    return [{ action: { kind: "grant.revoked", grant: GrantId.parse(grant), ...who }, given: {} }];
   }
 
   /** A session that has ended takes its grants with it. */

@@ -22,6 +22,7 @@ const PREFIX = {
   halt: "ha",
   export: "e",
   erasure: "er",
+  schedule: "sc",
 } as const;
 type Kind = keyof typeof PREFIX;
 
@@ -64,6 +65,8 @@ export const ExportId = idOf("export");
 export type ExportId = z.infer<typeof ExportId>;
 export const ErasureId = idOf("erasure");
 export type ErasureId = z.infer<typeof ErasureId>;
+export const ScheduleId = idOf("schedule");
+export type ScheduleId = z.infer<typeof ScheduleId>;
 
 interface Ids {
   principal: PrincipalId;
@@ -81,6 +84,7 @@ interface Ids {
   halt: HaltId;
   export: ExportId;
   erasure: ErasureId;
+  schedule: ScheduleId;
 }
 
 const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
@@ -99,6 +103,7 @@ const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   halt: HaltId,
   export: ExportId,
   erasure: ErasureId,
+  schedule: ScheduleId,
 };
 
 /** Mints an id: a prefix and 130 random bits. */

@@ -6,12 +6,12 @@ import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
 import { GRANT_ANSWERS, GRANT_CALLS } from "./grant-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
+import { PairingCode, PEOPLE_ANSWERS, PEOPLE_CALLS, Role } from "./people-calls.ts";
 import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
 
 /** What the owner may ask of the supervisor: the same words from the terminal and from the page. Who asked is a property of the pipe. */
 
-export const Role = z.enum(["user", "approver", "owner"]);
-export type Role = z.infer<typeof Role>;
+export { Role } from "./people-calls.ts";
 
 /** How far an approval reaches. */
 export const ApprovalScope = z.enum(["once", "session", "always"]);
@@ -46,7 +46,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("pair.list") }),
   z.strictObject({
     call: z.literal("pair.approve"),
-    code: z.string().check(z.regex(/^[0-9A-HJKMNP-TV-Z]{8}$/)),
+    code: PairingCode,
     role: Role,
     as: z.nullable(z.string().check(z.minLength(1), z.maxLength(100))),
   }),
@@ -54,6 +54,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("web.link") }),
   z.strictObject({ call: z.literal("web.sessions") }),
   z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
+  ...PEOPLE_CALLS,
   ...HALT_CALLS,
   ...GRANT_CALLS,
   ...VAULT_CALLS,
@@ -182,7 +183,7 @@ export const OPERATOR_ANSWERS = {
   "channel.disable": ChannelView,
   "pair.list": PairView,
   "pair.approve": z.strictObject({ principal: PrincipalId, name: z.string(), role: Role, channel: z.string() }),
-  "pair.revoke": z.strictObject({ principal: PrincipalId, name: z.string() }),
+  "pair.revoke": PEOPLE_ANSWERS["people.remove"],
   "web.link": z.strictObject({ link: z.string(), until: Time }),
   "web.sessions": z.strictObject({
     sessions: z.array(
@@ -190,6 +191,7 @@ export const OPERATOR_ANSWERS = {
     ),
   }),
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
+  ...PEOPLE_ANSWERS,
   ...HALT_ANSWERS,
   ...GRANT_ANSWERS,
   ...VAULT_ANSWERS,

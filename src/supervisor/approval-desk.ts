@@ -10,7 +10,7 @@ import { SessionId } from "../ipc/ids.ts";
 import type { ApprovalScope, ApprovalView } from "../ipc/operator.ts";
 import type { Channels } from "./channels.ts";
 import { OperatorError } from "./operator-error.ts";
-import type { By, People } from "./people.ts";
+import type { People } from "./people.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 
 /** One message of a chat platform holds a card of this size; Telegram's limit of 4,096 is after its markup. */
@@ -64,11 +64,6 @@ export class ApprovalDesk {
       foreignPress: () => undefined,
     };
     this.approvals = new Approvals(parts.log, parts.clock, parts.grants, ports);
-  }
-
-  /** Takes back what was granted to somebody who is out. */
-  async revokeGrants(person: Person, who: By): Promise<void> {
-    await this.#parts.grants.revokeOf(person.principal, who, null);
   }
 
   get pending(): number {

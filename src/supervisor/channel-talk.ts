@@ -1,4 +1,4 @@
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, FactOf } from "../../audit/log.ts";
 import type { Recorded } from "../../audit/recorded.ts";
 import type { Refusals } from "../../audit/refused.ts";
 import { sendMessage, editMessage } from "../effect/message.ts";
@@ -321,10 +321,17 @@ export class ChannelTalk<L extends symbol> {
     this.#closed = false;
   }
 
-  /** Ends the turns that run for one person. */
-  async stopOf(principal: string, who: By): Promise<void> {
-    const theirs = [...this.#runs.values()].filter((run) => run.runsFor === principal);
-    await Promise.all(theirs.map((run) => run.stop(who)));
+  /** Ends the turns that run for one person, within this very step. @returns the rows that say so, for whoever records them. */
+  cutOf(principal: string, who: By): FactOf[] {
+    return [...this.#runs.values()].flatMap((run) => {
+      if (run.runsFor !== principal) return [];
+      return run.cut(who).map((action) => ({ action, given: { seal: run.session.id } }));
+    });
+  }
+
+  /** Turns that run for one person. */
+  runningFor(principal: string): number {
+    return [...this.#runs.values()].filter((run) => run.runsFor === principal).length;
   }
 
   /** Ends the turns that run in what is halted. @returns how many they were. */

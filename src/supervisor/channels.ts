@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, FactOf } from "../../audit/log.ts";
 import { AdapterChannel, type LocalChannel, platformOf, talks } from "../ipc/channel.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { SessionId } from "../ipc/ids.ts";
@@ -43,7 +43,8 @@ interface Talk {
   end: ChannelTalk<symbol>["end"];
   close: ChannelTalk<symbol>["close"];
   reopen: ChannelTalk<symbol>["reopen"];
-  stopOf: ChannelTalk<symbol>["stopOf"];
+  cutOf: ChannelTalk<symbol>["cutOf"];
+  runningFor: ChannelTalk<symbol>["runningFor"];
   stopWhere: ChannelTalk<symbol>["stopWhere"];
   readonly running: number;
 }
@@ -320,9 +321,14 @@ export class Channels {
     if (record !== null) await this.#talkOf(record.channel)?.end(session, who);
   }
 
-  /** Ends what runs for one person, on every channel. */
-  async stopOf(principal: string, who: By): Promise<void> {
-    await Promise.all(this.#talks.map(async (talk) => await talk.stopOf(principal, who)));
+  /** Ends what runs for one person at once: on every channel, or on one. @returns the rows that say so, for whoever records them. */
+  cutOf(principal: string, who: By, channel: string | null = null): FactOf[] {
+    const where = channel === null ? this.#talks : [this.#talkOf(channel)].filter((talk) => talk !== null);
+    return where.flatMap((talk) => talk.cutOf(principal, who));
+  }
+
+  runningFor(principal: string): number {
+    return this.#talks.reduce((sum, talk) => sum + talk.runningFor(principal), 0);
   }
 
   /** Says to a newly paired person that they are, where they were given their code.

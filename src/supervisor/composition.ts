@@ -45,6 +45,7 @@ import { Operator } from "./operator.ts";
 import { PROXY_SCOPE } from "./network.ts";
 import { Outward } from "./outward.ts";
 import { type By, People } from "./people.ts";
+import { peopleDeskOf } from "./people-parts.ts";
 import { Confined } from "./confinement.ts";
 import { Processes, type SecretOf } from "./processes.ts";
 import { Remembered } from "./remembered.ts";
@@ -388,6 +389,16 @@ export class Composition {
     });
     this.operator = new Operator({
       people: made.people,
+      peopleDesk: peopleDeskOf({
+        log,
+        state: made.state,
+        people: made.people,
+        grants,
+        approvals: desk,
+        keeper: made.keeper,
+        channels: () => this.channels,
+        web: () => this.web,
+      }),
       channels: this.channels,
       credentials,
       rotation,

@@ -2,6 +2,7 @@ import type { CommittedRow } from "../../audit/log.ts";
 import { suspectSentence } from "../broker/injection/suspects.ts";
 import type { Held } from "./held.ts";
 import { keepingSentence } from "./keeping-sentences.ts";
+import { isAboutPeople, peopleSentence } from "./people-sentences.ts";
 import { count, line, quoted, where } from "./row-words.ts";
 
 /** What an action rests on and what came of it, as rows. */
@@ -174,7 +175,7 @@ class Teller {
       case "finding.acknowledged":
         return `${this.who(action.by)} acknowledged ${action.code} ${where(action.via)} ${at}: ${quoted(row, "reason")}`;
       default:
-        return keepingSentence(action, row, at, this);
+        return isAboutPeople(action) ? peopleSentence(action, row, at, this) : keepingSentence(action, row, at, this);
     }
   }
 

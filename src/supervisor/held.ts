@@ -17,6 +17,13 @@ export interface HeldPerson {
   readonly channels: readonly string[];
 }
 
+/** One of a person's channels; whose it was there is content. */
+interface Linked {
+  readonly principal: string;
+  readonly channel: string;
+  readonly sender: string | null;
+}
+
 export interface HeldGrant {
   readonly grant: string;
   readonly key: string;
@@ -56,7 +63,7 @@ export interface Held {
   readonly grants: readonly HeldGrant[];
 }
 
-const KINDS = ["person.", "identity.linked", "grant.", "session.closed", "policy.loaded", "agent.configured"];
+const KINDS = ["person.", "identity.", "grant.", "session.closed", "policy.loaded", "agent.configured"];
 
 /** @param seq the row up to which is read, itself included. @param at the time that grants must not have ended at. */
 export async function heldAt(log: AuditLog, seq: number, at: string, signal?: AbortSignal): Promise<Held> {
@@ -94,7 +101,8 @@ export async function rowAt(log: AuditLog, at: string): Promise<number> {
 class Fold {
   #policy: HeldText | null = null;
   readonly #agents = new Map<string, HeldAgent>();
-  readonly #people = new Map<string, HeldPerson>();
+  readonly #people = new Map<string, Omit<HeldPerson, "channels">>();
+  #linked: Linked[] = [];
   readonly #grants = new Map<string, HeldGrant>();
   /** Uses that are left of those grants that have a number of them, by the row that gave them. */
   readonly #left = new Map<number, number>();
@@ -126,16 +134,30 @@ class Fold {
       case "person.added": {
         const { principal, role, by, via } = action;
         const name = readable(row, "name");
-        this.#people.set(principal, { principal, role, by, via, name, since: at, row: seq, channels: [] });
+        this.#people.set(principal, { principal, role, by, via, name, since: at, row: seq });
+        return;
+      }
+      case "person.changed": {
+        const person = this.#people.get(action.principal);
+        if (person !== undefined) this.#people.set(action.principal, { ...person, role: action.role });
         return;
       }
       case "person.revoked":
         this.#people.delete(action.principal);
+        this.#linked = this.#linked.filter(({ principal }) => principal !== action.principal);
         return;
       case "identity.linked": {
-        const person = this.#people.get(action.principal);
-        if (person === undefined || person.channels.includes(action.channel)) return;
-        this.#people.set(action.principal, { ...person, channels: [...person.channels, action.channel] });
+        const { principal, channel } = action;
+        this.#linked.push({ principal, channel, sender: readable(row, "sender") });
+        return;
+      }
+      case "identity.unlinked": {
+        const { principal, channel } = action;
+        const sender = readable(row, "sender");
+        const index = this.#linked.findIndex(
+          (one) => one.principal === principal && one.channel === channel && one.sender === sender,
+        );
+        if (index >= 0) this.#linked.splice(index, 1);
         return;
       }
       case "grant.given": {
@@ -160,13 +182,17 @@ class Fold {
     }
   }
 
+  #channelsOf(principal: string): string[] {
+    return [...new Set(this.#linked.flatMap((one) => (one.principal === principal ? [one.channel] : [])))];
+  }
+
   at(seq: number, at: string): Held {
     return {
       seq,
       at,
       policy: this.#policy,
       agents: [...this.#agents.values()],
-      people: [...this.#people.values()],
+      people: [...this.#people.values()].map((person) => ({ ...person, channels: this.#channelsOf(person.principal) })),
       grants: [...this.#grants.values()].filter(({ until, row }) => until > at && this.#left.get(row) !== 0),
     };
   }

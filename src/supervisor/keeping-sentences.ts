@@ -1,9 +1,10 @@
 import type { ActionOf, Kind } from "../../audit/action.ts";
 import type { CommittedRow } from "../../audit/log.ts";
+import type { PeopleKind } from "./people-sentences.ts";
 import { count, quoted, where } from "./row-words.ts";
 
 /** Kinds that are about the log, the daemon, keys, people and what is kept, and not about one turn. */
-type KeepingKind = Exclude<Kind, TurnKind>;
+type KeepingKind = Exclude<Kind, TurnKind | PeopleKind>;
 type TurnKind =
   | `${"turn" | "model" | "tool" | "injection" | "approval" | "grant" | "action" | "finding" | "egress"}.${string}`
   | "message.received"
@@ -143,7 +144,7 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
     case "pair.requested":
       return `somebody asked on ${action.channel} to be let in ${at}`;
     case "pair.invited":
-      return `${by} invited somebody on ${action.channel}${on} ${at}`;
+      return `${by} invited ${action.principal === undefined ? "somebody" : told.who(action.principal)} on ${action.channel}${on} ${at}`;
     case "pair.approved":
       return `${by} let ${told.who(action.principal)} in as ${action.role}${on} ${at}`;
     case "message.refused":

@@ -17,6 +17,7 @@ import type { LogKeys } from "./log-keys.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Keeping } from "./keeping.ts";
 import type { By, People } from "./people.ts";
+import type { PeopleDesk } from "./people-desk.ts";
 import type { RecordView } from "./record-view.ts";
 import type { Remembered } from "./remembered.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
@@ -46,6 +47,8 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "channel.enable",
   "grant.add",
   "pair.approve",
+  "people.role",
+  "people.link",
   "audit.checkpoint",
   "audit.anchor.add",
   "audit.key.rotate",
@@ -59,6 +62,7 @@ const MAX_SAY_BYTES = 262_144;
 
 export interface OperatorParts {
   readonly people: People;
+  readonly peopleDesk: PeopleDesk;
   readonly channels: Channels;
   readonly credentials: Credentials;
   readonly rotation: CredentialRotation;
@@ -245,12 +249,13 @@ export class Operator {
         void channels.welcome(person, channel, asked).catch(() => undefined);
         return { principal: person.principal, name: person.name, role: person.role, channel };
       }
-      case "pair.revoke": {
-        const person = await people.revoke(call.principal, who);
-        await channels.stopOf(person.principal, who);
-        await approvals.revokeGrants(person, who);
-        return { principal: person.principal, name: person.name };
-      }
+      case "pair.revoke":
+      case "people.show":
+      case "people.role":
+      case "people.link":
+      case "people.unlink":
+      case "people.remove":
+        return await this.#parts.peopleDesk.answer(call, who);
       case "web.link":
         return await this.#web().link(caller.via);
       case "web.sessions":

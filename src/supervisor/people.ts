@@ -100,42 +100,75 @@ export class People {
     return made === null ? null : { pairing: made, seq: row.seq };
   }
 
-  /** A code whose first sender is linked to whoever asked for it. */
-  async invite(channel: string, who: By): Promise<{ code: string; until: string }> {
+  /** A code whose first sender is linked: to the owner, or to somebody else who is one of the people. */
+  async invite(
+    channel: string,
+    who: By,
+    principal: PrincipalId | null = null,
+  ): Promise<{ code: string; until: string }> {
     const until = iso(this.#now() + INVITATION_MINUTES * 60_000);
     const code = newCode();
     await this.#log.append(
-      { kind: "pair.invited", pairing: mint("pairing"), channel, until, ...who },
+      {
+        kind: "pair.invited",
+        pairing: mint("pairing"),
+        channel,
+        until,
+        ...who,
+        ...(principal === null ? {} : { principal }),
+      },
       { cause: null, content: { code } },
     );
     return { code, until };
   }
 
-  /** The first sender of an invitation's code becomes one more identity of the owner. @returns null when the text is no such code. */
+  /** The first sender of an invitation's code becomes one more identity of whom it was made for. @returns null when the text is no such code. */
   async claim(channel: string, sender: string, name: string, text: string): Promise<Person | null> {
     const code = invitationCode(text);
     if (code === null) return null;
     const pairing = this.#state.pairingByCode(code, iso(this.#now()));
     if (pairing === null || pairing.kind !== "invitation" || pairing.channel !== channel) return null;
-    const owner = this.owner();
+    const person = this.#invited(pairing);
+    // Whoever it was made for is out since.
+    if (person === null) return null;
+    await this.#link(pairing, person, sender, name, { by: person.principal, via: channel });
+    return person;
+  }
+
+  #invited({ seq }: Pairing): Person | null {
+    const action = this.#log.row(seq)?.action;
+    if (action?.kind !== "pair.invited" || action.principal === undefined) return this.owner();
+    return this.#state.person(action.principal);
+  }
+
+  /** Whoever waits with that code is somebody who is one of the people already, on one more channel. */
+  async link(code: string, person: Person, who: By): Promise<void> {
+    const { pairing, sender } = this.#waiting(code);
+    await this.#link(pairing, person, sender, pairing.name, who);
+  }
+
+  async #link(pairing: Pairing, person: Person, sender: string, name: string, who: By): Promise<void> {
+    const { principal, role } = person;
     await this.#log.append(
-      {
-        kind: "pair.approved",
-        pairing: pairing.pairing,
-        principal: owner.principal,
-        role: owner.role,
-        by: owner.principal,
-        via: channel,
-      },
+      { kind: "pair.approved", pairing: pairing.pairing, principal, role, ...who },
       { cause: pairing.seq },
     );
-    // It is there unless the owner was erased since.
-    await this.#contentKey(owner.principal);
+    // It is there unless they were erased since.
+    await this.#contentKey(principal);
     await this.#log.append(
-      { kind: "identity.linked", principal: owner.principal, channel },
-      { cause: pairing.seq, seal: owner.principal, content: { sender, name } },
+      { kind: "identity.linked", principal, channel: pairing.channel },
+      { cause: pairing.seq, seal: principal, content: { sender, name } },
     );
-    return owner;
+  }
+
+  #waiting(code: string): { pairing: Pairing; sender: string } {
+    const pairing = this.#state.pairingByCode(code, iso(this.#now()));
+    if (pairing !== null && pairing.sender !== null) return { pairing, sender: pairing.sender };
+    throw new OperatorError(
+      "not-found",
+      `no one waits with the code ${code}`,
+      `a code is good for ${PAIRING_MINUTES} minutes; run wirken pair list to see who waits`,
+    );
   }
 
   /** @param as what to call them; their own name on the channel when null. @returns `asked`: the row of their request. */
@@ -145,14 +178,7 @@ export class People {
     as: string | null,
     who: By,
   ): Promise<{ person: Person; channel: string; asked: number }> {
-    const pairing = this.#state.pairingByCode(code, iso(this.#now()));
-    if (pairing === null || pairing.sender === null) {
-      throw new OperatorError(
-        "not-found",
-        `no one waits with the code ${code}`,
-        `a code is good for ${PAIRING_MINUTES} minutes; run wirken pair list to see who waits`,
-      );
-    }
+    const { pairing, sender } = this.#waiting(code);
     const principal = mint("principal");
     const name = as ?? pairing.name;
     await this.#contentKey(principal);
@@ -166,27 +192,20 @@ export class People {
     );
     await this.#log.append(
       { kind: "identity.linked", principal, channel: pairing.channel },
-      { cause: row.seq, seal: principal, content: { sender: pairing.sender, name: pairing.name } },
+      { cause: row.seq, seal: principal, content: { sender, name: pairing.name } },
     );
     return { person: { principal, role, name }, channel: pairing.channel, asked: pairing.seq };
   }
 
-  async revoke(principal: string, who: By): Promise<Person> {
-    const person = this.#state.person(principal);
-    if (person === null)
-      throw new OperatorError("not-found", `nobody has the id ${principal}`, "run wirken pair list to see the people");
-    if (person.principal === this.owner().principal) {
-      throw new OperatorError(
-        "refused",
-        "the owner cannot be revoked",
-        "unlink a channel with wirken vault remove channel/<name> instead",
-      );
-    }
-    await this.#log.append(
-      { kind: "person.revoked", principal: PrincipalId.parse(principal), ...who },
-      { cause: null },
+  /** @param what is to become of them, as in `removed`. @throws {OperatorError} if nobody would be the owner then. */
+  mustStayOwned(person: Person, what: string): void {
+    if (this.#state.people().some(({ principal, role }) => role === "owner" && principal !== person.principal)) return;
+    if (person.role !== "owner") return;
+    throw new OperatorError(
+      "refused",
+      `${person.name} is the only owner, and cannot be ${what}`,
+      "make somebody else owner first: wirken people role NAME owner",
     );
-    return person;
   }
 }
 

@@ -16,6 +16,9 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
         at,
       );
       return;
+    case "person.changed":
+      database.run("UPDATE person SET role = ? WHERE principal = ?", action.role, action.principal);
+      return;
     case "person.revoked":
       database.run("DELETE FROM identity WHERE principal = ?", action.principal);
       database.run("DELETE FROM person WHERE principal = ?", action.principal);
@@ -34,6 +37,12 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
         action.principal,
         database.seal(`identity/${found}`, JSON.stringify([sender, content("name") ?? "[erased]"])),
       );
+      return;
+    }
+    case "identity.unlinked": {
+      const sender = content("sender");
+      if (sender !== null)
+        database.run("DELETE FROM identity WHERE found = ?", database.index("identity", action.channel, sender));
       return;
     }
     case "pair.requested":

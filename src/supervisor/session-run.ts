@@ -1,3 +1,4 @@
+import type { ActionOf } from "../../audit/action.ts";
 import type { AuditLog } from "../../audit/log.ts";
 import type { Recorded } from "../../audit/recorded.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -190,7 +191,9 @@ export class SessionRun<L extends symbol> {
       },
       { cause: message.seq, seal: this.session.id },
     );
-    if (this.#parts.halted(this.session.id)) return await this.#refuse(id, begun.seq);
+    if (this.#parts.halted(this.session.id)) return await this.#refuse(id, begun.seq, "halted");
+    // Their access was taken away while this was recorded.
+    if (this.#parts.state.person(message.principal) === null) return await this.#refuse(id, begun.seq, "denied");
     const stop = new AbortController();
     const turn: Turn = {
       id,
@@ -254,14 +257,14 @@ export class SessionRun<L extends symbol> {
   }
 
   /** A turn that ends where it begins: the person is told, and a restart does not take the message up again. */
-  async #refuse(turn: TurnId, seq: number): Promise<TurnEnding> {
-    await this.#notice(HALTED, seq).catch(() => undefined);
+  async #refuse(turn: TurnId, seq: number, reason: "halted" | "denied"): Promise<TurnEnding> {
+    if (reason === "halted") await this.#notice(HALTED, seq).catch(() => undefined);
     await this.#parts.log.append(
-      { kind: "turn.ended", turn, session: this.session.id, reason: "halted", rounds: 0 },
+      { kind: "turn.ended", turn, session: this.session.id, reason, rounds: 0 },
       { cause: seq, seal: this.session.id },
     );
-    this.#parts.tell({ event: "turn.end", end: "halted" });
-    return "halted";
+    this.#parts.tell({ event: "turn.end", end: reason });
+    return reason;
   }
 
   #heard(turn: Turn, agent: AgentProcess | null, header: FromAgent, payload: Uint8Array): void {
@@ -486,16 +489,19 @@ export class SessionRun<L extends symbol> {
   /** Ends the running turn: what reduces authority is done first and recorded when it can be.
    *  @returns false when nothing runs. */
   async stop(who: By): Promise<boolean> {
-    const turn = this.#turn;
-    if (turn === null || turn.ending !== null) return false;
-    this.#end(turn, "stopped");
-    await this.#parts.log
-      .append(
-        { kind: "turn.stopped", turn: turn.id, session: this.session.id, ...who },
-        { cause: turn.seq, seal: this.session.id },
-      )
-      .catch(() => undefined);
+    const cause = this.#turn?.seq ?? null;
+    const [stopped] = this.cut(who);
+    if (stopped === undefined) return false;
+    await this.#parts.log.append(stopped, { cause, seal: this.session.id }).catch(() => undefined);
     return true;
+  }
+
+  /** The same, within this very step. @returns what says so, for whoever records it: nothing when nothing runs. */
+  cut(who: By): ActionOf<"turn.stopped">[] {
+    const turn = this.#turn;
+    if (turn === null || turn.ending !== null) return [];
+    this.#end(turn, "stopped");
+    return [{ kind: "turn.stopped", turn: turn.id, session: this.session.id, ...who }];
   }
 }
 

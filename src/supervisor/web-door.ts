@@ -1,3 +1,4 @@
+import type { FactOf } from "../../audit/log.ts";
 import { FromIngress, type ToIngress } from "../ipc/ingress-frames.ts";
 import { VERSION } from "../ipc/build.ts";
 import type { WebSessionId } from "../ipc/ids.ts";
@@ -157,6 +158,11 @@ export class WebDoor {
 
   async close(): Promise<void> {
     await this.#pair?.stop();
+  }
+
+  /** Whoever is logged in is so no more. @returns the rows that say so. */
+  endAll(): FactOf[] {
+    return this.#login.takeAll();
   }
 
   /** A browser session is over: its streams are closed. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, FactOf } from "../../audit/log.ts";
 import { mint, type WebSessionId } from "../ipc/ids.ts";
 
 /** A link works once, within this time. */
@@ -123,6 +123,15 @@ export class WebLogin {
     if (browser === undefined) return false;
     await this.#close(browser, reason);
     return true;
+  }
+
+  /** Ends every login and every link at once. @returns the rows that say so, for whoever records them. */
+  takeAll(): FactOf[] {
+    this.#links.clear();
+    const ended = [...this.#browsers.values()];
+    this.#browsers.clear();
+    for (const { digest } of ended) this.#ended(digest);
+    return ended.map(({ id }) => ({ action: { kind: "web.session.ended", web: id, reason: "ended" }, given: {} }));
   }
 
   /** What reduces authority is done first and recorded when it can be. */

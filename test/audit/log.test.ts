@@ -68,6 +68,30 @@ test("an intent is in the file when it is recorded, is acted upon once and ends 
   await expect(made.log.record(STARTED, { cause: null })).rejects.toMatchObject({ code: "AUDIT_CLOSED" });
 });
 
+test("rows that belong together are written in one transaction, and name the first of them as their cause", async () => {
+  const made = await beginLog(ownFolder());
+  const before = made.log.size;
+  const opened = await made.log.append({ kind: "config.loaded" }, { cause: null });
+  const who = { by: anId("p"), via: "terminal" } as const;
+  const first = { kind: "person.revoked", principal: anId("p"), ...who } as const;
+  const grants = Array.from({ length: 70 }, () => ({
+    action: { kind: "grant.revoked", grant: anId("g"), ...who } as const,
+    given: {},
+  }));
+  const rows = await made.log.together({ action: first, given: { cause: opened.seq } }, grants);
+  expect(rows.map(({ seq }) => seq)).toEqual(Array.from({ length: 71 }, (_, nth) => before + 1 + nth));
+  expect(made.log.row(rows[0]?.seq ?? 0)?.cause).toBe(opened.seq);
+  expect(new Set(rows.slice(1).map(({ seq }) => made.log.row(seq)?.cause))).toEqual(new Set([rows[0]?.seq]));
+  // One that cannot be written keeps all of them from being written.
+  const bad = { action: { kind: "grant.revoked", grant: "no id", ...who } as const, given: {} };
+  await expect(made.log.together({ action: first, given: { cause: null } }, [...grants, bad])).rejects.toMatchObject({
+    code: "AUDIT_INVALID",
+  });
+  expect(made.log.size).toBe(before + 72);
+  await made.log.close();
+  expect(verifySync(made.path, { vkey: made.signer.vkey, scratch: ownFolder() })).toMatchObject({ state: "good" });
+});
+
 test("an intent that a process left open is ended as interrupted by the next start, once", async () => {
   const made = await beginLog(ownFolder());
   const { seq } = await made.log.record(STARTED, { cause: null });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AuditError } from "../../audit/error.ts";
+import { mint } from "../../src/ipc/ids.ts";
 import { World } from "./world.ts";
 
 let world: World;
@@ -44,12 +45,28 @@ test("revoking works even when it cannot be recorded", async () => {
   await world.restart();
 });
 
-test("whoever is removed loses every grant", async () => {
+test("whoever is removed loses every grant that they got, and every one that they gave to others", async () => {
+  const other = mint("principal");
   await world.grants.give(world.turn(), "exec:rw", "always", BY);
-  await world.grants.give(world.turn(), "file.write:workspace", "always", BY);
-  await world.grants.revokeOf(world.principal, WHO, null);
-  expect(world.grants.list()).toHaveLength(0);
-  expect(world.rows("grant.revoked")).toHaveLength(2);
+  await world.grants.give({ ...world.turn(), principal: other }, "exec:rw", "always", { ...BY, by: world.principal });
+  const kept = await world.grants.give({ ...world.turn(), principal: other }, "exec:rw", "always", {
+    ...BY,
+    by: other,
+  });
+  expect(world.grants.takeOf(world.principal, WHO).map(({ action }) => action.kind)).toEqual([
+    "grant.revoked",
+    "grant.revoked",
+  ]);
+  expect(world.grants.list()).toEqual([kept]);
+});
+
+test("an approval that is on its way while somebody is removed is not remembered", async () => {
+  const given = world.grants.give(world.turn(), "exec:rw", "always", BY);
+  world.grants.takeOf(world.principal, WHO);
+  await given;
+  expect(world.grants.list()).toEqual([]);
+  await world.restart();
+  expect(world.grants.list()).toEqual([]);
 });
 
 test("a grant for a session ends with it, also over a restart", async () => {

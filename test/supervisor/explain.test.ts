@@ -138,7 +138,7 @@ test("a message is told with all that followed from it", async () => {
 
 test("what held is what held then: rules, settings, who let whom in, and what was remembered", async () => {
   await append({ kind: "policy.loaded", digest: LATER }, null, { text: "{}" });
-  await world.people.revoke(ann, { by: ada, via: "terminal" });
+  await append({ kind: "person.revoked", principal: ann, by: ada, via: "terminal" }, null);
   const { sentences, held } = await storyOf(rows.called);
   expect(sentences[0]).toContain("Ann (approver)");
   expect(held).toEqual([
@@ -192,7 +192,7 @@ test("a row in which something was found wrong is not told as if it were sure", 
 test("people and grants of a time are folded from the rows up to it", async () => {
   const { log } = world;
   const during = log.row(rows.called)?.at ?? "";
-  await world.people.revoke(ann, { by: ada, via: "terminal" });
+  await append({ kind: "person.revoked", principal: ann, by: ada, via: "terminal" }, null);
   await append({ kind: "config.loaded" }, null);
   const then = await heldAt(log, await rowAt(log, during), during);
   expect(then.people).toMatchObject([

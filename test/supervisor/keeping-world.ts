@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import type { RetentionConfig } from "../../src/config/schema.ts";
 import { contentKeys } from "../../src/supervisor/content-keys.ts";
 import { Erasure, type ErasureSteps } from "../../src/supervisor/erasure.ts";
@@ -23,10 +23,11 @@ export class KeepingWorld implements AsyncDisposable {
   readonly steps: ErasureSteps;
   readonly ended: string[] = [];
 
-  private constructor(folder: DataFolder, world: World) {
+  private constructor(folder: DataFolder, world: World, before: ((row: CommittedRow) => void) | null) {
     this.folder = folder;
     this.world = world;
     const { log, vault } = world;
+    if (before !== null) log.follow(log.size - 1, before);
     const state = State.open(join(folder.path, "state.db"), vault.stateSealer());
     this.state = state;
     state.follow(log);
@@ -47,8 +48,9 @@ export class KeepingWorld implements AsyncDisposable {
     };
   }
 
-  static async open(folder: DataFolder): Promise<KeepingWorld> {
-    return new KeepingWorld(folder, await World.open(folder));
+  /** @param before is given each new row before the projection is. */
+  static async open(folder: DataFolder, before: ((row: CommittedRow) => void) | null = null): Promise<KeepingWorld> {
+    return new KeepingWorld(folder, await World.open(folder), before);
   }
 
   get log(): AuditLog {

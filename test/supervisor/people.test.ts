@@ -72,14 +72,3 @@ test("an invitation links its first sender to the owner, on its own channel, onc
   clock.advance(11 * 60_000);
   expect(await people.claim("telegram", "9", "Test Stranger", late.code)).toBeNull();
 });
-
-test("a revoked person is a stranger at once, and the owner cannot be revoked", async () => {
-  const { people, state } = await newWorld();
-  const owner = await people.ensureOwner("account");
-  const who = { by: owner.principal, via: TERMINAL };
-  const asked = await people.request("telegram", "1001", "Test Stranger");
-  const { person } = await people.approve(asked?.pairing.code ?? "", "user", null, who);
-  await people.revoke(person.principal, who);
-  expect(state.personOf("telegram", "1001")).toBeNull();
-  await expect(people.revoke(owner.principal, who)).rejects.toThrow("the owner cannot be revoked");
-});

@@ -209,7 +209,12 @@ export class PageScript {
       case "hold.list":
       case "hold.remove":
       case "pair.revoke":
+      case "people.link":
+      case "people.remove":
       case "people.report":
+      case "people.role":
+      case "people.show":
+      case "people.unlink":
       case "policy.show":
       case "vault.add":
       case "vault.check":

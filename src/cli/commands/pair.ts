@@ -7,6 +7,7 @@ import { EXIT } from "../exit-status.ts";
 import { moment } from "../moment.ts";
 import { personOf } from "../person.ts";
 import { reachOperator } from "../reach.ts";
+import { removedText } from "./people-remove.ts";
 import { table } from "../table.ts";
 
 const Json = z.object({ json: z._default(z.boolean(), false) });
@@ -108,6 +109,7 @@ export function codeOf(typed: string): string {
 function revoke(context: Context): Command {
   return new Command("revoke")
     .summary("take a person's access away; what they did stays in the log")
+    .description("The same as wirken people remove, which can also hand out and erase what is theirs.")
     .argument("<person>", "id or name, as in: wirken pair list")
     .option("--json", "print one JSON object")
     .action((who: string, options: unknown) =>
@@ -116,9 +118,7 @@ function revoke(context: Context): Command {
         await using operator = await reachOperator(context);
         const { people } = await operator.call({ call: "pair.list" });
         const answer = await operator.call({ call: "pair.revoke", principal: personOf(who, people) });
-        context.terminal.print(
-          json ? JSON.stringify(answer) : table(["revoked", "name"], [[answer.principal, answer.name]]),
-        );
+        context.terminal.print(json ? JSON.stringify(answer) : removedText(answer));
         return EXIT.ok;
       }),
     );

@@ -1,0 +1,60 @@
+import type { AuditLog } from "../../audit/log.ts";
+import type { Grants } from "../broker/grants.ts";
+import type { ApprovalDesk } from "./approval-desk.ts";
+import type { Channels } from "./channels.ts";
+import type { People } from "./people.ts";
+import { enrolledBy, PeopleDesk } from "./people-desk.ts";
+import { PersonChanges } from "./person-changes.ts";
+import { PersonRemoval } from "./person-removal.ts";
+import type { State } from "./state.ts";
+import type { VaultKeeper } from "./vault-keeper.ts";
+import type { WebDoor } from "./web-door.ts";
+
+export interface PeopleParts {
+  readonly log: AuditLog;
+  readonly state: State;
+  readonly people: People;
+  readonly grants: Grants;
+  readonly approvals: ApprovalDesk;
+  readonly keeper: VaultKeeper;
+  readonly channels: () => Channels;
+  /** Null where no page is served. */
+  readonly web: () => WebDoor | null;
+}
+
+/** What the owner may ask about people, over everything in which somebody can have a part. */
+export function peopleDeskOf(parts: PeopleParts): PeopleDesk {
+  const { log, state, people, grants, approvals, keeper, channels, web } = parts;
+  const enrolled = async (principal: string) =>
+    await enrolledBy(
+      log,
+      principal,
+      keeper.vault.credentials().map(({ scope }) => scope),
+    );
+  return new PeopleDesk({
+    people,
+    grants,
+    enrolled,
+    running: (principal) => channels().runningFor(principal),
+    changes: new PersonChanges({
+      log,
+      state,
+      people,
+      grants,
+      cut: (principal, who, channel) => channels().cutOf(principal, who, channel),
+      contentKey: async (scope) => await keeper.contentKey(scope),
+    }),
+    removal: new PersonRemoval({
+      log,
+      people,
+      enrolled,
+      holdings: {
+        turns: (principal, who) => channels().cutOf(principal, who),
+        approvals: (principal) => approvals.approvals.withdrawOf(principal),
+        grants: (principal, who) => grants.takeOf(principal, who),
+        schedules: () => [],
+        logins: () => web()?.endAll() ?? [],
+      },
+    }),
+  });
+}
