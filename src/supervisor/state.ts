@@ -134,10 +134,12 @@ export class State {
       .flatMap((row) => this.#asPerson(row) ?? []);
   }
   identities(principal: string): { channel: string; id: string; name: string }[] {
-    return this.#database.many("SELECT found, channel, who FROM identity WHERE principal = ? ORDER BY rowid", principal).map((row) => {
-      const [id, name] = named(this.#database.opened(`identity/${text(row["found"])}`, row["who"]));
-      return { channel: text(row["channel"]), id: id ?? "", name: name ?? "" };
-    });
+    return this.#database
+      .many("SELECT found, channel, who FROM identity WHERE principal = ? ORDER BY rowid", principal)
+      .map((row) => {
+        const [id, name] = named(this.#database.opened(`identity/${text(row["found"])}`, row["who"]));
+        return { channel: text(row["channel"]), id: id ?? "", name: name ?? "" };
+      });
   }
   /** Who speaks, by the platform's stable id; null for a stranger. */
   personOf(channel: string, sender: string): Person | null {
