@@ -37,6 +37,8 @@ export const PARTS = {
   /** What a thread runs that verifies a span of a log. */
   "span-thread": "audit/span-thread.ts",
   "sdk-anthropic": "src/model/sdk-anthropic.ts",
+  "sdk-bedrock": "src/model/sdk-bedrock.ts",
+  "sdk-gemini": "src/model/sdk-gemini.ts",
   "sdk-openai-compatible": "src/model/sdk-openai-compatible.ts",
 } as const;
 

@@ -22,7 +22,7 @@ const Provider = z.strictObject({
   /** An OpenAI-compatible or Anthropic endpoint, such as http://127.0.0.1:8080/v1. */
   baseUrl: z.url({ protocol: /^https?$/ }).check(z.maxLength(512)),
   /** Left out: as the provider is known to speak, else OpenAI-compatible. */
-  api: z.optional(z.enum(["openai-compatible", "anthropic"])),
+  api: z.optional(z.enum(["openai-compatible", "azure", "anthropic", "gemini", "bedrock"])),
 });
 
 const Channel = z.strictObject({

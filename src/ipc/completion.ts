@@ -13,11 +13,16 @@ export const ToolDescription = z.strictObject({
 });
 export type ToolDescription = z.infer<typeof ToolDescription>;
 
-/** A tool call as a model asks for it. `arguments` is the model's own JSON text: it may be anything. */
+/** Characters of what a provider wants back unread. */
+export const MAX_OPAQUE = 65_536;
+
+/** A tool call as a model asks for it. `arguments` is the model's own JSON text: it may be anything. `opaque` is what its provider wants to see again
+ *  with it (Gemini's thought signature): nobody else reads it. */
 export const ToolCall = z.strictObject({
   id: z.string().check(z.maxLength(200)),
   name: z.string().check(z.maxLength(200)),
   arguments: z.string(),
+  opaque: z.optional(z.string().check(z.minLength(1), z.maxLength(MAX_OPAQUE))),
 });
 export type ToolCall = z.infer<typeof ToolCall>;
 

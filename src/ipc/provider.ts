@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 
 /** How a model server is spoken to. `offline` is built in and speaks to nobody. */
-export const ModelApi = z.enum(["openai-compatible", "anthropic", "offline"]);
+export const ModelApi = z.enum(["openai-compatible", "azure", "anthropic", "gemini", "bedrock", "offline"]);
 export type ModelApi = z.infer<typeof ModelApi>;
 
 /** The providers known by name; any other OpenAI-compatible endpoint is named in the configuration. */
@@ -25,8 +25,8 @@ export const KNOWN_PROVIDERS = {
     label: "OpenRouter API key (sk-or-…)",
   },
   google: {
-    api: "openai-compatible",
-    baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
+    api: "gemini",
+    baseUrl: "https://generativelanguage.googleapis.com/v1beta",
     needsKey: true,
     label: "Gemini API key (AIza…)",
   },
@@ -36,9 +36,21 @@ export const KNOWN_PROVIDERS = {
     needsKey: true,
     label: "Mistral API key",
   },
+  /** Of another region: `providers.bedrock.baseUrl` in the configuration. */
+  bedrock: {
+    api: "bedrock",
+    baseUrl: "https://bedrock-runtime.us-east-1.amazonaws.com",
+    needsKey: true,
+    label: "Amazon Bedrock API key (bedrock-api-key-… or ABSK…)",
+  },
   ollama: { api: "openai-compatible", baseUrl: "http://127.0.0.1:11434/v1", needsKey: false, label: "" },
   offline: { api: "offline", baseUrl: null, needsKey: false, label: "" },
 } as const satisfies Record<string, { api: ModelApi; baseUrl: string | null; needsKey: boolean; label: string }>;
+
+/** Where Bedrock says what it has: another host than the one that answers. @param runtime the base URL of the latter. */
+export function bedrockControlUrl(runtime: string): string {
+  return runtime.replace("://bedrock-runtime.", "://bedrock.");
+}
 
 /** A model as a person writes it: `provider/model`, where the model's own name may hold slashes. */
 export const ModelRef = z

@@ -66,7 +66,9 @@ export function failureOfStatus(peer: Peer, status: number, headers: Headers, bo
       "other",
       `${provider} points to another address, which is not followed with a key: correct its base URL (now ${peer.baseUrl})`,
     );
-  if (status === 401) return new ModelError("key-refused", `the key for ${provider} was refused`);
+  // Gemini's answer to a wrong key is 400.
+  if (status === 401 || (status === 400 && /api key not valid|api_key_invalid/i.test(explained.message)))
+    return new ModelError("key-refused", `the key for ${provider} was refused`);
   if (status === 402 || explained.code === "insufficient_quota")
     return new ModelError("rate-limited", `the account at ${provider} has no credit left${because}`);
   if (status === 403)

@@ -17,8 +17,8 @@ const HTTP_LIMITS: HttpLimits = { firstByteMs: 180_000, idleMs: 60_000, answerBy
 /** Of the body of an error: enough for every explanation. */
 const ERROR_BYTES = 64 * 1024;
 
-/** How the key travels: Anthropic has a header of its own. */
-type KeyHeader = "authorization" | "x-api-key";
+/** How the key travels: Azure, Anthropic and Google have headers of their own. */
+type KeyHeader = "authorization" | "api-key" | "x-api-key" | "x-goog-api-key";
 
 export interface HttpPeer extends Peer {
   readonly key: ApiKey | null;

@@ -12,6 +12,8 @@ const PREFIXES: readonly (readonly [prefix: string, provider: string])[] = [
   ["sk-proj-", "openai"],
   ["sk-svcacct-", "openai"],
   ["AIza", "google"],
+  ["ABSK", "bedrock"],
+  ["bedrock-api-key-", "bedrock"],
 ];
 
 /** An API key. It is kept as bytes off the V8 heap and becomes text only inside {@link ApiKey.header}.
@@ -89,7 +91,9 @@ export class ApiKey implements Disposable {
 
 /** Providers quote a refused key in part (`sk-ab***yz`): that part is nobody's business either. */
 export function redactKeys(sentence: string): string {
-  return sentence.replaceAll(/\b(?:sk|pk|rk|key|api)-[\w*.…-]{6,}/gi, "[key]");
+  return sentence
+    .replaceAll(/\b(?:sk|pk|rk|key|api)-[\w*.…-]{6,}/gi, "[key]")
+    .replaceAll(/\b(?:AIza|ABSK)[\w*.…+/=-]{6,}/g, "[key]");
 }
 
 function isBlank(byte: number | undefined): boolean {

@@ -26,8 +26,18 @@ export async function openProvider(
       `the base URL of ${provider} holds a password, which would be shown: take it out and use \`wirken vault add ${provider}\``,
     );
   const settings = { provider, baseUrl: url, key };
-  if (api === "anthropic") return (await import("./anthropic.ts")).anthropic(settings);
-  return (await import("./openai-compatible.ts")).openAICompatible(settings);
+  switch (api) {
+    case "anthropic":
+      return (await import("./anthropic.ts")).anthropic(settings);
+    case "gemini":
+      return (await import("./gemini.ts")).gemini(settings);
+    case "bedrock":
+      return (await import("./bedrock.ts")).bedrock(settings);
+    case "azure":
+      return (await import("./openai-compatible.ts")).openAICompatible(settings, "api-key");
+    case "openai-compatible":
+      return (await import("./openai-compatible.ts")).openAICompatible(settings, "authorization");
+  }
 }
 
 function knownUrl(provider: string): string | null {

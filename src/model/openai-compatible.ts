@@ -8,12 +8,13 @@ import { RETRY } from "./retry.ts";
 import { completeWith } from "./sdk-completion.ts";
 import { SdkModels } from "./sdk-model.ts";
 
-/** Every server that speaks OpenAI's chat completions: OpenAI, OpenRouter, Ollama, vLLM, LM Studio and others. */
-export function openAICompatible(settings: ProviderSettings): ModelProvider {
+/** Every server that speaks OpenAI's chat completions: OpenAI, OpenRouter, Ollama, vLLM, LM Studio and others.
+ *  @param keyHeader Azure's v1 API has one of its own. */
+export function openAICompatible(settings: ProviderSettings, keyHeader: "authorization" | "api-key"): ModelProvider {
   const { provider, retry = RETRY } = settings;
-  const peer = peerOf(settings, "authorization");
+  const peer = peerOf(settings, keyHeader);
   const { baseUrl } = peer;
-  const ownApi = new URL(baseUrl).hostname === "api.openai.com" || provider === "openai";
+  const ownApi = keyHeader === "api-key" || new URL(baseUrl).hostname === "api.openai.com" || provider === "openai";
 
   const models = new SdkModels();
   return {

@@ -56,8 +56,9 @@ function spokenOf(message: Exclude<ChatMessage, { role: "tool" }>, ids: CallIds)
         type: "tool-call" as const,
         toolCallId: ids.ofCall(call.id),
         toolName: call.name,
-        // The model's own JSON text: both SDKs take text that is no JSON too, and hand it back marked as such.
+        // The model's own JSON text: all SDKs take text that is no JSON too, and hand it back marked as such.
         input: call.arguments === "" ? "{}" : call.arguments,
+        ...(call.opaque === undefined ? {} : { providerOptions: { google: { thoughtSignature: call.opaque } } }),
       })),
     ],
   };

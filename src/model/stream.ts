@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { ToolCall } from "../ipc/completion.ts";
+import { MAX_OPAQUE, type ToolCall } from "../ipc/completion.ts";
 import type { StopReason } from "../ipc/model-frames.ts";
 import { failureInStream, failureOfNetwork, notACompletion, type Peer } from "./failure.ts";
 import { ModelError, modelErrorIn } from "./model-error.ts";
@@ -7,6 +7,7 @@ import type { Completion } from "./port.ts";
 import type { LanguageModel } from "./prompt.ts";
 
 type Part = Awaited<ReturnType<LanguageModel["doStream"]>>["stream"] extends ReadableStream<infer P> ? P : never;
+type ToolCallPart = Extract<Part, { type: "tool-call" }>;
 type Finish = Extract<Part, { type: "finish" }>;
 
 /** Of a model's id, and of a call's id and name, as the frames and `ToolCall` have it. */
@@ -32,7 +33,10 @@ export async function answerOf(
         text += part.delta;
         if (part.delta !== "") await onDelta(part.delta);
       } else if (part.type === "tool-call") {
-        calls.push(callOf(part.toolCallId, part.toolName, part.input, calls));
+        calls.push({
+          ...callOf(part.toolCallId, part.toolName, part.input, calls),
+          ...opaqueOf(part.providerMetadata),
+        });
       } else if (part.type === "response-metadata") {
         returned = part.modelId?.slice(0, MAX_NAME) || returned;
       } else if (part.type === "finish") {
@@ -65,9 +69,16 @@ function callOf(id: string, name: string, input: string, before: readonly ToolCa
   };
 }
 
+/** What has to go back to the provider with the call. Longer than that is not kept: Gemini is then told that it is missing. */
+function opaqueOf(metadata: ToolCallPart["providerMetadata"]): Pick<ToolCall, "opaque"> {
+  const opaque = metadata?.["google"]?.["thoughtSignature"];
+  return typeof opaque === "string" && opaque !== "" && opaque.length <= MAX_OPAQUE ? { opaque } : {};
+}
+
 function stopReason(why: Finish["finishReason"]["unified"], hasCalls: boolean): StopReason {
-  // Some servers say `stop` after a call.
-  if (why === "stop") return hasCalls ? "tool-calls" : "stop";
+  // Some servers say `stop` after a call, or have a word of their own for it.
+  if (hasCalls && (why === "stop" || why === "other")) return "tool-calls";
+  if (why === "stop") return "stop";
   return why === "length" || why === "content-filter" || why === "tool-calls" ? why : "other";
 }
 

@@ -35,6 +35,8 @@ export interface OfferedModel {
 const PREFERRED: Readonly<Record<string, readonly RegExp[]>> = {
   anthropic: [/^claude-sonnet-\d/, /^claude-.*sonnet/, /^claude/],
   openai: [/^gpt-5(\.\d+)?-mini$/, /^gpt-5(\.\d+)?$/, /^gpt-4\.1$/, /^gpt-4o$/, /^gpt/],
+  google: [/^gemini-\d[\d.]*-flash$/, /^gemini-.*flash/, /^gemini/],
+  bedrock: [/^us\.anthropic\.claude-sonnet/, /anthropic\.claude-.*sonnet/, /anthropic\.claude/],
   openrouter: [/^anthropic\/claude-sonnet/, /^openai\/gpt-5/, /^anthropic\//],
 };
 

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { type AdapterChannel, type Platform, platformOf } from "../ipc/channel.ts";
 import { HostName, LaneEntry } from "../ipc/egress-frames.ts";
+import { bedrockControlUrl } from "../ipc/provider.ts";
 import type { ProviderSettings } from "./model-choice.ts";
 
 /** Where an entry comes from. `channel` and `provider`: it is shipped with them. `config`: the operator wrote it into config.json. `credential`: the
@@ -64,14 +65,17 @@ export function channelReach(
 
 /** What a model process may reach: its provider's endpoint, and nothing where the provider is built in.
  *  @param own the operator wrote the endpoint into the configuration. */
-export function providerReach({ provider, baseUrl }: ProviderSettings, own: boolean): Reach {
+export function providerReach({ provider, api, baseUrl }: ProviderSettings, own: boolean): Reach {
   if (baseUrl === null) return [];
-  if (own) return ownEntry(baseUrl, "config", `providers.${provider}.baseUrl in config.json`);
+  const urls = api === "bedrock" ? [...new Set([baseUrl, bedrockControlUrl(baseUrl)])] : [baseUrl];
+  if (own) return urls.flatMap((url) => ownEntry(url, "config", `providers.${provider}.baseUrl in config.json`));
   const from = `shipped with provider ${provider}`;
-  return ownEntry(baseUrl, "provider", from).map((one) => ({
-    ...one,
-    entry: one.entry.to === "host" ? { ...one.entry, private: false } : one.entry,
-  }));
+  return urls
+    .flatMap((url) => ownEntry(url, "provider", from))
+    .map((one) => ({
+      ...one,
+      entry: one.entry.to === "host" ? { ...one.entry, private: false } : one.entry,
+    }));
 }
 
 /** What the process of an anchor may reach. */

@@ -4,6 +4,8 @@ import type { HttpLimits } from "../../src/model/http.ts";
 import { Conversation } from "../../src/model/conversations.ts";
 import { ApiKey } from "../../src/model/key.ts";
 import { anthropic } from "../../src/model/anthropic.ts";
+import { bedrock } from "../../src/model/bedrock.ts";
+import { gemini } from "../../src/model/gemini.ts";
 import { ModelError } from "../../src/model/model-error.ts";
 import { openAICompatible } from "../../src/model/openai-compatible.ts";
 import type { Completion, ModelProvider } from "../../src/model/port.ts";
@@ -17,22 +19,37 @@ export const LIMITS: HttpLimits = { firstByteMs: 300, idleMs: 250, answerBytes: 
 
 export const APIS = ["openai", "anthropic"] as const;
 export type Api = (typeof APIS)[number];
+/** Every way that a provider is spoken to; the others are known to aimock too. */
+export const ALL_APIS = [...APIS, "azure", "google", "bedrock"] as const;
+type AnyApi = (typeof ALL_APIS)[number];
 
 /** @param baseUrl of a server of the test's own, with `/v1`. */
 export function opened(
-  api: Api,
+  api: AnyApi,
   baseUrl: string,
   given: { provider?: string; key?: string | null; limits?: HttpLimits } = {},
 ): ModelProvider {
   const { provider = api, key = KEY, limits = LIMITS } = given;
+  const root = baseUrl.replace(/\/v1$/, "");
   const settings = {
     provider,
-    baseUrl,
+    baseUrl: { openai: baseUrl, anthropic: baseUrl, azure: baseUrl, google: `${root}/v1beta`, bedrock: root }[api],
     key: key === null ? null : ApiKey.take(new TextEncoder().encode(key)),
     limits,
     retry: QUICK,
   };
-  return api === "anthropic" ? anthropic(settings) : openAICompatible(settings);
+  switch (api) {
+    case "anthropic":
+      return anthropic(settings);
+    case "google":
+      return gemini(settings);
+    case "bedrock":
+      return bedrock(settings);
+    case "azure":
+      return openAICompatible(settings, "api-key");
+    case "openai":
+      return openAICompatible(settings, "authorization");
+  }
 }
 
 export const LIST_FILES: ToolDescription = {

@@ -94,15 +94,17 @@ describe("an adapter reaches its platform", () => {
 
 describe("a model process reaches its provider", () => {
   test("and each that is known has an entry of its own, the built-in one none", () => {
-    const all = Object.entries(KNOWN_PROVIDERS).map(([provider, { baseUrl }]) => [
+    const all = Object.entries(KNOWN_PROVIDERS).map(([provider, { api, baseUrl }]) => [
       provider,
-      shown(providerReach(settings(provider, baseUrl), false)),
+      shown(providerReach({ ...settings(provider, baseUrl), api }, false)),
     ]);
     expect(Object.fromEntries(all)).toEqual({
       anthropic: ["api.anthropic.com:443"],
       openai: ["api.openai.com:443"],
       openrouter: ["openrouter.ai:443"],
       google: ["generativelanguage.googleapis.com:443"],
+      // What it has is said by another host than the one that answers.
+      bedrock: ["bedrock-runtime.us-east-1.amazonaws.com:443", "bedrock.us-east-1.amazonaws.com:443"],
       mistral: ["api.mistral.ai:443"],
       ollama: ["127.0.0.1:11434"],
       offline: [],

@@ -1,0 +1,2 @@
+/** A part of the executable of its own: a process that asks another API, or only lists what there is, does not load it. */
+export { createGoogle } from "@ai-sdk/google";
