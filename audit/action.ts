@@ -100,7 +100,7 @@ export const KINDS = {
       subject: f.orNull(f.name),
       host: f.orNull(f.host),
       port: f.orNull(f.count),
-      source: f.orNull(f.oneOf("channel", "provider", "config", "credential", "anchor")),
+      source: f.orNull(f.oneOf("channel", "provider", "config", "credential", "anchor", "action")),
     },
     content: ["host"],
   },

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { AdapterChannel } from "../ipc/channel.ts";
+import { HostName } from "../ipc/egress-frames.ts";
 import { Name } from "../ipc/ids.ts";
 import { ModelRef } from "../ipc/provider.ts";
 
@@ -44,6 +45,8 @@ const Network = z.strictObject({
         z.regex(/^https?:\/\/[^/?#]+\/?$/i, "a proxy has a host and a port, and no path"),
       ),
   ),
+  /** Hosts that an agent's commands may reach at an address of a network of your own, if a person allows them the host: such as git.example.internal. */
+  local: z._default(z.array(HostName).check(z.maxLength(64)), []),
   /** A file with further certificates to trust, as PEM: those of a company's own authority, say. */
   ca: z.optional(
     z.string().check(z.maxLength(1024), z.regex(/^(\/|[A-Za-z]:[\\/])/, "write the whole path, from / on")),

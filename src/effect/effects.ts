@@ -8,6 +8,7 @@ import { type Base, baseOf, checkBase, checkNamed, namedFiles } from "./files.ts
 import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
 import { runTool, type ToolResult } from "./tool.ts";
+import type { WayPort } from "./way-port.ts";
 
 export { LIMITS } from "../sandbox/limits.ts";
 export { PROTECTED } from "../sandbox/protected.ts";
@@ -20,15 +21,17 @@ export class Effects {
   readonly #sandbox: Sandbox;
   readonly #ours: Ours;
   readonly #models: ModelPort;
+  readonly #ways: WayPort;
 
-  constructor(sandbox: Sandbox, ours: Ours, models: ModelPort) {
+  constructor(sandbox: Sandbox, ours: Ours, models: ModelPort, ways: WayPort) {
     this.#sandbox = sandbox;
     this.#ours = ours;
     this.#models = models;
+    this.#ways = ways;
   }
 
   runTool(recorded: Recorded<"tool.called">, signal: AbortSignal): Promise<ToolResult> {
-    return runTool(recorded, this.#sandbox, this.#ours, signal);
+    return runTool(recorded, { sandbox: this.#sandbox, ours: this.#ours, ways: this.#ways }, signal);
   }
 
   callModel(

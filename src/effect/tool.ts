@@ -8,6 +8,7 @@ import { type ActionOfType, commandOf, decodeAction } from "./action.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
 import { checkNamed, listEntries, readLines, writeFile } from "./files.ts";
 import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
+import type { WayFor, WayPort } from "./way-port.ts";
 
 /** What became of a tool call. */
 export interface ToolResult {
@@ -18,14 +19,21 @@ export interface ToolResult {
   readonly text: string;
 }
 
+/** What a tool call touches. */
+export interface World {
+  readonly sandbox: Sandbox;
+  readonly ours: Ours;
+  readonly ways: WayPort;
+}
+
 /** Runs one recorded tool call: what is done is read from the recorded bytes, and from nothing else.
  *  @returns also what went wrong, in words: it throws for faults of ours only. */
 export async function runTool(
   recorded: Recorded<"tool.called">,
-  sandbox: Sandbox,
-  ours: Ours,
+  world: World,
   signal: AbortSignal,
 ): Promise<ToolResult> {
+  const { sandbox, ours } = world;
   recorded.redeem();
   const action = decodeAction(recorded.content("action"));
   try {
@@ -42,7 +50,7 @@ export async function runTool(
           return done(writeFile(ours, action));
         });
       case "exec":
-        return await runCommand(action, sandbox, ours, signal);
+        return await runCommand(action, { call: recorded.action.call, seq: recorded.seq }, world, signal);
     }
   } catch (cause) {
     if (cause instanceof WorkspaceError || cause instanceof SandboxError) {
@@ -77,24 +85,30 @@ async function runSearch(
 
 async function runCommand(
   action: ActionOfType<"exec">,
-  sandbox: Sandbox,
-  ours: Ours,
+  what: WayFor,
+  { sandbox, ours, ways }: World,
   signal: AbortSignal,
 ): Promise<ToolResult> {
+  const open = action.hosts === undefined ? null : await ways.open(action.hosts, what);
   const limits = { ...LIMITS, seconds: action.timeoutSeconds };
-  const end = await sandbox.run(
-    {
-      workspace: action.workspace,
-      argv: commandOf(action),
-      write: action.write,
-      stdin: action.stdin === null ? null : new TextEncoder().encode(action.stdin),
-      limits,
-      sandbox: action.sandbox ?? "works",
-      before: () => checkNamed(ours, action),
-    },
-    signal,
-  );
-  return { outcome: outcomeOf(end), status: end.status, text: textOf(end, action) };
+  try {
+    const end = await sandbox.run(
+      {
+        workspace: action.workspace,
+        argv: commandOf(action),
+        write: action.write,
+        stdin: action.stdin === null ? null : new TextEncoder().encode(action.stdin),
+        limits,
+        sandbox: action.sandbox ?? "works",
+        before: () => checkNamed(ours, action),
+        ...(open === null ? {} : { way: open.way }),
+      },
+      signal,
+    );
+    return { outcome: outcomeOf(end), status: end.status, text: textOf(end, action) };
+  } finally {
+    open?.end();
+  }
 }
 
 function outcomeOf(end: CommandEnd): ToolResult["outcome"] {

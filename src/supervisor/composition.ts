@@ -23,6 +23,7 @@ import { ApprovalDesk } from "./approval-desk.ts";
 import type { Booted } from "./boot.ts";
 import { Channels } from "./channels.ts";
 import type { TalkParts } from "./channel-talk.ts";
+import { CommandWays } from "./command-ways.ts";
 import { contentKeys } from "./content-keys.ts";
 import { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
@@ -273,7 +274,12 @@ export class Composition {
       key: (provider) => this.#secretOf(`provider/${provider}`),
       withheld: (provider) => this.#withheld(`provider/${provider}`)?.note ?? null,
     });
-    const effects = new Effects(this.sandbox, { home: home.root, executable: process.execPath }, this.models);
+    const ways = new CommandWays({
+      lanes: this.outward.egress,
+      executable: isSea() ? process.execPath : null,
+      local: () => made.config.config.network.local,
+    });
+    const effects = new Effects(this.sandbox, { home: home.root, executable: process.execPath }, this.models, ways);
     const clock = systemClock;
     const grants = new Grants(log, clock, made.state.grantsHeld());
     const desk = new ApprovalDesk({

@@ -58,11 +58,13 @@ export class EgressRecord {
     return new Aggregated<Asked>(
       {
         // A process that is started again has no allowance of its own.
-        placeOf: ({ holder: { role, subject } }) => JSON.stringify([role, subject]),
+        // A command has one: what another asked for leaves nothing of it out.
+        placeOf: ({ holder: { role, subject }, process }) =>
+          JSON.stringify(role === "relay" ? [role, subject, process.id] : [role, subject]),
         sourceOf: ({ process, host, verdict: { port, reason } }) => JSON.stringify([process.id, reason, host, port]),
         write,
         flood: async (place, times, since) => {
-          const [role = "", subject = null]: [string?, (string | null)?] = JSON.parse(place);
+          const [role = "", subject = null]: [string?, (string | null)?, string?] = JSON.parse(place);
           await this.#log.append(
             { kind: "egress.flood", role, subject, what, times, since: new Date(since).toISOString() },
             { cause: null },

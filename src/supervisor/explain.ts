@@ -1,6 +1,7 @@
 import type { CommittedRow } from "../../audit/log.ts";
 import { suspectSentence } from "../broker/injection/suspects.ts";
 import type { Held } from "./held.ts";
+import type { ReachSource } from "./reach-list.ts";
 import { keepingSentence } from "./keeping-sentences.ts";
 import { isAboutPeople, peopleSentence } from "./people-sentences.ts";
 import { count, line, quoted, where } from "./row-words.ts";
@@ -201,12 +202,13 @@ const AUTHORITY: Readonly<Record<"free" | "grant" | "approval", string>> = {
   approval: "that approval allowed",
 };
 
-const SOURCE: Readonly<Record<"channel" | "provider" | "config" | "credential" | "anchor", string>> = {
+const SOURCE: Readonly<Record<ReachSource, string>> = {
   channel: "is shipped with its channel",
   provider: "is shipped with its provider",
   config: "config.json names",
   credential: "its credentials name",
   anchor: "is its anchor's address",
+  action: "was decided for this command",
 };
 
 function port(number: number | null): string {

@@ -5,8 +5,8 @@ import { bedrockControlUrl } from "../ipc/provider.ts";
 import type { ProviderSettings } from "./model-choice.ts";
 
 /** Where an entry comes from. `channel` and `provider`: it is shipped with them. `config`: the operator wrote it into config.json. `credential`: the
- *  operator gave it with a channel's credentials. `anchor`: it is where an anchor is asked. */
-export type ReachSource = "channel" | "provider" | "config" | "credential" | "anchor";
+ *  operator gave it with a channel's credentials. `anchor`: it is where an anchor is asked. `action`: it was decided for one command. */
+export type ReachSource = "channel" | "provider" | "config" | "credential" | "anchor" | "action";
 
 /** One thing that a process may reach, and why. */
 export interface ReachEntry {
@@ -81,6 +81,19 @@ export function providerReach({ provider, api, baseUrl }: ProviderSettings, own:
 /** What the process of an anchor may reach. */
 export function anchorReach(name: string, url: string): Reach {
   return ownEntry(url, "anchor", `the address of anchor ${name}`);
+}
+
+/** What one command may reach.
+ *  @param local hosts that the operator allows to lie in a network of their own.
+ *  @param row of the command. */
+export function commandReach(hosts: readonly string[], local: readonly string[], row: number): Reach {
+  return hosts.flatMap((host) =>
+    [HTTPS, HTTP].map((port) => ({
+      entry: { to: "host" as const, host, port, tls: port === HTTPS, private: local.includes(host) },
+      source: "action" as const,
+      from: `decided for a command (row ${row})`,
+    })),
+  );
 }
 
 const HTTPS = 443;

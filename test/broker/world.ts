@@ -14,6 +14,7 @@ import type { ModelAnswer, ModelPort, ModelRequest } from "../../src/effect/mode
 import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import type { Role } from "../../src/ipc/operator.ts";
+import { SandboxError } from "../../src/sandbox/command.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { State } from "../../src/supervisor/state.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
@@ -67,7 +68,9 @@ export class World implements AsyncDisposable {
     this.workspace = join(home, "workspaces", "default");
     const ours = { home, executable: process.execPath };
     this.sandbox = new Sandbox(ours);
-    this.effects = new Effects(this.sandbox, ours, this.model);
+    this.effects = new Effects(this.sandbox, ours, this.model, {
+      open: (hosts) => Promise.reject(new SandboxError(`there is no way to ${hosts.join(" or ")} in this test`)),
+    });
     this.log = log;
     this.state = State.open(join(home, "state.db"), keys.state);
     this.state.follow(log);

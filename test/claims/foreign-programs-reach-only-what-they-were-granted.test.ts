@@ -1,18 +1,15 @@
-import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import type { IncomingMessage, RequestListener } from "node:http";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
-import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LaneEntry } from "../../src/ipc/egress-frames.ts";
 import { LIMITS } from "../../src/sandbox/limits.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { EgressWorld } from "../egress/egress-world.ts";
+import { foreignWorld, PROGRAMS, TRUSTING } from "../support/foreign-programs.ts";
 import { serving } from "../support/serving.ts";
 import { type Certificate, certificateFor } from "../support/certificate.ts";
 import { soon } from "../support/soon.ts";
@@ -73,46 +70,17 @@ function allow(port: number, tls = true): LaneEntry {
 
 const NONE: LaneEntry[] = [];
 
-/** A program that goes by the environment, and what shows that it got there. `$1` is the server's port. NO_PROXY is emptied: here the world is
- *  this machine, under the one name that it has everywhere. */
-const EVERYWHERE =
-  "export NO_PROXY= no_proxy= CURL_CA_BUNDLE=$PWD/ca.pem GIT_SSL_CAINFO=$PWD/ca.pem PIP_CERT=$PWD/ca.pem NODE_EXTRA_CA_CERTS=$PWD/ca.pem;";
+/** Here the world is this machine, under the one name that it has everywhere: NO_PROXY is emptied. */
+const EVERYWHERE = `export NO_PROXY= no_proxy=; ${TRUSTING}`;
 
 describe("with a host granted, and without", () => {
-  const programs: readonly { name: string; script: (port: number) => string; shows: string }[] = [
-    { name: "curl", script: (port) => `curl -sS https://localhost:${port}/hello`, shows: "hello over https" },
-    {
-      name: "Node's fetch",
-      script: (port) => `./node -e 'fetch("https://localhost:${port}/hello").then((a) => a.text()).then(console.log)'`,
-      shows: "hello over https",
-    },
-    {
-      name: "git clone",
-      script: (port) =>
-        `rm -rf cloned; git clone -q https://localhost:${port}/git/things.git cloned && cat cloned/README`,
-      shows: "a thing in git",
-    },
-    {
-      name: "pip",
-      script: (port) =>
-        `python3 -m pip install -q --disable-pip-version-check --no-deps --target "$PWD/site-$$" --index-url https://localhost:${port}/simple/ thing-of-a-test && PYTHONPATH="$PWD/site-$$" python3 -c 'import thing_of_a_test'`,
-      shows: "a thing in python",
-    },
-    {
-      name: "npm",
-      script: (port) =>
-        `rm -rf packages; mkdir packages && cd packages && npm install --silent --no-audit --no-fund --cafile ../ca.pem --cache /tmp/npm --registry https://localhost:${port}/npm/ thing-of-a-test && ../node -e 'require("thing-of-a-test")'`,
-      shows: "a thing in npm",
-    },
-  ];
-
-  test.for(programs)("$name reaches it, and nothing otherwise", async ({ script, shows }) => {
-    await using server = await serving(createHttpsServer(certificate, world(root)));
-    const granted = await run(`${EVERYWHERE} ${script(server.port)}`, [allow(server.port)]);
+  test.for(PROGRAMS)("$name reaches it, and nothing otherwise", async ({ script, shows }) => {
+    await using server = await serving(createHttpsServer(certificate, foreignWorld(root)));
+    const granted = await run(`${EVERYWHERE} ${script(`https://localhost:${server.port}`)}`, [allow(server.port)]);
     expect(granted.out, granted.err).toContain(shows);
     expect(granted.status).toBe(0);
     const before = egress.verdicts.length;
-    const refused = await run(`${EVERYWHERE} ${script(server.port)}`, NONE);
+    const refused = await run(`${EVERYWHERE} ${script(`https://localhost:${server.port}`)}`, NONE);
     expect(refused.status).not.toBe(0);
     expect(refused.out).not.toContain(shows);
     await soon(() =>
@@ -213,121 +181,3 @@ test("a command whose relay does not come up does not run", async () => {
   expect(end.status).toBe(126);
   expect(() => readFileSync(join(workspace, "ran"))).toThrow("ENOENT");
 });
-
-/** One server that is many: a page, a repository, a Python index, a registry of one package. */
-function world(folder: string): RequestListener {
-  const repository = join(folder, "git");
-  rmSync(repository, { recursive: true, force: true });
-  mkdirSync(repository);
-  const git = (...args: string[]): void => {
-    execFileSync("git", args, {
-      cwd: repository,
-      env: { PATH: process.env["PATH"], HOME: folder, GIT_CONFIG_NOSYSTEM: "1" },
-      stdio: "ignore",
-    });
-  };
-  git("init", "-q", "source");
-  writeFileSync(join(repository, "source/README"), "a thing in git\n");
-  git("-C", "source", "add", "README");
-  git("-C", "source", "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "one");
-  git("clone", "-q", "--bare", "source", "things.git");
-  const wheel = pythonWheel(folder);
-  const tarball = npmTarball(folder);
-  return (asked, answer) => {
-    const url = asked.url ?? "";
-    const base = `https://${asked.headers.host ?? ""}`;
-    if (url === "/hello") answer.end("hello over https\n");
-    else if (url.startsWith("/git/")) void gitBackend(repository, asked).then((said) => answerAs(answer, said));
-    else if (url === "/simple/thing-of-a-test/")
-      answer
-        .writeHead(200, { "Content-Type": "text/html" })
-        .end(`<a href="/wheels/thing_of_a_test-1.0-py3-none-any.whl">thing_of_a_test-1.0-py3-none-any.whl</a>`);
-    else if (url.startsWith("/wheels/")) answer.end(wheel);
-    else if (url === "/npm/thing-of-a-test")
-      answer.writeHead(200, { "Content-Type": "application/json" }).end(
-        JSON.stringify({
-          name: "thing-of-a-test",
-          "dist-tags": { latest: "1.0.0" },
-          versions: {
-            "1.0.0": {
-              name: "thing-of-a-test",
-              version: "1.0.0",
-              dist: {
-                tarball: `${base}/npm/thing.tgz`,
-                integrity: `sha512-${createHash("sha512").update(tarball).digest("base64")}`,
-              },
-            },
-          },
-        }),
-      );
-    else if (url === "/npm/thing.tgz") answer.end(tarball);
-    else answer.writeHead(404).end();
-  };
-}
-
-interface Said {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly body: Uint8Array;
-}
-
-function answerAs(answer: Parameters<RequestListener>[1], { status, headers, body }: Said): void {
-  answer.writeHead(status, headers);
-  answer.end(body);
-}
-
-/** `git http-backend`, as a server calls it (RFC 3875). */
-async function gitBackend(repository: string, asked: IncomingMessage): Promise<Said> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of asked) if (chunk instanceof Buffer) chunks.push(chunk);
-  const [path = "", query = ""] = (asked.url ?? "").slice("/git".length).split("?");
-  const out = execFileSync("git", ["http-backend"], {
-    input: Buffer.concat(chunks),
-    env: {
-      PATH: process.env["PATH"],
-      GIT_PROJECT_ROOT: repository,
-      GIT_HTTP_EXPORT_ALL: "1",
-      GIT_CONFIG_COUNT: "1",
-      GIT_CONFIG_KEY_0: "safe.directory",
-      GIT_CONFIG_VALUE_0: "*",
-      PATH_INFO: path,
-      QUERY_STRING: query,
-      REQUEST_METHOD: asked.method ?? "GET",
-      CONTENT_TYPE: asked.headers["content-type"] ?? "",
-      HTTP_CONTENT_ENCODING: asked.headers["content-encoding"] ?? "",
-      GIT_PROTOCOL: String(asked.headers["git-protocol"] ?? ""),
-    },
-  });
-  const end = out.indexOf("\r\n\r\n");
-  const headers: Record<string, string> = {};
-  for (const line of out.toString("latin1", 0, end).split("\r\n")) {
-    const at = line.indexOf(":");
-    headers[line.slice(0, at)] = line.slice(at + 1).trim();
-  }
-  return { status: Number.parseInt(headers["Status"] ?? "200", 10), headers, body: out.subarray(end + 4) };
-}
-
-/** A wheel of one module that says a word. */
-function pythonWheel(folder: string): Buffer {
-  const script = `
-import sys, zipfile
-with zipfile.ZipFile(sys.argv[1], "w") as wheel:
-    wheel.writestr("thing_of_a_test.py", "print('a thing in python')\\n")
-    info = "thing_of_a_test-1.0.dist-info/"
-    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: thing-of-a-test\\nVersion: 1.0\\n")
-    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-    wheel.writestr(info + "RECORD", "thing_of_a_test.py,,\\n" + info + "METADATA,,\\n" + info + "WHEEL,,\\n" + info + "RECORD,,\\n")
-`;
-  const path = join(folder, "thing.whl");
-  execFileSync("/usr/bin/python3", ["-c", script, path]);
-  return readFileSync(path);
-}
-
-/** A package of one file that says a word. */
-function npmTarball(folder: string): Buffer {
-  const source = join(folder, "package");
-  mkdirSync(source, { recursive: true });
-  writeFileSync(join(source, "package.json"), `{"name":"thing-of-a-test","version":"1.0.0","main":"index.js"}`);
-  writeFileSync(join(source, "index.js"), `console.log("a thing in npm");\n`);
-  return gzipSync(execFileSync("tar", ["-C", folder, "-cf", "-", "package"]));
-}

@@ -1,0 +1,110 @@
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RowView } from "../../src/ipc/audit-calls.ts";
+import { certificateFor } from "../support/certificate.ts";
+import { approveNext, ask, needLine, until, verifies, workspaceOf } from "../support/claims-world.ts";
+import { TestDaemon } from "../support/daemon.ts";
+import { foreignWorld, PROGRAMS, TRUSTING } from "../support/foreign-programs.ts";
+import { ScriptedModel } from "../support/scripted-model.ts";
+import { serving } from "../support/serving.ts";
+import { upstreamProxy } from "../support/upstream-proxy.ts";
+
+/** A host of the world outside: this machine has no other way to it than the proxy that it is told of, as in a company. */
+const HOST = "things.example";
+const root = mkdtempSync(join(tmpdir(), "wirken-hosts-"));
+const certificate = certificateFor(HOST);
+const server = createServer(certificate, foreignWorld(root));
+const names: Record<string, number> = {};
+const proxy = upstreamProxy({ names });
+let web: Awaited<ReturnType<typeof serving>>;
+let way: Awaited<ReturnType<typeof serving>>;
+let model: ScriptedModel;
+let daemon: TestDaemon;
+
+beforeAll(async () => {
+  [web, way] = await Promise.all([serving(server), serving(proxy.server)]);
+  for (const name of [HOST, "other.example", "another.example"]) names[`${name}:443`] = web.port;
+  model = await ScriptedModel.start();
+  daemon = await TestDaemon.start({
+    config: {
+      agents: { default: { model: "scripted/test-model" } },
+      providers: { scripted: { baseUrl: model.baseUrl } },
+      network: { proxy: `http://127.0.0.1:${way.port}` },
+    },
+  });
+  const workspace = workspaceOf(daemon);
+  mkdirSync(workspace, { recursive: true, mode: 0o700 });
+  writeFileSync(join(workspace, "ca.pem"), certificate.cert);
+  copyFileSync(process.execPath, join(workspace, "node"));
+  chmodSync(join(workspace, "node"), 0o755);
+}, 60_000);
+afterAll(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await model?.[Symbol.asyncDispose]();
+  await web?.[Symbol.asyncDispose]();
+  await way?.[Symbol.asyncDispose]();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function rows(kind: string): Promise<RowView[]> {
+  await using line = await needLine(daemon);
+  return (await line.call({ call: "audit.rows", filter: { limit: 1000, kind } })).rows.toSorted(
+    (a, b) => a.seq - b.seq,
+  );
+}
+
+/** The agent runs a script with these hosts; a person approves what is asked. @returns the card, and the row and the result of the call. */
+async function runs(script: string, hosts: readonly string[]) {
+  const words = `script ${String(Math.random()).slice(2)}`;
+  const shell = { script, shell: "bash", write: true, timeout_seconds: 120, ...(hosts.length === 0 ? {} : { hosts }) };
+  model.script(words, { calls: [{ name: "exec", arguments: shell }] });
+  const turn = ask(daemon, words, { fresh: true });
+  const card = await approveNext(daemon);
+  await turn;
+  const call = (await rows("tool.called")).at(-1);
+  const result = (await rows("tool.finished")).at(-1);
+  return { card, seq: call?.seq ?? 0, key: call?.fields["key"], result: result?.content["result"] ?? "" };
+}
+
+describe("with its host decided, and without", () => {
+  test.for(PROGRAMS)("$name reaches it, and nothing otherwise", { timeout: 60_000 }, async ({ script, shows }) => {
+    const code = `${TRUSTING} ${script(`https://${HOST}`)}`;
+    const granted = await runs(code, [HOST]);
+    expect(granted.card).toContain("REACHES THE NETWORK");
+    expect(granted.card).toContain(`reaches the host | ${HOST} (ports 443 and 80)`);
+    expect(granted.result).toContain("exit status 0");
+    expect(granted.result).toContain(shows);
+    await until(
+      async () =>
+        (await rows("egress.reached")).some(({ cause, content }) => cause === granted.seq && content["host"] === HOST),
+      "the host on the log, with the action as its cause",
+    );
+    const without = await runs(code, ["another.example"]);
+    expect(without.result).not.toContain(shows);
+    await until(
+      async () =>
+        (await rows("egress.refused")).some(
+          ({ cause, content, fields }) =>
+            cause === without.seq && content["host"] === HOST && fields["reason"] === "unlisted",
+        ),
+      "the refusal on the log, with the action as its cause",
+    );
+  });
+});
+
+test("a host that was decided is not another, another port, or an address; and what is asked for is not remembered for another", async () => {
+  const tries = [`https://other.example/hello`, `https://${HOST}:8443/hello`, "https://127.0.0.1/hello"];
+  const script = `${TRUSTING} for u in ${tries.join(" ")} https://${HOST}/hello; do curl -sS $u || echo; done 2>&1`;
+  const { result, seq } = await runs(script, [HOST]);
+  expect(result.match(/hello over https/g)).toHaveLength(1);
+  await until(
+    async () => (await rows("egress.refused")).filter(({ cause }) => cause === seq).length >= 3,
+    "all three refusals on the log",
+  );
+  const { stdout } = await daemon.wirken(["egress", "log", "--refused"]);
+  expect(stdout).toContain("other.example:443");
+  await verifies(daemon);
+}, 60_000);
