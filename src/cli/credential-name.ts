@@ -121,7 +121,7 @@ function unknown(word: string, known: readonly string[]): CommandError {
   return usage(
     `${shown} is no channel and no provider that is known here`,
     near === null
-      ? `known: ${known.join(", ")}; another OpenAI-compatible provider is named in config.json first, and what a skill needs is secret/NAME`
+      ? `known: ${known.join(", ")}; another provider is named in config.json first, and what a skill needs is secret/NAME`
       : `did you mean ${near}?`,
   );
 }
