@@ -149,6 +149,19 @@ export const KINDS = {
     fields: { agent: f.name, digest: f.digest, provider: f.name, model: f.model },
     content: ["settings"],
   },
+  /** A folder of this machine is part of an agent's workspace from here on; `name` is the operator's word for it, or made of its own. `principal`: that person's alone. */
+  "folder.added": {
+    fields: {
+      folder: f.id,
+      agent: f.name,
+      name: f.name,
+      access: f.oneOf("read", "write"),
+      principal: f.orNull(f.id),
+      ...BY,
+    },
+    content: ["path", "identity"],
+  },
+  "folder.removed": { fields: { folder: f.id, ...BY } },
   "channel.enabled": { fields: { channel: f.name, ...BY } },
   "channel.disabled": { fields: { channel: f.name, ...BY } },
   "process.started": {

@@ -134,7 +134,7 @@ export class Broker {
     let action: ToolAction;
     let bytes: Uint8Array;
     try {
-      action = tool.prepare(parse(ask.arguments), turn.workspace, this.#gates.effects);
+      action = tool.prepare(parse(ask.arguments), turn, this.#gates.effects);
       bytes = encodeAction(action);
     } catch (wrong) {
       if (wrong instanceof ArgumentsError) return this.#badArguments(unread, tool, wrong.message);

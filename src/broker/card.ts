@@ -46,14 +46,14 @@ export function renderAction(bytes: Uint8Array): string {
         "read a file",
         line("file", action.path),
         line("lines", `${action.limit} from line ${action.offset}`),
-        ...place(action.workspace, "it cannot change anything"),
+        ...place(action, "it cannot change anything"),
       );
     case "file.list":
       return lines(
         "list a directory",
         line("directory", action.path),
         line("depth", String(action.depth)),
-        ...place(action.workspace, "it cannot change anything"),
+        ...place(action, "it cannot change anything"),
       );
     case "file.search":
       return lines(
@@ -64,7 +64,7 @@ export function renderAction(bytes: Uint8Array): string {
         line("capitals", action.ignoreCase ? "do not matter" : "matter"),
         action.files === null ? "  in every file" : line("in files named", action.files),
         line("matches", `${action.limit} at the most`),
-        ...place(action.workspace, "it cannot change anything"),
+        ...place(action, "it cannot change anything"),
       );
     case "file.write":
       return renderWrite(action);
@@ -82,7 +82,7 @@ function renderWrite(action: ActionOfType<"file.write">): string {
           "  this file steers an agent, an editor, git or a package manager: what stands in it takes effect outside the sandbox",
         ]
       : []),
-    ...place(action.workspace, "it changes this one file"),
+    ...place(action, "it changes this one file"),
     line("only if the file is still", action.base === null ? "absent" : `sha256 ${action.base}`),
     block("difference", action.diff),
     block("the whole file as it will be", action.content),

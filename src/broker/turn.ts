@@ -1,3 +1,4 @@
+import type { Folder } from "../effect/effects.ts";
 import type { Channel } from "../ipc/channel.ts";
 import type { ConversationId, PrincipalId, SessionId, TurnId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
@@ -40,8 +41,10 @@ export interface TurnContext {
   readonly role: Role;
   /** What the principal is called; shown on cards. */
   readonly requester: string;
-  /** The workspace's directory. */
+  /** The person's own workspace with this agent; in group talk what all share with it. */
   readonly workspace: string;
+  /** What else is part of it, each under its own name: `shared`, and what the owner added. In group talk nothing that is one person's. */
+  readonly folders: readonly Folder[];
   /** The `turn.started` row. */
   readonly cause: number;
   /** Commitments of the newest `policy.loaded` and `agent.configured`. */

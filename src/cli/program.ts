@@ -14,6 +14,7 @@ import { policyCommand } from "./commands/policy.ts";
 import { recoveryCommand } from "./commands/recovery.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
+import { folderCommand } from "./commands/folder.ts";
 import { grantsCommand } from "./commands/grants.ts";
 import { haltCommand, resumeCommand } from "./commands/halt.ts";
 import { stopCommand } from "./commands/stop.ts";
@@ -80,6 +81,7 @@ export function programOf(context: Context): Command {
     peopleCommand,
     approvalsCommand,
     grantsCommand,
+    folderCommand,
     policyCommand,
     auditCommand,
     egressCommand,

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { HostName } from "../ipc/egress-frames.ts";
+import { type Folder, FOLDER_NAME, MAX_FOLDERS, type Place } from "../sandbox/folder.ts";
 
 /** What a tool call does, to the letter. These bytes are what a card is rendered from, what is recorded, and the only thing an effect reads. */
 
@@ -10,6 +11,16 @@ const Digest = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const Path = z.string().check(z.minLength(1), z.maxLength(4096));
 /** The workspace's directory on this machine. */
 const Workspace = z.string().check(z.minLength(1), z.maxLength(4096));
+/** A folder that is part of the workspace in this action. One that `write` is false for is not changed by it, whatever else it may be. */
+const FolderInAction = z.strictObject({
+  name: z.string().check(z.regex(FOLDER_NAME)),
+  path: z.string().check(z.minLength(1), z.maxLength(4096)),
+  write: z.boolean(),
+  /** The very directory: `device:inode`. */
+  identity: z.string().check(z.regex(/^\d{1,20}:\d{1,20}$/)),
+});
+/** Those that it can reach; left out where there are none. */
+const Folders = z.optional(z.array(FolderInAction).check(z.minLength(1), z.maxLength(MAX_FOLDERS)));
 /** Text that survives UTF-8: a lone surrogate would be shown as one thing and written as another. */
 const Text = z.string().check(z.refine((text) => text.isWellFormed(), "holds half a character"));
 
@@ -27,6 +38,7 @@ const Exec = z
   .strictObject({
     type: z.literal("exec"),
     workspace: Workspace,
+    folders: Folders,
     argv: z.optional(
       z.array(Text.check(z.minLength(1), z.maxLength(131_072))).check(z.minLength(1), z.maxLength(1024)),
     ),
@@ -52,6 +64,7 @@ export const ToolAction = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("file.read"),
     workspace: Workspace,
+    folders: Folders,
     path: Path,
     /** The first line wanted, from 1. */
     offset: z.int().check(z.gte(1)),
@@ -61,12 +74,14 @@ export const ToolAction = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("file.list"),
     workspace: Workspace,
+    folders: Folders,
     path: Path,
     depth: z.int().check(z.gte(1), z.lte(5)),
   }),
   z.strictObject({
     type: z.literal("file.search"),
     workspace: Workspace,
+    folders: Folders,
     path: Path,
     /** Within one line. */
     pattern: Text.check(z.minLength(1), z.maxLength(1000), z.regex(/^[^\0\n]+$/)),
@@ -82,6 +97,7 @@ export const ToolAction = z.discriminatedUnion("type", [
     type: z.literal("file.write"),
     tool: z.enum(["write_file", "edit_file"]),
     workspace: Workspace,
+    folders: Folders,
     path: Path,
     /** One of the files that steer an agent, an editor or a package manager. */
     protected: z.boolean(),
@@ -100,6 +116,16 @@ export type ActionOfType<T extends ToolAction["type"]> = Extract<ToolAction, { t
 /** What is run for an action: program and arguments. */
 export function commandOf({ argv, script }: ActionOfType<"exec">): readonly string[] {
   return script === undefined ? (argv ?? []) : [`/bin/${script.shell}`, "-c", script.text, script.shell];
+}
+
+/** Where an action takes place. */
+export function placeOf(action: { readonly workspace: string; readonly folders?: readonly Folder[] | undefined }): Place {
+  return { workspace: action.workspace, folders: action.folders ?? [] };
+}
+
+/** Where an action takes place, as it stands in the action: without folders nothing is said of them. */
+export function placed({ workspace, folders }: Place): { workspace: string; folders?: Folder[] } {
+  return folders.length === 0 ? { workspace } : { workspace, folders: [...folders] };
 }
 
 /** An action that is not in its one form. */

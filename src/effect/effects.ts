@@ -2,6 +2,7 @@ import type { Recorded } from "../../audit/recorded.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { SandboxState } from "../sandbox/state.ts";
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
+import type { Place } from "../sandbox/folder.ts";
 import { type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { ToolAction } from "./action.ts";
 import { type Base, baseOf, checkBase, checkNamed, namedFiles } from "./files.ts";
@@ -14,6 +15,7 @@ export { LIMITS } from "../sandbox/limits.ts";
 export { PROTECTED } from "../sandbox/protected.ts";
 export { type SandboxState, WEAKER } from "../sandbox/state.ts";
 export { WorkspaceError } from "../sandbox/workspace-error.ts";
+export { type Folder, MAX_FOLDERS, type Place, SHARED, wrongWith } from "../sandbox/folder.ts";
 export type { Located, Ours } from "../sandbox/workspace.ts";
 
 /** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */
@@ -53,18 +55,18 @@ export class Effects {
   }
 
   /** Where a path leads. @throws {WorkspaceError} */
-  locate(workspace: string, path: string): Located {
-    return new Workspace(workspace, this.#ours).locate(path);
+  locate(place: Place, path: string): Located {
+    return new Workspace(place, this.#ours).locate(path);
   }
 
   /** The text of a file that is to be changed; null where there is none. @throws {WorkspaceError} */
-  base(workspace: string, path: string): Base | null {
-    return baseOf(this.#ours, workspace, path);
+  base(place: Place, path: string): Base | null {
+    return baseOf(this.#ours, place, path);
   }
 
   /** The workspace files that argv names. @throws {WorkspaceError} */
-  named(workspace: string, argv: readonly string[]): { path: string; digest: string }[] {
-    return namedFiles(this.#ours, workspace, argv);
+  named(place: Place, argv: readonly string[]): { path: string; digest: string }[] {
+    return namedFiles(this.#ours, place, argv);
   }
 
   /** Is the workspace still what the action was decided on? @returns what changed, in a sentence; null: nothing. */

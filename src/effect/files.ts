@@ -1,6 +1,7 @@
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
 import { type Entry, type FileRead, type Ours, Workspace } from "../sandbox/workspace.ts";
-import type { ActionOfType } from "./action.ts";
+import type { Place } from "../sandbox/folder.ts";
+import { type ActionOfType, placeOf } from "./action.ts";
 import { plain } from "./plain-name.ts";
 
 /** Bytes of a file that the file tools read or write: a larger one is for exec. */
@@ -19,8 +20,8 @@ export interface Base {
 
 /** The text of a file, or null where there is none.
  *  @throws {WorkspaceError} if it cannot be read, or is no UTF-8. */
-export function baseOf(ours: Ours, root: string, path: string): Base | null {
-  const workspace = new Workspace(root, ours);
+export function baseOf(ours: Ours, place: Place, path: string): Base | null {
+  const workspace = new Workspace(place, ours);
   const located = workspace.locate(path);
   if (located.kind === "missing") return null;
   const file = workspace.read(located.path, MAX_FILE);
@@ -29,8 +30,8 @@ export function baseOf(ours: Ours, root: string, path: string): Base | null {
 
 /** The workspace files that a command's arguments name, whole or after a `=`, with what they hold now.
  *  @throws {WorkspaceError} if they are too large to be hashed, or too many. */
-export function namedFiles(ours: Ours, root: string, argv: readonly string[]): { path: string; digest: string }[] {
-  const workspace = new Workspace(root, ours);
+export function namedFiles(ours: Ours, place: Place, argv: readonly string[]): { path: string; digest: string }[] {
+  const workspace = new Workspace(place, ours);
   const found = new Map<string, string>();
   let room = MAX_NAMED;
   for (const word of argv) {
@@ -63,7 +64,7 @@ function tryRead(workspace: Workspace, path: string, room: number): FileRead | n
 
 /** @throws {WorkspaceError} if a file is not the one any more that the action names. */
 export function checkNamed(ours: Ours, action: ActionOfType<"exec">): void {
-  const workspace = new Workspace(action.workspace, ours);
+  const workspace = new Workspace(placeOf(action), ours);
   for (const { path, digest } of action.files) {
     if (workspace.read(path, MAX_NAMED, "none").digest !== digest) {
       throw new WorkspaceError("FILE_CHANGED", `${path} is not the file any more that it was when this was asked`);
@@ -73,7 +74,7 @@ export function checkNamed(ours: Ours, action: ActionOfType<"exec">): void {
 
 /** @throws {WorkspaceError} if the file is not the one any more that the action names. */
 export function checkBase(ours: Ours, action: ActionOfType<"file.write">): void {
-  const workspace = new Workspace(action.workspace, ours);
+  const workspace = new Workspace(placeOf(action), ours);
   const now = workspace.locate(action.path);
   if (now.path !== action.path || now.protected !== action.protected) {
     throw new WorkspaceError("FILE_CHANGED", `${action.path} leads elsewhere now than when this was asked`);
@@ -90,7 +91,7 @@ export function checkBase(ours: Ours, action: ActionOfType<"file.write">): void 
 
 /** Some lines of a file, as they are. */
 export function readLines(ours: Ours, action: ActionOfType<"file.read">): string {
-  const file = new Workspace(action.workspace, ours).read(action.path, MAX_FILE, "none");
+  const file = new Workspace(placeOf(action), ours).read(action.path, MAX_FILE, "none");
   const lines = textOf(file).split("\n");
   // A last newline ends the last line and begins none.
   if (lines.at(-1) === "") lines.pop();
@@ -103,7 +104,7 @@ export function readLines(ours: Ours, action: ActionOfType<"file.read">): string
 
 /** One line an entry: directories end in `/`, links say where they point, files how many bytes they have. */
 export function listEntries(ours: Ours, action: ActionOfType<"file.list">): string {
-  const { path, entries, more } = new Workspace(action.workspace, ours).list(action.path, action.depth, MAX_ENTRIES);
+  const { path, entries, more } = new Workspace(placeOf(action), ours).list(action.path, action.depth, MAX_ENTRIES);
   if (entries.length === 0) return `[${path} is empty]`;
   const lines = entries.map(lineOf);
   if (more) lines.push(`[only the first ${MAX_ENTRIES} entries: list a directory below, or use a smaller depth]`);
@@ -119,6 +120,8 @@ function lineOf(entry: Entry): string {
       return `${name} -> ${plain(entry.target ?? "")}`;
     case "file":
       return `${name}  ${entry.size}`;
+    case "gone":
+      return `${name}/  (this folder vanished or was replaced)`;
     case "other":
       return `${name}  (no regular file)`;
   }
@@ -128,7 +131,7 @@ function lineOf(entry: Entry): string {
 export function writeFile(ours: Ours, action: ActionOfType<"file.write">): string {
   checkBase(ours, action);
   const content = new TextEncoder().encode(action.content);
-  new Workspace(action.workspace, ours).replace(action.path, action.base, content, MAX_FILE);
+  new Workspace(placeOf(action), ours).replace(action.path, action.base, content, MAX_FILE);
   return `${action.base === null ? "created" : "wrote"} ${action.path} (${content.length} bytes)`;
 }
 

@@ -15,8 +15,8 @@ interface Match {
   readonly text: string;
 }
 
-/** The command that searches. It is grep's, in the sandbox: a pattern is a stranger's, and grep needs linear time for it. */
-export function searchCommand(action: ActionOfType<"file.search">): string[] {
+/** The command that searches. @param folders further ones to look in. It is grep's, in the sandbox: a pattern is a stranger's, and grep needs linear time for it. */
+export function searchCommand(action: ActionOfType<"file.search">, folders: readonly string[]): string[] {
   return [
     "grep",
     // Down all directories, in text files, with line numbers; a path ends with a NUL.
@@ -31,6 +31,7 @@ export function searchCommand(action: ActionOfType<"file.search">): string[] {
     "--",
     // Within the workspace, where commands start.
     `./${action.path}`,
+    ...folders.map((name) => `./${name}/`),
   ];
 }
 

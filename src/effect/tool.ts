@@ -4,7 +4,7 @@ import { LIMITS } from "../sandbox/limits.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
 import type { Ours } from "../sandbox/workspace.ts";
-import { type ActionOfType, commandOf, decodeAction } from "./action.ts";
+import { type ActionOfType, commandOf, decodeAction, placeOf } from "./action.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
 import { checkNamed, listEntries, readLines, writeFile } from "./files.ts";
 import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
@@ -45,7 +45,7 @@ export async function runTool(
       case "file.search":
         return await runSearch(action, sandbox, signal);
       case "file.write":
-        return await sandbox.change(action.workspace, () => {
+        return await sandbox.change(placeOf(action), () => {
           if (signal.aborted) return { outcome: "stopped", status: null, text: "stopped before it was written" };
           return done(writeFile(ours, action));
         });
@@ -69,10 +69,15 @@ async function runSearch(
   sandbox: Sandbox,
   signal: AbortSignal,
 ): Promise<ToolResult> {
-  const { workspace } = action;
   const limits = { ...LIMITS, seconds: SEARCH_SECONDS };
-  const argv = searchCommand(action);
-  const end = await sandbox.run({ workspace, argv, write: false, stdin: null, limits, flood: "end" }, signal);
+  // Links lead to folders where nothing can be mounted, and a search follows only those that it is given.
+  const linked = sandbox.state.state === "weaker" && action.path === "." ? placeOf(action).folders : [];
+  const argv = searchCommand(
+    action,
+    linked.map(({ name }) => name),
+  );
+  const place = placeOf(action);
+  const end = await sandbox.run({ ...place, argv, write: false, stdin: null, limits, flood: "end" }, signal);
   if (end.reason === "stopped") return { outcome: "stopped", status: null, text: sentence(end, SEARCH_SECONDS) };
   const found = foundIn(end, action);
   if (found === null) return { outcome: "failed", status: end.status, text: boundText(decode(end.stderr), MAX_RESULT) };
@@ -94,7 +99,7 @@ async function runCommand(
   try {
     const end = await sandbox.run(
       {
-        workspace: action.workspace,
+        ...placeOf(action),
         argv: commandOf(action),
         write: action.write,
         stdin: action.stdin === null ? null : new TextEncoder().encode(action.stdin),

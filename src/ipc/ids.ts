@@ -23,6 +23,7 @@ const PREFIX = {
   export: "e",
   erasure: "er",
   schedule: "sc",
+  folder: "fo",
 } as const;
 type Kind = keyof typeof PREFIX;
 
@@ -68,6 +69,10 @@ export type ErasureId = z.infer<typeof ErasureId>;
 export const ScheduleId = idOf("schedule");
 export type ScheduleId = z.infer<typeof ScheduleId>;
 
+/** A folder of this machine that is part of a workspace. */
+export const FolderId = idOf("folder");
+export type FolderId = z.infer<typeof FolderId>;
+
 interface Ids {
   principal: PrincipalId;
   session: SessionId;
@@ -85,6 +90,7 @@ interface Ids {
   export: ExportId;
   erasure: ErasureId;
   schedule: ScheduleId;
+  folder: FolderId;
 }
 
 const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
@@ -104,6 +110,7 @@ const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   export: ExportId,
   erasure: ErasureId,
   schedule: ScheduleId,
+  folder: FolderId,
 };
 
 /** Mints an id: a prefix and 130 random bits. */

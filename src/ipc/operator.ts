@@ -5,6 +5,7 @@ import { EGRESS_ANSWERS, EGRESS_CALLS } from "./egress-calls.ts";
 import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
 import { GRANT_ANSWERS, GRANT_CALLS } from "./grant-calls.ts";
+import { FOLDER_ANSWERS, FOLDER_CALLS } from "./folder-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { PairingCode, PEOPLE_ANSWERS, PEOPLE_CALLS, Role } from "./people-calls.ts";
 import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
@@ -56,6 +57,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
   ...PEOPLE_CALLS,
   ...HALT_CALLS,
+  ...FOLDER_CALLS,
   ...GRANT_CALLS,
   ...VAULT_CALLS,
   ...AUDIT_CALLS,
@@ -193,6 +195,7 @@ export const OPERATOR_ANSWERS = {
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
   ...PEOPLE_ANSWERS,
   ...HALT_ANSWERS,
+  ...FOLDER_ANSWERS,
   ...GRANT_ANSWERS,
   ...VAULT_ANSWERS,
   ...AUDIT_ANSWERS,

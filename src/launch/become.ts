@@ -53,6 +53,7 @@ export function becomeCommand(order: LaunchOrder): void {
   for (const path of DEVICES) allowBeneath(libc, ruleset, path, { folder: 0, file: readFile | writeFile | truncate });
   // By what it is now: whoever renames it meanwhile renames what is allowed with it.
   allowBeneath(libc, ruleset, ".", order.write ? WRITING : READING);
+  for (const { path, write } of order.folders) allowBeneath(libc, ruleset, path, write ? WRITING : READING);
   limit(libc, order.limits, order.runAs);
   if (order.runAs !== null) becomeUser(libc, order.runAs);
   done(libc.call("prctl", PR_SET_NO_NEW_PRIVS, 1), "PR_SET_NO_NEW_PRIVS");

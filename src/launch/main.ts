@@ -7,6 +7,7 @@ const count = z.int().check(z.gte(0));
 const Order = z.strictObject({
   argv: z.array(z.string()).check(z.minLength(1)),
   workspace: z.string(),
+  folders: z.array(z.strictObject({ path: z.string(), write: z.boolean() })),
   write: z.boolean(),
   runAs: z.nullable(count),
   toolchains: z.array(z.string()),

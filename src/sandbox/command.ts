@@ -1,10 +1,13 @@
 import type { Duplex } from "node:stream";
+import type { Folder } from "./folder.ts";
 import type { Limits } from "./limits.ts";
 
 /** A command to be run in the sandbox. No shell reads it, unless argv names one. */
 export interface Command {
   /** The workspace's directory on this machine. */
   readonly workspace: string;
+  /** What else it sees, each under its name in the workspace; one that may be changed counts only with `write`. Not given: nothing. */
+  readonly folders?: readonly Folder[];
   readonly argv: readonly string[];
   /** May it change the workspace? */
   readonly write: boolean;

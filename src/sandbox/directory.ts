@@ -42,6 +42,12 @@ export class Directory implements Disposable {
     return fstatSync(this.fd);
   }
 
+  /** `device:inode`. */
+  get identity(): string {
+    const { dev, ino } = fstatSync(this.fd, { bigint: true });
+    return `${dev}:${ino}`;
+  }
+
   [Symbol.dispose](): void {
     closeSync(this.fd);
   }

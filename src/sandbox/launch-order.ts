@@ -5,6 +5,8 @@ export interface LaunchOrder {
   readonly argv: readonly string[];
   /** Where the command starts, and all that it may change if `write`. */
   readonly workspace: string;
+  /** What else it may reach, and of that what it may change. */
+  readonly folders: readonly { readonly path: string; readonly write: boolean }[];
   readonly write: boolean;
   /** As whom, when we are root; null: as whoever we are. */
   readonly runAs: number | null;

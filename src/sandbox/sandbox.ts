@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { AnonymousFile } from "./anonymous-file.ts";
 import { Bubblewrap, type Launch } from "./bubblewrap.ts";
 import { type Command, type CommandEnd, SandboxError } from "./command.ts";
+import { type Place, wrongWith } from "./folder.ts";
 import { FifoPool } from "./fifo.ts";
 import { makeHome } from "./home-folder.ts";
 import { Launched } from "./launched.ts";
@@ -12,7 +13,8 @@ import { ownerOf } from "./owner.ts";
 import { runWithin } from "./run.ts";
 import { commandFilter } from "./seccomp.ts";
 import { circumstances, explain, findBubblewrap, type SandboxState, weaker } from "./state.ts";
-import { setAside, survey } from "./survey.ts";
+import { placeFolders } from "./mount-points.ts";
+import { setAllAside, surveyAll } from "./survey.ts";
 import { troubleWith, usableToolchains } from "./toolchains.ts";
 import { argumentsFor, PROGRAMS, SETTINGS } from "./view.ts";
 import { WayOut } from "./way.ts";
@@ -114,16 +116,28 @@ export class Sandbox {
    *  @throws {SandboxError} if it could not be run at all. */
   async run(command: Command, signal: AbortSignal): Promise<CommandEnd> {
     if (!command.write) return { ...(await this.#run(command, signal)), setAside: [] };
-    return this.change(command.workspace, async () => {
+    const place = placeOf(command);
+    return this.change(place, async () => {
       if (signal.aborted) return stoppedBefore();
-      const before = survey(command.workspace);
+      const before = surveyAll(place);
       const end = await this.#run(command, signal);
-      return { ...end, setAside: setAside(command.workspace, before) };
+      return { ...end, setAside: setAllAside(place, before) };
     });
   }
 
-  /** Changes a workspace while nothing else does: what a command did is told from what a file tool did by when it was done. */
-  async change<T>(workspace: string, act: () => T | Promise<T>): Promise<T> {
+  /** Changes a workspace, and those of its folders that may be changed, while nothing else does: what a command did is told from what a file tool did by
+   *  when it was done. */
+  change<T>({ workspace, folders }: Place, act: () => T | Promise<T>): Promise<T> {
+    // In one order for everybody: nobody waits for somebody who waits for them.
+    const paths = [workspace, ...folders.filter(({ write }) => write).map(({ path }) => path)].toSorted();
+    const all = paths.reduceRight<() => Promise<T>>(
+      (inner, path) => async () => await this.#alone(path, inner),
+      async () => await act(),
+    );
+    return all();
+  }
+
+  async #alone<T>(workspace: string, act: () => Promise<T>): Promise<T> {
     const done = Promise.withResolvers<void>();
     const earlier = this.#changes.get(workspace);
     this.#changes.set(workspace, done.promise);
@@ -146,6 +160,7 @@ export class Sandbox {
   /** Where there are no namespaces. Landlock takes nothing back of what it allows: so what would have to be taken back is looked for before. */
   async #launched(command: Command, signal: AbortSignal): Promise<Ended> {
     const { workspace, write, limits, argv } = command;
+    const place = placeOf(command);
     const launcher = this.#launcher;
     if (launcher === null) throw new SandboxError("there is no launcher for commands");
     if (command.way !== undefined) {
@@ -156,17 +171,21 @@ export class Sandbox {
       throw new SandboxError(
         "the data directory lies where commands have their programs: without bubblewrap none is run",
       );
-    if (write && inside(real(this.#ours.executable), real(workspace)))
+    const written = [workspace, ...place.folders.filter((folder) => folder.write).map(({ path }) => path)];
+    if (write && written.some((path) => inside(real(this.#ours.executable), real(path))))
       throw new SandboxError("our own executable lies in the workspace: without bubblewrap no command may change that");
-    const [kept] = write ? survey(workspace).keys() : [];
+    const [kept] = write ? surveyAll(place).keys() : [];
     if (kept !== undefined)
       throw new SandboxError(
         `${kept} is protected, and without bubblewrap it cannot be kept from a command that may change the workspace: run it without write, or install bubblewrap`,
       );
     const runAs = ownerOf(workspace);
+    placeFolders(workspace, place.folders, "link");
     command.before?.();
     makeHome(workspace, runAs);
-    const order = { argv, workspace, write, runAs, limits, toolchains: this.#toolchains };
+    assertFolders(place);
+    const folders = place.folders.map((folder) => ({ path: folder.path, write: write && folder.write }));
+    const order = { argv, workspace, folders, write, runAs, limits, toolchains: this.#toolchains };
     return runWithin(
       (stdio) => new Launched([...launcher, "launch"], order, stdio, this.#pipes),
       command,
@@ -182,10 +201,12 @@ export class Sandbox {
     const runAs = ownerOf(command.workspace);
     const user = runAs ?? process.getuid?.() ?? 0;
     const text = new TextEncoder();
+    const place = placeOf(command);
+    placeFolders(place.workspace, place.folders, "directory");
     const view = argumentsFor({
-      workspace: command.workspace,
+      ...place,
       write: command.write,
-      protect: command.write ? survey(command.workspace) : new Map(),
+      protect: command.write ? surveyAll(place) : new Map(),
       hide: [this.#ours.home, this.#ours.executable],
       limits: command.limits,
       home: makeHome(command.workspace, runAs),
@@ -204,6 +225,7 @@ export class Sandbox {
     const way = command.way === undefined ? null : new WayOut(command.way, this.#pipes);
     try {
       command.before?.();
+      assertFolders(place);
       const argv = [...view, ...command.argv];
       const inherited = runAs === null ? null : command.limits;
       const given: Pick<Launch, "descriptors" | "more"> =
@@ -231,6 +253,18 @@ export class Sandbox {
     const made = new AnonymousFile(bytes());
     this.#files.set(name, made);
     return made;
+  }
+}
+
+function placeOf({ workspace, folders = [], write }: Command): Place {
+  return { workspace, folders: write ? folders : folders.map((folder) => ({ ...folder, write: false })) };
+}
+
+/** Immediately before a command starts. Nothing that a command can change lies above a folder: folders do not lie in each other. */
+function assertFolders({ folders }: Place): void {
+  for (const folder of folders) {
+    const wrong = wrongWith(folder);
+    if (wrong !== null) throw new SandboxError(wrong);
   }
 }
 

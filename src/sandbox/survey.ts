@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, renameSync } from "node:fs";
 import { Directory } from "./directory.ts";
 import { HOME_FOLDER } from "./home-folder.ts";
+import type { Place } from "./folder.ts";
 import { isProtected } from "./protected.ts";
 
 /** Protected files as they are in a workspace at one time, by path, with what identifies the very file. */
@@ -17,7 +18,38 @@ const MAX_DEPTH = 10;
 /** How deep it is looked into what commands have as their home: their caches lie below that. */
 const MAX_DEPTH_AT_HOME = 3;
 
-/** Finds the protected files of a workspace. Links are not followed. */
+/** The protected files of a workspace and of those of its folders that may be changed, by path in the workspace. */
+export function surveyAll(place: Place): Survey {
+  const parts = changeable(place).map(
+    ({ path, prefix }) => [...survey(path)].map(([name, found]) => [`${prefix}${name}`, found] as const),
+  );
+  return new Map(parts.flat());
+}
+
+/** {@link setAside} in a workspace and in those of its folders that may be changed. @param before of {@link surveyAll}. */
+export function setAllAside(place: Place, before: Survey): { readonly path: string; readonly now: string }[] {
+  return changeable(place).flatMap(({ path, prefix }) => {
+    const own = new Map(
+      [...before].flatMap(([name, found]) =>
+        name.startsWith(prefix) ? [[name.slice(prefix.length), found] as const] : [],
+      ),
+    );
+    return setAside(path, own).map((moved) => ({
+      path: `${prefix}${moved.path}`,
+      now: `${prefix}${moved.now}`,
+    }));
+  });
+}
+
+/** Directories that a command may change, and what stands before their paths in the workspace. */
+function changeable({ workspace, folders }: Place): { readonly path: string; readonly prefix: string }[] {
+  return [
+    { path: workspace, prefix: "" },
+    ...folders.filter(({ write }) => write).map(({ name, path }) => ({ path, prefix: `${name}/` })),
+  ];
+}
+
+/** Finds the protected files of a directory. Links are not followed. */
 export function survey(root: string): Survey {
   const found = new Map<string, { identity: string; kind: "file" | "directory" | "link" | "other" }>();
   using top = Directory.open(root);

@@ -2,6 +2,7 @@ import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { HOME_FOLDER, TEMPORARY_FOLDER } from "./home-folder.ts";
 import { DESCRIPTORS, DESCRIPTORS_WITH_WAY } from "./keeper.ts";
+import type { Folder } from "./folder.ts";
 import type { Limits } from "./limits.ts";
 import type { Survey } from "./survey.ts";
 import { above, programsOf } from "./toolchains.ts";
@@ -11,9 +12,10 @@ import { pointedAtRelay, startingRelay } from "./way.ts";
 /** What a command sees, as bubblewrap's arguments. */
 export interface View {
   readonly workspace: string;
+  readonly folders: readonly Folder[];
   /** May it change the workspace? */
   readonly write: boolean;
-  /** The protected files that are there (for a command that may write). */
+  /** The protected files that are there (for a command that may write), by path in the workspace, its folders included. */
   readonly protect: Survey;
   /** Our own files that lie where a command would see them. */
   readonly hide: readonly string[];
@@ -74,9 +76,14 @@ export function argumentsFor(view: View): string[] {
     ["--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"],
     [view.write ? "--bind" : "--ro-bind", view.workspace, INSIDE],
     temporary(view),
+    view.folders.flatMap(({ name, path, write }) => [
+      view.write && write ? "--bind" : "--ro-bind",
+      path,
+      join(INSIDE, name),
+    ]),
     // A link cannot be bound; that it is still the same one is looked at afterwards.
     [...view.protect].flatMap(([path, { kind }]) =>
-      kind === "file" || kind === "directory" ? ["--ro-bind", join(view.workspace, path), join(INSIDE, path)] : [],
+      kind === "file" || kind === "directory" ? ["--ro-bind", outsideOf(path, view), join(INSIDE, path)] : [],
     ),
     view.hide.flatMap((path) => hidden(path, view)),
     ["--remount-ro", "/"],
@@ -160,8 +167,14 @@ function seenAnyway(path: string): boolean {
   return PROGRAMS.some((top) => path === top || path.startsWith(`${top}/`));
 }
 
+/** Where something of the workspace lies on this machine. */
+function outsideOf(path: string, { workspace, folders }: View): string {
+  const folder = folders.find(({ name }) => path === name || path.startsWith(`${name}/`));
+  return folder === undefined ? join(workspace, path) : join(folder.path, path.slice(folder.name.length));
+}
+
 /** Covers one of our own paths if a command would see it: a directory by an empty one, a file by nothing. */
-function hidden(path: string, { workspace, toolchains }: View): string[] {
+function hidden(path: string, { workspace, folders, toolchains }: View): string[] {
   let real: string;
   try {
     real = realpathSync(path);
@@ -169,6 +182,9 @@ function hidden(path: string, { workspace, toolchains }: View): string[] {
     return [];
   }
   if (real.startsWith(`${workspace}/`)) return ["--ro-bind", "/dev/null", join(INSIDE, real.slice(workspace.length))];
+  const folder = folders.find((one) => real.startsWith(`${one.path}/`));
+  if (folder !== undefined)
+    return ["--ro-bind", "/dev/null", join(INSIDE, folder.name, real.slice(folder.path.length))];
   const visible = [...PROGRAMS, ...SETTINGS, ...toolchains].some((top) => real === top || real.startsWith(`${top}/`));
   if (!visible) return [];
   const directory = lstatSync(real, { throwIfNoEntry: false })?.isDirectory() === true;

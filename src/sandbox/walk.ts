@@ -1,5 +1,6 @@
 import { readlinkSync } from "node:fs";
 import { Directory } from "./directory.ts";
+import { enterFolder, type Folder, type Place } from "./folder.ts";
 import { WorkspaceError } from "./workspace-error.ts";
 
 /** Where the workspace lies inside the sandbox: commands see this path, so models use it. */
@@ -19,6 +20,8 @@ export class Walk implements Disposable {
   /** Directories below the last one that do not exist yet, before the last name. */
   readonly missingParents: readonly string[];
   readonly last: string | null;
+  /** The folder that the path goes into; null: it is of the workspace's own directory. */
+  readonly folder: Folder | null;
 
   private constructor(
     held: Directory[],
@@ -26,19 +29,23 @@ export class Walk implements Disposable {
     kind: Walk["kind"],
     last: string | null,
     missingParents: readonly string[],
+    folders: readonly Folder[],
   ) {
     this.#held = held;
     this.#names = names;
     this.kind = kind;
     this.last = last;
     this.missingParents = missingParents;
+    this.folder = folders.find(({ name }) => name === names[0]) ?? null;
   }
 
-  /** Goes to `path` and never leaves `root`: `..` above it, an absolute path or a symbolic link that leads out is refused.
+  /** Goes to `path` and never leaves the workspace and its folders: `..` above it, an absolute path or a symbolic link that leads out is refused.
+   *  A folder stands before whatever has its name in the workspace's own directory.
    *  @param links "within": a link that stays inside is followed. "none": there must be none (a recorded path has none left in it).
    *  @throws {WorkspaceError} */
-  static to(root: string, path: string, links: "within" | "none"): Walk {
-    const pending = componentsOf(root, path);
+  static to(place: Place, path: string, links: "within" | "none"): Walk {
+    const { workspace: root, folders } = place;
+    const pending = componentsOf(place, path);
     const held: Directory[] = [openRoot(root)];
     const names: string[] = [];
     let followed = 0;
@@ -47,17 +54,23 @@ export class Walk implements Disposable {
         const name = pending.shift();
         const here = held.at(-1);
         if (here === undefined) throw outside(path);
-        if (name === undefined) return new Walk(held, names, "directory", null, []);
+        if (name === undefined) return new Walk(held, names, "directory", null, [], folders);
         if (name === "..") {
           if (names.pop() === undefined) throw outside(path);
           held.pop()?.[Symbol.dispose]();
+          continue;
+        }
+        const folder = held.length === 1 ? folders.find((one) => one.name === name) : undefined;
+        if (folder !== undefined) {
+          held.push(enterFolder(folder));
+          names.push(name);
           continue;
         }
         const found = here.look(name);
         if (found === null) {
           const below = [name, ...pending];
           if (below.includes("..")) throw new WorkspaceError("PATH_MISSING", `${path} does not exist`);
-          return new Walk(held, [...names, ...below], "missing", below.at(-1) ?? name, below.slice(0, -1));
+          return new Walk(held, [...names, ...below], "missing", below.at(-1) ?? name, below.slice(0, -1), folders);
         }
         if (found.isSymbolicLink()) {
           followed += 1;
@@ -65,7 +78,7 @@ export class Walk implements Disposable {
           if (followed > MAX_LINKS) throw new WorkspaceError("PATH_BAD", `${path} goes through too many links`);
           const target = readlinkSync(here.at(name));
           if (target.startsWith("/")) {
-            pending.unshift(...componentsOf(root, target));
+            pending.unshift(...componentsOf(place, target));
             while (held.length > 1) held.pop()?.[Symbol.dispose]();
             names.length = 0;
           } else pending.unshift(...split(target));
@@ -78,7 +91,7 @@ export class Walk implements Disposable {
         }
         if (pending.length > 0)
           throw new WorkspaceError("NOT_A_DIRECTORY", `${[...names, name].join("/")} is not a directory`);
-        return new Walk(held, [...names, name], found.isFile() ? "file" : "other", name, []);
+        return new Walk(held, [...names, name], found.isFile() ? "file" : "other", name, [], folders);
       }
     } catch (cause) {
       for (const directory of held) directory[Symbol.dispose]();
@@ -118,13 +131,18 @@ function openRoot(root: string): Directory {
   }
 }
 
-function componentsOf(root: string, path: string): string[] {
+function componentsOf({ workspace, folders }: Place, path: string): string[] {
   if (path.includes("\0")) throw new WorkspaceError("PATH_BAD", "a path cannot hold a NUL");
   if (path.length > MAX_PATH) throw new WorkspaceError("PATH_BAD", `a path has at most ${MAX_PATH} characters`);
   if (!path.startsWith("/")) return split(path);
-  for (const top of [INSIDE, root]) {
-    if (path === top) return [];
-    if (path.startsWith(`${top}/`)) return split(path.slice(top.length + 1));
+  const tops: readonly (readonly [top: string, ...names: string[]])[] = [
+    [INSIDE],
+    ...folders.map((folder) => [folder.path, folder.name] as const),
+    [workspace],
+  ];
+  for (const [top, ...names] of tops) {
+    if (path === top) return names;
+    if (path.startsWith(`${top}/`)) return [...names, ...split(path.slice(top.length + 1))];
   }
   throw outside(path);
 }

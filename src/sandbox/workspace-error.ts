@@ -11,6 +11,7 @@ export class WorkspaceError extends Error {
     | "FILE_TOO_LARGE"
     | "FILE_CHANGED"
     | "FILE_EXISTS"
+    | "FOLDER_GONE"
     | "WORKSPACE_UNUSABLE";
   constructor(code: WorkspaceError["code"], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -20,6 +20,7 @@ import {
 } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import type { Directory } from "./directory.ts";
+import { enterFolder, type Folder, type Place, wrongWith } from "./folder.ts";
 import { isProtected } from "./protected.ts";
 import { unusable, Walk } from "./walk.ts";
 import { WorkspaceError } from "./workspace-error.ts";
@@ -35,6 +36,8 @@ export interface FileRead {
 
 export interface Located {
   readonly path: string;
+  /** The folder that it lies in; null: in the workspace's own directory. */
+  readonly folder: Folder | null;
   readonly kind: "file" | "directory" | "other" | "missing";
   readonly protected: boolean;
 }
@@ -42,7 +45,8 @@ export interface Located {
 export interface Entry {
   /** Relative to the directory that was listed. */
   readonly path: string;
-  readonly kind: "file" | "directory" | "link" | "other";
+  /** `gone`: a folder that was added, and vanished or was replaced. */
+  readonly kind: "file" | "directory" | "link" | "other" | "gone";
   /** Bytes; 0 for what is no file. */
   readonly size: number;
   /** Where a link points, as it is written. */
@@ -60,14 +64,16 @@ export interface Ours {
 /** Files in the data directory itself are looked at one by one when a file has a second name. */
 const MAX_HOME_FILES = 1000;
 
-/** One agent's directory, and the only way the file tools touch it. */
+/** An agent's directory and the folders that are part of it, and the only way the file tools touch them. */
 export class Workspace {
   readonly root: string;
+  readonly #folders: readonly Folder[];
   readonly #ours: Ours;
 
-  /** @param root an existing directory. @throws {WorkspaceError} if it is none, or if the data directory lies in it. */
-  constructor(root: string, ours: Ours) {
-    this.root = resolve(root);
+  /** @param place an existing directory. @throws {WorkspaceError} if it is none, or if the data directory lies in it. */
+  constructor(place: Place, ours: Ours) {
+    this.root = resolve(place.workspace);
+    this.#folders = place.folders;
     this.#ours = ours;
     if (`${resolve(ours.home)}${sep}`.startsWith(`${this.root}${sep}`)) {
       throw new WorkspaceError(
@@ -75,19 +81,24 @@ export class Workspace {
         `${this.root} holds the data directory, so it cannot be a workspace: choose a directory inside it or elsewhere`,
       );
     }
-    using top = Walk.to(this.root, ".", "none");
+    using top = this.#walk(".", "none");
     void top;
+  }
+
+  #walk(path: string, links: "within" | "none"): Walk {
+    return Walk.to({ workspace: this.root, folders: this.#folders }, path, links);
   }
 
   /** Where a path leads. @throws {WorkspaceError} if out of the workspace. */
   locate(path: string): Located {
-    using walk = Walk.to(this.root, path, "within");
-    return { path: walk.relative, kind: walk.kind, protected: isProtected(walk.names, walk.kind) };
+    using walk = this.#walk(path, "within");
+    const { relative: found, kind, folder } = walk;
+    return { path: found, folder, kind, protected: isProtected(walk.names, kind) };
   }
 
   /** Reads a regular file whole. @param links see {@link Walk.to}. @throws {WorkspaceError} */
   read(path: string, maxBytes: number, links: "within" | "none" = "within"): FileRead {
-    using walk = Walk.to(this.root, path, links);
+    using walk = this.#walk(path, links);
     if (walk.kind === "missing") throw new WorkspaceError("PATH_MISSING", `${walk.relative} does not exist`);
     if (walk.kind !== "file" || walk.last === null) {
       throw new WorkspaceError(
@@ -101,12 +112,13 @@ export class Workspace {
 
   /** Lists a directory, and the directories in it down to `depth`, in order of name. @throws {WorkspaceError} */
   list(path: string, depth: number, maxEntries: number): { path: string; entries: Entry[]; more: boolean } {
-    using walk = Walk.to(this.root, path, "none");
+    using walk = this.#walk(path, "none");
     if (walk.kind === "missing") throw new WorkspaceError("PATH_MISSING", `${walk.relative} does not exist`);
     if (walk.kind !== "directory") throw new WorkspaceError("NOT_A_DIRECTORY", `${walk.relative} is not a directory`);
     const entries: Entry[] = [];
     try {
-      const more = !listInto(entries, walk.directory, "", depth, maxEntries);
+      const folders = walk.names.length === 0 ? this.#folders : [];
+      const more = !listInto(entries, walk.directory, folders, "", depth, maxEntries);
       return { path: walk.relative, entries, more };
     } catch (cause) {
       throw unusable(walk.relative, cause);
@@ -119,7 +131,8 @@ export class Workspace {
    *  @param maxBytes of the file to be replaced.
    *  @throws {WorkspaceError} `FILE_CHANGED` or `FILE_EXISTS` if something else is there. */
   replace(path: string, base: string | null, content: Uint8Array, maxBytes: number): void {
-    using walk = Walk.to(this.root, path, "none");
+    using walk = this.#walk(path, "none");
+    if (walk.folder?.write === false) throw readOnly(walk.folder.name, walk.relative);
     if (walk.kind !== "file" && walk.kind !== "missing") {
       throw new WorkspaceError("NOT_A_FILE", `${walk.relative} is not a regular file`);
     }
@@ -132,9 +145,9 @@ export class Workspace {
         mkdirSync(directory.at(name), 0o755);
         directory = directory.child(name);
         below.push(directory);
-        this.#give(directory.fd);
+        this.#give(directory.fd, walk.folder);
       }
-      this.#replaceIn(directory, walk.last, path, base, content, maxBytes);
+      this.#replaceIn(directory, walk.last, walk.folder, path, base, content, maxBytes);
     } catch (cause) {
       throw cause instanceof WorkspaceError ? cause : unusable(path, cause);
     } finally {
@@ -145,6 +158,7 @@ export class Workspace {
   #replaceIn(
     directory: Directory,
     name: string,
+    folder: Folder | null,
     path: string,
     base: string | null,
     content: Uint8Array,
@@ -161,7 +175,7 @@ export class Workspace {
       try {
         for (let at = 0; at < content.length; ) at += writeSync(fd, content, at);
         fchmodSync(fd, before === null ? 0o644 : before.mode & 0o777);
-        this.#give(fd, before);
+        this.#give(fd, folder, before);
         fsyncSync(fd);
       } finally {
         closeSync(fd);
@@ -191,10 +205,10 @@ export class Workspace {
     }
   }
 
-  /** As root, what a file tool writes belongs to whoever owns the file or the workspace, as whom commands run. */
-  #give(fd: number, before: Stats | null = null): void {
+  /** As root, what a file tool writes belongs to whoever owns the file, its folder or the workspace, as whom commands run. */
+  #give(fd: number, folder: Folder | null, before: Stats | null = null): void {
     if (process.getuid?.() !== 0) return;
-    const owner = before ?? statSync(this.root);
+    const owner = before ?? statSync(folder?.path ?? this.root);
     fchownSync(fd, owner.uid, owner.gid);
   }
 
@@ -239,17 +253,30 @@ export class Workspace {
   }
 }
 
-function listInto(entries: Entry[], directory: Directory, prefix: string, depth: number, maxEntries: number): boolean {
-  for (const name of readdirSync(directory.self).toSorted()) {
+function listInto(
+  entries: Entry[],
+  directory: Directory,
+  folders: readonly Folder[],
+  prefix: string,
+  depth: number,
+  maxEntries: number,
+): boolean {
+  const names = new Set([...readdirSync(directory.self), ...folders.map(({ name }) => name)]);
+  for (const name of [...names].toSorted()) {
     if (entries.length >= maxEntries) return false;
-    const found = directory.look(name);
-    if (found === null) continue;
     const path = `${prefix}${name}`;
-    if (found.isDirectory()) {
+    const folder = folders.find((one) => one.name === name);
+    if (folder !== undefined && wrongWith(folder) !== null) {
+      entries.push({ path, kind: "gone", size: 0, target: null });
+      continue;
+    }
+    const found = folder === undefined ? directory.look(name) : null;
+    if (folder === undefined && found === null) continue;
+    if (found === null || found.isDirectory()) {
       entries.push({ path, kind: "directory", size: 0, target: null });
       if (depth > 1) {
-        using child = directory.child(name);
-        if (!listInto(entries, child, `${path}/`, depth - 1, maxEntries)) return false;
+        using child = folder === undefined ? directory.child(name) : enterFolder(folder);
+        if (!listInto(entries, child, [], `${path}/`, depth - 1, maxEntries)) return false;
       }
     } else if (found.isSymbolicLink()) {
       entries.push({ path, kind: "link", size: 0, target: readlinkSync(directory.at(name)) });
@@ -268,6 +295,13 @@ function sameFile(stats: Stats, path: string): boolean {
   } catch {
     return false;
   }
+}
+
+function readOnly(folder: string, path: string): WorkspaceError {
+  return new WorkspaceError(
+    "PATH_FORBIDDEN",
+    `${path} cannot be changed: the folder ${folder} was added to be read only (its owner can add it with --write)`,
+  );
 }
 
 function changed(path: string): WorkspaceError {

@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import type { AuditLog } from "../../audit/log.ts";
 import type { Broker } from "../broker/broker.ts";
 import { toolDescriptions } from "../broker/tools/catalogue.ts";
 import type { Config } from "../config/schema.ts";
+import type { Folders } from "./folders.ts";
+import type { Workspaces } from "./workspaces.ts";
 import { AgentPool } from "./agent-pool.ts";
 import type { Origin } from "./conversation.ts";
 import { configOf, InForce } from "./in-force.ts";
@@ -25,8 +25,8 @@ export interface AgentsParts {
   readonly set: (path: readonly string[], value: string) => Promise<void>;
   /** Providers with a credential, the oldest first. */
   readonly enrolled: () => readonly string[];
-  /** The directory that holds the workspaces. */
-  readonly workspaces: string;
+  readonly workspaces: Workspaces;
+  readonly folders: Pick<Folders, "inForce">;
   readonly halted: (agent: string, session: string) => boolean;
   /** The row of this start. */
   readonly starting: number;
@@ -59,7 +59,8 @@ export class Agents {
     const config = this.#parts.config();
     const enrolled = this.#parts.enrolled();
     for (const agent of this.names) {
-      await this.inForce.configure(agent, config, chooseModel(configOf(config, agent), enrolled, this.#ollama), cause);
+      const choice = chooseModel(configOf(config, agent), enrolled, this.#ollama);
+      await this.inForce.configure(agent, config, choice, this.#parts.folders.inForce(agent), cause);
     }
   }
 
@@ -96,13 +97,15 @@ export class Agents {
 
   /** @param tell whoever watches the conversation live. */
   runParts(agent: string, broker: Broker, tell: RunParts["tell"]): RunParts {
-    const { log, state, halted } = this.#parts;
+    const { log, state, halted, workspaces } = this.#parts;
     return {
       log,
       state,
       broker,
       pool: this.#pool,
-      workspace: () => this.#workspace(agent),
+      place: (principal, conversation) =>
+        // Of a conversation that is not known nothing is assumed: it gets what everybody may see.
+        workspaces.placeOf(agent, principal, state.conversation(conversation)?.talk ?? "group"),
       inForce: () => this.#agentInForce(agent),
       halted: (session) => halted(agent, session),
       tell,
@@ -143,12 +146,5 @@ export class Agents {
     const settings = this.inForce.of(agent);
     if (settings === null) throw new OperatorError("not-found", `there is no agent ${agent}`);
     return settings;
-  }
-
-  #workspace(agent: string): string {
-    const path = join(this.#parts.workspaces, agent);
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    chmodSync(path, 0o700);
-    return path;
   }
 }

@@ -34,6 +34,8 @@ import { EgressView } from "./egress-view.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
+import { Folders } from "./folders.ts";
+import { ownPlaces } from "./folder-refusal.ts";
 import { Findings } from "./findings.ts";
 import { Halts } from "./halts.ts";
 import { Holds } from "./holds.ts";
@@ -58,6 +60,7 @@ import { Storage } from "./storage.ts";
 import { type Greeting, statusOf } from "./status.ts";
 import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
 import { VaultRecovery } from "./vault-recovery.ts";
+import { Workspaces } from "./workspaces.ts";
 import { WebDoor } from "./web-door.ts";
 import { WebLogin } from "./web-login.ts";
 
@@ -100,6 +103,7 @@ export class Composition {
   /** Null for a command that runs without the daemon. */
   readonly verification: ContinuousVerification | null;
   readonly agents: Agents;
+  readonly folders: Folders;
   /** How this machine's network is left. */
   readonly outward: Outward;
   readonly status: () => Promise<AnswerTo<"status">>;
@@ -313,6 +317,17 @@ export class Composition {
       clock,
       suspects: new Suspects(log, (session) => made.state.suspects(session)),
     });
+    const workspaces = new Workspaces(home.workspaces, { of: (agent, person) => folders.of(agent, person) });
+    const folders: Folders = new Folders({
+      log,
+      places: ownPlaces(home.root),
+      knowsAgent: (agent) => knowsAgent(made.config.config, agent),
+      nameOf: (principal) => made.state.person(principal)?.name ?? null,
+      contentKey: async (scope) => await made.keeper.contentKey(scope),
+      taken: (agent, principal, name) => workspaces.taken(agent, principal, name),
+      changed: async () => await this.agents.configure(null),
+    });
+    this.folders = folders;
     this.agents = new Agents({
       log,
       state: made.state,
@@ -321,7 +336,8 @@ export class Composition {
       config: () => made.config.config,
       set: async (path, value) => await made.config.set(path, value),
       enrolled: () => enrolledProviders(made.keeper.vault),
-      workspaces: home.workspaces,
+      workspaces,
+      folders,
       halted: (agent, session) => this.#halts.over(agent, session),
       starting: booted.starting,
     });
@@ -420,6 +436,7 @@ export class Composition {
       sheet: async () => recoverySheet({ log, vault: booted.vault, ...(await this.anchors.list()) }),
       keeping: made.keeping,
       halts: this.#halts,
+      folders,
       confined: this.confined,
       egress: new EgressView({
         config: () => made.config.config,

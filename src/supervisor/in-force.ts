@@ -53,7 +53,13 @@ export class InForce {
   }
 
   /** Puts an agent's settings in force, and on the log if they are new. */
-  async configure(agent: string, config: Config, choice: ModelChoice, cause: number | null): Promise<AgentSettings> {
+  async configure(
+    agent: string,
+    config: Config,
+    choice: ModelChoice,
+    folders: readonly object[],
+    cause: number | null,
+  ): Promise<AgentSettings> {
     const own = configOf(config, agent);
     const instructions = own.instructions ?? INSTRUCTIONS;
     const value = {
@@ -63,6 +69,8 @@ export class InForce {
       instructions,
       config: own,
       tools: this.#tools,
+      // Left out where there are none.
+      ...(folders.length === 0 ? {} : { folders }),
     };
     const key = JSON.stringify(value);
     const known = this.#agents.get(agent);

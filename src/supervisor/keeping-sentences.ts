@@ -177,6 +177,10 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       return `a session with agent ${action.agent} began ${where(action.channel)} ${at}`;
     case "session.closed":
       return `a session ended ${at} (${action.reason})`;
+    case "folder.added":
+      return `${by} made the folder ${quoted(row, "path")} part of agent ${action.agent}'s workspace as ${action.name}, to be ${action.access === "write" ? "changed" : "read"}${on} ${at}`;
+    case "folder.removed":
+      return `${by} took a folder out of a workspace${on} ${at}`;
     case "halt.begun":
       return `${by} halted ${halted(action)}${on} ${at}: ${quoted(row, "reason")}`;
     case "halt.ended":

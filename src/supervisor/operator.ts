@@ -11,6 +11,7 @@ import type { Confined } from "./confinement.ts";
 import type { Credentials } from "./credentials.ts";
 import type { EgressView } from "./egress-view.ts";
 import type { EvidenceExport } from "./evidence-export.ts";
+import type { Folders } from "./folders.ts";
 import type { Halts } from "./halts.ts";
 import type { Findings } from "./findings.ts";
 import type { LogKeys } from "./log-keys.ts";
@@ -46,6 +47,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "vault.recovery.create",
   "channel.enable",
   "grant.add",
+  "folder.add",
   "pair.approve",
   "people.role",
   "people.link",
@@ -80,6 +82,7 @@ export interface OperatorParts {
   readonly egress: EgressView;
   readonly confined: Confined;
   readonly halts: Halts;
+  readonly folders: Folders;
   readonly remembered: Remembered;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
@@ -150,6 +153,12 @@ export class Operator {
         return await this.#parts.halts.begin(call.target, call.reason, who);
       case "halt.end":
         return await this.#parts.halts.end(call.target, call.reason, who);
+      case "folder.add":
+        return await this.#parts.folders.add(call, who);
+      case "folder.list":
+        return this.#parts.folders.list(call.agent);
+      case "folder.remove":
+        return await this.#parts.folders.remove(call, who);
       case "transcript":
         return record.transcript(caller.via, call.agent);
       case "session.stop":

@@ -35,6 +35,7 @@ const STAYS: readonly string[] = [
   "content.",
   "finding.",
   "anchor.",
+  "folder.",
 ];
 
 export interface RetentionParts {

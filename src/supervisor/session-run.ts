@@ -12,6 +12,7 @@ import { ItemsError } from "../ipc/items.ts";
 import type { OperatorEvent } from "../ipc/operator.ts";
 import type { AdapterLink, Session } from "../session/link.ts";
 import type { AgentPool, AgentProcess } from "./agent-pool.ts";
+import type { Place } from "../effect/effects.ts";
 import type { By } from "./people.ts";
 import type { State } from "./state.ts";
 import { toolLine } from "./tool-line.ts";
@@ -57,8 +58,8 @@ export interface RunParts {
   readonly broker: Broker;
   readonly pool: AgentPool;
   readonly inForce: () => AgentInForce;
-  /** The agent's workspace, made if it is not there. */
-  readonly workspace: () => string;
+  /** Where that person's turn takes place in a conversation; made if it is not there. */
+  readonly place: (principal: string, conversation: string) => Place;
   /** Has the owner halted this session, its agent or everything? */
   readonly halted: (session: string) => boolean;
   /** Told to whoever watches this conversation live; nothing is kept of it. */
@@ -210,7 +211,7 @@ export class SessionRun<L extends symbol> {
         principal: person.principal,
         role: person.role,
         requester: person.name,
-        workspace: this.#parts.workspace(),
+        ...this.#parts.place(person.principal, this.session.address.conversation),
         // What a conversation holds is not tracked yet: until it is, everything counts as both.
         labels: { untrusted: true, private: true },
         policy: force.policy,

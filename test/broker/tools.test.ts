@@ -2,16 +2,18 @@ import { expect, test } from "vitest";
 import { ToolDescription } from "../../src/ipc/completion.ts";
 import { effectivePolicy } from "../../src/broker/effective-policy.ts";
 import { findTool, toolDescriptions } from "../../src/broker/tools/catalogue.ts";
-import { ArgumentsError, type Look } from "../../src/broker/tools/tool.ts";
+import { mint } from "../../src/ipc/ids.ts";
+import { ArgumentsError, type CallTurn, type Look } from "../../src/broker/tools/tool.ts";
 
 /** A workspace with one file in it. */
 const LOOK: Look = {
-  locate: (_, path) => ({ path, kind: path === "a.txt" ? "file" : "missing", protected: path === "AGENTS.md" }),
+  locate: (_, path) => ({ path, folder: null, kind: path === "a.txt" ? "file" : "missing", protected: path === "AGENTS.md" }),
   base: (_, path) => (path === "a.txt" ? { digest: "a".repeat(64), text: "one two one\n" } : null),
   sandboxState: { state: "works" },
   named: () => [{ path: "a.txt", digest: "a".repeat(64) }],
 };
-const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepare(given, "/w", LOOK);
+const TURN: CallTurn = { workspace: "/w", folders: [], agent: "default", principal: mint("principal"), channel: "terminal" };
+const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepare(given, TURN, LOOK);
 
 test("every tool is shown to the model with a closed schema whose fields are described", () => {
   const shown = toolDescriptions();
@@ -47,7 +49,7 @@ test("a script is run by the shell that was asked for, and the files that it nam
   const seen: string[][] = [];
   const look: Look = { ...LOOK, named: (_, words) => (seen.push([...words]), []) };
   const script = 'make <"a.txt" | tee $(cat b) >c';
-  const action = findTool("exec")?.prepare({ script, shell: "bash", write: true }, "/w", look);
+  const action = findTool("exec")?.prepare({ script, shell: "bash", write: true }, TURN, look);
   expect(action).toEqual({
     type: "exec",
     workspace: "/w",

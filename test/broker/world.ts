@@ -15,6 +15,7 @@ import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import type { Role } from "../../src/ipc/operator.ts";
 import { SandboxError } from "../../src/sandbox/command.ts";
+import type { Folder } from "../../src/sandbox/folder.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { State } from "../../src/supervisor/state.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
@@ -101,7 +102,7 @@ export class World implements AsyncDisposable {
     this.broker = this.#newBroker();
   }
 
-  turn(given: { readonly role?: Role; readonly channel?: Channel; readonly signal?: AbortSignal } = {}): TurnContext {
+  turn(given: { readonly role?: Role; readonly channel?: Channel; readonly signal?: AbortSignal; readonly folders?: readonly Folder[] } = {}): TurnContext {
     return {
       turn: mint("turn"),
       session: this.session,
@@ -112,6 +113,7 @@ export class World implements AsyncDisposable {
       role: given.role ?? "owner",
       requester: "Ada",
       workspace: this.workspace,
+      folders: given.folders ?? [],
       cause: 0,
       policy: DIGEST,
       settings: DIGEST,

@@ -7,6 +7,7 @@ import { HostileDaemon, type Row } from "../support/hostile-daemon.ts";
 import { SlackServer } from "../support/slack-server/slack-server.ts";
 import { SLACK_OWNER } from "../support/spine.ts";
 import { OPERATOR_ANSWERS } from "../../src/ipc/operator.ts";
+import { ownWorkspace } from "../support/own-workspace.ts";
 
 /** The Telegram adapter was taken over, and the owner is linked there too: whatever it says, it can say as the owner. Slack's is honest. */
 
@@ -72,7 +73,7 @@ function wish(mark: string): string {
   return `run with write access sh -c 'echo once >> ${mark}'`;
 }
 function file(mark: string): string {
-  return join(hostile.daemon.data, "workspaces/default", mark);
+  return join(ownWorkspace(hostile.daemon.data), mark);
 }
 
 async function newest(): Promise<number> {

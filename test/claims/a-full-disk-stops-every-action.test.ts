@@ -8,6 +8,7 @@ import { TinyDisk } from "../support/claims-tiny-disk.ts";
 import { approveNext, ask, connected, enrolTelegram, PASSPHRASE, until } from "../support/claims-world.ts";
 import { TestDaemon } from "../support/daemon.ts";
 import { TelegramServer } from "../support/telegram-server.ts";
+import { ownWorkspace } from "../support/own-workspace.ts";
 
 const model = new LLMock({ port: 0 });
 let telegram: TelegramServer;
@@ -50,7 +51,7 @@ afterAll(async () => {
   await model.stop();
 });
 
-const inWorkspace = (name: string): boolean => existsSync(join(data.view, "workspaces/default", name));
+const inWorkspace = (name: string): boolean => existsSync(join(ownWorkspace(data.view), name));
 
 /** Tries every kind of effect. @returns the names of those that happened, within some time after it was told to do all of them. */
 async function attemptAll(mark: string): Promise<string[]> {

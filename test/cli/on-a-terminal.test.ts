@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Terminal } from "../support/terminal.ts";
+import { ownWorkspace } from "../support/own-workspace.ts";
 
 /** What a person does at a keyboard: the executable has a terminal of its own. */
 
@@ -12,7 +13,7 @@ const executable = join(import.meta.dirname, "../../dist/wirken");
 const folder = mkdtempSync(join(tmpdir(), "wirken-terminal-"));
 const home = join(folder, "data");
 const environment = { PATH: process.env["PATH"], HOME: folder, WIRKEN_HOME: home, TERM: "xterm", TZ: "UTC" };
-const notes = join(home, "workspaces/default/notes.txt");
+const notes = (): string => join(ownWorkspace(home), "notes.txt");
 
 /** Types each text when what stands before it has been shown. @returns the screen's text and the status. */
 async function typing(
@@ -151,13 +152,13 @@ test("an action is shown whole, and runs when it is approved on the keyboard", a
   const { screen, status } = await typing(["ask", "write notes.txt: hello"], [["[d]eny? ", "once\r"]]);
   expect(screen).toContain("the whole file as it will be");
   expect(screen).toContain("created notes.txt");
-  expect(readFileSync(notes, "utf8")).toBe("hello\n");
+  expect(readFileSync(notes(), "utf8")).toBe("hello\n");
   expect(status).toBe(0);
 });
 
 test("what is denied does not run, and the agent is told", async () => {
   await typing(["ask", "edit notes.txt: hello => goodbye"], [["[d]eny? ", "d\r"]]);
-  expect(readFileSync(notes, "utf8")).toBe("hello\n");
+  expect(readFileSync(notes(), "utf8")).toBe("hello\n");
 });
 
 test("an answer that means nothing is asked for again", async () => {
@@ -168,14 +169,14 @@ test("an answer that means nothing is asked for again", async () => {
       ["[d]eny? ", "o\r"],
     ],
   );
-  expect(readFileSync(notes, "utf8")).toBe("goodbye\n");
+  expect(readFileSync(notes(), "utf8")).toBe("goodbye\n");
   expect(status).toBe(0);
 });
 
 test("Ctrl-C on the question ends the turn, and nothing runs", async () => {
   const { screen, status } = await typing(["ask", "write other.txt: hello"], [["[d]eny? ", "\u0003"]]);
   expect(screen).toContain("Stopped");
-  expect(existsSync(join(home, "workspaces/default/other.txt"))).toBe(false);
+  expect(existsSync(join(ownWorkspace(home), "other.txt"))).toBe(false);
   expect(status).toBe(1);
 });
 

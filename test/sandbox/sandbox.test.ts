@@ -387,7 +387,7 @@ describe("a protected file", () => {
 test("changes of one workspace are made one after the other", async () => {
   const order: string[] = [];
   const first = sh("sleep 0.3; echo first >a", { write: true });
-  const second = sandbox.change(workspace, () => {
+  const second = sandbox.change({ workspace, folders: [] }, () => {
     order.push(`second finds ${get("a")}`);
     writeFileSync(join(workspace, "AGENTS.md"), "by a person's leave");
   });

@@ -36,7 +36,7 @@ beforeEach(() => {
   writeFileSync(join(home, "vault.db"), "secret");
   writeFileSync(join(root, "outside.txt"), "outside");
   writeFileSync(join(root, "wirken"), "executable");
-  workspace = new Workspace(inside, { home, executable: join(root, "wirken") });
+  workspace = new Workspace({ workspace: inside, folders: [] }, { home, executable: join(root, "wirken") });
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
@@ -238,7 +238,7 @@ test.for(["", "workspaces", "workspaces/.."])(
   "a directory that holds the data directory is no workspace: %j",
   (below) => {
     const place = below === "" ? root : join(home, below, "..", "..");
-    expect(() => new Workspace(place, { home, executable: join(root, "wirken") })).toThrow("data directory");
+    expect(() => new Workspace({ workspace: place, folders: [] }, { home, executable: join(root, "wirken") })).toThrow("data directory");
   },
 );
 

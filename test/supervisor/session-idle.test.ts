@@ -71,7 +71,7 @@ async function newTalk() {
         broker: world.broker,
         pool,
         inForce,
-        workspace: () => world.workspace,
+        place: () => ({ workspace: world.workspace, folders: [] }),
         halted: () => false,
         tell: () => undefined,
       }),

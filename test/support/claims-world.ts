@@ -8,6 +8,7 @@ import { Name } from "../../src/ipc/ids.ts";
 import { vkeyOf } from "./claims-log.ts";
 import { type StartOptions, TestDaemon } from "./daemon.ts";
 import type { Shown, TelegramServer } from "./telegram-server.ts";
+import { ownWorkspace } from "./own-workspace.ts";
 
 /** What every claim about a running daemon needs: a bot, the person behind it, and patience that says what it waited for. */
 
@@ -160,7 +161,7 @@ async function askByCommand(daemon: TestDaemon, words: readonly string[]): Promi
 }
 
 export function workspaceOf(daemon: TestDaemon, agent = "default"): string {
-  return join(daemon.data, "workspaces", agent);
+  return ownWorkspace(daemon.data, agent);
 }
 
 export function auditOf(daemon: TestDaemon): string {

@@ -203,6 +203,9 @@ export class PageScript {
       case "grant.revoke":
       case "policy.test":
       case "confinement":
+      case "folder.add":
+      case "folder.list":
+      case "folder.remove":
       case "halt.begin":
       case "halt.end":
       case "hold.add":

@@ -9,6 +9,7 @@ import { newHome, type Ran, TestDaemon } from "./daemon.ts";
 import { ScriptedModel } from "./scripted-model.ts";
 import { type SlackOptions, SlackServer } from "./slack-server/slack-server.ts";
 import { type Shown, TelegramServer } from "./telegram-server.ts";
+import { ownWorkspace } from "./own-workspace.ts";
 
 /** People on Telegram, by the platform's ids; the test's owner is linked by the invitation that `vault add` prints. */
 export const OWNER = { id: 4_001, name: "Test Owner" } as const;
@@ -241,7 +242,7 @@ export class Spine implements AsyncDisposable {
   }
 
   get workspace(): string {
-    return join(this.daemon.data, "workspaces/default");
+    return ownWorkspace(this.daemon.data);
   }
   /** The configuration as it is on disk: what it is changed to is written back. */
   changeConfig(change: (config: WrittenConfig) => object): void {

@@ -17,7 +17,7 @@ export function renderExec(action: ActionOfType<"exec">): string {
     ...(script === undefined ? [] : [block(`script, run by /bin/${script.shell}`, script.text)]),
     action.stdin === null ? "  standard input: none" : block("standard input", action.stdin),
     ...place(
-      action.workspace,
+      action,
       `it reaches ${hosts.length === 0 ? "no network" : "the hosts below"} and no other file of this machine, and ${action.write ? "may change anything in the workspace but protected files" : "cannot change anything"}`,
     ),
     ...hosts.map((host) => line("reaches the host", `${host} (ports 443 and 80)`)),

@@ -1,3 +1,4 @@
+import type { placeOf } from "../../effect/action.ts";
 import { visibleLine, visibleLines } from "../visible.ts";
 
 /** What cards are made of. */
@@ -13,8 +14,17 @@ export function block(label: string, text: string): string {
   return lines(`  ${label} (${Buffer.byteLength(text)} bytes, ${shown.length} lines)`, ...shown);
 }
 
-export function place(workspace: string, reach: string): string[] {
-  return [line("workspace", workspace), `  reach: ${reach}`];
+/** Where something takes place, the folders that it can reach included. */
+export function place({ workspace, folders = [] }: Parameters<typeof placeOf>[0], reach: string): string[] {
+  return [
+    line("workspace", workspace),
+    ...folders.flatMap(({ name, path, write, identity }) => [
+      line(write ? "folder of it that MAY BE CHANGED" : "folder of it, only to be read", name),
+      line("  which is", path),
+      line("  device and inode", identity),
+    ]),
+    `  reach: ${reach}`,
+  ];
 }
 
 export function lines(...all: readonly string[]): string {

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { unifiedDiff } from "../diff.ts";
-import { ArgumentsError, defineTool, PathArgument } from "./tool.ts";
+import { placed } from "../../effect/action.ts";
+import { ArgumentsError, checkWritable, defineTool, PathArgument, placeOfPath } from "./tool.ts";
 import { checkContent } from "./write-file.ts";
 
 export const editFile = defineTool({
@@ -15,9 +16,10 @@ export const editFile = defineTool({
     new: z.string().check(z.describe("What is to stand there instead.")),
     all: z._default(z.boolean(), false).check(z.describe("Replace every occurrence.")),
   }),
-  prepare: (given, workspace, look) => {
-    const located = look.locate(workspace, given.path);
-    const base = look.base(workspace, located.path);
+  prepare: (given, turn, look) => {
+    const located = look.locate(turn, given.path);
+    checkWritable(located);
+    const base = look.base(turn, located.path);
     if (base === null) throw new ArgumentsError(`${located.path} does not exist: use write_file to make it`);
     const pieces = base.text.split(given.old);
     const found = pieces.length - 1;
@@ -34,7 +36,7 @@ export const editFile = defineTool({
     return {
       type: "file.write",
       tool: "edit_file",
-      workspace,
+      ...placed(placeOfPath(turn, located)),
       path: located.path,
       protected: located.protected,
       base: base.digest,

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { MAX_SCRIPT, MOST_SECONDS, USUAL_SECONDS } from "../../effect/action.ts";
+import { MAX_SCRIPT, MOST_SECONDS, placed, USUAL_SECONDS } from "../../effect/action.ts";
+import { type Folder, MAX_FOLDERS, wrongWith } from "../../effect/effects.ts";
 import { ArgumentsError, defineTool } from "./tool.ts";
 
 /** Bytes of all arguments together: the kernel takes little more. Longer input goes through stdin. */
@@ -25,6 +26,9 @@ export const exec = defineTool({
       .check(z.describe("A shell's script, in place of argv.")),
     shell: z._default(z.enum(["sh", "bash"]), "sh").check(z.describe("Which shell runs the script.")),
     write: z._default(z.boolean(), false).check(z.describe("Does it change files of the workspace?")),
+    write_to: z
+      ._default(z.array(z.string().check(z.maxLength(64))).check(z.maxLength(MAX_FOLDERS)), [])
+      .check(z.describe('With write: names of folders of the workspace that it changes too, such as ["shared"].')),
     stdin: z
       .optional(z.string().check(z.maxLength(1_048_576)))
       .check(z.describe("What the command reads from standard input.")),
@@ -32,7 +36,7 @@ export const exec = defineTool({
       ._default(z.int().check(z.gte(1), z.lte(MOST_SECONDS)), USUAL_SECONDS)
       .check(z.describe("The command is killed after this long.")),
   }),
-  prepare: (given, workspace, look) => {
+  prepare: (given, turn, look) => {
     const { argv, script, shell, write } = given;
     if ((argv === undefined) === (script === undefined)) throw new ArgumentsError("give either argv or a script");
     const words = argv ?? [script ?? ""];
@@ -42,18 +46,37 @@ export const exec = defineTool({
     if (![...words, given.stdin ?? ""].every((word) => word.isWellFormed()))
       throw new ArgumentsError("the command or stdin holds half a character (a lone surrogate)");
     if (words.some((word) => word.includes("\0"))) throw new ArgumentsError("a command cannot hold a NUL");
+    if (given.write_to.length > 0 && !write) throw new ArgumentsError("write_to goes with write: true");
+    const place = { workspace: turn.workspace, folders: foldersFor(turn.folders, given.write_to) };
     return {
       type: "exec",
-      workspace,
+      ...placed(place),
       ...(script === undefined ? { argv: words } : { script: { shell, text: script } }),
       write,
       stdin: given.stdin ?? null,
       timeoutSeconds: given.timeout_seconds,
       // Who may only read does no harm by reading another file than was meant.
       files: write
-        ? look.named(workspace, argv ?? words.flatMap((text) => text.split(BETWEEN)).filter((word) => word !== ""))
+        ? look.named(place, argv ?? words.flatMap((text) => text.split(BETWEEN)).filter((word) => word !== ""))
         : [],
       ...(look.sandboxState.state === "weaker" ? { sandbox: "weaker" } : {}),
     };
   },
 });
+
+/** All folders that are there, of which only those that were named may be changed. @throws {ArgumentsError} for one that cannot be. */
+function foldersFor(all: readonly Folder[], named: readonly string[]): Folder[] {
+  for (const name of named) {
+    const folder = all.find((one) => one.name === name);
+    if (folder === undefined) {
+      const names = all.map((one) => one.name).join(", ");
+      throw new ArgumentsError(`write_to: there is no folder ${JSON.stringify(name)}; there are: ${names || "none"}`);
+    }
+    if (!folder.write) throw new ArgumentsError(`write_to: the folder ${name} was added to be read only`);
+    const wrong = wrongWith(folder);
+    if (wrong !== null) throw new ArgumentsError(`write_to: ${wrong}`);
+  }
+  return all
+    .filter((folder) => wrongWith(folder) === null)
+    .map((folder) => ({ ...folder, write: named.includes(folder.name) }));
+}

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { defineTool, PathArgument } from "./tool.ts";
+import { placed } from "../../effect/action.ts";
+import { defineTool, PathArgument, placeOfPath } from "./tool.ts";
 
 export const listFiles = defineTool({
   name: "list_files",
@@ -11,10 +12,13 @@ export const listFiles = defineTool({
       ._default(z.int().check(z.gte(1), z.lte(5)), 1)
       .check(z.describe("1: this directory only; more: the directories in it as well.")),
   }),
-  prepare: ({ path, depth }, workspace, look) => ({
+  prepare: ({ path, depth }, turn, look) => {
+    const located = look.locate(turn, path);
+    return {
     type: "file.list",
-    workspace,
-    path: look.locate(workspace, path).path,
+    ...placed(placeOfPath(turn, located)),
+    path: located.path,
     depth,
-  }),
+  };
+  },
 });

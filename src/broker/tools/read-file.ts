@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { defineTool, PathArgument } from "./tool.ts";
+import { placed } from "../../effect/action.ts";
+import { defineTool, PathArgument, placeOfPath } from "./tool.ts";
 
 export const readFile = defineTool({
   name: "read_file",
@@ -9,11 +10,14 @@ export const readFile = defineTool({
     offset: z._default(z.int().check(z.gte(1)), 1).check(z.describe("The first line wanted, from 1.")),
     limit: z._default(z.int().check(z.gte(1), z.lte(10_000)), 2000).check(z.describe("How many lines.")),
   }),
-  prepare: ({ path, offset, limit }, workspace, look) => ({
+  prepare: ({ path, offset, limit }, turn, look) => {
+    const located = look.locate(turn, path);
+    return {
     type: "file.read",
-    workspace,
-    path: look.locate(workspace, path).path,
+    ...placed(placeOfPath(turn, located)),
+    path: located.path,
     offset,
     limit,
-  }),
+  };
+  },
 });

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { ArgumentsError, defineTool, PathArgument } from "./tool.ts";
+import { placed } from "../../effect/action.ts";
+import { ArgumentsError, defineTool, PathArgument, placeOfPath } from "./tool.ts";
 
 export const searchFiles = defineTool({
   name: "search_files",
@@ -19,16 +20,17 @@ export const searchFiles = defineTool({
       .check(z.describe("Only files whose name is like this, such as *.ts.")),
     limit: z._default(z.int().check(z.gte(1), z.lte(1000)), 100).check(z.describe("Matches that are shown.")),
   }),
-  prepare: (given, workspace, look) => {
+  prepare: (given, turn, look) => {
     for (const word of [given.pattern, given.files ?? ""]) {
       if (!word.isWellFormed()) throw new ArgumentsError("pattern or files holds half a character (a lone surrogate)");
       if (/[\0\n]/.test(word))
         throw new ArgumentsError("a pattern is looked for within one line: it holds no line break");
     }
+    const located = look.locate(turn, given.path);
     return {
       type: "file.search",
-      workspace,
-      path: look.locate(workspace, given.path).path,
+      ...placed(placeOfPath(turn, located)),
+      path: located.path,
       pattern: given.pattern,
       regexp: given.regexp,
       ignoreCase: given.ignore_case,

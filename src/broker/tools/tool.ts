@@ -1,13 +1,35 @@
 import * as z from "zod/mini";
 import type { ToolAction } from "../../effect/action.ts";
-import type { Effects } from "../../effect/effects.ts";
+import type { Effects, Folder, Located, Place } from "../../effect/effects.ts";
+import type { TurnContext } from "../turn.ts";
 import type { ToolDescription } from "../../ipc/completion.ts";
+
+/** Where a path takes place: in the workspace's own directory alone, or in the folder that it leads into as well. */
+export function placeOfPath({ workspace, folders }: Place, { path, folder }: Located): Place {
+  if (folder !== null) return { workspace, folders: [folder] };
+  // Of the whole workspace the folders are a part.
+  return { workspace, folders: path === "." ? unchanged(folders) : [] };
+}
+
+/** @throws {ArgumentsError} for a path that lies in a folder that may only be read. */
+export function checkWritable({ path, folder }: Located): void {
+  if (folder?.write === false)
+    throw new ArgumentsError(`${path} cannot be changed: the folder ${folder.name} was added to be read only`);
+}
+
+/** The same folders, none of which may be changed. */
+export function unchanged(folders: readonly Folder[]): Folder[] {
+  return folders.map((folder) => ({ ...folder, write: false }));
+}
 
 // The model is told in sentences what is wrong with its arguments.
 z.config(z.locales.en());
 
 /** What a tool looks at to say exactly what it would do. */
 export type Look = Pick<Effects, "locate" | "base" | "named" | "sandboxState">;
+
+/** The turn that a call belongs to, as far as it decides what the call would do. */
+export type CallTurn = Pick<TurnContext, "workspace" | "folders" | "agent" | "principal" | "channel">;
 
 /** A tool as the broker knows it. */
 export interface Tool {
@@ -17,7 +39,7 @@ export interface Tool {
   /** What a call would do, to the letter.
    *  @param given the model's own JSON, parsed and unchecked.
    *  @throws {ArgumentsError} with what is wrong. @throws {WorkspaceError} for a path that cannot be used. */
-  prepare(given: unknown, workspace: string, look: Look): ToolAction;
+  prepare(given: unknown, turn: CallTurn, look: Look): ToolAction;
 }
 
 /** Arguments that are no call of the tool; the message tells the model what is wrong with them. */
@@ -31,16 +53,16 @@ export function defineTool<S extends z.ZodMiniType>(spec: {
   readonly name: string;
   readonly description: string;
   readonly schema: S;
-  readonly prepare: (given: z.infer<S>, workspace: string, look: Look) => ToolAction;
+  readonly prepare: (given: z.infer<S>, turn: CallTurn, look: Look) => ToolAction;
 }): Tool {
   const { $schema: _, ...parameters } = z.toJSONSchema(spec.schema, { io: "input" });
   return {
     name: spec.name,
     description: { name: spec.name, description: spec.description, parameters },
-    prepare: (given, workspace, look) => {
+    prepare: (given, turn, look) => {
       const parsed = spec.schema.safeParse(given);
       if (!parsed.success) throw new ArgumentsError(z.prettifyError(parsed.error));
-      return spec.prepare(parsed.data, workspace, look);
+      return spec.prepare(parsed.data, turn, look);
     },
   };
 }
@@ -51,5 +73,5 @@ export const PathArgument = z
   .check(
     z.minLength(1),
     z.maxLength(4096),
-    z.describe("Relative to the workspace, such as src/main.ts; . is the workspace itself."),
+    z.describe("Relative to the workspace, such as src/main.ts; . is the workspace itself. What all people share with this agent is in shared/."),
   );

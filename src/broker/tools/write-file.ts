@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { unifiedDiff } from "../diff.ts";
-import { ArgumentsError, defineTool, PathArgument } from "./tool.ts";
+import { placed } from "../../effect/action.ts";
+import { ArgumentsError, checkWritable, defineTool, PathArgument, placeOfPath } from "./tool.ts";
 
 /** Bytes of a file that is written. */
 export const MAX_CONTENT = 1024 * 1024;
@@ -13,14 +14,15 @@ export const writeFile = defineTool({
     path: PathArgument,
     content: z.string().check(z.describe("The whole file as it is to be, at most 1 MiB.")),
   }),
-  prepare: ({ path, content }, workspace, look) => {
+  prepare: ({ path, content }, turn, look) => {
     checkContent(content);
-    const located = look.locate(workspace, path);
-    const base = look.base(workspace, located.path);
+    const located = look.locate(turn, path);
+    checkWritable(located);
+    const base = look.base(turn, located.path);
     return {
       type: "file.write",
       tool: "write_file",
-      workspace,
+      ...placed(placeOfPath(turn, located)),
       path: located.path,
       protected: located.protected,
       base: base?.digest ?? null,
