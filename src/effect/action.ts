@@ -119,7 +119,10 @@ export function commandOf({ argv, script }: ActionOfType<"exec">): readonly stri
 }
 
 /** Where an action takes place. */
-export function placeOf(action: { readonly workspace: string; readonly folders?: readonly Folder[] | undefined }): Place {
+export function placeOf(action: {
+  readonly workspace: string;
+  readonly folders?: readonly Folder[] | undefined;
+}): Place {
   return { workspace: action.workspace, folders: action.folders ?? [] };
 }
 

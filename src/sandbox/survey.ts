@@ -20,8 +20,8 @@ const MAX_DEPTH_AT_HOME = 3;
 
 /** The protected files of a workspace and of those of its folders that may be changed, by path in the workspace. */
 export function surveyAll(place: Place): Survey {
-  const parts = changeable(place).map(
-    ({ path, prefix }) => [...survey(path)].map(([name, found]) => [`${prefix}${name}`, found] as const),
+  const parts = changeable(place).map(({ path, prefix }) =>
+    [...survey(path)].map(([name, found]) => [`${prefix}${name}`, found] as const),
   );
   return new Map(parts.flat());
 }

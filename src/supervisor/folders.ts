@@ -58,7 +58,17 @@ export class Folders {
         continue;
       }
       const { folder, agent, name, principal, access } = action;
-      records.set(folder, { folder: FolderId.parse(folder), agent, name, principal, path, identity, write: access === "write", at, seq });
+      records.set(folder, {
+        folder: FolderId.parse(folder),
+        agent,
+        name,
+        principal,
+        path,
+        identity,
+        write: access === "write",
+        at,
+        seq,
+      });
     }
     if (!unread) this.#records = records;
     return records;
@@ -152,8 +162,7 @@ export class Folders {
     if (own.length >= MAX_FOLDERS - 1)
       throw new OperatorError("usage", `agent ${agent} has ${own.length} folders: no more can be added`);
     const clash = own.find(
-      (one) =>
-        one.name === name && (one.principal === null || principal === null || one.principal === principal),
+      (one) => one.name === name && (one.principal === null || principal === null || one.principal === principal),
     );
     if (clash !== undefined)
       throw new OperatorError("usage", `agent ${agent} has a folder ${name} already: ${clash.path}`, NAMING);
@@ -194,7 +203,8 @@ function resolved(path: string): string {
       cause,
     });
   }
-  if (identityOf(real) === null) throw new OperatorError("usage", `${path} is not a directory`, "a folder is added whole");
+  if (identityOf(real) === null)
+    throw new OperatorError("usage", `${path} is not a directory`, "a folder is added whole");
   return real;
 }
 

@@ -7,12 +7,23 @@ import { ArgumentsError, type CallTurn, type Look } from "../../src/broker/tools
 
 /** A workspace with one file in it. */
 const LOOK: Look = {
-  locate: (_, path) => ({ path, folder: null, kind: path === "a.txt" ? "file" : "missing", protected: path === "AGENTS.md" }),
+  locate: (_, path) => ({
+    path,
+    folder: null,
+    kind: path === "a.txt" ? "file" : "missing",
+    protected: path === "AGENTS.md",
+  }),
   base: (_, path) => (path === "a.txt" ? { digest: "a".repeat(64), text: "one two one\n" } : null),
   sandboxState: { state: "works" },
   named: () => [{ path: "a.txt", digest: "a".repeat(64) }],
 };
-const TURN: CallTurn = { workspace: "/w", folders: [], agent: "default", principal: mint("principal"), channel: "terminal" };
+const TURN: CallTurn = {
+  workspace: "/w",
+  folders: [],
+  agent: "default",
+  principal: mint("principal"),
+  channel: "terminal",
+};
 const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepare(given, TURN, LOOK);
 
 test("every tool is shown to the model with a closed schema whose fields are described", () => {

@@ -102,7 +102,14 @@ export class World implements AsyncDisposable {
     this.broker = this.#newBroker();
   }
 
-  turn(given: { readonly role?: Role; readonly channel?: Channel; readonly signal?: AbortSignal; readonly folders?: readonly Folder[] } = {}): TurnContext {
+  turn(
+    given: {
+      readonly role?: Role;
+      readonly channel?: Channel;
+      readonly signal?: AbortSignal;
+      readonly folders?: readonly Folder[];
+    } = {},
+  ): TurnContext {
     return {
       turn: mint("turn"),
       session: this.session,

@@ -238,7 +238,9 @@ test.for(["", "workspaces", "workspaces/.."])(
   "a directory that holds the data directory is no workspace: %j",
   (below) => {
     const place = below === "" ? root : join(home, below, "..", "..");
-    expect(() => new Workspace({ workspace: place, folders: [] }, { home, executable: join(root, "wirken") })).toThrow("data directory");
+    expect(() => new Workspace({ workspace: place, folders: [] }, { home, executable: join(root, "wirken") })).toThrow(
+      "data directory",
+    );
   },
 );
 

@@ -7,6 +7,7 @@ export function ownWorkspace(data: string, agent = "default"): string {
   const people = (existsSync(top) ? readdirSync(top) : []).filter(
     (name) => name.startsWith("p_") && existsSync(join(top, name, agent)),
   );
-  if (people.length > 1) throw new Error(`${people.length} people have talked to ${agent}: say whose workspace is meant`);
+  if (people.length > 1)
+    throw new Error(`${people.length} people have talked to ${agent}: say whose workspace is meant`);
   return join(top, people[0] ?? "p_nobody", agent);
 }

@@ -15,10 +15,10 @@ export const listFiles = defineTool({
   prepare: ({ path, depth }, turn, look) => {
     const located = look.locate(turn, path);
     return {
-    type: "file.list",
-    ...placed(placeOfPath(turn, located)),
-    path: located.path,
-    depth,
-  };
+      type: "file.list",
+      ...placed(placeOfPath(turn, located)),
+      path: located.path,
+      depth,
+    };
   },
 });

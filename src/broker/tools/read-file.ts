@@ -13,11 +13,11 @@ export const readFile = defineTool({
   prepare: ({ path, offset, limit }, turn, look) => {
     const located = look.locate(turn, path);
     return {
-    type: "file.read",
-    ...placed(placeOfPath(turn, located)),
-    path: located.path,
-    offset,
-    limit,
-  };
+      type: "file.read",
+      ...placed(placeOfPath(turn, located)),
+      path: located.path,
+      offset,
+      limit,
+    };
   },
 });

@@ -73,5 +73,7 @@ export const PathArgument = z
   .check(
     z.minLength(1),
     z.maxLength(4096),
-    z.describe("Relative to the workspace, such as src/main.ts; . is the workspace itself. What all people share with this agent is in shared/."),
+    z.describe(
+      "Relative to the workspace, such as src/main.ts; . is the workspace itself. What all people share with this agent is in shared/.",
+    ),
   );

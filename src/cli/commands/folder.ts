@@ -122,5 +122,7 @@ export function foldersTable(folders: readonly View[]): string {
 
 function folderText({ name, path, agent, write, person }: View): string {
   const whose = person === null ? "" : `, for ${person} alone`;
-  return printable(`${path} is ${name}/ in the workspace of agent ${agent}, ${write ? "to be changed" : "to be read"}${whose}`);
+  return printable(
+    `${path} is ${name}/ in the workspace of agent ${agent}, ${write ? "to be changed" : "to be read"}${whose}`,
+  );
 }
