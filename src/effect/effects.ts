@@ -15,7 +15,7 @@ export { LIMITS } from "../sandbox/limits.ts";
 export { PROTECTED } from "../sandbox/protected.ts";
 export { type SandboxState, WEAKER } from "../sandbox/state.ts";
 export { WorkspaceError } from "../sandbox/workspace-error.ts";
-export { type Folder, MAX_FOLDERS, type Place, SHARED, wrongWith } from "../sandbox/folder.ts";
+export { type Folder, MAX_FOLDERS, type Place, wrongWith } from "../sandbox/folder.ts";
 export type { Located, Ours } from "../sandbox/workspace.ts";
 
 /** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */

@@ -6,6 +6,7 @@ import type { ApprovalView } from "../../src/ipc/operator.ts";
 import { readCard } from "../support/card-reader.ts";
 import { PageClient } from "../support/page-client.ts";
 import { SLACK_OWNER, Spine, STRANGER } from "../support/spine.ts";
+import { ownFile } from "../support/own-workspace.ts";
 
 /** What somebody would write who wants a person to read something else than what runs. */
 const HOSTILE =
@@ -39,7 +40,7 @@ async function oneMore(before: number): Promise<NonNullable<Awaited<ReturnType<S
 }
 
 function file(name: string): string {
-  return join(spine.workspace, name);
+  return ownFile(spine.daemon.data, name);
 }
 function writes(path: string, content: string) {
   return { calls: [{ name: "write_file", arguments: { path, content } }] };
@@ -390,7 +391,7 @@ test("“this session” and “always” hold for what they say, across a crash
   const { code } = await spine.asked();
   spine.slack.direct(`deny ${code} not there`, SLACK_OWNER);
   await spine.posted("not on slack");
-  expect(existsSync(join(spine.workspace, "slack.txt"))).toBe(false);
+  expect(existsSync(file("slack.txt"))).toBe(false);
 });
 
 test("the record of all that verifies", async () => {
