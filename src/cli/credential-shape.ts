@@ -4,7 +4,8 @@ import type { Wanted } from "./credential-name.ts";
 /** Secrets that are easily taken for one another, by the beginning of their shape. */
 const KNOWN_SHAPES: readonly { readonly shape: RegExp; readonly is: string }[] = [
   { shape: /^xoxb-/, is: "a Slack bot token (xoxb-…)" },
-  { shape: /^xoxe\.xo/, is: "a Slack token that is renewed (xoxe.xox…)" },
+  { shape: /^xoxe\.xoxp-/, is: "a Slack user token (xoxe.xoxp-…)" },
+  { shape: /^xoxe\.xoxb-/, is: "a Slack bot token (xoxe.xoxb-…)" },
   { shape: /^xoxe-/, is: "a Slack refresh token (xoxe-…)" },
   { shape: /^xapp-/, is: "a Slack app-level token (xapp-…)" },
   { shape: /^xoxp-/, is: "a Slack user token (xoxp-…)" },

@@ -5,7 +5,7 @@ export interface PlatformCredential {
   /** The record's name in the vault. */
   readonly name: string;
   readonly label: string;
-  /** What it must match. Of a secret the command line only sees its shape (letters as `a`, digits as `0` behind the first seven characters), so that
+  /** What it must match. Of a secret the command line only sees its shape (letters as `a`, digits as `0` behind the first seven characters, of `xoxe.…` the first ten), so that
    *  each of these fits a value and its shape alike. */
   readonly looksLike: string;
   /** `secret`: typed without being shown. `plain`: no secret, such as an address. `json`: a key file, whose path is typed. */
@@ -17,7 +17,7 @@ export interface PlatformCredential {
 }
 
 /** A bot token that Slack renews; its shape may stand for it. */
-const SLACK_ROTATING = "^xoxe\\.xo[xa][ab]-";
+const SLACK_ROTATING = "^xoxe\\.xoxb-";
 const ONLY_ROTATING = { name: "bot-token", looksLike: SLACK_ROTATING } as const;
 
 /** When a token was made and when it ends: `2026-11-23T22:31:00.000Z/2026-11-24T10:31:00.000Z`. Nobody types it: it comes with what a platform renews. */

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { certificateFor } from "../support/certificate.ts";
-import { ask, childrenOf, until } from "../support/claims-world.ts";
+import { childrenOf, until } from "../support/claims-world.ts";
 import { TestDaemon, WIRKEN } from "../support/daemon.ts";
 import { scanMemory } from "../support/memory-scan.ts";
 
@@ -128,12 +128,39 @@ test("a command that waits for a check has forgotten the candidate, and so has t
 
 test("after a hand-over, only the child that needs the credential has it", async () => {
   const before = asked;
-  void ask(daemon, "hello").catch(() => undefined);
+  const asking = daemon.wirken(["ask", "hello"]);
   await until(() => asked > before, "the model was asked");
-  const models = [...childrenOf(daemon.pid)].filter((pid) => role(pid).startsWith("model"));
-  expect(models.flatMap((pid) => scanMemory(pid, [KEY])).length).toBeGreaterThan(0);
+  // While it asks, after its answer, and after a refusal that its platform gave in the key's own words.
+  onlyTheModelHas();
+  for (const response of waiting.splice(0))
+    response.writeHead(200, { "content-type": "text/event-stream" }).end(completion("a first answer"));
+  expect((await asking).stdout).toContain("a first answer");
+  onlyTheModelHas();
+  const again = asked;
+  const refused = daemon.wirken(["ask", "hello again"]);
+  await until(() => asked > again, "the model was asked again");
+  for (const response of waiting.splice(0))
+    response.writeHead(401, { "content-type": "application/json" }).end(`{"error":{"message":"bad key ${KEY}"}}`);
+  const { stdout, stderr } = await refused;
+  expect(`${stdout}${stderr}`).not.toContain(KEY);
+  onlyTheModelHas();
   expect(foundEverywhere(["model"]).filter((hit) => hit.includes(KEY))).toEqual([]);
 });
+
+/** The model's process holds the key that it asks with, and nothing else of ours, nor where the kernel shows it; the daemon does not hold it. */
+function onlyTheModelHas(): void {
+  const models = [...childrenOf(daemon.pid)].filter((pid) => role(pid).startsWith("model"));
+  expect(models.flatMap((pid) => scanMemory(pid, [KEY])).length).toBeGreaterThan(0);
+  expect(models.flatMap((pid) => [...scanMemory(pid, [PASSPHRASE, NEXT, CANDIDATE]), ...shownBy(pid)])).toEqual([]);
+  expect(scanMemory(daemon.pid, [KEY])).toEqual([]);
+}
+
+/** What an OpenAI-compatible server streams. */
+function completion(text: string): string {
+  const chunk = (delta: object, finish: string | null): string =>
+    `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "model", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+  return `${chunk({ role: "assistant", content: text }, null)}${chunk({}, "stop")}data: [DONE]\n\n`;
+}
 
 test.each([
   ["a new passphrase", ["vault", "protect", "passphrase", "--stdin"], NEXT],

@@ -14,10 +14,12 @@ const telegram = `123456789:${"Aa0_-".repeat(7)}`;
 
 test("the shape of a secret does not hold the secret", () => {
   expect(shapeOf(bytes("xoxb-12Secret99"))).toBe("xoxb-12aaaaaa00");
+  expect(shapeOf(bytes("xoxe.xoxp-1-Secret99"))).toBe("xoxe.xoxp-0-aaaaaa00");
 });
 
 test.for([
   ["slack", 0, "xoxb-1-abc"],
+  ["slack", 0, "xoxe.xoxb-1-abc"],
   ["slack", 1, "xapp-1-abc"],
   ["telegram", 0, telegram],
   ["anthropic", 0, "sk-ant-api03-abc"],
@@ -45,6 +47,9 @@ test.for([
   ["slack", 0, "xapp-1-abc", "app-level token"],
   ["slack", 1, "xoxb-1-abc", "bot token"],
   ["slack", 0, "xoxp-1-abc", "user token"],
+  ["slack", 0, "xoxe.xoxp-1-abc", "user token (xoxe.xoxp-…)"],
+  ["slack", 1, "xoxe.xoxb-1-abc", "bot token (xoxe.xoxb-…)"],
+  ["openai", 0, "xoxe.xoxp-1-abc", "Slack user token"],
   ["telegram", 0, "xoxb-1-abc", "Slack bot token"],
   ["telegram", 0, "123456789:short", "Telegram bot token"],
   ["anthropic", 0, "sk-or-v1-abc", "OpenRouter"],
