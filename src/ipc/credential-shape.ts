@@ -3,13 +3,13 @@ import type { PlatformCredential } from "./platform-credentials.ts";
 /** So much of a secret's beginning says what it is and nothing more: `xoxb-`, `sk-ant-`, a Telegram bot's public number. */
 const PREFIX_BYTES = 7;
 /** Slack's tokens that end by themselves say behind `xoxe.` whose they are: `xoxe.xoxb-` a bot's, `xoxe.xoxp-` a person's. */
-const RENEWED = "xoxe.";
+const RENEWED = Buffer.from("xoxe.");
 const RENEWED_PREFIX_BYTES = "xoxe.xoxb-".length;
 
 /** The shape of a secret: its beginning, then each letter as `a` and each digit as `0`. The secret itself never becomes text. */
 export function shapeOf(secret: Uint8Array): string {
   let shape = "";
-  const renewed = [...RENEWED].every((character, index) => secret[index] === character.charCodeAt(0));
+  const renewed = RENEWED.every((byte, index) => secret[index] === byte);
   const shown = renewed ? RENEWED_PREFIX_BYTES : PREFIX_BYTES;
   for (const [index, byte] of secret.entries()) {
     const character = String.fromCharCode(byte);

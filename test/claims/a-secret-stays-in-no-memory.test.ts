@@ -157,9 +157,11 @@ function onlyTheModelHas(): void {
 
 /** What an OpenAI-compatible server streams. */
 function completion(text: string): string {
-  const chunk = (delta: object, finish: string | null): string =>
-    `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "model", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
   return `${chunk({ role: "assistant", content: text }, null)}${chunk({}, "stop")}data: [DONE]\n\n`;
+}
+function chunk(delta: object, finish: string | null): string {
+  const choices = [{ index: 0, delta, finish_reason: finish }];
+  return `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "model", choices })}\n\n`;
 }
 
 test.each([
