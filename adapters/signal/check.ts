@@ -1,6 +1,7 @@
 import { createConnection } from "node:net";
 import type { Readable } from "node:stream";
 import * as z from "zod/mini";
+import { addressOnLane } from "../../src/ipc/local-socket.ts";
 import { ownTunnel } from "../../src/tunnel/own-tunnel.ts";
 import type { Checked, Credentials, Start } from "../contract.ts";
 import { whyUnreachable } from "../failure.ts";
@@ -9,6 +10,9 @@ import { whyUnreachable } from "../failure.ts";
 const ANSWER_MS = 10_000;
 /** A few accounts. */
 const MAX_ANSWER_BYTES = 65_536;
+
+/** Under which a Unix socket is asked for on a lane. */
+const HTTP = 80;
 
 /** @see https://github.com/AsamK/signal-cli/blob/master/man/signal-cli-jsonrpc.5.adoc */
 const Answer = z.object({
@@ -22,19 +26,22 @@ const NO_SUCH_METHOD = -32_601;
 /** Asks the signal-cli daemon on this machine whether it holds the account. */
 export async function check(credentials: Credentials, start: Start): Promise<Checked> {
   const account = (credentials.get("account") ?? "").trim();
-  const [host = "", port = ""] = placeOf(start.apiRoot, (credentials.get("daemon") ?? "").trim());
+  const daemon = (credentials.get("daemon") ?? "").trim();
+  const { host, port } = placeOf(start.apiRoot ?? addressOnLane(daemon));
+  const place = start.apiRoot === null ? daemon : `${host}:${port}`;
+  const how = daemon.startsWith("unix:") ? `--socket ${daemon.slice("unix:".length)}` : `--tcp ${place}`;
   let line: string;
   try {
-    line = await question(host, Number(port), { jsonrpc: "2.0", method: "listAccounts", id: "wirken" });
+    line = await question(host, port, { jsonrpc: "2.0", method: "listAccounts", id: "wirken" });
   } catch (error) {
     const detail = whyUnreachable(error);
     return {
       failure: "unreachable",
-      sentence: `signal-cli does not answer at ${host}:${port} (${detail}): start it with signal-cli daemon --tcp ${host}:${port} --receive-mode=manual`,
+      sentence: `signal-cli does not answer at ${place} (${detail}): start it with signal-cli daemon ${how} --receive-mode=manual`,
     };
   }
   const answer = Answer.safeParse(parsed(line));
-  if (!answer.success) return { failure: "other", sentence: `what listens at ${host}:${port} is not signal-cli` };
+  if (!answer.success) return { failure: "other", sentence: `what listens at ${place} is not signal-cli` };
   if (answer.data.error?.code === NO_SUCH_METHOD)
     return { failure: "other", sentence: "signal-cli was started for one account: start its daemon without --account" };
   const accounts = Accounts.safeParse(answer.data.result);
@@ -48,9 +55,10 @@ export async function check(credentials: Credentials, start: Start): Promise<Che
   return { account };
 }
 
-/** @param root what the operator named in the configuration, in the form of an address. */
-function placeOf(root: string | null, daemon: string): string[] {
-  return (root === null ? daemon : new URL(root).host).split(":");
+/** @param address `host:port`, or an address as the configuration has it. */
+function placeOf(address: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(address.includes("://") ? address : `tcp://${address}`);
+  return { host: hostname, port: port === "" ? HTTP : Number(port) };
 }
 
 async function question(host: string, port: number, request: object): Promise<string> {

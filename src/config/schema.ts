@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { AdapterChannel } from "../ipc/channel.ts";
 import { HostName } from "../ipc/egress-frames.ts";
 import { Name } from "../ipc/ids.ts";
+import { readLocalSocket } from "../ipc/local-socket.ts";
 import { ModelRef } from "../ipc/provider.ts";
 
 /** What the operator may write in `config.json`. The schema is the type; what is not here is refused. */
@@ -19,9 +20,17 @@ const Agent = z.strictObject({
   turnMinutes: z._default(z.number().check(z.gte(0.1), z.lte(240)), 15),
 });
 
+const Address = z.string().check(
+  z.maxLength(512),
+  z.refine(
+    (text) => z.url({ protocol: /^https?$/ }).safeParse(text).success || readLocalSocket(text) !== null,
+    "write http://HOST:PORT, https://HOST, or unix:/PATH of a socket of this machine",
+  ),
+);
+
 const Provider = z.strictObject({
-  /** An OpenAI-compatible or Anthropic endpoint, such as http://127.0.0.1:8080/v1. */
-  baseUrl: z.url({ protocol: /^https?$/ }).check(z.maxLength(512)),
+  /** An OpenAI-compatible or Anthropic endpoint, such as http://127.0.0.1:8080/v1, or a Unix socket, such as unix:/run/ollama.sock:/v1. */
+  baseUrl: Address,
   /** Left out: as the provider is known to speak, else OpenAI-compatible. */
   api: z.optional(z.enum(["openai-compatible", "azure", "anthropic", "gemini", "bedrock"])),
 });
@@ -29,7 +38,7 @@ const Provider = z.strictObject({
 const Channel = z.strictObject({
   enabled: z._default(z.boolean(), true),
   /** Another API than the platform's public one, e.g. a Bot API server of your own. */
-  apiRoot: z.optional(z.url({ protocol: /^https?$/ }).check(z.maxLength(512))),
+  apiRoot: z.optional(Address),
   agent: z._default(Name, "default"),
 });
 

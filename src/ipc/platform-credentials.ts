@@ -145,8 +145,8 @@ export const PLATFORM_CREDENTIALS: Readonly<Record<Platform, readonly PlatformCr
     },
     {
       name: "daemon",
-      label: "Where signal-cli listens (127.0.0.1:7583)",
-      looksLike: "^(127\\.0\\.0\\.1|localhost):[0-9]{2,5}$",
+      label: "Where signal-cli listens (127.0.0.1:7583, or unix:/PATH of its socket)",
+      looksLike: "^((127\\.0\\.0\\.1|localhost):[0-9]{2,5}|unix:/[^:]{1,106})$",
       kind: "plain",
     },
   ],

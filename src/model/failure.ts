@@ -1,3 +1,4 @@
+import { LOCAL_SOCKET_HOST } from "../ipc/local-socket.ts";
 import * as z from "zod/mini";
 import { tunnelErrorIn } from "../tunnel/tunnel-error.ts";
 import { ModelError } from "./model-error.ts";
@@ -175,7 +176,7 @@ export function isOllama(provider: string): boolean {
 
 function isLoopback(url: string): boolean {
   const host = URL.canParse(url) ? new URL(url).hostname : "";
-  return host === "localhost" || host === "[::1]" || host.startsWith("127.");
+  return host === "localhost" || host === LOCAL_SOCKET_HOST || host === "[::1]" || host.startsWith("127.");
 }
 
 function origin(url: string): string {

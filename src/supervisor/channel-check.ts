@@ -1,4 +1,5 @@
 import { FromAdapter, type ToAdapter } from "../ipc/adapter-frames.ts";
+import { addressOnLane } from "../ipc/local-socket.ts";
 import { type AdapterChannel, platformOf } from "../ipc/channel.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { CredentialRenewal } from "./credential-renewal.ts";
@@ -34,7 +35,12 @@ export async function checkChannel(asked: ChannelCheck): Promise<Checked> {
     secret: (name) => ({ type: "secret", name }),
     candidate,
     reach: asked.reach,
-    start: { type: "start", check: true, cursor: null, apiRoot: asked.apiRoot },
+    start: {
+      type: "start",
+      check: true,
+      cursor: null,
+      apiRoot: asked.apiRoot === null ? null : addressOnLane(asked.apiRoot),
+    },
     timeoutMs: CHECK_MS,
     cause: asked.cause,
     hear: (header, payload, process) => {

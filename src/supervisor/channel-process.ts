@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { addressOnLane } from "../ipc/local-socket.ts";
 import { FromAdapter, type ToAdapter } from "../ipc/adapter-frames.ts";
 import { type AdapterChannel, platformOf, talks } from "../ipc/channel.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
@@ -108,6 +109,7 @@ export class ChannelProcess {
     carrier.expect();
     this.mark("connecting", null);
     this.#apiRoot = apiRoot;
+    const onLane = apiRoot === null ? null : addressOnLane(apiRoot);
     const intake = new Intake();
     /** The process that runs now: what one of before asked is not answered to the next, whose numbers begin anew. */
     let current: { readonly line: Line; readonly source: Source } | null = null;
@@ -129,7 +131,7 @@ export class ChannelProcess {
         this.#handed = null;
         current = { line: child, source: intake.from(child) };
         carrier.attach((header, payload) => child.send(header, payload));
-        await child.send({ type: "start", check: false, cursor: state.cursor(channel), apiRoot });
+        await child.send({ type: "start", check: false, cursor: state.cursor(channel), apiRoot: onLane });
       },
       hear: (header, payload) => {
         if (header.type === "delivered" || header.type === "undelivered") {

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { LOCAL_SOCKETS } from "../confine/role.ts";
 import { FromEgress, LANES, type LaneEntry, type ToEgress, type UpstreamProxy } from "../ipc/egress-frames.ts";
 import { type Holder, isUntouched, type Lane, LaneError, type LaneHolder } from "./egress-lane.ts";
 import type { Kept, Processes, SecretOf } from "./processes.ts";
@@ -47,6 +48,8 @@ interface Lanes {
 
 export interface EgressProcessParts {
   readonly processes: Processes;
+  /** May it open Unix sockets that have a path? Only where one is on a list. */
+  readonly localSockets: boolean;
   readonly upstream: () => Upstream;
   readonly asked: (asked: Asked) => void;
   readonly cause: number | null;
@@ -67,7 +70,7 @@ export class EgressProcess {
     this.#parts = parts;
     this.#kept = parts.processes.keep<FromEgress, ToEgress>({
       role: "egress",
-      args: [],
+      args: parts.localSockets ? [LOCAL_SOCKETS] : [],
       subject: null,
       accepts: FromEgress,
       stop: { type: "stop" },

@@ -14,6 +14,10 @@ export interface EgressParts {
   readonly cause: number | null;
 }
 
+function reachesSocket({ reach }: Holder): boolean {
+  return reach().some(({ entry }) => entry.to === "socket");
+}
+
 /** The one way out of this machine: an egress process, and a lane of it for every process that is to reach something. A new generation of it is
  *  started when its lanes run low, and the old one goes on until the last of its lanes is over. */
 export class Egress implements LaneSource {
@@ -23,6 +27,10 @@ export class Egress implements LaneSource {
   #next: EgressProcess | null = null;
   readonly #retired = new Set<EgressProcess>();
   #closing = false;
+  /** Was a Unix socket ever on a list? From then on egress processes may open such ones. */
+  #localSockets = false;
+  /** The first of them is in place. */
+  #successor: Promise<void> = Promise.resolve();
 
   constructor(parts: EgressParts) {
     this.#parts = parts;
@@ -34,6 +42,7 @@ export class Egress implements LaneSource {
   }
 
   async lane(holder: Holder): Promise<Lane> {
+    if (reachesSocket(holder)) await this.#allowSockets();
     for (;;) {
       if (this.#closing) throw new LaneError("LANE_NO_EGRESS", "the daemon is about to end");
       const current = (this.#current ??= this.#start());
@@ -47,7 +56,15 @@ export class Egress implements LaneSource {
 
   /** Puts in force what changed in the lists of those who have a lane. */
   async rebind(): Promise<void> {
+    if (this.holders.some(reachesSocket)) await this.#allowSockets();
     await Promise.all(this.#all.map((egress) => egress.rebind()));
+  }
+
+  async #allowSockets(): Promise<void> {
+    if (this.#localSockets) return await this.#successor;
+    this.#localSockets = true;
+    this.#successor = this.replace();
+    await this.#successor;
   }
 
   /** The way out is another: a new egress process takes it, and whoever has a lane of the one before is started again. */
@@ -74,6 +91,7 @@ export class Egress implements LaneSource {
   #start(): EgressProcess {
     const started: EgressProcess = new EgressProcess({
       processes: this.#parts.processes(),
+      localSockets: this.#localSockets,
       upstream: this.#parts.upstream,
       asked: this.#parts.asked,
       cause: this.#parts.cause,

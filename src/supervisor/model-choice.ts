@@ -1,11 +1,15 @@
 import type { AgentConfig, Config } from "../config/schema.ts";
+import { addressOnLane, LOCAL_SOCKET_HOST } from "../ipc/local-socket.ts";
 import { KNOWN_PROVIDERS, type ModelApi, splitModelRef } from "../ipc/provider.ts";
 
 /** A provider as it is spoken to. */
 export interface ProviderSettings {
   readonly provider: string;
   readonly api: ModelApi;
+  /** As its process is told it. */
   readonly baseUrl: string | null;
+  /** As the operator wrote it down; null where nobody did. */
+  readonly written: string | null;
   readonly needsKey: boolean;
 }
 
@@ -15,9 +19,11 @@ export function providerSettings(config: Config, provider: string): ProviderSett
   const own = Object.entries(config.providers).find(([name]) => name === provider)?.[1];
   if (own !== undefined) {
     const api = own.api ?? known?.api ?? "openai-compatible";
-    return { provider, api, baseUrl: own.baseUrl, needsKey: known?.needsKey ?? false };
+    const baseUrl = addressOnLane(own.baseUrl);
+    return { provider, api, baseUrl, written: own.baseUrl, needsKey: known?.needsKey ?? false };
   }
-  return known === null ? null : { provider, api: known.api, baseUrl: known.baseUrl, needsKey: known.needsKey };
+  if (known === null) return null;
+  return { provider, api: known.api, baseUrl: known.baseUrl, written: null, needsKey: known.needsKey };
 }
 
 function isKnown(provider: string): provider is keyof typeof KNOWN_PROVIDERS {
@@ -102,5 +108,5 @@ export function isLocalProvider(config: Config, provider: string): boolean {
   const settings = providerSettings(config, provider);
   if (settings === null) return false;
   if (settings.baseUrl === null) return settings.api === "offline";
-  return ["127.0.0.1", "localhost", "[::1]"].includes(new URL(settings.baseUrl).hostname);
+  return ["127.0.0.1", "localhost", "[::1]", LOCAL_SOCKET_HOST].includes(new URL(settings.baseUrl).hostname);
 }

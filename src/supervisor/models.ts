@@ -314,7 +314,7 @@ export class Models implements ModelPort {
   }
 
   #reach(settings: ProviderSettings): Reach {
-    return providerReach(settings, Object.hasOwn(this.#config().providers, settings.provider));
+    return providerReach(settings);
   }
 
   /** What a provider's process may reach, whether or not one runs; nothing for a name that is not known. */
@@ -392,7 +392,7 @@ export class Models implements ModelPort {
   async settingsChanged(): Promise<void> {
     for (const [provider, running] of this.#running) {
       const now = providerSettings(this.#config(), provider);
-      if (now === null || now.baseUrl !== running.settings.baseUrl || now.api !== running.settings.api)
+      if (now === null || now.written !== running.settings.written || now.api !== running.settings.api)
         await this.end(provider);
     }
   }

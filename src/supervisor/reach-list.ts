@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import { type AdapterChannel, type Platform, platformOf } from "../ipc/channel.ts";
 import { HostName, LaneEntry } from "../ipc/egress-frames.ts";
 import { bedrockControlUrl } from "../ipc/provider.ts";
+import { LOCAL_SOCKET_HOST, readLocalSocket } from "../ipc/local-socket.ts";
 import type { ProviderSettings } from "./model-choice.ts";
 
 /** Where an entry comes from. `channel` and `provider`: it is shipped with them. `config`: the operator wrote it into config.json. `credential`: the
@@ -53,7 +54,7 @@ export function channelReach(
   const name = OWN_SERVER[platform];
   if (name !== undefined) {
     const place = said(name)?.trim() ?? "";
-    const url = platform === "signal" ? `tcp://${place}` : place;
+    const url = platform === "signal" && readLocalSocket(place) === null ? `tcp://${place}` : place;
     return ownEntry(url, "credential", `${name} among the credentials of channel ${channel}`);
   }
   return PLATFORM_HOSTS[platform].map((host) => ({
@@ -63,12 +64,13 @@ export function channelReach(
   }));
 }
 
-/** What a model process may reach: its provider's endpoint, and nothing where the provider is built in.
- *  @param own the operator wrote the endpoint into the configuration. */
-export function providerReach({ provider, api, baseUrl }: ProviderSettings, own: boolean): Reach {
+/** What a model process may reach: its provider's endpoint, and nothing where the provider is built in. */
+export function providerReach({ provider, api, baseUrl, written }: ProviderSettings): Reach {
   if (baseUrl === null) return [];
+  const named = `providers.${provider}.baseUrl in config.json`;
+  if (written !== null && readLocalSocket(written) !== null) return ownEntry(written, "config", named);
   const urls = api === "bedrock" ? [...new Set([baseUrl, bedrockControlUrl(baseUrl)])] : [baseUrl];
-  if (own) return urls.flatMap((url) => ownEntry(url, "config", `providers.${provider}.baseUrl in config.json`));
+  if (written !== null) return urls.flatMap((url) => ownEntry(url, "config", named));
   const from = `shipped with provider ${provider}`;
   return urls
     .flatMap((url) => ownEntry(url, "provider", from))
@@ -101,6 +103,8 @@ const HTTP = 80;
 
 /** The one entry for an address that the operator wrote down, which may lead anywhere; none for what names no host and port. */
 function ownEntry(address: string, source: ReachSource, from: string): Reach {
+  const socket = readLocalSocket(address);
+  if (socket !== null) return [{ entry: { to: "socket", name: LOCAL_SOCKET_HOST, path: socket.path }, source, from }];
   const url = URL.parse(address);
   if (url === null) return [];
   const tls = url.protocol === "https:" || url.protocol === "wss:";

@@ -1,5 +1,8 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod/mini";
 import type { RowView } from "../../src/ipc/audit-calls.ts";
@@ -73,6 +76,53 @@ test("what a turn reached is on the log, by whom and by which entry of its list"
   const { stdout } = await spine.daemon.wirken(["status", "--processes"]);
   for (const [process, place] of Object.entries(places))
     expect(stdout).toMatch(new RegExp(`^${process} +\\d+ +${place.replaceAll(".", "[.]")} +none`, "m"));
+});
+
+test("a server on a Unix socket is reached where config.json names it, without a restart, by nobody else, and all of that is shown", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "wirken-socket-"));
+  const path = join(folder, "model.sock");
+  // The scripted model, behind a socket of this machine.
+  const port = Number(new URL(spine.model.baseUrl).port);
+  const server = createServer((socket) => {
+    const onward = connect(port, "127.0.0.1");
+    for (const one of [socket, onward]) one.on("error", () => undefined);
+    socket.pipe(onward).pipe(socket);
+  });
+  server.listen(path);
+  await once(server, "listening");
+  try {
+    const { status } = await spine.daemon.wirken(["ask", "--agent", "nearby", "hello"]);
+    expect(status).not.toBe(0);
+    const before = await egressPid();
+    spine.changeConfig((config) => ({
+      ...config,
+      providers: { ...config.providers, nearby: { baseUrl: `unix:${path}:/v1` } },
+      agents: { ...config.agents, nearby: { model: "nearby/test-model" } },
+    }));
+    const asked = await spine.eventually("an answer over the socket", async () => {
+      const ran = await spine.daemon.wirken(["ask", "--agent", "nearby", "hello over the socket"]);
+      return ran.stdout.includes("you said: hello over the socket") ? ran : null;
+    });
+    expect(asked.status).toBe(0);
+    const { processes } = await show("model:nearby");
+    expect(processes).toMatchObject([
+      {
+        running: true,
+        entries: [{ to: `${path} (as local-socket.internal:80)`, from: "providers.nearby.baseUrl in config.json" }],
+      },
+    ]);
+    await spine.eventually("the socket on the log", async () =>
+      (await egressLog("--process", "model:nearby")).some(
+        ({ kind, fields }) => kind === "egress.reached" && fields["source"] === "config",
+      ),
+    );
+    // Only an egress process that was started for it opens such sockets.
+    await spine.eventually("the egress process of before gone", async () => (await egressPid()) !== before);
+    await answers("hello after it");
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test("what is not on the list of a process is refused to it: nothing arrives there, and the log and the status say so", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { AdapterChannel, PLATFORMS } from "../../src/ipc/channel.ts";
 import { LaneEntry } from "../../src/ipc/egress-frames.ts";
+import { addressOnLane, LOCAL_SOCKET_HOST } from "../../src/ipc/local-socket.ts";
 import { KNOWN_PROVIDERS } from "../../src/ipc/provider.ts";
 import type { ProviderSettings } from "../../src/supervisor/model-choice.ts";
 import {
@@ -25,8 +26,12 @@ function shown(reach: Reach): string[] {
   return reach.map(({ entry }) => shownEntry(entry));
 }
 
-function settings(provider: string, baseUrl: string | null): ProviderSettings {
-  return { provider, api: "openai-compatible", baseUrl, needsKey: true };
+function settings(provider: string, baseUrl: string | null, written: string | null = null): ProviderSettings {
+  return { provider, api: "openai-compatible", baseUrl, written, needsKey: true };
+}
+
+function own(provider: string, written: string): ProviderSettings {
+  return settings(provider, addressOnLane(written), written);
 }
 
 describe("an adapter reaches its platform", () => {
@@ -96,7 +101,7 @@ describe("a model process reaches its provider", () => {
   test("and each that is known has an entry of its own, the built-in one none", () => {
     const all = Object.entries(KNOWN_PROVIDERS).map(([provider, { api, baseUrl }]) => [
       provider,
-      shown(providerReach({ ...settings(provider, baseUrl), api }, false)),
+      shown(providerReach({ ...settings(provider, baseUrl), api })),
     ]);
     expect(Object.fromEntries(all)).toEqual({
       anthropic: ["api.anthropic.com:443"],
@@ -109,7 +114,7 @@ describe("a model process reaches its provider", () => {
       ollama: ["127.0.0.1:11434"],
       offline: [],
     });
-    expect(providerReach(settings("openai", KNOWN_PROVIDERS.openai.baseUrl), false)).toEqual([
+    expect(providerReach(settings("openai", KNOWN_PROVIDERS.openai.baseUrl))).toEqual([
       {
         entry: { to: "host", host: "api.openai.com", port: 443, tls: true, private: false },
         source: "provider",
@@ -119,17 +124,36 @@ describe("a model process reaches its provider", () => {
   });
 
   test("or the endpoint that the operator wrote down, which may be a private one", () => {
-    expect(providerReach(settings("gpu", "http://gpu.lan:8080/v1"), true)).toEqual([
+    expect(providerReach(own("gpu", "http://gpu.lan:8080/v1"))).toEqual([
       {
         entry: { to: "host", host: "gpu.lan", port: 8080, tls: false, private: true },
         source: "config",
         from: "providers.gpu.baseUrl in config.json",
       },
     ]);
-    expect(providerReach(settings("openai", "https://[fd00::1]/v1"), true)).toMatchObject([
+    expect(providerReach(own("openai", "https://[fd00::1]/v1"))).toMatchObject([
       { entry: { to: "address", address: "fd00::1", port: 443, tls: true } },
     ]);
   });
+
+  test.for(["unix:/run/ollama.sock", "unix:/run/ollama.sock:/v1"])("or a socket of this machine: %s", (written) => {
+    expect(providerReach(own("ollama", written))).toEqual([
+      {
+        entry: { to: "socket", name: LOCAL_SOCKET_HOST, path: "/run/ollama.sock" },
+        source: "config",
+        from: "providers.ollama.baseUrl in config.json",
+      },
+    ]);
+    expect(new URL(own("ollama", written).baseUrl ?? "").hostname).toBe(LOCAL_SOCKET_HOST);
+  });
+});
+
+test("signal-cli may listen on a socket of this machine", () => {
+  const reach = channelReach(channel("signal"), null, () => "unix:/run/signal-cli.sock");
+  expect(shown(reach)).toEqual([`/run/signal-cli.sock (as ${LOCAL_SOCKET_HOST}:80)`]);
+  expect(shown(channelReach(channel("telegram"), "unix:/run/bot-api.sock", nothingSaid))).toEqual([
+    `/run/bot-api.sock (as ${LOCAL_SOCKET_HOST}:80)`,
+  ]);
 });
 
 test("the process of an anchor reaches its address and nothing else", () => {
