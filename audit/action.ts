@@ -448,11 +448,13 @@ export const KINDS = {
       tool: f.tool,
       key: f.actionKey,
       tier: f.count,
-      authority: f.oneOf("free", "grant", "approval"),
+      authority: f.oneOf("free", "grant", "approval", "policy"),
       /** The row of the grant or of the approval's decision. */
       rests: f.orNull(f.seq),
       ...UNDER,
     },
+    /** Where it has several keys: the rows of the grants of the others. */
+    optional: { restsAlso: f.seqs },
     /** `call` is the model's own id for it. */
     content: ["action", "call"],
     outcomes: ["tool.finished"],
@@ -496,6 +498,11 @@ export const KINDS = {
     /** The first place, with a little around it. */
     content: ["text"],
   },
+  /** From here on there is something in the session that nobody whom we know typed, or that is somebody's; `person`: whose, null: everybody's who uses
+   *  the agent. */
+  "label.raised": { fields: { session: f.id, label: f.oneOf("untrusted", "private"), person: f.orNull(f.id) } },
+  /** The owner says that it is of no account any more. */
+  "label.cleared": { fields: { session: f.id, ...BY } },
   "approval.requested": {
     fields: {
       approval: f.id,

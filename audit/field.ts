@@ -46,6 +46,9 @@ export const count: FieldClass<number> = {
 /** A row of this log. */
 export const seq: FieldClass<number> = { ...count };
 
+/** Up to 32 rows of this log, in figures with commas between them. */
+export const seqs = text(/^\d{1,16}(,\d{1,16}){0,31}$/, 17 * 32);
+
 export function oneOf<const W extends string>(...words: readonly W[]): FieldClass<W> {
   return {
     bound: 34,

@@ -1,81 +1,90 @@
 import type { ToolAction } from "../effect/action.ts";
+import { type ActionKey, type KeyClass, readKey, type Tier } from "./keys.ts";
 
-/** The class of an action: what a grant remembers. It says what the sandbox will let the action do, never what its arguments look like. */
-export type ActionKey =
-  | "file.read:workspace"
-  | "file.list:workspace"
-  | "file.search:workspace"
-  | "file.write:workspace"
-  | "file.write:protected"
-  | "exec:ro"
-  | "exec:rw";
+/** How an action can carry bytes to somebody else, and to whom. What is said here is what exemptions go by, so it says everything that the model chose. */
+export type WayOut =
+  /** GET or HEAD with no body, no credential and no header of the model's: what it says, it says in its URL. */
+  | { readonly by: "get"; readonly host: string; readonly url: string }
+  /** To the configured search. */
+  | { readonly by: "search"; readonly query: string }
+  /** Any other request, or a command that reaches hosts. */
+  | { readonly by: "request"; readonly hosts: readonly string[] }
+  | { readonly by: "message"; readonly conversation: string }
+  /** Into what other people read: their folders. */
+  | { readonly by: "folder"; readonly folder: string }
+  /** A reply that is read by others than the person whose turn it is. */
+  | { readonly by: "reply" };
 
-/** 1 free, 2 ask once and remember, 3 ask every time. */
-export type Tier = 1 | 2 | 3;
+/** What the result of an action puts into the context, as far as that follows from what it is. */
+export interface Brings {
+  /** Bytes that no paired principal typed and no operator wrote. `files`: if the files that it may have read are. */
+  readonly untrusted: boolean | "files";
+  /** Bytes that are somebody's: of whoever the turn is for, or of everybody who uses this workspace; `workspace`: as the workspace is. */
+  readonly private: "nothing" | "own" | "workspace";
+}
+
+export const BRINGS_NOTHING: Brings = { untrusted: false, private: "nothing" };
 
 /** What bears on a decision. */
 export interface Facts {
-  readonly key: ActionKey;
+  /** At least one. The first is what the row names; all must be free or granted, and an approval that is remembered remembers them all. */
+  readonly keys: readonly [ActionKey, ...ActionKey[]];
+  /** That of the key that is asked for most strictly, or stricter. */
   readonly tier: Tier;
   /** Can it only be done in the sandbox? */
   readonly needsSandbox: boolean;
-  /** Can it carry bytes to anybody else? Nothing here can: commands have no network, and files stay in the workspace. */
-  readonly leaves: boolean;
+  readonly leaves: WayOut | null;
+  readonly brings: Brings;
 }
 
-/** Reading is free: a person who may talk to an agent may have it look into its own workspace, and neither a read-only mount nor a missing network
- *  lets it do more. Changing the workspace is asked once. What steers an agent, an editor, git or a package manager is asked every time,
- *  because it takes effect later, outside the sandbox. */
-export const FACTS: Readonly<Record<ActionKey, Facts>> = {
-  "file.read:workspace": { key: "file.read:workspace", tier: 1, needsSandbox: false, leaves: false },
-  "file.list:workspace": { key: "file.list:workspace", tier: 1, needsSandbox: false, leaves: false },
-  "file.search:workspace": { key: "file.search:workspace", tier: 1, needsSandbox: true, leaves: false },
-  "file.write:workspace": { key: "file.write:workspace", tier: 2, needsSandbox: false, leaves: false },
-  "file.write:protected": { key: "file.write:protected", tier: 3, needsSandbox: false, leaves: false },
-  "exec:ro": { key: "exec:ro", tier: 1, needsSandbox: true, leaves: false },
-  "exec:rw": { key: "exec:rw", tier: 2, needsSandbox: true, leaves: false },
-};
-
-/** Is it one of those? */
-export function isActionKey(key: string): key is ActionKey {
-  return Object.hasOwn(FACTS, key);
+/** What a class of action is, for an action whose keys these are.
+ *  @param more what the keys alone do not say. `tier` only ever makes it stricter. */
+export function factsOfKeys(
+  keys: readonly [ActionKey, ...ActionKey[]],
+  more: { readonly leaves: WayOut | null; readonly brings: Brings; readonly tier?: Tier },
+): Facts {
+  const classes = keys.map((key) => readKey(key)?.is ?? UNKNOWN);
+  const tiers = [more.tier ?? 1, ...classes.map(({ tier }) => tier)];
+  return {
+    keys,
+    tier: tiers.includes(3) ? 3 : tiers.includes(2) ? 2 : 1,
+    needsSandbox: classes.some(({ needsSandbox }) => needsSandbox),
+    leaves: more.leaves,
+    brings: more.brings,
+  };
 }
 
-export function keyOf(action: ToolAction): ActionKey {
+/** What is no key is asked for every time, and refused by the rules before that. */
+const UNKNOWN: KeyClass = { form: "", tier: 3, needsSandbox: true, leaves: true, means: (text) => text };
+
+const FILES: Brings = { untrusted: "files", private: "workspace" };
+
+/** What bears on the decision about an action. A new type of action does not compile until it has a case here. */
+export function factsOf(action: ToolAction): Facts {
   switch (action.type) {
     case "file.read":
-      return "file.read:workspace";
+      return factsOfKeys(["file.read:workspace"], { leaves: null, brings: FILES });
     case "file.list":
-      return "file.list:workspace";
+      return factsOfKeys(["file.list:workspace"], { leaves: null, brings: FILES });
     case "file.search":
-      return "file.search:workspace";
+      return factsOfKeys(["file.search:workspace"], { leaves: null, brings: FILES });
     case "file.write":
-      return action.protected ? "file.write:protected" : "file.write:workspace";
+      return factsOfKeys([action.protected ? "file.write:protected" : "file.write:workspace"], {
+        leaves: null,
+        brings: BRINGS_NOTHING,
+      });
     case "exec":
-      return action.write ? "exec:rw" : "exec:ro";
+      return factsOfKeys([action.write ? "exec:rw" : "exec:ro"], { leaves: null, brings: FILES });
   }
 }
 
-export function factsOf(action: ToolAction): Facts {
-  return FACTS[keyOf(action)];
+/** The same from a key alone, with nothing known of the action: for what would be decided about any of its class. @returns null for what is no key. */
+export function factsOfKey(text: string): Facts | null {
+  const read = readKey(text);
+  if (read === null) return null;
+  return factsOfKeys([read.key], { leaves: read.is.leaves ? someWay(read.destination) : null, brings: BRINGS_NOTHING });
 }
 
-/** What a key covers, for the person who is asked to remember it. */
-export function meaningOf(key: ActionKey): string {
-  switch (key) {
-    case "file.read:workspace":
-      return "reading files of the workspace";
-    case "file.list:workspace":
-      return "listing the workspace";
-    case "file.search:workspace":
-      return "searching the files of the workspace";
-    case "file.write:workspace":
-      return "writing files of the workspace";
-    case "file.write:protected":
-      return "writing a protected file";
-    case "exec:ro":
-      return "running commands that can only read the workspace";
-    case "exec:rw":
-      return "running commands that can change the workspace";
-  }
+function someWay(destination: string): WayOut {
+  return { by: "request", hosts: [destination] };
 }

@@ -5,10 +5,10 @@ import { digestOf } from "../effect/action.ts";
 import type { Channel } from "../ipc/channel.ts";
 import { ApprovalId, mint } from "../ipc/ids.ts";
 import type { ApprovalScope, Role } from "../ipc/operator.ts";
-import type { ActionKey } from "./action.ts";
 import { ApprovalError } from "./approval-error.ts";
 import { renderCard } from "./card.ts";
 import type { Grants } from "./grants.ts";
+import type { ActionKey } from "./keys.ts";
 import { decidedElsewhere, isLocal, mayDecide, newCode, type PendingApproval } from "./pending.ts";
 import type { TurnContext } from "./turn.ts";
 
@@ -26,9 +26,11 @@ export interface ApprovalRequest {
   readonly group: number;
   /** The row that led to it. */
   readonly cause: number;
-  readonly key: ActionKey;
+  readonly keys: readonly [ActionKey, ...ActionKey[]];
   readonly tier: number;
   readonly scopes: readonly ApprovalScope[];
+  /** The keys that an approval for longer than once is remembered for. */
+  readonly remembers: readonly ActionKey[];
   readonly reason: string;
   /** The very bytes that are to run. */
   readonly action: Uint8Array;
@@ -134,7 +136,9 @@ export class Approvals {
    *  @throws {AuditError} if the question could not be recorded: nobody was asked. */
   request(request: ApprovalRequest): Promise<Verdict> {
     return new Promise((settle, fail) => {
-      const key = `${request.turn.turn}/${request.group}/${request.key}/${request.tier}`;
+      const { keys, remembers, scopes } = request;
+      const kind = [keys, remembers, scopes].map((all) => all.join(" ")).join("/");
+      const key = `${request.turn.turn}/${request.group}/${kind}/${request.tier}`;
       const gathering = this.#gathering.get(key);
       if (gathering !== undefined) {
         gathering.requests.push({ request, settle, fail });
@@ -154,7 +158,7 @@ export class Approvals {
   async #ask(batch: Batch): Promise<void> {
     const first = batch.requests[0]?.request;
     if (first === undefined) return;
-    const { turn, key, tier, scopes } = first;
+    const { turn, keys, tier, scopes, remembers } = first;
     if (turn.signal.aborted) {
       for (const { settle } of batch.requests) settle({ state: "withdrawn" });
       return;
@@ -180,7 +184,7 @@ export class Approvals {
         session: turn.session,
         agent: turn.agent,
         principal: turn.principal,
-        key,
+        key: keys[0],
         tier,
         expires,
       },
@@ -193,7 +197,8 @@ export class Approvals {
       at: row.at,
       expires,
       turn,
-      key,
+      key: keys[0],
+      remembers,
       tier,
       scopes,
       card,
@@ -276,11 +281,8 @@ export class Approvals {
     }
     try {
       if (answer.scope !== "once") {
-        await this.#grants.give(pending.turn, pending.key, answer.scope, {
-          by: answer.by,
-          via: answer.via,
-          cause: row,
-        });
+        const given = { by: answer.by, via: answer.via, cause: row };
+        for (const key of pending.remembers) await this.#grants.give(pending.turn, key, answer.scope, given);
       }
     } finally {
       // On the record it is approved, whether or not it can be remembered too.

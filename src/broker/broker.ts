@@ -7,14 +7,16 @@ import { boundText, MAX_RESULT } from "../effect/bound.ts";
 import { type Effects, WorkspaceError } from "../effect/effects.ts";
 import type { ToolDescription } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
-import { factsOf, keyOf } from "./action.ts";
+import { type Brings, factsOf } from "./action.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Budget } from "./budget.ts";
 import { complete, type CompletionAsk, type CompletionOutcome, type ModelChoice } from "./completion.ts";
 import type { Grants } from "./grants.ts";
 import { entryOf } from "./injection/entry.ts";
 import type { Suspect, Suspects } from "./injection/suspects.ts";
+import { EVERYBODY, type Labels, NO_LABELS } from "./labels.ts";
 import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
+import type { Rule } from "./rules.ts";
 import { findTool, toolDescriptions } from "./tools/catalogue.ts";
 import { ArgumentsError, type Tool } from "./tools/tool.ts";
 import type { EndTurn, TurnContext } from "./turn.ts";
@@ -51,8 +53,9 @@ export interface ToolAnswer {
 
 type Refusal = ActionOf<"tool.refused">["reason"];
 interface Authority {
-  readonly authority: "free" | "grant" | "approval";
+  readonly authority: "free" | "grant" | "approval" | "policy";
   readonly rests: number | null;
+  readonly restsAlso?: string;
 }
 /** A call on its way, as far as it is known what it is. */
 interface Call {
@@ -75,6 +78,8 @@ export interface Gates {
   readonly budget: Budget;
   readonly clock: Clock;
   readonly suspects: Suspects;
+  /** What the configuration says now. */
+  readonly rules: () => readonly Rule[];
 }
 
 /** Decides, records and executes what agents ask for. */
@@ -158,24 +163,21 @@ export class Broker {
     }
     switch (decision.verdict) {
       case "refuse":
-        return this.#refuse(call, decision.code, this.#withHint(decision));
+        return this.#refuse(call, REFUSAL[decision.code], this.#withHint(decision));
       case "allow": {
-        const authority: Authority =
-          decision.authority === "free"
-            ? { authority: "free", rests: null }
-            : { authority: "grant", rests: decision.rests.row };
         // Counted before it is awaited: two calls at once do not share one use.
-        if (decision.authority === "grant") this.#gates.grants.used(decision.rests);
-        return this.#run(call, tool, action, authority);
+        for (const grant of decision.rests) this.#gates.grants.used(grant);
+        return this.#run(call, tool, action, authorityOf(decision));
       }
       case "ask": {
         const verdict = await this.#gates.approvals.request({
           turn,
           group,
           cause: call.cause,
-          key: keyOf(action),
+          keys: factsOf(action).keys,
           tier: decision.tier,
           scopes: decision.scopes,
+          remembers: decision.remembers,
           reason: decision.reason,
           action: bytes,
         });
@@ -198,16 +200,19 @@ export class Broker {
 
   #decide(call: Call, action: ToolAction): Decision {
     const { turn, bytes } = call;
-    const { agent, principal, role, channel, session, labels, counters } = turn;
+    const { agent, principal, role, channel, session, talk, labels, counters } = turn;
     return decide(action, {
       agent,
       principal,
       role,
       channel,
       session,
-      labels,
+      talk,
+      labels: { untrusted: labels.now.untrusted, private: labels.now.private.length > 0 },
+      exemption: null,
       now: this.#gates.clock.now(),
-      grants: this.#gates.grants.list(),
+      grants: this.#gates.grants,
+      rules: this.#gates.rules(),
       sandbox: this.#gates.effects.sandboxState.state,
       deniedBefore: counters.denied.has(digestOf(bytes)),
       denials: counters.denials,
@@ -220,7 +225,7 @@ export class Broker {
     if (turn.signal.aborted) return this.#refuse(call, "stopped", "the turn was stopped");
     const changed = this.#gates.effects.changed(action);
     if (changed !== null) return this.#refuse(call, "changed", changed);
-    const { key, tier } = factsOf(action);
+    const { keys, tier, brings } = factsOf(action);
     await using recorded = await this.#gates.log.record(
       {
         kind: "tool.called",
@@ -230,7 +235,7 @@ export class Broker {
         agent: turn.agent,
         principal: turn.principal,
         tool: tool.name,
-        key,
+        key: keys[0],
         tier,
         ...authority,
         policy: turn.policy,
@@ -238,6 +243,8 @@ export class Broker {
       },
       { cause: call.cause, seal: turn.session, content: { action: bytes, call: call.id } },
     );
+    // Before it runs: a crash in between leaves no result without its label.
+    await turn.labels.raise(labelsOf(brings, turn), recorded.seq);
     const result = await this.#gates.effects.runTool(recorded, turn.signal);
     const row = await recorded.finish(
       { kind: "tool.finished", outcome: result.outcome, status: result.status },
@@ -286,7 +293,7 @@ export class Broker {
         agent: turn.agent,
         principal: turn.principal,
         tool: tool?.name ?? null,
-        key: action === null ? null : keyOf(action),
+        key: action === null ? null : factsOf(action).keys[0],
         reason,
         policy: turn.policy,
         settings: turn.settings,
@@ -325,6 +332,32 @@ export class Broker {
     if (decision.code !== "no-sandbox" || sandboxState.state === "works") return decision.reason;
     return [sandboxState.sentence, sandboxState.hint].filter((text) => text !== "").join("; to mend it: ");
   }
+}
+
+/** What the result of an action is, as far as that is known beforehand. */
+function labelsOf(brings: Brings, turn: TurnContext): Labels {
+  const whose = { nothing: [], own: [turn.principal], workspace: [turn.talk === "group" ? EVERYBODY : turn.principal] }[brings.private];
+  return { ...NO_LABELS, untrusted: brings.untrusted === true, private: whose };
+}
+
+/** What a row says of it. */
+const REFUSAL: Readonly<Record<Extract<Decision, { verdict: "refuse" }>["code"], Refusal>> = {
+  stopped: "stopped",
+  denied: "denied",
+  again: "again",
+  "no-sandbox": "no-sandbox",
+  unknown: "policy",
+  rule: "policy",
+  group: "policy",
+};
+
+function authorityOf({ authority, rests }: Extract<Decision, { verdict: "allow" }>): Authority {
+  const [first, ...others] = rests.map(({ row }) => row);
+  return {
+    authority,
+    rests: first ?? null,
+    ...(others.length === 0 ? {} : { restsAlso: others.join(",") }),
+  };
 }
 
 /** @throws {ArgumentsError} for what is no JSON. */

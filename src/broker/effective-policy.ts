@@ -1,16 +1,16 @@
 import { LIMITS, PROTECTED } from "../effect/effects.ts";
-import { FACTS } from "./action.ts";
 import { EXPIRES_MS } from "./approvals.ts";
 import { MAX_BAD_ARGUMENTS } from "./broker.ts";
 import { TOKENS_A_DAY } from "./budget.ts";
 import { ALWAYS_MS } from "./grants.ts";
+import { KEYS } from "./keys.ts";
 import { MAX_DENIALS } from "./policy.ts";
 import { PRICES, PRICES_AS_OF } from "./prices.ts";
 
 /** Everything that a decision rests on beside its context, as one value: what `policy.loaded` puts on the record. */
 export function effectivePolicy(): object {
   return {
-    actions: FACTS,
+    actions: KEYS.map(({ means: _, ...rest }) => rest),
     sandbox: { network: "none", limits: LIMITS, protected: PROTECTED },
     approvals: { expireAfterMs: EXPIRES_MS, alwaysMs: ALWAYS_MS, denialsThatEndATurn: MAX_DENIALS },
     badArgumentsThatEndATurn: MAX_BAD_ARGUMENTS,

@@ -2,8 +2,8 @@ import type { AuditLog, CommittedRow, FactOf } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
 import type { Row } from "../../audit/row.ts";
 import { GrantId, mint } from "../ipc/ids.ts";
-import type { ActionKey } from "./action.ts";
-import type { Grant } from "./policy.ts";
+import type { ActionKey } from "./keys.ts";
+import type { Grant, GrantLookup } from "./policy.ts";
 import type { TurnContext } from "./turn.ts";
 
 /** How long *always* is. */
@@ -19,12 +19,14 @@ export interface Held {
 }
 
 /** Approvals that are remembered. The rows are what counts: this is what they amount to now. */
-export class Grants {
+export class Grants implements GrantLookup {
   readonly #log: Pick<AuditLog, "append" | "row">;
   readonly #clock: Clock;
   readonly #grants = new Map<string, Grant>();
   /** Who is out: what was on its way for them, or by them, when they went does not hold either. */
   readonly #out = new Set<string>();
+  /** The ids of those of one key, agent, person and channel: a decision looks at no others. */
+  readonly #places = new Map<string, Set<string>>();
 
   /** Reads what was given from its rows. @param held which they are: the log, which may be long, is not searched for them. */
   constructor(log: Pick<AuditLog, "append" | "row">, clock: Clock, held: readonly Held[]) {
@@ -42,17 +44,32 @@ export class Grants {
     const { grant, key, agent, principal, channel, session, until, uses } = action;
     // However it is counted, the row says whether it is.
     if ((uses === null) !== (left === null)) return;
-    this.#grants.set(grant, {
-      grant,
-      row: seq,
-      key,
-      agent,
-      principal,
-      channel,
-      session,
-      until: Date.parse(until),
-      left,
-    });
+    this.#keep({ grant, row: seq, key, agent, principal, channel, session, until: Date.parse(until), left });
+  }
+
+  #keep(grant: Grant): void {
+    this.#grants.set(grant.grant, grant);
+    const place = placeOf(grant.key, grant.agent, grant.principal, grant.channel);
+    const there = this.#places.get(place);
+    if (there === undefined) this.#places.set(place, new Set([grant.grant]));
+    else there.add(grant.grant);
+  }
+
+  /** @returns false if there was none. */
+  #drop(id: string): boolean {
+    const grant = this.#grants.get(id);
+    if (grant === undefined) return false;
+    const place = placeOf(grant.key, grant.agent, grant.principal, grant.channel);
+    const there = this.#places.get(place);
+    there?.delete(id);
+    if (there?.size === 0) this.#places.delete(place);
+    return this.#grants.delete(id);
+  }
+
+  /** Those of one place, spent ones included. */
+  at(key: string, agent: string, principal: string, channel: string): readonly Grant[] {
+    const there = this.#places.get(placeOf(key, agent, principal, channel));
+    return there === undefined ? [] : [...there].flatMap((id) => this.#grants.get(id) ?? []);
   }
 
   /** Those that still hold. */
@@ -108,7 +125,7 @@ export class Grants {
       { cause },
     );
     const made: Grant = { grant, row: row.seq, ...given, until, left: uses };
-    this.#grants.set(grant, made);
+    this.#keep(made);
     if (this.#out.has(given.principal) || this.#out.has(who.by)) await this.revoke(grant, who, row.seq);
     return made;
   }
@@ -119,7 +136,7 @@ export class Grants {
     who: { readonly by: string; readonly via: string },
     cause: number | null,
   ): Promise<Row | null> {
-    if (!this.#grants.delete(grant)) return null;
+    if (!this.#drop(grant)) return null;
     return this.#log.append({ kind: "grant.revoked", grant: GrantId.parse(grant), ...who }, { cause });
   }
 
@@ -145,13 +162,13 @@ export class Grants {
 
   /** Takes one back at once. @returns the row that says so, for whoever records it; none if there is no such grant. */
   take(grant: string, who: { readonly by: string; readonly via: string }): FactOf[] {
-    if (!this.#grants.delete(grant)) return [];
+    if (!this.#drop(grant)) return [];
     return [{ action: { kind: "grant.revoked", grant: GrantId.parse(grant), ...who }, given: {} }];
   }
 
   /** A session that has ended takes its grants with it. */
   endSession(session: string): void {
-    for (const grant of this.#grants.values()) if (grant.session === session) this.#grants.delete(grant.grant);
+    for (const grant of this.#grants.values()) if (grant.session === session) this.#drop(grant.grant);
   }
 
   /** An action was recorded that rests on it. */
@@ -170,6 +187,10 @@ export class Grants {
   #forgetSpent(): void {
     const now = this.#clock.now();
     for (const { grant, until, left } of this.#grants.values())
-      if (until <= now || left === 0) this.#grants.delete(grant);
+      if (until <= now || left === 0) this.#drop(grant);
   }
+}
+
+function placeOf(key: string, agent: string, principal: string, channel: string): string {
+  return `${key} ${agent} ${principal} ${channel}`;
 }

@@ -2,8 +2,8 @@ import { randomInt } from "node:crypto";
 import type { Channel } from "../ipc/channel.ts";
 import type { ApprovalId } from "../ipc/ids.ts";
 import type { ApprovalScope, ApprovalView, Role } from "../ipc/operator.ts";
-import { type ActionKey, meaningOf } from "./action.ts";
 import type { Card } from "./card.ts";
+import { type ActionKey, meaningOf } from "./keys.ts";
 import type { TurnContext } from "./turn.ts";
 
 /** A card that waits for an answer. */
@@ -16,7 +16,10 @@ export interface PendingApproval {
   readonly at: string;
   readonly expires: string;
   readonly turn: TurnContext;
+  /** What the row names it by. */
   readonly key: ActionKey;
+  /** What an approval for longer than once covers. */
+  readonly remembers: readonly ActionKey[];
   readonly tier: number;
   readonly scopes: readonly ApprovalScope[];
   readonly card: Card;
@@ -75,8 +78,8 @@ export function viewOf(pending: PendingApproval, via: Channel, role: Role): Appr
   };
 }
 
-function meansOf({ key, turn }: PendingApproval, scope: ApprovalScope): string {
-  const what = `${meaningOf(key)}, by agent ${turn.agent}, for ${turn.requester}, on ${turn.channel}`;
+function meansOf({ remembers, turn }: PendingApproval, scope: ApprovalScope): string {
+  const what = `${remembers.map((key) => meaningOf(key)).join(" and ")}, by agent ${turn.agent}, for ${turn.requester}, on ${turn.channel}`;
   switch (scope) {
     case "once":
       return "exactly what the card shows, once";

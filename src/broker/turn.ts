@@ -2,6 +2,7 @@ import type { Folder } from "../effect/effects.ts";
 import type { Channel } from "../ipc/channel.ts";
 import type { ConversationId, PrincipalId, SessionId, TurnId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
+import type { SessionLabels } from "./labels.ts";
 
 /** Why the broker ends a turn, as `turn.ended` says it. */
 export type EndTurn = "denied" | "failed" | "budget" | "stopped";
@@ -22,14 +23,6 @@ export function newCounters(): TurnCounters {
   return { denials: 0, badArguments: new Map(), denied: new Set(), answered: new Map() };
 }
 
-/** Labels of what is in a session's context (architecture §7). */
-export interface Labels {
-  /** Bytes that no paired principal typed and no operator wrote. */
-  readonly untrusted: boolean;
-  /** Bytes read from a workspace file, memory, or with a credential. */
-  readonly private: boolean;
-}
-
 /** For whom, by which agent and under what a turn runs. Everything here is a property of the pipe or of rows, never of a frame. */
 export interface TurnContext {
   readonly turn: TurnId;
@@ -45,12 +38,15 @@ export interface TurnContext {
   readonly workspace: string;
   /** What else is part of it, each under its own name: `shared`, and what the owner added. In group talk nothing that is one person's. */
   readonly folders: readonly Folder[];
+  /** Does the conversation have one reader, or may it have many? */
+  readonly talk: "direct" | "group";
   /** The `turn.started` row. */
   readonly cause: number;
   /** Commitments of the newest `policy.loaded` and `agent.configured`. */
   readonly policy: string;
   readonly settings: string;
-  readonly labels: Labels;
+  /** Of the session as it is now; what it starts shares them. */
+  readonly labels: SessionLabels;
   /** Aborts when the turn is stopped or its time is up. */
   readonly signal: AbortSignal;
   readonly counters: TurnCounters;

@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
-import { AdapterChannel } from "../ipc/channel.ts";
 import { HostName } from "../ipc/egress-frames.ts";
-import { Name } from "../ipc/ids.ts";
 import { readLocalSocket } from "../ipc/local-socket.ts";
+import { AdapterChannel, LOCAL_CHANNELS } from "../ipc/channel.ts";
+import { Name, PrincipalId } from "../ipc/ids.ts";
+import { Role } from "../ipc/operator.ts";
 import { ModelRef } from "../ipc/provider.ts";
 
 /** What the operator may write in `config.json`. The schema is the type; what is not here is refused. */
@@ -62,6 +63,28 @@ const Network = z.strictObject({
   ),
 });
 
+/** A rule goes before every approval that is remembered. Of several, a denial goes before a question, and a question before an allowance. */
+const Rule = z.strictObject({
+  /** `deny`: refused, whoever would approve it. `ask`: asked for every time. `allow`: not asked for where it would be asked once; and where it names a
+   *  destination, not asked for either because something untrusted and something private are both in the conversation. What is asked for every
+   *  time by itself stays so. */
+  effect: z.enum(["deny", "ask", "allow"]),
+  /** The action's key, as `wirken policy show` names them; * stands for any characters: http:*.example.com, exec:net:*. */
+  key: z
+    .string()
+    .check(
+      z.maxLength(300),
+      z.regex(/^[a-z*][a-z0-9_./:*-]*$/, "write an action's key, such as exec:rw or http:*.example.com"),
+    ),
+  /** For whom: all of those that are given have to fit. A person is named by id, as `wirken people list` prints it. */
+  agent: z.optional(Name),
+  person: z.optional(PrincipalId),
+  role: z.optional(Role),
+  channel: z.optional(z.union([AdapterChannel, z.enum(LOCAL_CHANNELS)])),
+});
+
+const Policy = z.strictObject({ rules: z._default(z.array(Rule).check(z.maxLength(1000)), []) });
+
 const Days = z.nullable(z.int().check(z.gte(1), z.lte(36_500)));
 
 const Retention = z.strictObject({
@@ -97,6 +120,8 @@ export const Config = z.strictObject({
       .check(z.maxLength(16)),
     [],
   ),
+  /** What the operator allows, has asked for and refuses, beside what the rules say by themselves. */
+  policy: z.prefault(Policy, {}),
   /** `full`: the daemon starts only where every wall of the operating system stands. */
   confinement: z._default(z.enum(["as-available", "full"]), "as-available"),
   /** Days after which what was recorded goes, every night; null: it stays. */

@@ -1,5 +1,6 @@
 import type { AuditLog } from "../../audit/log.ts";
 import type { Broker } from "../broker/broker.ts";
+import type { LabelBook } from "../broker/labels.ts";
 import { toolDescriptions } from "../broker/tools/catalogue.ts";
 import type { Config } from "../config/schema.ts";
 import type { Folders } from "./folders.ts";
@@ -28,6 +29,7 @@ export interface AgentsParts {
   readonly workspaces: Workspaces;
   readonly folders: Pick<Folders, "inForce">;
   readonly halted: (agent: string, session: string) => boolean;
+  readonly labels: LabelBook;
   /** The row of this start. */
   readonly starting: number;
 }
@@ -97,7 +99,7 @@ export class Agents {
 
   /** @param tell whoever watches the conversation live. */
   runParts(agent: string, broker: Broker, tell: RunParts["tell"]): RunParts {
-    const { log, state, halted, workspaces } = this.#parts;
+    const { log, state, halted, workspaces, labels } = this.#parts;
     return {
       log,
       state,
@@ -108,6 +110,7 @@ export class Agents {
         workspaces.placeOf(agent, principal, state.conversation(conversation)?.talk ?? "group"),
       inForce: () => this.#agentInForce(agent),
       halted: (session) => halted(agent, session),
+      labels: (session) => labels.of(session),
       tell,
     };
   }

@@ -5,12 +5,13 @@ import { systemClock } from "../../audit/ports.ts";
 import { Refusals } from "../../audit/refused.ts";
 import type { VerifyOptions } from "../../audit/verify.ts";
 import type { Keepers } from "../../vault/protector.ts";
-import { FACTS } from "../broker/action.ts";
 import { Broker } from "../broker/broker.ts";
 import { Budget } from "../broker/budget.ts";
 import { Suspects } from "../broker/injection/suspects.ts";
+import { effectivePolicy } from "../broker/effective-policy.ts";
 import { Grants } from "../broker/grants.ts";
-import { MAX_DENIALS } from "../broker/policy.ts";
+import { LabelBook } from "../broker/labels.ts";
+import type { Rule } from "../broker/rules.ts";
 import { Effects } from "../effect/effects.ts";
 import type { Home } from "../config/home.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
@@ -308,6 +309,7 @@ export class Composition {
       },
       (provider) => isLocalProvider(made.config.config, provider),
     );
+    const rules = (): readonly Rule[] => made.config.config.policy.rules;
     const broker = new Broker({
       log,
       effects,
@@ -316,6 +318,7 @@ export class Composition {
       budget,
       clock,
       suspects: new Suspects(log, (session) => made.state.suspects(session)),
+      rules,
     });
     const workspaces = new Workspaces(home.workspaces, { of: (agent, person) => folders.of(agent, person) });
     const folders: Folders = new Folders({
@@ -329,6 +332,7 @@ export class Composition {
     });
     this.folders = folders;
     this.agents = new Agents({
+      labels: new LabelBook(log, (session) => made.state.labelsOf(session)),
       log,
       state: made.state,
       processes,
@@ -453,6 +457,7 @@ export class Composition {
         },
       }),
       remembered: new Remembered({
+        rules,
         grants,
         people: made.people,
         knowsAgent: (agent) => knowsAgent(made.config.config, agent),
@@ -513,8 +518,7 @@ export class Composition {
 
   /** Puts the policy and every agent's settings in force. */
   async configure(cause: number | null): Promise<void> {
-    if (this.inForce.policy === "")
-      await this.inForce.loadPolicy({ version: 1, keys: FACTS, denialsThatEndATurn: MAX_DENIALS }, cause);
+    await this.inForce.loadPolicy({ version: 2, ...effectivePolicy(), rules: this.config.config.policy.rules }, cause);
     await this.agents.configure(cause);
   }
 

@@ -133,6 +133,10 @@ class Teller {
         return `${action.tool ?? "an unknown tool"} was refused ${at} (${action.reason}), and nothing ran`;
       case "injection.found":
         return `${suspectSentence(action)}, as was noticed ${at}, which decided nothing: ${quoted(row, "text")}`;
+      case "label.raised":
+        return `from here on, ${at}, there was something in the conversation that ${labelled(action.label, action.person === null ? null : this.who(action.person))}`;
+      case "label.cleared":
+        return `${this.who(action.by)} had that count no more ${where(action.via)} ${at}`;
       case "approval.requested":
         return `agent ${action.agent} asked ${at} for an approval of ${action.key} (tier ${action.tier}), for ${this.who(action.principal)}`;
       case "approval.decided":
@@ -196,7 +200,8 @@ const SCOPE: Readonly<Record<"once" | "session" | "always", string>> = {
   always: "from then on",
 };
 
-const AUTHORITY: Readonly<Record<"free" | "grant" | "approval", string>> = {
+const AUTHORITY: Readonly<Record<"free" | "grant" | "approval" | "policy", string>> = {
+  policy: "the configuration allows",
   free: "the policy allows without asking",
   grant: "a remembered approval allowed",
   approval: "that approval allowed",
@@ -210,6 +215,12 @@ const SOURCE: Readonly<Record<ReachSource, string>> = {
   anchor: "is its anchor's address",
   action: "was decided for this command",
 };
+
+/** @param whose null: everybody's who uses the agent. */
+function labelled(label: "untrusted" | "private", whose: string | null): string {
+  if (label === "untrusted") return "nobody typed whom the agent knows (untrusted)";
+  return whose === null ? "is private to those who use this agent" : `is private to ${whose}`;
+}
 
 function port(number: number | null): string {
   return number === null ? "" : `, port ${number},`;

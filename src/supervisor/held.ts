@@ -1,4 +1,5 @@
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import { grantRowsOf } from "../../audit/rests.ts";
 
 /** Rows read at once. */
 const PAGE = 1_000;
@@ -173,8 +174,10 @@ class Fold {
         for (const [id, grant] of this.#grants) if (grant.session === action.session) this.#grants.delete(id);
         return;
       case "tool.called": {
-        const left = action.authority === "grant" ? this.#left.get(action.rests ?? -1) : undefined;
-        if (left !== undefined && action.rests !== null) this.#left.set(action.rests, left - 1);
+        for (const grant of grantRowsOf(action)) {
+          const left = this.#left.get(grant);
+          if (left !== undefined) this.#left.set(grant, left - 1);
+        }
         return;
       }
       default:

@@ -35,17 +35,21 @@ export class InForce {
   readonly #tools: readonly ToolDescription[];
   readonly #agents = new Map<string, { key: string; settings: AgentSettings }>();
   #policy = "";
+  #policyKey = "";
 
   constructor(log: AuditLog, tools: readonly ToolDescription[]) {
     this.#log = log;
     this.#tools = tools;
   }
 
-  /** @param policy the whole effective policy as a value. */
+  /** Puts a policy in force, and on the log if it is new. @param policy the whole effective policy as a value. */
   async loadPolicy(policy: object, cause: number | null): Promise<void> {
+    const key = JSON.stringify(policy);
+    if (key === this.#policyKey) return;
     const { text, digest } = salted(policy);
     await this.#log.append({ kind: "policy.loaded", digest }, { cause, content: { text } });
     this.#policy = digest;
+    this.#policyKey = key;
   }
 
   get policy(): string {

@@ -1,6 +1,8 @@
-import { type ActionKey, FACTS, type Facts, isActionKey, meaningOf } from "../broker/action.ts";
+import { type Facts, factsOfKey } from "../broker/action.ts";
 import type { Grants } from "../broker/grants.ts";
+import { isActionKey, KEYS, meaningOf } from "../broker/keys.ts";
 import { type Grant, rule } from "../broker/policy.ts";
+import type { Rule } from "../broker/rules.ts";
 import type { SandboxState } from "../effect/effects.ts";
 import type { GrantView } from "../ipc/grant-calls.ts";
 import { mint } from "../ipc/ids.ts";
@@ -20,6 +22,7 @@ export interface RememberedParts {
   readonly knowsAgent: (agent: string) => boolean;
   readonly sandbox: () => SandboxState["state"];
   readonly now: () => number;
+  readonly rules: () => readonly Rule[];
 }
 
 /** Approvals that are remembered, as the owner sees and changes them. */
@@ -38,19 +41,16 @@ export class Remembered {
   async add(call: Call<"grant.add">, who: By): Promise<AnswerTo<"grant.add">> {
     const { agent, principal, channel, uses } = call;
     const facts = this.#factsOf(call.key);
-    if (facts.tier === 1)
-      throw new OperatorError("usage", `${meaningOf(facts.key)} is free: there is nothing to remember`);
+    const [key] = facts.keys;
+    if (facts.tier === 1) throw new OperatorError("usage", `${meaningOf(key)} is free: there is nothing to remember`);
     if (facts.tier === 3)
-      throw new OperatorError(
-        "refused",
-        `${meaningOf(facts.key)} is asked for every time: no approval of it is remembered`,
-      );
+      throw new OperatorError("refused", `${meaningOf(key)} is asked for every time: no approval of it is remembered`);
     this.#checkWho(agent, principal);
     const until = Date.parse(call.until);
     const now = this.#parts.now();
     if (until <= now || until > now + MOST_DAYS * DAY_MS)
       throw new OperatorError("usage", `a grant ends in the future, and within ${MOST_DAYS} days`, "such as --for 30d");
-    const grant = await this.#parts.grants.add({ key: facts.key, agent, principal, channel, until, uses }, who);
+    const grant = await this.#parts.grants.add({ key, agent, principal, channel, until, uses }, who);
     return this.#view(grant);
   }
 
@@ -73,9 +73,12 @@ export class Remembered {
       channel,
       session: mint("session"),
       now: this.#parts.now(),
-      grants: this.#parts.grants.list(),
+      talk: "direct",
+      grants: this.#parts.grants,
+      rules: this.#parts.rules(),
       sandbox: this.#parts.sandbox(),
       labels: { untrusted: false, private: false },
+      exemption: null,
       deniedBefore: false,
       denials: 0,
       stopped: false,
@@ -84,15 +87,16 @@ export class Remembered {
       verdict: decision.verdict,
       tier: decision.verdict === "ask" ? decision.tier : facts.tier,
       reason: decision.reason,
-      rests: decision.verdict === "allow" ? (decision.rests?.row ?? null) : null,
+      rests: decision.verdict === "allow" ? (decision.rests[0]?.row ?? null) : null,
       scopes: decision.verdict === "ask" ? [...decision.scopes] : [],
     };
   }
 
   #factsOf(key: string): Facts {
-    if (!isActionKey(key))
-      throw new OperatorError("usage", `there is no action ${key}`, `one of: ${Object.keys(FACTS).join(", ")}`);
-    return FACTS[key];
+    const facts = factsOfKey(key);
+    if (facts !== null) return facts;
+    const forms = KEYS.map(({ form }) => form).join(", ");
+    throw new OperatorError("usage", `there is no action ${key}`, `one of: ${forms}`);
   }
 
   #checkWho(agent: string, principal: string): void {
@@ -106,7 +110,7 @@ export class Remembered {
     return {
       grant,
       key,
-      means: isActionKey(key) ? meaningOf(key satisfies ActionKey) : key,
+      means: isActionKey(key) ? meaningOf(key) : key,
       agent,
       principal,
       name: person?.name ?? null,

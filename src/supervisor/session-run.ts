@@ -3,6 +3,7 @@ import type { AuditLog } from "../../audit/log.ts";
 import type { Recorded } from "../../audit/recorded.ts";
 import type { Broker } from "../broker/broker.ts";
 import { type Suspect, suspectSentence } from "../broker/injection/suspects.ts";
+import type { SessionLabels } from "../broker/labels.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
 import { type RecordedReply, sendMessage, streamMessage } from "../effect/message.ts";
 import type { AskedRequest } from "../effect/request.ts";
@@ -60,6 +61,8 @@ export interface RunParts {
   readonly inForce: () => AgentInForce;
   /** Where that person's turn takes place in a conversation; made if it is not there. */
   readonly place: (principal: string, conversation: string) => Place;
+  /** What the agent was given in a session. */
+  readonly labels: (session: string) => SessionLabels;
   /** Has the owner halted this session, its agent or everything? */
   readonly halted: (session: string) => boolean;
   /** Told to whoever watches this conversation live; nothing is kept of it. */
@@ -132,6 +135,13 @@ export class SessionRun<L extends symbol> {
   enqueue(message: Waiting): void {
     this.#queue.push(this.#busy ? { ...message, text: null } : message);
     if (!this.#busy) this.#quiet = this.#drain();
+  }
+
+  /** What nobody remembers any more may have many readers. */
+  get #talk(): "direct" | "group" {
+    const { channel } = this.#link;
+    if (channel === "terminal" || channel === "web") return "direct";
+    return this.#parts.state.conversation(this.session.address.conversation)?.talk ?? "group";
   }
 
   async #drain(): Promise<void> {
@@ -212,8 +222,8 @@ export class SessionRun<L extends symbol> {
         role: person.role,
         requester: person.name,
         ...this.#parts.place(person.principal, this.session.address.conversation),
-        // What a conversation holds is not tracked yet: until it is, everything counts as both.
-        labels: { untrusted: true, private: true },
+        talk: this.#talk,
+        labels: this.#parts.labels(this.session.id),
         policy: force.policy,
         settings: force.settings,
         cause: begun.seq,

@@ -1,4 +1,5 @@
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import { grantRowsOf } from "../../audit/rests.ts";
 import type { Held } from "../broker/grants.ts";
 import type { StateDatabase } from "./state-database.ts";
 
@@ -32,8 +33,8 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
       database.run("DELETE FROM granted WHERE session = ?", action.session);
       return;
     case "tool.called":
-      if (action.rests !== null)
-        database.run("UPDATE granted SET left = max(0, left - 1) WHERE seq = ? AND left IS NOT NULL", action.rests);
+      for (const row of grantRowsOf(action))
+        database.run("UPDATE granted SET left = max(0, left - 1) WHERE seq = ? AND left IS NOT NULL", row);
       return;
     case "approval.requested":
       database.run("INSERT INTO asked VALUES (?, ?)", seq, action.approval);

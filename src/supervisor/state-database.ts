@@ -1,6 +1,7 @@
 import Database from "better-sqlite3";
 import type { StateSealer } from "../../vault/state-seal.ts";
 import { VaultError } from "../../vault/error.ts";
+import { LABELS } from "./label-rows.ts";
 import { STANDING } from "./standing.ts";
 import { SUSPECTS } from "./suspects.ts";
 
@@ -108,6 +109,7 @@ export class StateDatabase {
       this.#database.exec(STANDING);
       this.#database.exec(HALT);
       this.#database.exec(SUSPECTS);
+      this.#database.exec(LABELS);
       this.run("INSERT INTO sealing VALUES (1, ?)", this.index("sealing"));
       for (const { channel, cursor } of cursors)
         this.run("INSERT INTO cursor VALUES (?, ?)", channel, this.seal(`cursor/${channel}`, cursor));

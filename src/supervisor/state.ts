@@ -4,6 +4,8 @@ import type { Held } from "../broker/grants.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { HaltId, Name, PrincipalId, SessionId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
+import type { Labels } from "../broker/labels.ts";
+import { labelsOfSession, projectLabels } from "./label-rows.ts";
 import { project } from "./projection.ts";
 import { projectSuspects, suspectsIn } from "./suspects.ts";
 import type { Suspect } from "../broker/injection/suspects.ts";
@@ -90,6 +92,7 @@ export class State {
       project(this.#database, row);
       projectStanding(this.#database, row);
       projectSuspects(this.#database, row);
+      projectLabels(this.#database, row);
       this.#database.run("UPDATE applied SET seq = ?", row.seq);
     });
   }
@@ -112,6 +115,10 @@ export class State {
   /** What was found in the texts of a session that goes on, newest last. */
   suspects(session: string): Suspect[] {
     return suspectsIn(this.#database, session);
+  }
+  /** What the context of a session holds, if it goes on. */
+  labelsOf(session: string): Labels {
+    return labelsOfSession(this.#database, session);
   }
   /** What the owner has halted. */
   halts(): HaltRecord[] {

@@ -7,15 +7,15 @@ import { Broker, type ToolAnswer } from "../../src/broker/broker.ts";
 import { Budget } from "../../src/broker/budget.ts";
 import { Suspects } from "../../src/broker/injection/suspects.ts";
 import { Grants } from "../../src/broker/grants.ts";
+import { LabelBook } from "../../src/broker/labels.ts";
 import type { PendingApproval } from "../../src/broker/pending.ts";
+import type { Rule } from "../../src/broker/rules.ts";
 import { newCounters, type TurnContext } from "../../src/broker/turn.ts";
 import { Effects } from "../../src/effect/effects.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../../src/effect/model.ts";
 import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
 import { mint } from "../../src/ipc/ids.ts";
-import type { Role } from "../../src/ipc/operator.ts";
 import { SandboxError } from "../../src/sandbox/command.ts";
-import type { Folder } from "../../src/sandbox/folder.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { State } from "../../src/supervisor/state.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
@@ -53,6 +53,9 @@ export class World implements AsyncDisposable {
   readonly cards: PendingApproval[] = [];
   readonly closed: { readonly approval: string; readonly state: string; readonly sentence: string }[] = [];
   readonly foreign: string[] = [];
+  /** What the configuration says. */
+  rules: readonly Rule[] = [];
+  labels: LabelBook;
   /** Where cards are sent. */
   sendTo: readonly Channel[] = [];
   log: AuditLog;
@@ -77,6 +80,7 @@ export class World implements AsyncDisposable {
     this.state.follow(log);
     this.grants = new Grants(log, clock, this.state.grantsHeld());
     this.approvals = new Approvals(log, clock, this.grants, this.#ports());
+    this.labels = this.#newLabels();
     this.budget = this.#newBudget();
     this.broker = this.#newBroker();
   }
@@ -98,17 +102,13 @@ export class World implements AsyncDisposable {
     this.state.follow(this.log);
     this.grants = new Grants(this.log, this.clock, this.state.grantsHeld());
     this.approvals = new Approvals(this.log, this.clock, this.grants, this.#ports());
+    this.labels = this.#newLabels();
     this.budget = this.#newBudget();
     this.broker = this.#newBroker();
   }
 
   turn(
-    given: {
-      readonly role?: Role;
-      readonly channel?: Channel;
-      readonly signal?: AbortSignal;
-      readonly folders?: readonly Folder[];
-    } = {},
+    given: Partial<Pick<TurnContext, "role" | "channel" | "signal" | "talk" | "folders" | "labels">> = {},
   ): TurnContext {
     return {
       turn: mint("turn"),
@@ -119,12 +119,13 @@ export class World implements AsyncDisposable {
       principal: this.principal,
       role: given.role ?? "owner",
       requester: "Ada",
+      talk: given.talk ?? "direct",
       workspace: this.workspace,
       folders: given.folders ?? [],
       cause: 0,
       policy: DIGEST,
       settings: DIGEST,
-      labels: { untrusted: false, private: false },
+      labels: given.labels ?? this.labels.of(this.session),
       signal: given.signal ?? new AbortController().signal,
       counters: newCounters(),
     };
@@ -194,7 +195,12 @@ export class World implements AsyncDisposable {
       budget,
       clock,
       suspects: new Suspects(log, (session) => this.state.suspects(session)),
+      rules: () => this.rules,
     });
+  }
+
+  #newLabels(): LabelBook {
+    return new LabelBook(this.log, (session) => this.state.labelsOf(session));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -72,6 +72,7 @@ async function newTalk() {
         pool,
         inForce,
         place: () => ({ workspace: world.workspace, folders: [] }),
+        labels: (session) => world.labels.of(session),
         halted: () => false,
         tell: () => undefined,
       }),
