@@ -73,8 +73,13 @@ export function factsOf(action: ToolAction): Facts {
         leaves: null,
         brings: BRINGS_NOTHING,
       });
-    case "exec":
-      return factsOfKeys([action.write ? "exec:rw" : "exec:ro"], { leaves: null, brings: FILES });
+    case "exec": {
+      const hosts = action.hosts ?? [];
+      return factsOfKeys([action.write ? "exec:rw" : "exec:ro", ...hosts.map((host) => `exec:net:${host}` as const)], {
+        leaves: hosts.length === 0 ? null : { by: "request", hosts },
+        brings: hosts.length === 0 ? FILES : { ...FILES, untrusted: true },
+      });
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import type { StateDatabase } from "./state-database.ts";
 
 /** Labels that hold, as the rows say: of sessions that are not over. */
 export const LABELS =
-  "CREATE TABLE IF NOT EXISTS label (session TEXT NOT NULL, label TEXT NOT NULL, person TEXT NOT NULL, PRIMARY KEY (session, label, person)) STRICT;";
+  "CREATE TABLE label (session TEXT NOT NULL, label TEXT NOT NULL, person TEXT NOT NULL, PRIMARY KEY (session, label, person)) STRICT;";
 
 /** What one row changes. */
 export function projectLabels(database: StateDatabase, { action }: CommittedRow): void {
