@@ -186,8 +186,7 @@ export class Grants implements GrantLookup {
   /** Those whose time is over, and those that are used up. */
   #forgetSpent(): void {
     const now = this.#clock.now();
-    for (const { grant, until, left } of this.#grants.values())
-      if (until <= now || left === 0) this.#drop(grant);
+    for (const { grant, until, left } of this.#grants.values()) if (until <= now || left === 0) this.#drop(grant);
   }
 }
 

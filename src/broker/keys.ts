@@ -87,7 +87,9 @@ export const KEYS: readonly KeyClass[] = [
   key("memory.read:own", 1, "remembering what was kept for this person"),
   key("memory.read:other", 3, "reading what was kept for another conversation"),
   key("memory.write:own", 1, "keeping something in memory for this person"),
-  key("message:<conversation>", 2, (conversation) => `messages into the conversation ${conversation}`, { leaves: true }),
+  key("message:<conversation>", 2, (conversation) => `messages into the conversation ${conversation}`, {
+    leaves: true,
+  }),
   key("schedule:add", 3, "doing something later, when nobody has just asked for it"),
   key("agent:spawn", 1, "giving a part of the work to another agent"),
 ];

@@ -163,7 +163,9 @@ function permission(facts: Facts, context: DecisionContext): Decision {
   const because = labelled ? waived(facts, context) : null;
   const why = because === null ? "" : `, and ${because}`;
   if (facts.tier === 1) return { verdict: "allow", authority: "free", rests: [], reason: `${what} is free${why}` };
-  const rests = tier2Of(facts).flatMap((key) => (allowing([key], context) === null ? (grantOf(key, context) ?? []) : []));
+  const rests = tier2Of(facts).flatMap((key) =>
+    allowing([key], context) === null ? (grantOf(key, context) ?? []) : [],
+  );
   if (rests.length === 0) {
     return { verdict: "allow", authority: "policy", rests, reason: `the configuration allows ${what}${why}` };
   }

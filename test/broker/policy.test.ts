@@ -209,7 +209,10 @@ describe("a decision", () => {
       fc.property(fc.string(), going, (text, one) => {
         fc.pre(!isActionKey(text));
         // A key is a string at run time: what the type says of it is not what is relied on.
-        const forged: Facts = { ...factsOfKeys(["exec:ro"], { leaves: null, brings: BRINGS_NOTHING }), keys: unknown(text) };
+        const forged: Facts = {
+          ...factsOfKeys(["exec:ro"], { leaves: null, brings: BRINGS_NOTHING }),
+          keys: unknown(text),
+        };
         const everything = { ...one, rules: [{ effect: "allow", key: "*" } as const] };
         expect(rule(forged, context(everything)).verdict).toBe("refuse");
       }),
