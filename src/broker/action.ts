@@ -44,10 +44,10 @@ export function factsOfKeys(
   more: { readonly leaves: WayOut | null; readonly brings: Brings; readonly tier?: Tier },
 ): Facts {
   const classes = keys.map((key) => readKey(key)?.is ?? UNKNOWN);
-  const tiers = [more.tier ?? 1, ...classes.map(({ tier }) => tier)];
+  const tiers = new Set([more.tier ?? 1, ...classes.map(({ tier }) => tier)]);
   return {
     keys,
-    tier: tiers.includes(3) ? 3 : tiers.includes(2) ? 2 : 1,
+    tier: tiers.has(3) ? 3 : tiers.has(2) ? 2 : 1,
     needsSandbox: classes.some(({ needsSandbox }) => needsSandbox),
     leaves: more.leaves,
     brings: more.brings,

@@ -10,7 +10,7 @@ import { PRICES, PRICES_AS_OF } from "./prices.ts";
 /** Everything that a decision rests on beside its context, as one value: what `policy.loaded` puts on the record. */
 export function effectivePolicy(): object {
   return {
-    actions: KEYS.map(({ means: _, ...rest }) => rest),
+    actions: KEYS.map(({ form, tier, needsSandbox, leaves }) => ({ key: form, tier, needsSandbox, leaves })),
     sandbox: { network: "none", limits: LIMITS, protected: PROTECTED },
     approvals: { expireAfterMs: EXPIRES_MS, alwaysMs: ALWAYS_MS, denialsThatEndATurn: MAX_DENIALS },
     badArgumentsThatEndATurn: MAX_BAD_ARGUMENTS,

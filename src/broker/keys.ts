@@ -121,14 +121,10 @@ export function readKey(text: string): ReadKey | null {
   for (const { one, pattern } of PATTERNS) {
     const match = pattern.exec(text);
     // A template type says no more than that it begins so: the pattern is what says that it is one.
-    if (match !== null && isShaped(text)) return { key: text, is: one, destination: match.slice(1).join(":") };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    if (match !== null) return { key: text as ActionKey, is: one, destination: match.slice(1).join(":") };
   }
   return null;
-}
-
-/** Only after a pattern has matched. */
-function isShaped(_text: string): _text is ActionKey {
-  return true;
 }
 
 /** Is it one of those? */

@@ -241,14 +241,15 @@ test("what the configuration denies no grant opens, and what it allows no grant 
   expect(rule(http, allowed)).toMatchObject({ verdict: "allow", authority: "policy" });
 });
 
+const held = (...keys: string[]): DecisionContext => ({
+  ...CONTEXT,
+  grants: lookup(keys.map((key) => ({ ...GRANT, key }))),
+});
+
 test("an action with several keys needs each of them, and an approval of it remembers those that were missing", () => {
   const both = factsOfKeys(["exec:rw", "exec:net:a.example", "exec:net:b.example"], {
     leaves: { by: "request", hosts: ["a.example", "b.example"] },
     brings: BRINGS_NOTHING,
-  });
-  const held = (...keys: string[]): DecisionContext => ({
-    ...CONTEXT,
-    grants: lookup(keys.map((key) => ({ ...GRANT, key }))),
   });
   expect(rule(both, held("exec:rw"))).toMatchObject({
     verdict: "ask",
@@ -369,14 +370,14 @@ test.for([
 });
 
 test("in a weaker sandbox nothing that was remembered covers a command that may change the workspace", () => {
-  const given = { ...CONTEXT, sandbox: "weaker" } as const;
+  const weaker = { ...CONTEXT, sandbox: "weaker" } as const;
   const grants = lookup([GRANT]);
   expect(decide(exec(["ls"], true), { ...CONTEXT, grants })).toMatchObject({ verdict: "allow" });
-  expect(decide(exec(["ls"], true), { ...given, grants })).toMatchObject({
+  expect(decide(exec(["ls"], true), { ...weaker, grants })).toMatchObject({
     verdict: "ask",
     scopes: ["once"],
   });
-  expect(decide(exec(["ls"], false), given)).toMatchObject({ verdict: "allow", authority: "free" });
+  expect(decide(exec(["ls"], false), weaker)).toMatchObject({ verdict: "allow", authority: "free" });
 });
 
 test("without a sandbox no command runs, and none is asked for", () => {
