@@ -429,6 +429,12 @@ export const KINDS = {
     derived: ["request"],
     outcomes: ["model.answered"],
   },
+  /** The owner has a model asked two small questions, in which nothing of anybody's is. */
+  "model.trying": { fields: { provider: f.name, model: f.model, ...BY }, outcomes: ["model.tried"] },
+  "model.tried": {
+    fields: { text: f.oneOf("yes", "no"), tools: f.oneOf("yes", "no"), inputTokens: f.count, outputTokens: f.count },
+    content: ["why"],
+  },
   "model.answered": {
     fields: {
       model: f.model,

@@ -8,6 +8,7 @@ import { auditCommand } from "./commands/audit.ts";
 import { channelCommand } from "./commands/channel.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { egressCommand } from "./commands/egress.ts";
+import { modelsCommand } from "./commands/models.ts";
 import { pairCommand } from "./commands/pair.ts";
 import { peopleCommand } from "./commands/people.ts";
 import { policyCommand } from "./commands/policy.ts";
@@ -75,6 +76,7 @@ export function programOf(context: Context): Command {
     askCommand,
     vaultCommand,
     channelCommand,
+    modelsCommand,
   ];
   commands.push(
     pairCommand,

@@ -55,6 +55,17 @@ export const FromModel = z.discriminatedUnion("type", [
     retryAfterSeconds: z.nullable(z.int().check(z.gte(0), z.lte(86_400))),
     streamed: z.boolean(),
   }),
+  /** Answers `try`; the payload is why the model called no tool, empty where it did. A trial that got no answer at all is `failed`. */
+  z.strictObject({
+    type: z.literal("tried"),
+    ref: Ref,
+    model: z.string().check(z.maxLength(200)),
+    text: z.boolean(),
+    pieces: z.int().check(z.gte(0), z.lte(100_000)),
+    tools: z.boolean(),
+    inputTokens: Tokens,
+    outputTokens: Tokens,
+  }),
   /** Answers `complete`: the first `keep` items of that conversation are not here (any more). Nothing was sent to the provider. */
   z.strictObject({ type: z.literal("resend"), ref: Ref }),
   /** Answers `forget`: nothing of that conversation is kept. */
@@ -89,6 +100,8 @@ export const ToModel = z.discriminatedUnion("type", [
   /** That conversation is over: overwrite what is kept of it. */
   z.strictObject({ type: z.literal("forget"), conversation: ConversationNumber }),
   z.strictObject({ type: z.literal("models"), ref: Ref }),
+  /** Ask a model two small questions of your own, and say what it can. `cancel` ends it. */
+  z.strictObject({ type: z.literal("try"), ref: Ref, model: z.string().check(z.minLength(1), z.maxLength(200)) }),
   Stop,
 ]);
 export type ToModel = z.infer<typeof ToModel>;

@@ -8,6 +8,7 @@ import { GRANT_ANSWERS, GRANT_CALLS } from "./grant-calls.ts";
 import { FOLDER_ANSWERS, FOLDER_CALLS } from "./folder-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { PairingCode, PEOPLE_ANSWERS, PEOPLE_CALLS, Role } from "./people-calls.ts";
+import { MODEL_ANSWERS, MODEL_CALLS } from "./model-calls.ts";
 import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
 
 /** What the owner may ask of the supervisor: the same words from the terminal and from the page. Who asked is a property of the pipe. */
@@ -63,6 +64,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...AUDIT_CALLS,
   ...EGRESS_CALLS,
   ...CONFINEMENT_CALLS,
+  ...MODEL_CALLS,
 ]);
 export type OperatorCall = z.infer<typeof OperatorCall>;
 export type CallName = OperatorCall["call"];
@@ -201,6 +203,7 @@ export const OPERATOR_ANSWERS = {
   ...AUDIT_ANSWERS,
   ...EGRESS_ANSWERS,
   ...CONFINEMENT_ANSWERS,
+  ...MODEL_ANSWERS,
 } as const satisfies Record<CallName, z.ZodMiniType>;
 export type AnswerTo<C extends CallName> = z.infer<(typeof OPERATOR_ANSWERS)[C]>;
 

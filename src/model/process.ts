@@ -8,6 +8,7 @@ import { ApiKey } from "./key.ts";
 import { ModelError, modelErrorIn } from "./model-error.ts";
 import { openProvider } from "./open.ts";
 import type { ModelProvider } from "./port.ts";
+import { tryOut } from "./trial.ts";
 
 type Start = Extract<ToModel, { type: "start" }>;
 type Complete = Extract<ToModel, { type: "complete" }>;
@@ -70,6 +71,9 @@ export class ModelProcess {
       case "models":
         void this.#models(frame.ref);
         break;
+      case "try":
+        void this.#try(frame.ref, frame.model);
+        break;
       case "cancel":
         this.#running.get(frame.ref)?.controller.abort(new ModelError("cancelled", "the answer was stopped"));
         break;
@@ -130,25 +134,25 @@ export class ModelProcess {
       const model = this.#clean(facts.model).slice(0, MAX_MODEL);
       await this.#send({ type: "completed", ref, ...facts, model }, bytesOf(JSON.stringify(answer)));
     } catch (error) {
-      const failure = this.#failure(error);
       await deltas.end().catch(() => undefined);
-      await this.#send(
-        {
-          type: "failed",
-          ref,
-          code: failure.code,
-          retryAfterSeconds: failure.retryAfterMs === null ? null : Math.ceil(failure.retryAfterMs / 1000),
-          streamed: deltas.streamed,
-        },
-        sentenceOf(failure),
-      );
+      await this.#failed(ref, error, deltas.streamed);
     } finally {
       if (conversation !== null) this.#conversations.release(number, conversation);
       if (this.#forgetting.delete(number)) void this.#send({ type: "forgot", conversation: number });
-      this.#running.delete(ref);
-      this.#wipe(key);
-      if (this.#running.size === 0) this.#idle?.();
+      this.#over(ref, key);
     }
+  }
+
+  async #failed(ref: Ref, error: unknown, streamed: boolean): Promise<void> {
+    const failure = this.#failure(error);
+    const retryAfterSeconds = failure.retryAfterMs === null ? null : Math.ceil(failure.retryAfterMs / 1000);
+    await this.#send({ type: "failed", ref, code: failure.code, retryAfterSeconds, streamed }, sentenceOf(failure));
+  }
+
+  #over(ref: Ref, key: ApiKey | null): void {
+    this.#running.delete(ref);
+    this.#wipe(key);
+    if (this.#running.size === 0) this.#idle?.();
   }
 
   #take({ conversation, keep, root }: Complete, payload: Uint8Array): Conversation | null {
@@ -166,6 +170,21 @@ export class ModelProcess {
     } catch (error) {
       const failure = this.#failure(error);
       await this.#send({ type: "models", ref, failure: CHECK_FAILURE[failure.code] }, sentenceOf(failure));
+    }
+  }
+
+  async #try(ref: Ref, asked: string): Promise<void> {
+    const controller = new AbortController();
+    const key = this.#key;
+    this.#running.set(ref, { controller, key });
+    try {
+      const { why, ...seen } = await tryOut(await this.#provider(), asked, controller.signal);
+      const model = this.#clean(seen.model).slice(0, MAX_MODEL);
+      await this.#send({ type: "tried", ref, ...seen, model }, bytesOf(this.#clean(why ?? "").slice(0, MAX_SENTENCE)));
+    } catch (error) {
+      await this.#failed(ref, error, false);
+    } finally {
+      this.#over(ref, key);
     }
   }
 

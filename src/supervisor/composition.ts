@@ -44,6 +44,7 @@ import { configOf, type InForce, knowsAgent } from "./in-force.ts";
 import { isLocalProvider } from "./model-choice.ts";
 import { LogKeys } from "./log-keys.ts";
 import { Keeping } from "./keeping.ts";
+import { ModelDesk } from "./model-desk.ts";
 import { Models } from "./models.ts";
 import { Operator } from "./operator.ts";
 import { PROXY_SCOPE } from "./network.ts";
@@ -455,6 +456,15 @@ export class Composition {
           if (proxy === null) return null;
           return { place: proxy.place, from: proxy.from, credential: this.outward.proxyCredential !== null };
         },
+      }),
+      modelDesk: new ModelDesk({
+        log,
+        models: this.models,
+        agents: this.agents,
+        config: () => made.config.config,
+        set: async (path, value) => await made.config.set(path, value),
+        enrolled: () => enrolledProviders(made.keeper.vault),
+        now: () => performance.now(),
       }),
       remembered: new Remembered({
         rules,

@@ -155,6 +155,10 @@ class Teller {
         return `${this.who(action.by)} let ${line(action.principal)} in as ${action.role} ${where(action.via)} ${at}`;
       case "person.revoked":
         return `${this.who(action.by)} took the access of ${action.principal} away ${where(action.via)} ${at}`;
+      case "model.trying":
+        return `${this.who(action.by)} had the model ${action.provider}/${action.model} tried ${where(action.via)} ${at}`;
+      case "model.tried":
+        return `it answered ${at}; in words: ${action.text}; with a tool call: ${action.tools} (${action.inputTokens} tokens in, ${action.outputTokens} out)`;
       case "process.started":
         return `a process started ${at}: ${action.role}${action.subject === null ? "" : ` ${action.subject}`}`;
       case "process.ready":

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../effect/model.ts";
+import type { TrialPort, TrialResult } from "../effect/model-trial.ts";
 import type { Checked, Verdict } from "./credentials.ts";
 import { isListening } from "./listening.ts";
 import { type OfferedModel, type ProviderSettings, pickModel, providerSettings } from "./model-choice.ts";
@@ -40,6 +41,7 @@ class ProviderProcess {
   readonly settings: ProviderSettings;
   readonly kept: Kept<ToModel>;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #trials = new Map<number, (result: TrialResult) => void>();
   readonly #listings = new Map<number, (listed: Listed) => void>();
   /** Conversations that it may have something of, and who waits until it has not. */
   readonly #has = new Map<number, (() => void) | null>();
@@ -96,7 +98,18 @@ class ProviderProcess {
           answer: payload,
         });
         return;
+      case "tried": {
+        const { type: _, ref, ...seen } = header;
+        const why = Buffer.from(payload).toString("utf8");
+        this.#tried(ref, { state: "tried", ...seen, why: why === "" ? null : why });
+        return;
+      }
       case "failed":
+        this.#tried(header.ref, {
+          state: "failed",
+          code: header.code,
+          sentence: Buffer.from(payload).toString("utf8"),
+        });
         this.#settle(header.ref, failed(header, Buffer.from(payload).toString("utf8")));
         return;
       case "resend":
@@ -125,19 +138,30 @@ class ProviderProcess {
     this.#waiting.delete(ref);
   }
 
+  #tried(ref: number, result: TrialResult): void {
+    this.#trials.get(ref)?.(result);
+    this.#trials.delete(ref);
+  }
+
   #down(): void {
+    for (const ref of this.#trials.keys()) this.#tried(ref, { state: "failed", code: "died", sentence: this.#died });
+
     for (const [ref, waiting] of this.#waiting) {
       this.#waiting.delete(ref);
       waiting.settle({
         state: "failed",
         code: "died",
-        sentence: `the process that talks to ${this.settings.provider} ended unexpectedly`,
+        sentence: this.#died,
         streamed: waiting.streamed,
       });
     }
     for (const settle of this.#listings.values()) settle(UNLISTED);
     this.#listings.clear();
     for (const conversation of this.#has.keys()) this.#forgot(conversation);
+  }
+
+  get #died(): string {
+    return `the process that talks to ${this.settings.provider} ended unexpectedly`;
   }
 
   #forgot(conversation: number): void {
@@ -213,6 +237,23 @@ class ProviderProcess {
     else if (this.#waiting.has(ref)) send(0, all);
   }
 
+  async tryOut(model: string, signal: AbortSignal): Promise<TrialResult> {
+    this.#ref += 1;
+    const ref = this.#ref;
+    await this.kept.whenReady(UP_MS);
+    const cancel = (): void => void this.kept.send({ type: "cancel", ref }).catch(() => undefined);
+    signal.addEventListener("abort", cancel, { once: true });
+    return await new Promise<TrialResult>((resolve) => {
+      this.#trials.set(ref, (result) => {
+        signal.removeEventListener("abort", cancel);
+        resolve(result);
+      });
+      this.kept
+        .send({ type: "try", ref, model })
+        .catch(() => this.#tried(ref, { state: "failed", code: "died", sentence: this.#died }));
+    });
+  }
+
   async models(): Promise<Listed> {
     this.#ref += 1;
     const ref = this.#ref;
@@ -257,7 +298,7 @@ function jsonOf(payload: Uint8Array): unknown {
 }
 
 /** The model processes, one per provider in use. The supervisor hashes and forwards what passes, and parses none of it. */
-export class Models implements ModelPort {
+export class Models implements ModelPort, TrialPort {
   readonly #processes: Processes;
   readonly #config: () => Config;
   /** Where a provider's key is, if it was enrolled. */
@@ -287,8 +328,28 @@ export class Models implements ModelPort {
     const { provider } = request;
     const running = this.#of(provider, null);
     if (running !== null) return await running.complete(request, onDelta, signal);
-    const sentence = this.#withheld(provider) ?? `there is no key for ${provider}: run wirken vault add ${provider}`;
+    const sentence = this.unusable(provider) ?? `${provider} is not a provider known here`;
     return { state: "failed", code: "key-refused", sentence, streamed: false };
+  }
+
+  /** Asks a model the two questions of a trial. It never throws for what a provider or its process does. */
+  async tryOut(provider: string, model: string, signal: AbortSignal): Promise<TrialResult> {
+    try {
+      const running = this.#of(provider, null);
+      if (running !== null) return await running.tryOut(model, signal);
+      return { state: "failed", code: "key-refused", sentence: this.unusable(provider) ?? "it is not known here" };
+    } catch {
+      const sentence = `the process that talks to ${provider} does not start`;
+      return { state: "failed", code: "died", sentence };
+    }
+  }
+
+  /** Why a provider cannot be asked, in a sentence that says what to do; null: it can. */
+  unusable(provider: string): string | null {
+    if (providerSettings(this.#config(), provider)?.needsKey !== true) return null;
+    const withheld = this.#withheld(provider);
+    if (withheld !== null) return withheld;
+    return this.#key(provider) === null ? `there is no key for ${provider}: run wirken vault add ${provider}` : null;
   }
 
   #of(provider: string, cause: number | null): ProviderProcess | null {
@@ -330,9 +391,13 @@ export class Models implements ModelPort {
 
   /** What a provider offers; empty when it does not answer. */
   async offered(provider: string, cause: number | null): Promise<OfferedModel[]> {
+    return (await this.listed(provider, cause)).models;
+  }
+
+  /** The same, with what it says where it refuses the key. */
+  async listed(provider: string, cause: number | null = null): Promise<Listed> {
     const running = this.#of(provider, cause);
-    if (running === null) return [];
-    return (await running.models().catch(() => UNLISTED)).models;
+    return running === null ? UNLISTED : await running.models().catch(() => UNLISTED);
   }
 
   /** Hands a new version of its key to a provider's process, which uses it from the next request on, and asks the provider with it.

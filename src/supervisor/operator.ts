@@ -17,6 +17,7 @@ import type { Findings } from "./findings.ts";
 import type { LogKeys } from "./log-keys.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Keeping } from "./keeping.ts";
+import type { ModelDesk } from "./model-desk.ts";
 import type { By, People } from "./people.ts";
 import type { PeopleDesk } from "./people-desk.ts";
 import type { RecordView } from "./record-view.ts";
@@ -48,6 +49,8 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "channel.enable",
   "grant.add",
   "folder.add",
+  "models.test",
+  "models.use",
   "pair.approve",
   "people.role",
   "people.link",
@@ -83,6 +86,7 @@ export interface OperatorParts {
   readonly confined: Confined;
   readonly halts: Halts;
   readonly folders: Folders;
+  readonly modelDesk: ModelDesk;
   readonly remembered: Remembered;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
@@ -149,6 +153,10 @@ export class Operator {
         return await this.#parts.remembered.revoke(call.grant, who);
       case "policy.test":
         return this.#parts.remembered.test(call);
+      case "models.list":
+      case "models.test":
+      case "models.use":
+        return await this.#parts.modelDesk.answer(call, who, signal);
       case "halt.begin":
         return await this.#parts.halts.begin(call.target, call.reason, who);
       case "halt.end":

@@ -177,6 +177,9 @@ export class PageScript {
       case "audit.verify":
         return this.verdict;
       case "approvals.show":
+      case "models.list":
+      case "models.test":
+      case "models.use":
       case "audit.acknowledge":
       case "audit.anchor.add":
       case "audit.anchor.list":

@@ -1,0 +1,132 @@
+import type { AuditLog } from "../../audit/log.ts";
+import { tryModel } from "../effect/model-trial.ts";
+import type { Config } from "../config/schema.ts";
+import type { ProviderView } from "../ipc/model-calls.ts";
+import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
+import { KNOWN_PROVIDERS, type ModelRef, splitModelRef } from "../ipc/provider.ts";
+import type { Agents } from "./agents.ts";
+import { isLocalProvider, providerSettings } from "./model-choice.ts";
+import type { Models } from "./models.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { By } from "./people.ts";
+
+type Asked = Extract<OperatorCall, { call: `models.${string}` }>;
+type Answers = { [C in Asked["call"]]: AnswerTo<C> }[Asked["call"]];
+
+export interface ModelDeskParts {
+  readonly log: AuditLog;
+  readonly models: Models;
+  readonly agents: Agents;
+  readonly config: () => Config;
+  /** Writes into the configuration file. */
+  readonly set: (path: readonly string[], value: string) => Promise<void>;
+  /** Providers with a credential, the oldest first. */
+  readonly enrolled: () => readonly string[];
+  readonly now: () => number;
+}
+
+/** What the owner asks about models: which there are, whether one works, and which an agent talks to. */
+export class ModelDesk {
+  readonly #parts: ModelDeskParts;
+
+  constructor(parts: ModelDeskParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {OperatorError} with a sentence for the caller. */
+  async answer(call: Asked, who: By, signal: AbortSignal): Promise<Answers> {
+    switch (call.call) {
+      case "models.list":
+        return await this.#list(call.provider);
+      case "models.test":
+        return await this.#test(call.model, who, signal);
+      case "models.use":
+        return await this.#use(call.agent, call.model);
+    }
+  }
+
+  async #list(provider: string | null): Promise<AnswerTo<"models.list">> {
+    if (provider !== null) return { providers: [await this.#view(provider)] };
+    const { agents, config, enrolled } = this.#parts;
+    const used = agents.names.map((agent) => agents.inForce.of(agent)?.choice.provider ?? "");
+    const names = new Set([...used, ...enrolled(), ...Object.keys(config().providers)].filter((name) => name !== ""));
+    return { providers: await Promise.all([...names].map((name) => this.#view(name))) };
+  }
+
+  async #view(provider: string): Promise<ProviderView> {
+    const { agents, config, models } = this.#parts;
+    this.#known(provider);
+    const local = isLocalProvider(config(), provider);
+    const missing = models.unusable(provider);
+    if (missing !== null) return { provider, state: "no-key", note: missing, local, models: [] };
+    const { models: offered, refusal } = await models.listed(provider);
+    const usedBy = (id: string): string[] =>
+      agents.names.filter((agent) => {
+        const choice = agents.inForce.of(agent)?.choice;
+        return choice?.provider === provider && choice.model === id;
+      });
+    return {
+      provider,
+      state: refusal !== null ? "refused" : offered.length > 0 ? "answers" : "silent",
+      note: refusal ?? (offered.length > 0 ? null : `${provider} did not say what it has`),
+      local,
+      models: offered.map((model) => ({ ...model, agents: usedBy(model.id) })),
+    };
+  }
+
+  async #test(ref: ModelRef, who: By, signal: AbortSignal): Promise<AnswerTo<"models.test">> {
+    const { log, models, now } = this.#parts;
+    const { provider, model } = splitModelRef(ref);
+    this.#known(provider);
+    const missing = models.unusable(provider);
+    if (missing !== null) throw new OperatorError("not-ready", missing);
+    const began = now();
+    await using recorded = await log.record({ kind: "model.trying", provider, model, ...who }, { cause: null });
+    const result = await tryModel(recorded, models, signal);
+    if (result.state === "failed") {
+      await recorded.fail(new Error(`${result.code}: ${result.sentence}`));
+      throw new OperatorError("bad-answer", `${ref} does not answer: ${result.sentence}`);
+    }
+    const { state: _, why, ...seen } = result;
+    await recorded.finish(
+      {
+        kind: "model.tried",
+        text: seen.text ? "yes" : "no",
+        tools: seen.tools ? "yes" : "no",
+        inputTokens: seen.inputTokens,
+        outputTokens: seen.outputTokens,
+      },
+      why === null ? {} : { why },
+    );
+    return { ...seen, why, ms: Math.round(now() - began) };
+  }
+
+  async #use(agent: string, ref: ModelRef): Promise<AnswerTo<"models.use">> {
+    const { agents, models } = this.#parts;
+    const { provider, model } = splitModelRef(ref);
+    const before = agents.inForce.of(agent)?.choice;
+    if (before === undefined)
+      throw new OperatorError("not-found", `there is no agent ${agent}`, "name it in config.json under agents");
+    this.#known(provider);
+    const missing = models.unusable(provider);
+    if (missing !== null) throw new OperatorError("not-ready", missing);
+    const { models: offered } = await models.listed(provider);
+    await this.#parts.set(["agents", agent, "model"], ref);
+    const listed = offered.length === 0 || offered.some(({ id }) => id === model);
+    return {
+      agent,
+      model: ref,
+      before: `${before.provider}/${before.model}`,
+      note: listed ? null : `${provider} does not list ${model}: see whether it answers with wirken models test ${ref}`,
+    };
+  }
+
+  #known(provider: string): void {
+    if (providerSettings(this.#parts.config(), provider) !== null) return;
+    throw new OperatorError(
+      "not-found",
+      `there is no provider ${provider}`,
+      `known: ${Object.keys(KNOWN_PROVIDERS).join(", ")}; another one is named in config.json under providers`,
+    );
+  }
+}
