@@ -336,7 +336,9 @@ export class Broker {
 
 /** What the result of an action is, as far as that is known beforehand. */
 function labelsOf(brings: Brings, turn: TurnContext): Labels {
-  const whose = { nothing: [], own: [turn.principal], workspace: [turn.talk === "group" ? EVERYBODY : turn.principal] }[brings.private];
+  const whose = { nothing: [], own: [turn.principal], workspace: [turn.talk === "group" ? EVERYBODY : turn.principal] }[
+    brings.private
+  ];
   return { ...NO_LABELS, untrusted: brings.untrusted === true, private: whose };
 }
 
