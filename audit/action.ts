@@ -521,6 +521,10 @@ export const KINDS = {
     },
     content: ["action", "card"],
   },
+  /** One of the several people who have to approve it did. */
+  "approval.counted": { fields: { approval: f.id, ...BY, count: f.count }, content: ["card"] },
+  /** Nobody had answered in time; now it is asked again, and decided anew. */
+  "approval.repeated": { fields: { approval: f.id, session: f.id, ...BY }, content: ["text"] },
   "approval.decided": {
     fields: {
       approval: f.id,

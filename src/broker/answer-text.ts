@@ -19,3 +19,9 @@ export function readAnswer(text: string): TypedAnswer | null {
   if (scope !== "once" && scope !== "session" && scope !== "always") return null;
   return { decision, code: code.toUpperCase(), scope, reason: null };
 }
+
+/** Reads `again K7Q2MX`. @returns the code; null for anything else. */
+export function readAgain(text: string): string | null {
+  const [, code] = /^\s*\/?again\s+([0-9A-HJKMNP-TV-Z]{6})\s*$/i.exec(text) ?? [];
+  return code?.toUpperCase() ?? null;
+}

@@ -6,18 +6,20 @@ import type { Channel } from "../ipc/channel.ts";
 import { ApprovalId, mint } from "../ipc/ids.ts";
 import type { ApprovalScope, Role } from "../ipc/operator.ts";
 import { ApprovalError } from "./approval-error.ts";
-import { renderCard } from "./card.ts";
+import { type Card, renderCard } from "./card.ts";
+import type { Several } from "./cards/subject.ts";
+import { type ClosedCard, ClosedCards } from "./closed-cards.ts";
+import { Deadline } from "./deadline.ts";
 import type { Grants } from "./grants.ts";
 import type { ActionKey } from "./keys.ts";
-import { decidedElsewhere, isLocal, mayDecide, newCode, type PendingApproval } from "./pending.ts";
+import type { Suspect } from "./injection/suspects.ts";
+import { decidedElsewhere, endsOf, isLocal, mayDecide, newCode, type PendingApproval } from "./pending.ts";
 import type { TurnContext } from "./turn.ts";
 
 /** How long a card waits for its answer. */
 export const EXPIRES_MS = 5 * 60_000;
 /** Calls of one model answer that come within this time are one card. Against the time a person takes to read it is nothing. */
 const GATHER_MS = 25;
-/** Cards that are over are remembered, so that a late press gets its sentence. */
-const MAX_CLOSED = 1000;
 
 /** What the broker wants approved. */
 export interface ApprovalRequest {
@@ -32,22 +34,40 @@ export interface ApprovalRequest {
   /** The keys that an approval for longer than once is remembered for. */
   readonly remembers: readonly ActionKey[];
   readonly reason: string;
-  /** The very bytes that are to run. */
-  readonly action: Uint8Array;
+  /** The very bytes that are to run; of a plan, of everything that is on it. */
+  readonly actions: readonly Uint8Array[];
+  /** For each action why the model says it wants it; null: it does not say. */
+  readonly whys: readonly (string | null)[];
+  /** Of a plan: until when its actions may run, in milliseconds since 1970. */
+  readonly end: number | null;
+  readonly labels: { readonly untrusted: boolean; readonly private: boolean };
+  readonly suspects: readonly Suspect[];
+  /** More than one person has to approve it. */
+  readonly several: Omit<Several, "given"> | null;
 }
 
 export type Verdict =
-  /** `covers`: SHA-256 of the bytes that were approved. */
-  | { readonly state: "approved"; readonly rests: number; readonly covers: string }
+  /** `covers`: SHA-256 of the bytes of each action that was approved. */
+  | { readonly state: "approved"; readonly rests: number; readonly covers: readonly string[] }
   | { readonly state: "denied"; readonly reason: string | null }
-  | { readonly state: "expired" | "withdrawn" };
+  | { readonly state: "expired"; readonly approval: ApprovalId }
+  | { readonly state: "withdrawn" };
+
+export type ClosedState = ClosedCard["state"];
 
 /** The supervisor's part: cards go out, and are closed. */
 export interface ApprovalPorts {
   /** Shows a card wherever it may be decided beside the terminal and the page, and there to whoever watches.
    *  @param sentTo to be called with a channel before the card leaves for it: a press that comes back is then none of a stranger. */
   show(pending: PendingApproval, sentTo: (channel: Channel) => void): Promise<void>;
-  closed(pending: PendingApproval, state: "approved" | "denied" | "expired", sentence: string): void;
+  closed(pending: PendingApproval, state: ClosedState, sentence: string): void;
+  /** One of several people approved it: the card says so, and waits for another. The ones that were sent before are not decided on any more. */
+  counted(
+    before: PendingApproval,
+    pending: PendingApproval,
+    sentence: string,
+    sentTo: (channel: Channel) => void,
+  ): Promise<void>;
   /** Somebody pressed on a channel that the card was never sent to: to be recorded as a refused message. */
   foreignPress(via: Channel, by: string): void;
 }
@@ -55,6 +75,8 @@ export interface ApprovalPorts {
 /** An answer to a card. */
 export interface Answering {
   readonly by: string;
+  /** What they are called: shown where others have to approve it too. */
+  readonly name: string;
   readonly role: Role;
   /** The channel that the answer came on: a property of its pipe. */
   readonly via: Channel;
@@ -73,19 +95,24 @@ interface Batch {
   }[];
 }
 
+/** What became of an answer. */
+export interface Answered {
+  readonly state: "approved" | "counted" | "denied" | "expired" | "gone";
+  readonly sentence: string;
+  /** The card that it was an answer to, where that expired. */
+  readonly approval: string | null;
+}
+
 interface Open {
-  readonly pending: PendingApproval;
+  pending: PendingApproval;
+  /** Makes the card anew, for those who have approved it. */
+  readonly render: (given: readonly string[]) => Card;
+  /** Who approved it already, where several have to. */
+  readonly given: { readonly by: string; readonly name: string }[];
   readonly batch: Batch;
   /** Where the card was sent. */
   readonly shown: Set<Channel>;
-  readonly timer: NodeJS.Timeout;
-}
-
-interface Closed {
-  readonly code: string;
-  readonly state: "approved" | "denied" | "expired";
-  /** Where the card was sent; null: before a restart, nobody knows any more. */
-  readonly shown: ReadonlySet<Channel> | null;
+  readonly deadline: Deadline;
 }
 
 /** The cards that wait, and the answers to them. */
@@ -96,8 +123,7 @@ export class Approvals {
   readonly #ports: ApprovalPorts;
   readonly #gathering = new Map<string, Batch>();
   readonly #open = new Map<string, Open>();
-  /** How those that are over ended, oldest first. */
-  readonly #closed = new Map<string, Closed>();
+  readonly #closed = new ClosedCards();
 
   constructor(log: Pick<AuditLog, "append" | "row">, clock: Clock, grants: Grants, ports: ApprovalPorts) {
     this.#log = log;
@@ -113,7 +139,7 @@ export class Approvals {
       const action = this.#log.row(seq)?.action;
       if (action?.kind !== "approval.requested") continue;
       await this.#log.append(decided(ApprovalId.parse(action.approval), "expired", "once", null), { cause: seq });
-      this.#remember(action.approval, { code: "", state: "expired", shown: null });
+      this.#closed.add(action.approval, { code: "", state: "expired", shown: null });
       expired += 1;
     }
     return expired;
@@ -132,12 +158,17 @@ export class Approvals {
     return this.list().find((pending) => pending.code === code.toUpperCase()) ?? null;
   }
 
+  /** A card that is over, by its id or its code. */
+  over(name: string): ({ readonly approval: string } & ClosedCard) | null {
+    return this.#closed.find(name);
+  }
+
   /** Asks, and waits for the answer. Same-kind calls of one model answer are one card.
    *  @throws {AuditError} if the question could not be recorded: nobody was asked. */
   request(request: ApprovalRequest): Promise<Verdict> {
     return new Promise((settle, fail) => {
-      const { keys, remembers, scopes } = request;
-      const kind = [keys, remembers, scopes].map((all) => all.join(" ")).join("/");
+      const { keys, remembers, scopes, end } = request;
+      const kind = [keys, remembers, scopes, [end ?? ""]].map((all) => all.join(" ")).join("/");
       const key = `${request.turn.turn}/${request.group}/${kind}/${request.tier}`;
       const gathering = this.#gathering.get(key);
       if (gathering !== undefined) {
@@ -158,7 +189,7 @@ export class Approvals {
   async #ask(batch: Batch): Promise<void> {
     const first = batch.requests[0]?.request;
     if (first === undefined) return;
-    const { turn, keys, tier, scopes, remembers } = first;
+    const { turn, keys, tier, scopes, remembers, several } = first;
     if (turn.signal.aborted) {
       for (const { settle } of batch.requests) settle({ state: "withdrawn" });
       return;
@@ -166,16 +197,24 @@ export class Approvals {
     const approval = mint("approval");
     const now = this.#clock.now();
     const expires = new Date(now + EXPIRES_MS).toISOString();
-    const actions = batch.requests.map(({ request }) => request.action.slice());
-    const card = renderCard({
-      requester: turn.requester,
-      agent: turn.agent,
-      channel: turn.channel,
-      tier,
-      reason: first.reason,
-      expires,
-      actions,
-    });
+    const actions = batch.requests.flatMap(({ request }) => request.actions.map((bytes) => bytes.slice()));
+    const render = (given: readonly string[]): Card =>
+      renderCard({
+        requester: turn.requester,
+        agent: turn.agent,
+        channel: turn.channel,
+        tier,
+        reason: first.reason,
+        rests: restsOn(turn),
+        labels: first.labels,
+        suspects: first.suspects,
+        people: several === null ? null : { ...several, given },
+        end: first.end === null ? null : new Date(first.end).toISOString(),
+        expires,
+        actions,
+        whys: batch.requests.flatMap(({ request }) => request.whys),
+      });
+    const card = render([]);
     const row = await this.#log.append(
       {
         kind: "approval.requested",
@@ -201,11 +240,12 @@ export class Approvals {
       remembers,
       tier,
       scopes,
+      ends: endsOf(now),
       card,
+      several: several === null ? null : { ...several, given: [] },
     };
-    const timer = setTimeout(() => void this.#expire(approval, "expired"), EXPIRES_MS);
-    timer.unref();
-    const open: Open = { pending, batch, shown: new Set(), timer };
+    const deadline = new Deadline(this.#clock, EXPIRES_MS, () => void this.#expire(approval, "expired"));
+    const open: Open = { pending, render, given: [], batch, shown: new Set(), deadline };
     this.#open.set(approval, open);
     turn.signal.addEventListener("abort", () => void this.#expire(approval, "withdrawn"), { once: true });
     if (turn.signal.aborted) {
@@ -222,10 +262,7 @@ export class Approvals {
   /** Takes an answer. The first one counts.
    *  @returns what became of the card; `gone`: there is no such card.
    *  @throws {ApprovalError} if this answer cannot be taken: the card waits on. @throws {AuditError} if an approval could not be recorded: the same. */
-  async decide(
-    approval: string,
-    answer: Answering,
-  ): Promise<{ state: "approved" | "denied" | "expired" | "gone"; sentence: string }> {
+  async decide(approval: string, answer: Answering): Promise<Answered> {
     const open = this.#open.get(approval);
     if (open === undefined) return this.#late(approval, answer);
     const { pending } = open;
@@ -234,11 +271,15 @@ export class Approvals {
       // Whoever asked may take it back; everybody else who denies decides.
       if (!mayDecide(answer.role) && answer.by !== pending.turn.principal) throw notAllowed();
       await this.#end(open, "denied", answer, "denied");
-      return { state: "denied", sentence: "denied: nothing ran" };
+      return { state: "denied", sentence: "denied: nothing ran", approval: null };
     }
     if (!mayDecide(answer.role)) throw notAllowed();
     const elsewhere = decidedElsewhere(pending, answer.via);
     if (elsewhere !== null) throw new ApprovalError("elsewhere", elsewhere);
+    if (Date.parse(pending.expires) <= this.#clock.now()) {
+      await this.#expire(approval, "expired");
+      return this.#late(approval, answer);
+    }
     if (answer.card !== null && answer.card !== pending.card.digest) {
       throw new ApprovalError(
         "other-card",
@@ -248,12 +289,49 @@ export class Approvals {
     if (!pending.scopes.includes(answer.scope)) {
       throw new ApprovalError("scope", `this can be approved ${pending.scopes.join(" or ")} only`);
     }
-    if (Date.parse(pending.expires) <= this.#clock.now()) {
-      await this.#expire(approval, "expired");
-      return this.#late(approval, answer);
-    }
+    // Nothing is waited for up to here: of two answers at once the second finds what the first one did.
+    if (!this.#isLast(open, answer))
+      return { state: "counted", sentence: await this.#count(open, answer), approval: null };
     await this.#approve(open, answer);
-    return { state: "approved", sentence: "approved" };
+    return { state: "approved", sentence: "approved", approval: null };
+  }
+
+  /** Has nobody else to approve it after this? @throws {ApprovalError} for somebody who does not count. */
+  #isLast({ pending, given }: Open, answer: Answering): boolean {
+    const { several, turn } = pending;
+    if (several === null) return true;
+    if (given.some(({ by }) => by === answer.by))
+      throw new ApprovalError("not-allowed", "you approved this already: another person has to as well");
+    if (!several.requesterCounts && answer.by === turn.principal)
+      throw new ApprovalError("not-allowed", "you asked for this: two other people have to approve it");
+    return given.length + 1 >= several.needs;
+  }
+
+  /** One of several approved it. @returns how far it is. */
+  async #count(open: Open, answer: Answering): Promise<string> {
+    const { pending, given } = open;
+    // Counted first: the same person's second press, that comes while this one is recorded, is not another person's.
+    given.push({ by: answer.by, name: `${answer.name} on ${answer.via}` });
+    const names = given.map(({ name }) => name);
+    const card = open.render(names);
+    try {
+      const row = await this.#log.append(
+        { kind: "approval.counted", approval: pending.approval, by: answer.by, via: answer.via, count: given.length },
+        { cause: pending.row, seal: pending.turn.session, content: { card: card.text } },
+      );
+      const several = pending.several === null ? null : { ...pending.several, given: names };
+      open.pending = { ...pending, row: row.seq, several, card };
+    } catch (cause) {
+      given.pop();
+      throw cause;
+    }
+    const sentence = `${names.length} of ${pending.several?.needs ?? 1}: another person has to approve it too`;
+    // It is on the record: what of it can be shown is another question.
+    if (this.#open.has(pending.approval))
+      await this.#ports
+        .counted(pending, open.pending, sentence, (channel) => open.shown.add(channel))
+        .catch(() => undefined);
+    return sentence;
   }
 
   /** A press counts only from a channel that the card was sent to, while it waits and after. */
@@ -281,14 +359,15 @@ export class Approvals {
     }
     try {
       if (answer.scope !== "once") {
-        const given = { by: answer.by, via: answer.via, cause: row };
+        const until = pending.ends[answer.scope];
+        const given = { by: answer.by, via: answer.via, cause: row, until };
         for (const key of pending.remembers) await this.#grants.give(pending.turn, key, answer.scope, given);
       }
     } finally {
       // On the record it is approved, whether or not it can be remembered too.
       this.#close(open, "approved", "approved");
       for (const { request, settle } of batch.requests) {
-        settle({ state: "approved", rests: row, covers: digestOf(request.action) });
+        settle({ state: "approved", rests: row, covers: request.actions.map((bytes) => digestOf(bytes)) });
       }
     }
   }
@@ -311,9 +390,10 @@ export class Approvals {
 
   #settle(open: Open, state: "denied" | "expired" | "withdrawn", answer: Answering | null, sentence: string): void {
     this.#open.delete(open.pending.approval);
-    this.#close(open, state === "denied" ? "denied" : "expired", sentence);
+    this.#close(open, state, sentence);
     for (const { settle } of open.batch.requests) {
-      settle(state === "denied" ? { state, reason: answer?.reason ?? null } : { state });
+      if (state === "denied") settle({ state, reason: answer?.reason ?? null });
+      else settle(state === "expired" ? { state, approval: open.pending.approval } : { state });
     }
   }
 
@@ -332,7 +412,7 @@ export class Approvals {
     if (open === undefined) return;
     const sentence =
       state === "expired"
-        ? "expired: nobody answered in time, and nothing ran"
+        ? `expired: nobody answered within ${EXPIRES_MS / 60_000} minutes, so it is denied and nothing ran`
         : "withdrawn: the turn was ended, and nothing ran";
     try {
       await this.#end(open, state, null, sentence);
@@ -341,31 +421,30 @@ export class Approvals {
     }
   }
 
-  #close(open: Open, state: "approved" | "denied" | "expired", sentence: string): void {
-    clearTimeout(open.timer);
-    this.#remember(open.pending.approval, { code: open.pending.code, state, shown: open.shown });
+  #close(open: Open, state: ClosedState, sentence: string): void {
+    open.deadline.clear();
+    this.#closed.add(open.pending.approval, { code: open.pending.code, state, shown: open.shown });
     this.#ports.closed(open.pending, state, sentence);
   }
 
-  #remember(approval: string, closed: Closed): void {
-    this.#closed.set(approval, closed);
-    const oldest = this.#closed.keys().next();
-    if (this.#closed.size > MAX_CLOSED && oldest.done !== true) this.#closed.delete(oldest.value);
-  }
-
   /** The answer to a press on a card that is over. @param approval or the code that was typed. */
-  #late(approval: string, answer: Answering): { state: "approved" | "denied" | "expired" | "gone"; sentence: string } {
-    const found =
-      this.#closed.get(approval) ?? [...this.#closed.values()].find(({ code }) => code === approval.toUpperCase());
+  #late(approval: string, answer: Answering): Answered {
+    const found = this.#closed.find(approval);
     this.#mustBeShownAt(found?.shown ?? null, answer);
     switch (found?.state) {
       case undefined:
-        return { state: "gone", sentence: "there is no such request: it may be from before a restart; ask again" };
+        return {
+          state: "gone",
+          sentence: "there is no such request: it may be from before a restart; ask again",
+          approval: null,
+        };
       case "expired":
-        return { state: "expired", sentence: "expired: ask again" };
+        return { state: "expired", sentence: "too late: this has expired, and nothing ran", approval: found.approval };
+      case "withdrawn":
+        return { state: "expired", sentence: "too late: its turn was ended, and nothing ran", approval: null };
       case "approved":
       case "denied":
-        return { state: found.state, sentence: `this was ${found.state} already` };
+        return { state: found.state, sentence: `this was ${found.state} already`, approval: null };
     }
   }
 
@@ -375,6 +454,11 @@ export class Approvals {
       if (this.byCode(code) === null) return code;
     }
   }
+}
+
+/** What a turn rests on, as rows. */
+function restsOn({ cause, policy, settings }: TurnContext): string {
+  return `the turn of row ${cause}; the policy ${policy.slice(0, 16)}; the agent's settings ${settings.slice(0, 16)}`;
 }
 
 function notAllowed(): ApprovalError {

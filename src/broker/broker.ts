@@ -8,23 +8,27 @@ import { type Effects, WorkspaceError } from "../effect/effects.ts";
 import type { ToolDescription } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
 import { type Brings, factsOf } from "./action.ts";
-import type { Approvals } from "./approvals.ts";
+import type { ApprovalRequest, Approvals } from "./approvals.ts";
 import type { Budget } from "./budget.ts";
 import { complete, type CompletionAsk, type CompletionOutcome, type ModelChoice } from "./completion.ts";
 import type { Grants } from "./grants.ts";
 import { entryOf } from "./injection/entry.ts";
 import type { Suspect, Suspects } from "./injection/suspects.ts";
 import { EVERYBODY, type Labels, NO_LABELS } from "./labels.ts";
+import { Plans } from "./plans.ts";
+import { Repeats } from "./repeats.ts";
+import { askOf, type Planned, type Step, stepsOf } from "./planning.ts";
+import { askedOfSeveral, severalFor, type SeveralRule } from "./several.ts";
 import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
 import type { Rule } from "./rules.ts";
 import { findTool, toolDescriptions } from "./tools/catalogue.ts";
-import { ArgumentsError, type Tool } from "./tools/tool.ts";
+import { parseArguments } from "./tools/arguments.ts";
+import { PLAN, planOf } from "./tools/plan.ts";
+import { ArgumentsError, type Tool, whyOf } from "./tools/tool.ts";
 import type { EndTurn, TurnContext } from "./turn.ts";
 
 /** Calls with bad arguments of one tool that end a turn. */
 export const MAX_BAD_ARGUMENTS = 3;
-/** Bytes of a call's arguments. */
-const MAX_ARGUMENTS = 2 * 1024 * 1024;
 /** Bytes of refused arguments that are kept. */
 const MAX_KEPT = 64 * 1024;
 
@@ -63,7 +67,9 @@ interface Call {
   readonly cause: number;
   /** The model's id for it. */
   readonly id: string;
-  readonly tool: Tool | null;
+  readonly tool: Pick<Tool, "name"> | null;
+  /** Why the model says it wants it. */
+  readonly why: string | null;
   readonly action: ToolAction | null;
   /** The action's bytes; the arguments where there is no action. */
   readonly bytes: Uint8Array;
@@ -80,14 +86,20 @@ export interface Gates {
   readonly suspects: Suspects;
   /** What the configuration says now. */
   readonly rules: () => readonly Rule[];
+  /** What takes two people. */
+  readonly several: () => readonly SeveralRule[];
 }
 
 /** Decides, records and executes what agents ask for. */
 export class Broker {
   readonly #gates: Gates;
+  readonly #plans: Plans;
+  /** What nobody answered in time. */
+  readonly repeats = new Repeats();
 
   constructor(gates: Gates) {
     this.#gates = gates;
+    this.#plans = new Plans(gates.clock);
   }
 
   /** The tools as a model is shown them. */
@@ -131,15 +143,28 @@ export class Broker {
   async #tool(turn: TurnContext, ask: ToolAsk): Promise<ToolAnswer> {
     const cause = turn.counters.answered.get(ask.group) ?? turn.cause;
     const tool = findTool(ask.name);
-    const unread: Call = { turn, cause, id: ask.call, tool, action: null, bytes: ask.arguments.subarray(0, MAX_KEPT) };
+    const plans = ask.name === PLAN.name;
+    const unread: Call = {
+      turn,
+      cause,
+      id: ask.call,
+      tool: plans ? PLAN : tool,
+      why: null,
+      action: null,
+      bytes: ask.arguments.subarray(0, MAX_KEPT),
+    };
     if (turn.signal.aborted) return this.#refuse(unread, "stopped", "the turn was stopped");
+    if (plans) return this.#plan(unread, ask);
     if (tool === null) {
       return this.#refuse(unread, "unknown-tool", `there is no tool ${JSON.stringify(ask.name.slice(0, 100))}`);
     }
     let action: ToolAction;
     let bytes: Uint8Array;
+    let why: string | null;
     try {
-      action = tool.prepare(parse(ask.arguments), turn, this.#gates.effects);
+      const given = parseArguments(ask.arguments);
+      why = whyOf(given);
+      action = tool.prepare(given, turn, this.#gates.effects);
       bytes = encodeAction(action);
     } catch (wrong) {
       if (wrong instanceof ArgumentsError) return this.#badArguments(unread, tool, wrong.message);
@@ -151,15 +176,111 @@ export class Broker {
       }
       throw wrong;
     }
-    return this.#decided({ turn, cause, id: ask.call, tool, action, bytes }, tool, action, ask.group);
+    return this.#decided({ turn, cause, id: ask.call, tool, why, action, bytes }, tool, action, ask);
   }
 
-  async #decided(call: Call, tool: Tool, action: ToolAction, group: number): Promise<ToolAnswer> {
+  /** Several calls at once, to be made when they are approved. It runs nothing. */
+  async #plan(call: Call, ask: ToolAsk): Promise<ToolAnswer> {
+    const { turn } = call;
+    let steps: Step[];
+    let minutes: number;
+    let why: string | null;
+    try {
+      const given = parseArguments(ask.arguments);
+      why = whyOf(given);
+      const plan = planOf(given);
+      minutes = plan.minutes;
+      const decideOn = (action: ToolAction, bytes: Uint8Array): Decision => this.#decide(turn, bytes, action);
+      steps = stepsOf(plan, turn, this.#gates.effects, decideOn);
+    } catch (wrong) {
+      if (wrong instanceof ArgumentsError) return this.#badArguments(call, PLAN, wrong.message);
+      throw wrong;
+    }
+    const refused = steps.findIndex(({ decision }) => decision.verdict === "refuse");
+    const refusal = steps[refused]?.decision;
+    if (refusal?.verdict === "refuse")
+      return this.#refuse(call, REFUSAL[refusal.code], `call ${refused + 1}: ${this.#withHint(refusal)}`);
+    const planned = askOf(steps);
+    if (planned === null)
+      return this.#refuse(call, "bad-arguments", "none of these calls needs an approval: just make them");
+    const actions = planned.steps.map(({ bytes }) => bytes);
+    const until = this.#gates.clock.now() + minutes * 60_000;
+    const verdict = await this.#gates.approvals.request({
+      ...this.#asking(turn),
+      group: ask.group,
+      cause: call.cause,
+      keys: planned.keys,
+      tier: planned.tier,
+      scopes: ["once"],
+      remembers: [],
+      reason: planned.reason,
+      actions,
+      whys: planned.steps.map((step) => step.why ?? why),
+      end: until,
+      several: severalFor(planned.keys, this.#gates.several()),
+    });
+    switch (verdict.state) {
+      case "approved": {
+        this.#plans.add(turn.session, verdict.covers, { rests: verdict.rests, until });
+        const end = new Date(until).toISOString();
+        return await this.#told(
+          call,
+          planned,
+          verdict.rests,
+          `approved: make each of these ${actions.length} calls with exactly these arguments, once, before ${end}`,
+        );
+      }
+      case "denied":
+        for (const bytes of actions) turn.counters.denied.add(digestOf(bytes));
+        return this.#deny(call, verdict.reason);
+      case "expired":
+        for (const bytes of actions) turn.counters.denied.add(digestOf(bytes));
+        this.repeats.add(verdict.approval, turn, ask);
+        return this.#refuse(call, "expired", "nobody approved it in time");
+      case "withdrawn":
+        return this.#refuse(call, "stopped", "the turn was stopped");
+    }
+  }
+
+  /** A plan was approved: that is on the record, as the result of the call that asked for it. */
+  async #told(call: Call, planned: Planned, rests: number, text: string): Promise<ToolAnswer> {
+    const { turn } = call;
+    await using recorded = await this.#gates.log.record(
+      {
+        kind: "tool.called",
+        turn: turn.turn,
+        session: turn.session,
+        call: mint("call"),
+        agent: turn.agent,
+        principal: turn.principal,
+        tool: PLAN.name,
+        key: "plan:calls",
+        tier: planned.tier,
+        authority: "approval",
+        rests,
+        policy: turn.policy,
+        settings: turn.settings,
+      },
+      { cause: call.cause, seal: turn.session, content: { action: call.bytes, call: call.id } },
+    );
+    recorded.redeem();
+    const row = await recorded.finish({ kind: "tool.finished", outcome: "done", status: null }, { result: text });
+    return { outcome: "done", text, row: row.seq, suspects: [], endTurn: null };
+  }
+
+  /** What a card says beside the actions. */
+  #asking(turn: TurnContext): Pick<ApprovalRequest, "turn" | "labels" | "suspects"> {
+    const { untrusted, private: whose } = turn.labels.now;
+    const suspects = this.#gates.suspects.of(turn.session);
+    return { turn, labels: { untrusted, private: whose.length > 0 }, suspects };
+  }
+
+  async #decided(call: Call, tool: Tool, action: ToolAction, ask: ToolAsk): Promise<ToolAnswer> {
     const { turn, bytes } = call;
-    let decision = this.#decide(call, action);
+    let decision = this.#decide(turn, bytes, action);
     if (decision.verdict === "refuse" && decision.code === "no-sandbox") {
       await this.#probe(turn);
-      decision = this.#decide(call, action);
+      decision = this.#decide(turn, bytes, action);
     }
     switch (decision.verdict) {
       case "refuse":
@@ -170,26 +291,34 @@ export class Broker {
         return this.#run(call, tool, action, authorityOf(decision));
       }
       case "ask": {
+        const planned = this.#plans.take(turn.session, digestOf(bytes));
+        if (planned !== null) return this.#run(call, tool, action, { authority: "approval", rests: planned });
+        const { keys } = factsOf(action);
         const verdict = await this.#gates.approvals.request({
-          turn,
-          group,
+          ...this.#asking(turn),
+          group: ask.group,
           cause: call.cause,
-          keys: factsOf(action).keys,
+          keys,
           tier: decision.tier,
           scopes: decision.scopes,
           remembers: decision.remembers,
           reason: decision.reason,
-          action: bytes,
+          actions: [bytes],
+          whys: [call.why],
+          end: null,
+          several: severalFor(keys, this.#gates.several()),
         });
         switch (verdict.state) {
           case "approved":
             // What was approved are these bytes and no others.
-            if (verdict.covers !== digestOf(bytes)) return this.#refuse(call, "changed", "it is not what was approved");
+            if (verdict.covers[0] !== digestOf(bytes))
+              return this.#refuse(call, "changed", "it is not what was approved");
             return this.#run(call, tool, action, { authority: "approval", rests: verdict.rests });
           case "denied":
             return this.#deny(call, verdict.reason);
           case "expired":
             turn.counters.denied.add(digestOf(bytes));
+            this.repeats.add(verdict.approval, turn, ask);
             return this.#refuse(call, "expired", "nobody approved it in time");
           case "withdrawn":
             return this.#refuse(call, "stopped", "the turn was stopped");
@@ -198,8 +327,14 @@ export class Broker {
     }
   }
 
-  #decide(call: Call, action: ToolAction): Decision {
-    const { turn, bytes } = call;
+  #decide(turn: TurnContext, bytes: Uint8Array, action: ToolAction): Decision {
+    const facts = factsOf(action);
+    const decision = this.#alone(turn, bytes, action);
+    return severalFor(facts.keys, this.#gates.several()) === null ? decision : askedOfSeveral(decision, facts);
+  }
+
+  /** What one person may allow. */
+  #alone(turn: TurnContext, bytes: Uint8Array, action: ToolAction): Decision {
     const { agent, principal, role, channel, session, talk, labels, counters } = turn;
     return decide(action, {
       agent,
@@ -255,7 +390,7 @@ export class Broker {
     return { outcome, text: result.text, row: row.seq, suspects, endTurn: null };
   }
 
-  async #badArguments(call: Call, tool: Tool, why: string): Promise<ToolAnswer> {
+  async #badArguments(call: Call, tool: Pick<Tool, "name">, why: string): Promise<ToolAnswer> {
     const { badArguments } = call.turn.counters;
     const times = (badArguments.get(tool.name) ?? 0) + 1;
     badArguments.set(tool.name, times);
@@ -360,18 +495,4 @@ function authorityOf({ authority, rests }: Extract<Decision, { verdict: "allow" 
     rests: first ?? null,
     ...(others.length === 0 ? {} : { restsAlso: others.join(",") }),
   };
-}
-
-/** @throws {ArgumentsError} for what is no JSON. */
-function parse(bytes: Uint8Array): unknown {
-  if (bytes.length > MAX_ARGUMENTS)
-    throw new ArgumentsError(`the arguments have ${bytes.length} bytes, and at most ${MAX_ARGUMENTS} are taken`);
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    // Some models send nothing where they mean no arguments.
-    const value: unknown = text.trim() === "" ? {} : JSON.parse(text);
-    return value;
-  } catch (cause) {
-    throw new ArgumentsError("the arguments are not JSON", { cause });
-  }
 }

@@ -2,21 +2,7 @@ import { createHash } from "node:crypto";
 import { type ActionOfType, decodeAction } from "../effect/action.ts";
 import { renderExec } from "./cards/exec.ts";
 import { block, line, lines, place } from "./cards/lines.ts";
-import { visibleLine } from "./visible.ts";
-
-/** What a person is asked, and everything that bears on the answer. */
-export interface CardSubject {
-  readonly requester: string;
-  readonly agent: string;
-  readonly channel: string;
-  readonly tier: number;
-  /** Why this is asked. */
-  readonly reason: string;
-  /** ISO time. */
-  readonly expires: string;
-  /** The very bytes that will be recorded and run. */
-  readonly actions: readonly Uint8Array[];
-}
+import { type CardSubject, headOf, withWhy } from "./cards/subject.ts";
 
 export interface Card {
   readonly text: string;
@@ -27,11 +13,11 @@ export interface Card {
 /** Renders a card: preformatted plain text, one pure and injective function of what is asked. */
 export function renderCard(subject: CardSubject): Card {
   const text = [
-    `${visibleLine(subject.requester)} asks, through agent ${visibleLine(subject.agent)}, on ${visibleLine(subject.channel)}`,
-    `why you are asked: ${visibleLine(subject.reason)} (tier ${subject.tier})`,
-    `answer before: ${visibleLine(subject.expires)}`,
-    subject.actions.length === 1 ? "one action" : `${subject.actions.length} actions, all of them or none`,
-    ...subject.actions.flatMap((bytes, index) => ["", `${index + 1}. ${renderAction(bytes)}`]),
+    ...headOf(subject),
+    ...subject.actions.flatMap((bytes, index) => [
+      "",
+      withWhy(`${index + 1}. ${renderAction(bytes)}`, subject.whys[index] ?? null),
+    ]),
     "",
   ].join("\n");
   return { text, digest: createHash("sha256").update(text).digest("hex") };
@@ -99,10 +85,12 @@ export interface FittedCard {
 
 /** @param max characters of one message, at least 500.
  *  @param maxParts messages before the card; where more are needed there is nothing to approve here.
+ *  @param answers what may be answered, to stand under it.
  *  @returns null: it cannot be shown here; only the page and the terminal show it. */
-export function fitCard(card: Card, max: number, maxParts: number): FittedCard | null {
+export function fitCard(card: Card, max: number, maxParts: number, answers = ""): FittedCard | null {
   if (max < 500) throw new RangeError("a card needs messages of at least 500 characters");
-  if (card.text.length <= max) return { parts: [], card: card.text };
+  const foot = answers === "" ? "" : `\n${answers}`;
+  if (card.text.length + foot.length <= max) return { parts: [], card: `${card.text}${foot}` };
   const heading = (at: number, of: number): string =>
     `part ${at} of ${of}, of the request with SHA-256 ${card.digest}\n`;
   const pieces = chunks(card.text, max - heading(9999, 9999).length - footing(9999).length);
@@ -113,6 +101,7 @@ export function fitCard(card: Card, max: number, maxParts: number): FittedCard |
       `The request stands above in ${pieces.length} parts: read all of them before you answer.`,
       ...card.text.split("\n", 3).map((text) => text.slice(0, 60)),
       `SHA-256 of the request: ${card.digest}`,
+      ...(foot === "" ? [] : [foot]),
     ].join("\n"),
   };
 }

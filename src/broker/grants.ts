@@ -9,7 +9,7 @@ import type { TurnContext } from "./turn.ts";
 /** How long *always* is. */
 export const ALWAYS_MS = 30 * 24 * 3_600_000;
 /** A session ends by itself long before; a grant for it needs a time all the same. */
-const SESSION_MS = 7 * 24 * 3_600_000;
+export const SESSION_MS = 7 * 24 * 3_600_000;
 
 /** The row of a grant that holds, and how often it may still be used. */
 export interface Held {
@@ -78,14 +78,14 @@ export class Grants implements GrantLookup {
     return [...this.#grants.values()];
   }
 
-  /** Remembers an approval. @param cause the row of the decision. */
+  /** Remembers an approval. @param given.cause the row of the decision. @param given.until the end that was shown, in milliseconds since 1970. */
   async give(
     turn: Pick<TurnContext, "agent" | "principal" | "channel" | "session">,
     key: ActionKey,
     scope: "session" | "always",
-    given: { readonly by: string; readonly via: string; readonly cause: number },
+    given: { readonly by: string; readonly via: string; readonly cause: number; readonly until?: number },
   ): Promise<Grant> {
-    const until = this.#clock.now() + (scope === "always" ? ALWAYS_MS : SESSION_MS);
+    const until = given.until ?? this.#clock.now() + (scope === "always" ? ALWAYS_MS : SESSION_MS);
     const session = scope === "session" ? turn.session : null;
     const { agent, principal, channel } = turn;
     const { by, via, cause } = given;

@@ -3,7 +3,10 @@ import type { Channel } from "../ipc/channel.ts";
 import type { ApprovalId } from "../ipc/ids.ts";
 import type { ApprovalScope, ApprovalView, Role } from "../ipc/operator.ts";
 import type { Card } from "./card.ts";
+import type { Several } from "./cards/subject.ts";
+import { ALWAYS_MS, SESSION_MS } from "./grants.ts";
 import { type ActionKey, meaningOf } from "./keys.ts";
+import { visibleLine } from "./visible.ts";
 import type { TurnContext } from "./turn.ts";
 
 /** A card that waits for an answer. */
@@ -22,7 +25,16 @@ export interface PendingApproval {
   readonly remembers: readonly ActionKey[];
   readonly tier: number;
   readonly scopes: readonly ApprovalScope[];
+  /** Until when it is remembered, by scope, in milliseconds since 1970: what is shown is what is given. */
+  readonly ends: Readonly<Record<"session" | "always", number>>;
   readonly card: Card;
+  /** More than one person has to approve it; null: one is enough. */
+  readonly several: Several | null;
+}
+
+/** @param now when it is asked, in milliseconds since 1970. */
+export function endsOf(now: number): PendingApproval["ends"] {
+  return { session: now + SESSION_MS, always: now + ALWAYS_MS };
 }
 
 const CODE_LENGTH = 6;
@@ -78,14 +90,32 @@ export function viewOf(pending: PendingApproval, via: Channel, role: Role): Appr
   };
 }
 
-function meansOf({ remembers, turn }: PendingApproval, scope: ApprovalScope): string {
+/** What may be answered to a card where answers are typed, and what each covers. */
+export function answersTo(pending: PendingApproval): string {
+  const words = { once: "", session: " session", always: " always" } as const;
+  return [
+    "you may answer:",
+    ...pending.scopes.map(
+      (scope) => `  approve ${pending.code}${words[scope]}: ${visibleLine(meansOf(pending, scope))}`,
+    ),
+    `  deny ${pending.code} and why, if you like: the agent is told`,
+    "",
+  ].join("\n");
+}
+
+function meansOf({ remembers, turn, ends }: PendingApproval, scope: ApprovalScope): string {
   const what = `${remembers.map((key) => meaningOf(key)).join(" and ")}, by agent ${turn.agent}, for ${turn.requester}, on ${turn.channel}`;
   switch (scope) {
     case "once":
       return "exactly what the card shows, once";
     case "session":
-      return `${what}, until this conversation ends`;
+      return `${what}, until this conversation ends (/new, or eight hours of silence), ${minute(ends.session)} at the latest`;
     case "always":
-      return `${what}, for 30 days`;
+      return `${what}, until ${minute(ends.always)}, in every conversation there`;
   }
+}
+
+/** In a time that is the same everywhere. */
+function minute(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

@@ -63,19 +63,21 @@ const Network = z.strictObject({
   ),
 });
 
+/** An action's key, as `wirken policy show` names them; * stands for any characters: http:*.example.com, exec:net:*. */
+const KeyPattern = z
+  .string()
+  .check(
+    z.maxLength(300),
+    z.regex(/^[a-z*][a-z0-9_./:*-]*$/, "write an action's key, such as exec:rw or http:*.example.com"),
+  );
+
 /** A rule goes before every approval that is remembered. Of several, a denial goes before a question, and a question before an allowance. */
 const Rule = z.strictObject({
   /** `deny`: refused, whoever would approve it. `ask`: asked for every time. `allow`: not asked for where it would be asked once; and where it names a
    *  destination, not asked for either because something untrusted and something private are both in the conversation. What is asked for every
    *  time by itself stays so. */
   effect: z.enum(["deny", "ask", "allow"]),
-  /** The action's key, as `wirken policy show` names them; * stands for any characters: http:*.example.com, exec:net:*. */
-  key: z
-    .string()
-    .check(
-      z.maxLength(300),
-      z.regex(/^[a-z*][a-z0-9_./:*-]*$/, "write an action's key, such as exec:rw or http:*.example.com"),
-    ),
+  key: KeyPattern,
   /** For whom: all of those that are given have to fit. A person is named by id, as `wirken people list` prints it. */
   agent: z.optional(Name),
   person: z.optional(PrincipalId),
@@ -83,7 +85,17 @@ const Rule = z.strictObject({
   channel: z.optional(z.union([AdapterChannel, z.enum(LOCAL_CHANNELS)])),
 });
 
-const Policy = z.strictObject({ rules: z._default(z.array(Rule).check(z.maxLength(1000)), []) });
+/** An action that two different approvers have to approve, each time, however it would be decided otherwise. */
+const TwoPeople = z.strictObject({
+  key: KeyPattern,
+  /** May whoever asks be one of the two? */
+  requesterCounts: z._default(z.boolean(), false),
+});
+
+const Policy = z.strictObject({
+  twoPeople: z._default(z.array(TwoPeople).check(z.maxLength(200)), []),
+  rules: z._default(z.array(Rule).check(z.maxLength(1000)), []),
+});
 
 const Days = z.nullable(z.int().check(z.gte(1), z.lte(36_500)));
 

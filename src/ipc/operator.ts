@@ -42,6 +42,8 @@ export const OperatorCall = z.discriminatedUnion("call", [
     /** Told to the model when denied. */
     reason: z.nullable(z.string().check(z.maxLength(500))),
   }),
+  /** Has what nobody answered in time asked again, where it was asked. By its id or its code. */
+  z.strictObject({ call: z.literal("approvals.again"), which: z.string().check(z.minLength(1), z.maxLength(64)) }),
   z.strictObject({ call: z.literal("channel.list") }),
   z.strictObject({ call: z.literal("channel.enable"), channel: AdapterChannel }),
   z.strictObject({ call: z.literal("channel.disable"), channel: AdapterChannel }),
@@ -181,7 +183,12 @@ export const OPERATOR_ANSWERS = {
   watch: z.strictObject({}),
   "approvals.list": z.strictObject({ approvals: z.array(ApprovalView) }),
   "approvals.show": ApprovalView,
-  "approvals.decide": z.strictObject({ state: z.enum(["approved", "denied", "expired", "gone"]) }),
+  "approvals.decide": z.strictObject({
+    /** `counted`: approved by one of those who have to. */
+    state: z.enum(["approved", "counted", "denied", "expired", "gone"]),
+    sentence: z.string(),
+  }),
+  "approvals.again": z.strictObject({ sentence: z.string() }),
   "channel.list": z.strictObject({ channels: z.array(ChannelView) }),
   "channel.enable": ChannelView,
   "channel.disable": ChannelView,

@@ -9,6 +9,7 @@ export const PAGE_CALLS: ReadonlySet<CallName> = new Set([
   "approvals.list",
   "approvals.show",
   "approvals.decide",
+  "approvals.again",
   "vault.list",
   "vault.status",
   "channel.list",

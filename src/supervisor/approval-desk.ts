@@ -1,12 +1,13 @@
 import type { AuditLog } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
 import { ApprovalError } from "../broker/approval-error.ts";
-import { type ApprovalPorts, Approvals } from "../broker/approvals.ts";
+import { type ApprovalPorts, Approvals, type ClosedState } from "../broker/approvals.ts";
 import { fitCard } from "../broker/card.ts";
 import type { Grants } from "../broker/grants.ts";
-import { decidedElsewhere, isLocal, mayDecide, type PendingApproval, viewOf } from "../broker/pending.ts";
+import type { Repeats } from "../broker/repeats.ts";
+import { answersTo, decidedElsewhere, isLocal, mayDecide, type PendingApproval, viewOf } from "../broker/pending.ts";
 import { AdapterChannel, type Channel, type LocalChannel } from "../ipc/channel.ts";
-import { SessionId } from "../ipc/ids.ts";
+import { ApprovalId, SessionId } from "../ipc/ids.ts";
 import type { ApprovalScope, ApprovalView } from "../ipc/operator.ts";
 import type { Channels } from "./channels.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -33,10 +34,19 @@ export interface Ask {
 }
 
 export interface Verdict {
-  readonly state: "approved" | "denied" | "expired" | "gone" | "foreign" | "refused";
+  readonly state: "approved" | "counted" | "denied" | "expired" | "gone" | "foreign" | "refused";
   readonly sentence: string;
 }
 export type Decider = (ask: Ask) => Promise<Verdict>;
+
+/** Somebody wants to be asked again what nobody answered in time. */
+export interface AskAgain {
+  /** Its id, or its code. */
+  readonly which: string;
+  readonly person: Person;
+  readonly via: Channel;
+}
+export type Repeater = (ask: AskAgain) => Promise<string>;
 
 export interface DeskParts {
   readonly log: AuditLog;
@@ -45,6 +55,8 @@ export interface DeskParts {
   readonly state: State;
   readonly people: People;
   readonly channels: () => Channels;
+  /** What nobody answered in time. */
+  readonly repeats: () => Repeats;
   readonly line: (role: string, line: string) => void;
 }
 
@@ -60,6 +72,7 @@ export class ApprovalDesk {
     const ports: ApprovalPorts = {
       show: async (pending, sentTo) => await this.#show(pending, sentTo),
       closed: (pending, state, sentence) => this.#closed(pending, state, sentence),
+      counted: async (before, pending, sentence, sentTo) => await this.#counted(before, pending, sentence, sentTo),
       // The channel that heard it records it, with the platform's own id of whoever pressed.
       foreignPress: () => undefined,
     };
@@ -88,8 +101,13 @@ export class ApprovalDesk {
   async decide(ask: Ask): Promise<Verdict> {
     const approval = ask.approval ?? this.approvals.byCode(ask.code ?? "")?.approval ?? ask.code ?? "";
     try {
-      return await this.approvals.decide(approval, {
+      const {
+        state,
+        sentence,
+        approval: late,
+      } = await this.approvals.decide(approval, {
         by: ask.person.principal,
+        name: ask.person.name,
         role: ask.person.role,
         via: ask.via,
         decision: ask.decision,
@@ -97,6 +115,7 @@ export class ApprovalDesk {
         card: ask.digest ?? null,
         reason: ask.reason,
       });
+      return { state, sentence: late === null ? sentence : `${sentence}; ${this.#offer(late)}` };
     } catch (error) {
       if (!(error instanceof ApprovalError)) throw error;
       return {
@@ -104,6 +123,64 @@ export class ApprovalDesk {
         sentence: error.message,
       };
     }
+  }
+
+  /** Has what nobody answered in time asked again, for whoever asked it, where they asked it: it is decided anew.
+   *  @returns what to tell. @throws {AuditError} if it could not be recorded: nothing is asked then. */
+  async again({ which, person, via }: AskAgain): Promise<string> {
+    const over = this.approvals.over(which);
+    const repeat = over === null || over.state !== "expired" ? null : this.#parts.repeats().find(over.approval);
+    if (over === null || repeat === null) return "there is nothing of that to ask again: say what you need";
+    const asker = repeat.turn.principal === person.principal;
+    if (!asker && !mayDecide(person.role)) return "only whoever asked, an approver or the owner has it asked again";
+    if (!isLocal(via) && via !== repeat.turn.channel && over.shown?.has(via) !== true)
+      return "this request was not sent there, so it is not asked again there";
+    this.#parts.repeats().take(over.approval);
+    const { log, state } = this.#parts;
+    const asked = state.session(repeat.turn.session);
+    const goesOn =
+      asked !== null && state.openSession(asked.conversation, asked.agent)?.session === repeat.turn.session;
+    if (!goesOn) return "its conversation is over: say what you need in a new one";
+    const requested = log.row(repeat.turn.cause)?.action;
+    if (requested?.kind !== "turn.started") return "there is nothing of that to ask again: say what you need";
+    const session = SessionId.parse(repeat.turn.session);
+    const text = `Ask again for what nobody answered in time: ${repeat.asks.map(({ name }) => name).join(", ")}.`;
+    const row = await log.append(
+      { kind: "approval.repeated", approval: ApprovalId.parse(over.approval), session, by: person.principal, via },
+      { cause: repeat.turn.cause, seal: session, content: { text } },
+    );
+    const record = state.conversation(asked.conversation);
+    if (record === null) return "its conversation is over: say what you need in a new one";
+    this.#parts.channels().repeat(record, session, {
+      message: requested.message,
+      seq: row.seq,
+      principal: repeat.turn.principal,
+      text: Buffer.from(text),
+      asks: repeat.asks,
+    });
+    return "asked again";
+  }
+
+  #offer(approval: string): string {
+    if (this.#parts.repeats().find(approval) === null) return "say again what you need";
+    const code = this.approvals.over(approval)?.code ?? "";
+    return `to be asked again: again ${code}`;
+  }
+
+  /** One of several approved it: the cards of before end, and whoever has not approved it yet gets the one that says so. */
+  async #counted(
+    before: PendingApproval,
+    pending: PendingApproval,
+    sentence: string,
+    sentTo: (channel: Channel) => void,
+  ): Promise<void> {
+    const channels = this.#parts.channels();
+    channels.local("web").emit(null, { event: "approval", approval: viewOf(pending, "web", "owner") });
+    channels.local("terminal").emit(null, { event: "approval", approval: viewOf(pending, "terminal", "owner") });
+    await this.#editCards(before, sentence);
+    const open = this.approvals.get(pending.approval);
+    if (open !== pending) return;
+    await this.#cards(pending, this.#approversAt(pending), sentTo);
   }
 
   async #show(pending: PendingApproval, sentTo: (channel: Channel) => void): Promise<void> {
@@ -114,15 +191,15 @@ export class ApprovalDesk {
       channels
         .local("terminal")
         .emit(turn.agent, { event: "approval", approval: viewOf(pending, "terminal", "owner") });
-    if (isLocal(turn.channel)) return;
-    const asked = this.#parts.state.conversation(turn.conversation);
-    const here = asked?.talk === "direct" && mayDecide(turn.role) && decidedElsewhere(pending, turn.channel) === null;
-    const targets = here && asked !== null ? [asked] : this.#approversAt(pending);
-    let shown = 0;
-    for (const target of targets) {
-      const channel = AdapterChannel.parse(target.channel);
-      if (await this.#card(pending, target, channel, sentTo)) shown += 1;
-    }
+    // One person is enough, and has it before them.
+    if (isLocal(turn.channel) && pending.several === null) return;
+    const asked = isLocal(turn.channel) ? null : this.#parts.state.conversation(turn.conversation);
+    const here =
+      pending.several === null &&
+      asked?.talk === "direct" &&
+      mayDecide(turn.role) &&
+      decidedElsewhere(pending, turn.channel) === null;
+    const shown = await this.#cards(pending, here && asked !== null ? [asked] : this.#approversAt(pending), sentTo);
     if (!here && asked !== null) {
       const where = shown === 0 ? "on the page or the terminal" : "by an approver";
       await channels.tell(
@@ -132,6 +209,19 @@ export class ApprovalDesk {
         pending.row,
       );
     }
+  }
+
+  async #cards(
+    pending: PendingApproval,
+    targets: readonly ConversationRecord[],
+    sentTo: (channel: Channel) => void,
+  ): Promise<number> {
+    let shown = 0;
+    for (const target of targets) {
+      const channel = AdapterChannel.parse(target.channel);
+      if (await this.#card(pending, target, channel, sentTo)) shown += 1;
+    }
+    return shown;
   }
 
   /** The direct conversations of approvers where this may be decided: the newest of each person on each channel. */
@@ -155,7 +245,7 @@ export class ApprovalDesk {
     sentTo: (channel: Channel) => void,
   ): Promise<boolean> {
     const channels = this.#parts.channels();
-    const fitted = fitCard(pending.card, CARD_CHARACTERS, MAX_PARTS);
+    const fitted = fitCard(pending.card, CARD_CHARACTERS, MAX_PARTS, answersTo(pending));
     if (fitted === null) {
       await channels.tell(
         target,
@@ -191,19 +281,35 @@ export class ApprovalDesk {
     return true;
   }
 
-  #closed(pending: PendingApproval, state: "approved" | "denied" | "expired", sentence: string): void {
+  #closed(pending: PendingApproval, state: ClosedState, sentence: string): void {
     const channels = this.#parts.channels();
-    const event = { event: "approval.closed", approval: pending.approval, state, sentence } as const;
+    const event = {
+      event: "approval.closed",
+      approval: pending.approval,
+      state: state === "withdrawn" ? "expired" : state,
+      sentence,
+    } as const;
     channels.local("web").emit(null, event);
     channels.local("terminal").emit(null, event);
     const sending = this.#sending.get(pending.approval);
     if (sending !== undefined) sending.over = sentence;
-    void this.#editCards(pending, sentence).catch((error: unknown) =>
+    const untold = (error: unknown): void =>
       this.#parts.line(
         "approvals",
         `a card could not be updated: ${error instanceof Error ? error.message : String(error)}`,
-      ),
-    );
+      );
+    void this.#editCards(pending, sentence).catch(untold);
+    // When whoever waited for the answer has it, so that it can be asked again.
+    if (state === "expired") setImmediate(() => void this.#tellExpired(pending, sentence).catch(untold));
+  }
+
+  /** Whoever asked is told where they asked: their card may have been somewhere else. */
+  async #tellExpired(pending: PendingApproval, sentence: string): Promise<void> {
+    const { turn } = pending;
+    const asked = isLocal(turn.channel) ? null : this.#parts.state.conversation(turn.conversation);
+    if (asked === null) return;
+    const words = `${sentence}; ${this.#offer(pending.approval)}`;
+    await this.#parts.channels().tell(asked, SessionId.parse(turn.session), words, pending.row);
   }
 
   /** A card says what became of it, and loses its buttons. */

@@ -2,16 +2,16 @@ import type { AuditLog, FactOf } from "../../audit/log.ts";
 import type { Recorded } from "../../audit/recorded.ts";
 import type { Refusals } from "../../audit/refused.ts";
 import { sendMessage, editMessage } from "../effect/message.ts";
-import { readAnswer } from "../broker/answer-text.ts";
+import { readAgain, readAnswer } from "../broker/answer-text.ts";
 import type { FromAdapter } from "../ipc/adapter-frames.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { ConversationId, mint, SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
 import type { Address, AdapterLink, Delivery } from "../session/link.ts";
-import type { Decider } from "./approval-desk.ts";
+import type { Decider, Repeater } from "./approval-desk.ts";
 import type { By, People } from "./people.ts";
 import { isOver } from "./session-idle.ts";
-import { type RunParts, SessionRun, type TurnEnding, type Waiting } from "./session-run.ts";
+import { type Repeated, type RunParts, SessionRun, type TurnEnding, type Waiting } from "./session-run.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 
 type Inbound = Extract<FromAdapter, { type: "inbound" }>;
@@ -27,6 +27,7 @@ export interface TalkParts {
   /** Makes the key that the content of a new session, or what says who a person is, is sealed under; recorded. */
   readonly contentKey: (scope: string) => Promise<void>;
   readonly decide: Decider;
+  readonly again: Repeater;
   /** Unix milliseconds, by the clock that rows are stamped with. */
   readonly now: () => number;
   readonly run: (agent: string, place: string) => RunParts;
@@ -127,6 +128,12 @@ export class ChannelTalk<L extends symbol> {
       },
       { cause: null, seal: run.session.id, content: { text, platform: inbound.dedupe } },
     );
+    const again = readAgain(words);
+    if (again !== null) {
+      const sentence = await this.#parts.again({ which: again, person, via: this.#link.channel });
+      await this.#answered(message, run, row.seq, sentence, who);
+      return;
+    }
     const typed = readAnswer(words);
     if (typed !== null) {
       const verdict = await this.#parts.decide({ ...typed, person, via: this.#link.channel });
@@ -255,6 +262,12 @@ export class ChannelTalk<L extends symbol> {
   ): void {
     const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent();
     this.#runOf(session, this.#at(record), agent).enqueue(message);
+  }
+
+  /** Begins a turn that makes calls again which nobody had approved in time. */
+  repeat(record: ConversationRecord, session: SessionId, repeated: Repeated): void {
+    const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent();
+    this.#begin(this.#runOf(session, this.#at(record), agent), repeated);
   }
 
   /** A sentence of ours into a conversation of this channel. */
@@ -473,5 +486,5 @@ function wordsOf(text: Uint8Array): string {
 const HELP = [
   "Write what you need; I act with my tools and ask before anything that changes or reaches something.",
   "/stop ends what I am doing, /new begins a new conversation; so does what you write after eight hours of silence.",
-  "approve CODE and deny CODE (with a reason, if you like) decide on a card.",
+  "approve CODE and deny CODE (with a reason, if you like) decide on a card; again CODE asks again for what nobody answered in time.",
 ].join("\n");

@@ -21,7 +21,7 @@ import { channelReach, type Reach } from "./reach-list.ts";
 import type { By } from "./people.ts";
 import type { Processes, SecretOf } from "./processes.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
-import type { TurnEnding } from "./session-run.ts";
+import type { Repeated, TurnEnding } from "./session-run.ts";
 
 /** Why an edit fails for good: the message is gone, or cannot be changed. */
 const FINAL: ReadonlySet<string> = new Set(["refused", "too-large", "unknown"]);
@@ -36,6 +36,7 @@ interface Talk {
   press: ChannelTalk<symbol>["press"];
   say: ChannelTalk<symbol>["say"];
   resume: ChannelTalk<symbol>["resume"];
+  repeat: ChannelTalk<symbol>["repeat"];
   tell: ChannelTalk<symbol>["tell"];
   card: ChannelTalk<symbol>["card"];
   editCard: ChannelTalk<symbol>["editCard"];
@@ -366,6 +367,10 @@ export class Channels {
   ): Promise<boolean> {
     const delivery = await this.#talkOf(record.channel)?.editCard(record, ids, text, cause, session);
     return delivery?.state === "delivered" || (delivery !== undefined && FINAL.has(delivery.reason));
+  }
+  /** Begins a turn that asks again for what nobody answered in time. */
+  repeat(record: ConversationRecord, session: SessionId, repeated: Repeated): void {
+    this.#talkOf(record.channel)?.repeat(record, session, repeated);
   }
   async tell(
     record: ConversationRecord,

@@ -295,6 +295,7 @@ export class Composition {
       state: made.state,
       people: made.people,
       line: parts.line,
+      repeats: () => repeats,
       channels: () => this.channels,
     });
     this.#desk = desk;
@@ -320,6 +321,7 @@ export class Composition {
       clock,
       suspects: new Suspects(log, (session) => made.state.suspects(session)),
       rules,
+      several: () => made.config.config.policy.twoPeople,
     });
     const workspaces = new Workspaces(home.workspaces, { of: (agent, person) => folders.of(agent, person) });
     const folders: Folders = new Folders({
@@ -332,6 +334,7 @@ export class Composition {
       changed: async () => await this.agents.configure(null),
     });
     this.folders = folders;
+    const repeats = broker.repeats;
     this.agents = new Agents({
       labels: new LabelBook(log, (session) => made.state.labelsOf(session)),
       log,
@@ -368,6 +371,7 @@ export class Composition {
         agent,
         contentKey: async (scope) => await made.keeper.contentKey(scope),
         decide: async (ask) => await desk.decide(ask),
+        again: async (ask) => await desk.again(ask),
         now: () => Date.now(),
         run: (name, place) =>
           this.agents.runParts(name, broker, (event, payload) => {

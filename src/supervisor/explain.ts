@@ -139,6 +139,10 @@ class Teller {
         return `${this.who(action.by)} had that count no more ${where(action.via)} ${at}`;
       case "approval.requested":
         return `agent ${action.agent} asked ${at} for an approval of ${action.key} (tier ${action.tier}), for ${this.who(action.principal)}`;
+      case "approval.counted":
+        return `${this.who(action.by)} approved this ${where(action.via)} ${at}, as number ${action.count} of the people who have to`;
+      case "approval.repeated":
+        return `${this.who(action.by)} had what had expired asked again ${where(action.via)} ${at}`;
       case "approval.decided":
         return this.#decided(action, at);
       case "grant.given":

@@ -39,6 +39,7 @@ export type Emit = (event: OperatorEvent, payload?: Uint8Array) => void;
 const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "say",
   "approvals.decide",
+  "approvals.again",
   "vault.add",
   "vault.rotate",
   "vault.check",
@@ -178,6 +179,10 @@ export class Operator {
         return { approvals: approvals.list(caller.via) };
       case "approvals.show":
         return approvals.show(call.approval, caller.via);
+      case "approvals.again":
+        return {
+          sentence: await approvals.again({ which: call.which, person: people.owner(), via: caller.via }),
+        };
       case "approvals.decide": {
         const verdict = await approvals.decide({
           approval: call.approval,
@@ -190,7 +195,7 @@ export class Operator {
         });
         if (verdict.state === "foreign" || verdict.state === "refused")
           throw new OperatorError("refused", verdict.sentence);
-        return { state: verdict.state };
+        return { state: verdict.state, sentence: verdict.sentence };
       }
       case "vault.add": {
         const candidate = decodeNamedBytes(payload);

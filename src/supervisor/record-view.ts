@@ -134,13 +134,20 @@ export class RecordView {
 }
 
 /** What allowed an action. */
-const ALLOWS: ReadonlySet<string> = new Set(["approval.requested", "approval.decided", "grant.given"]);
+const ALLOWS: ReadonlySet<string> = new Set([
+  "approval.requested",
+  "approval.counted",
+  "approval.decided",
+  "grant.given",
+]);
 /** What is told of what followed from a row. */
 const FOLLOWS: ReadonlySet<string> = new Set([
   "turn.started",
   "turn.stopped",
   "turn.ended",
   "approval.decided",
+  "approval.counted",
+  "approval.repeated",
   "grant.given",
   "grant.revoked",
   "injection.found",

@@ -1,7 +1,7 @@
 import type { ActionOf } from "../../audit/action.ts";
 import type { AuditLog } from "../../audit/log.ts";
 import type { Recorded } from "../../audit/recorded.ts";
-import type { Broker } from "../broker/broker.ts";
+import type { Broker, ToolAnswer, ToolAsk } from "../broker/broker.ts";
 import { type Suspect, suspectSentence } from "../broker/injection/suspects.ts";
 import type { SessionLabels } from "../broker/labels.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
@@ -23,6 +23,8 @@ const STOP_GRACE_MS = 500;
 /** A completion may take this long in all, and be this long. */
 const COMPLETION_MS = 10 * 60_000;
 const MAX_OUTPUT_TOKENS = 16_384;
+/** Calls that are made again came from no completion of this turn. */
+const NO_GROUP = -1;
 /** A reply that leaves whole is at most this long; the rest of the turn goes on without it. */
 const MAX_REPLY_BYTES = 1_048_576;
 
@@ -37,8 +39,13 @@ export interface Waiting {
   readonly ended?: (ending: TurnEnding) => void;
 }
 
+/** Calls that nobody approved in time, to be made again: decided anew, before the agent goes on. */
+export interface Repeated extends Waiting {
+  readonly asks: readonly ToolAsk[];
+}
+
 /** One that waits for another to be answered. Its text is not kept, it is on the log: however much is written to a session, it holds no memory here. */
-type Queued = Omit<Waiting, "text"> & { readonly text: Uint8Array | null };
+type Queued = Omit<Waiting, "text"> & { readonly text: Uint8Array | null; readonly asks?: readonly ToolAsk[] };
 
 /** What is in force for the agent that answers. */
 export interface AgentInForce {
@@ -132,7 +139,7 @@ export class SessionRun<L extends symbol> {
     return !this.#busy && this.#queue.length === 0;
   }
 
-  enqueue(message: Waiting): void {
+  enqueue(message: Waiting | Repeated): void {
     this.#queue.push(this.#busy ? { ...message, text: null } : message);
     if (!this.#busy) this.#quiet = this.#drain();
   }
@@ -254,9 +261,12 @@ export class SessionRun<L extends symbol> {
         frame: (header, payload) => this.#heard(turn, agent, header, payload),
         died: () => this.#end(turn, "died"),
       });
-      agent.conversation.from(text, { row: message.seq, part: "text" });
-      this.#suspected(await this.#parts.broker.received(turn.context, text, message.seq));
-      if (turn.ending === null) await agent.send({ type: "turn" }, text);
+      let told = text;
+      if (message.asks === undefined) {
+        agent.conversation.from(text, { row: message.seq, part: "text" });
+        this.#suspected(await this.#parts.broker.received(turn.context, text, message.seq));
+      } else told = Buffer.concat([text, await this.#repeat(turn, message.asks)]);
+      if (turn.ending === null) await agent.send({ type: "turn" }, told);
       const ending = await turn.finished.promise;
       return await this.#close(turn, agent, ending);
     } catch (error) {
@@ -384,9 +394,7 @@ export class SessionRun<L extends symbol> {
     if (result.row !== null) agent.conversation.from(text, { row: result.row, part: "result" });
     this.#suspected(result.suspects);
     await agent.send({ type: "result", ref: ask.ref, outcome: result.outcome }, text);
-    if (result.endTurn === null) return;
-    if (result.endTurn.reason !== "stopped") this.#say(turn, `I stopped: ${result.endTurn.sentence}.`);
-    this.#end(turn, result.endTurn.reason);
+    this.#endWith(turn, result);
   }
 
   /** Whoever watches is told; what it means is theirs to judge. */
@@ -395,6 +403,25 @@ export class SessionRun<L extends symbol> {
       const sentence = `Noticed: ${suspectSentence(suspect)} (row ${suspect.row}). It decides nothing; look before you approve.`;
       this.#parts.tell({ event: "notice", about: "info" }, Buffer.from(sentence));
     }
+  }
+
+  /** Makes calls again. @returns what came of them, for the agent. */
+  async #repeat(turn: Turn, asks: readonly ToolAsk[]): Promise<Uint8Array> {
+    const told = await Promise.all(
+      asks.map(async (ask) => {
+        const result = await this.#parts.broker.tool(turn.context, { ...ask, group: NO_GROUP });
+        this.#suspected(result.suspects);
+        this.#endWith(turn, result);
+        return `\n\n[${ask.name}, asked again: ${result.outcome}]\n${result.text}`;
+      }),
+    );
+    return Buffer.from(told.join(""));
+  }
+
+  #endWith(turn: Turn, { endTurn }: ToolAnswer): void {
+    if (endTurn === null) return;
+    if (endTurn.reason !== "stopped") this.#say(turn, `I stopped: ${endTurn.sentence}.`);
+    this.#end(turn, endTurn.reason);
   }
 
   #openReply(turn: Turn, ref: number): void {

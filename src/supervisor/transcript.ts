@@ -53,18 +53,18 @@ export function transcriptBefore(
         const intent = what === "refusal" ? row : row.cause === null ? null : log.row(row.cause);
         const tool =
           intent?.action.kind === "tool.called" || intent?.action.kind === "tool.refused" ? intent.action.tool : null;
+        const text = read(row, what === "result" ? "result" : "why") ?? ERASED;
+        if (open.length === 0) {
+          // Of a call that was made again for a person: no answer of the model holds it.
+          messages.push({ role: "user", text: `[${tool ?? "a tool"}, asked again]\n${text}` });
+          break;
+        }
         const at = Math.max(
           0,
           open.findIndex((call) => call.name === tool),
         );
         const [call] = open.splice(at, 1);
-        if (call === undefined) break;
-        messages.push({
-          role: "tool",
-          call: call.id,
-          name: call.name,
-          text: read(row, what === "result" ? "result" : "why") ?? ERASED,
-        });
+        if (call !== undefined) messages.push({ role: "tool", call: call.id, name: call.name, text });
         break;
       }
       default:

@@ -147,7 +147,8 @@ test("a card that nobody answers expires after five minutes, and a late press sa
   for (const name of [card?.approval ?? "", card?.code.toLowerCase() ?? ""]) {
     expect(await world.approvals.decide(name, world.answer())).toEqual({
       state: "expired",
-      sentence: "expired: ask again",
+      sentence: "too late: this has expired, and nothing ran",
+      approval: card?.approval,
     });
   }
   expect(world.rows("approval.decided")[0]?.action).toMatchObject({ decision: "expired", by: null });
@@ -158,6 +159,16 @@ test("a press after its time is late even if the timer has not run", async () =>
   world.clock.advance(6 * 60_000);
   expect(await world.approvals.decide(card.approval, world.answer())).toMatchObject({ state: "expired" });
   expect(await answer).toMatchObject({ outcome: "refused" });
+});
+
+test("a card expires by the clock on the wall, which goes on while the machine sleeps", async () => {
+  const { answer, card } = await ask("terminal");
+  world.clock.advance(8 * 3_600_000);
+  // The timer of five minutes has not run: it stood still as well.
+  await soon(() => expect(world.approvals.list()).toEqual([]));
+  expect(await answer).toMatchObject({ outcome: "refused" });
+  expect(world.closed).toMatchObject([{ state: "expired" }]);
+  expect(world.approvals.get(card.approval)).toBeNull();
 });
 
 test("what was pending at a crash expires at the next start", async () => {

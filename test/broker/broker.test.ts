@@ -229,7 +229,7 @@ test("a stopped turn calls nothing more, takes its card back and kills its comma
   expect(await running).toMatchObject({ outcome: "failed", text: expect.stringContaining("stopped") });
   expect(await asking).toMatchObject({ outcome: "refused", endTurn: { reason: "stopped" } });
   expect(performance.now() - before).toBeLessThan(1000);
-  expect(world.closed).toMatchObject([{ state: "expired" }]);
+  expect(world.closed).toMatchObject([{ state: "withdrawn" }]);
   expect(await world.call(turn, "read_file", { path: "a" })).toMatchObject({
     outcome: "refused",
     endTurn: { reason: "stopped" },

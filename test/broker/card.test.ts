@@ -139,6 +139,12 @@ const SUBJECT = {
   channel: "telegram",
   tier: 2,
   reason: "changing the workspace is asked for once",
+  rests: "the turn of row 13, for what was written in row 12",
+  labels: { untrusted: false, private: true },
+  suspects: [],
+  people: null,
+  end: null,
+  whys: [null],
   expires: "2026-11-23T22:31:00.000Z",
 };
 const COMMAND = {
@@ -155,10 +161,13 @@ const EXEC = encodeAction(COMMAND);
 test("a card shows who asks, every argument on its own line, the input, the place, the reach and the end", () => {
   expect(renderCard({ ...SUBJECT, actions: [EXEC] }).text).toBe(`Ada asks, through agent default, on telegram
 why you are asked: changing the workspace is asked for once (tier 2)
+it rests on: the turn of row 13, for what was written in row 12
+in this conversation: something private
 answer before: 2026-11-23T22:31:00.000Z
 one action
 
 1. run a command that CAN CHANGE the workspace
+  the agent does not say why it wants it
   argv 0 | sh
   argv 1 | -c
   argv 2 | make && make install
@@ -201,6 +210,37 @@ test("a command in a weaker sandbox is another action, and its card says what is
   const weaker = encodeAction({ ...COMMAND, sandbox: "weaker" });
   expect(renderAction(weaker)).toContain("\n  sandbox | weaker: Landlock and seccomp alone, no namespaces: ");
   expect(renderAction(EXEC)).not.toContain("sandbox");
+});
+
+test("a card says why the agent wants it in its own words, what was noticed, and who else has to approve it", () => {
+  const { text } = renderCard({
+    ...SUBJECT,
+    labels: { untrusted: true, private: true },
+    suspects: [{ row: 31, entry: "page", class: "override", times: 2 }],
+    people: { needs: 2, requesterCounts: false, given: ["Bob on slack"] },
+    end: "2026-11-23T23:00:00.000Z",
+    actions: [EXEC, EXEC],
+    whys: ["to build it\n  argv 9 | rm\u202e", null],
+  });
+  expect(text.split("\n")).toEqual(
+    expect.arrayContaining([
+      "in this conversation: something PRIVATE, and something that NOBODY VOUCHES FOR",
+      "noticed there: a web page tells an agent to drop its instructions, or to hide something from its person (2 times) (row 31)",
+      "it needs 2 different people, none of them whoever asks: 1 of 2, approved by Bob on slack",
+      "a PLAN of 2 actions, all of them or none: each may run once, as it stands here, until 2026-11-23T23:00:00.000Z and in this conversation only",
+      "  the agent's reason, in its own words | to build it\\n  argv 9 | rm\\u{202e}",
+      "  the agent does not say why it wants it",
+    ]),
+  );
+});
+
+test("what may be answered stands under the card, in the message that the buttons belong to", () => {
+  const answers = "you may answer:\n  approve 7K2MQX: exactly what the card shows, once\n";
+  const short = renderCard({ ...SUBJECT, actions: [EXEC] });
+  expect(fitCard(short, 4000, 2, answers)).toEqual({ parts: [], card: `${short.text}\n${answers}` });
+  const fitted = fitCard(short, 500, 20, answers);
+  expect(fitted?.parts.length).toBeGreaterThan(0);
+  expect(fitted?.card.endsWith(answers)).toBe(true);
 });
 
 test("the requester's name and the reason cannot add a line to a card", () => {

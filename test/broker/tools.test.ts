@@ -35,6 +35,7 @@ test("every tool is shown to the model with a closed schema whose fields are des
     "write_file",
     "edit_file",
     "exec",
+    "plan",
   ]);
   for (const description of shown) {
     expect(ToolDescription.parse(description)).toEqual(description);

@@ -8,6 +8,7 @@ import { Budget } from "../../src/broker/budget.ts";
 import { Suspects } from "../../src/broker/injection/suspects.ts";
 import { Grants } from "../../src/broker/grants.ts";
 import { LabelBook } from "../../src/broker/labels.ts";
+import type { SeveralRule } from "../../src/broker/several.ts";
 import type { PendingApproval } from "../../src/broker/pending.ts";
 import type { Rule } from "../../src/broker/rules.ts";
 import { newCounters, type TurnContext } from "../../src/broker/turn.ts";
@@ -53,6 +54,10 @@ export class World implements AsyncDisposable {
   readonly cards: PendingApproval[] = [];
   readonly closed: { readonly approval: string; readonly state: string; readonly sentence: string }[] = [];
   readonly foreign: string[] = [];
+  /** What was said when one of several approved it. */
+  readonly counted: string[] = [];
+  /** What takes two people. */
+  several: SeveralRule[] = [];
   /** What the configuration says. */
   rules: readonly Rule[] = [];
   labels: LabelBook;
@@ -154,6 +159,7 @@ export class World implements AsyncDisposable {
   answer(given: Partial<Answering> = {}): Answering {
     return {
       by: this.principal,
+      name: "Ada",
       role: "owner",
       via: "terminal",
       decision: "approve",
@@ -175,6 +181,11 @@ export class World implements AsyncDisposable {
         this.cards.push(pending);
         return Promise.resolve();
       },
+      counted: (_, pending, sentence) => {
+        this.cards.push(pending);
+        this.counted.push(sentence);
+        return Promise.resolve();
+      },
       closed: (pending, state, sentence) => void this.closed.push({ approval: pending.approval, state, sentence }),
       foreignPress: (via, by) => void this.foreign.push(`${via} ${by}`),
     };
@@ -194,6 +205,7 @@ export class World implements AsyncDisposable {
       grants,
       budget,
       clock,
+      several: () => this.several,
       suspects: new Suspects(log, (session) => this.state.suspects(session)),
       rules: () => this.rules,
     });

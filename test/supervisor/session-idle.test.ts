@@ -64,6 +64,7 @@ async function newTalk() {
       agent: () => "default",
       contentKey: noKey,
       decide: () => Promise.resolve({ state: "gone", sentence: "" }),
+      again: () => Promise.resolve(""),
       now: () => clock.now(),
       run: () => ({
         log,

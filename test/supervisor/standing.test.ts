@@ -107,7 +107,12 @@ test("the projection gives no authority: what a row does not say is not held", a
 test("only a question expires, whatever is said to be one", async () => {
   const world = await newWorld();
   const grants = new Grants(world.log, world.clock, []);
-  const ports = { show: async () => await Promise.resolve(), closed: () => undefined, foreignPress: () => undefined };
+  const ports = {
+    show: async () => await Promise.resolve(),
+    closed: () => undefined,
+    counted: async () => await Promise.resolve(),
+    foreignPress: () => undefined,
+  };
   const approvals = new Approvals(world.log, world.clock, grants, ports);
   expect(await approvals.expireInterrupted([0, 1, 1_000_000])).toBe(0);
 });

@@ -102,6 +102,8 @@ export class PageScript {
   /** Told of what is said; what it emits is up to the test. */
   said: (text: string, session: SessionId) => void | Promise<void> = () => undefined;
   readonly session = mint("session");
+  /** What was to be asked again. */
+  readonly again: string[] = [];
 
   readonly answer = async (call: OperatorCall, text: string): Promise<object> => {
     switch (call.call) {
@@ -118,6 +120,9 @@ export class PageScript {
         return { approvals: this.approvals } satisfies AnswerTo<"approvals.list">;
       case "approvals.decide":
         return this.#decide(call);
+      case "approvals.again":
+        this.again.push(call.which);
+        return { sentence: "asked again" } satisfies AnswerTo<"approvals.again">;
       case "vault.list":
         return {
           status: this.#status().vault,
@@ -238,11 +243,12 @@ export class PageScript {
   #decide(call: Extract<OperatorCall, { call: "approvals.decide" }>): AnswerTo<"approvals.decide"> {
     this.decided.push(call);
     const view = this.approvals.find(({ approval }) => approval === call.approval);
-    if (view === undefined) return { state: "gone" };
+    if (view === undefined) return { state: "gone", sentence: "there is no such request" };
     if (view.digest !== call.card)
       throw new Refusal("refused", "another card was shown than the one that is asked for");
     this.approvals = this.approvals.filter((one) => one !== view);
-    return { state: call.decision === "approve" ? "approved" : "denied" };
+    const state = call.decision === "approve" ? "approved" : "denied";
+    return { state, sentence: state };
   }
 
   #pairs(): AnswerTo<"pair.list"> {

@@ -1,6 +1,7 @@
 import type { ToolDescription } from "../../ipc/completion.ts";
 import { editFile } from "./edit-file.ts";
 import { exec } from "./exec.ts";
+import { PLAN } from "./plan.ts";
 import { listFiles } from "./list-files.ts";
 import { readFile } from "./read-file.ts";
 import { searchFiles } from "./search-files.ts";
@@ -15,5 +16,5 @@ export function findTool(name: string): Tool | null {
 
 /** The tools as a model is shown them. */
 export function toolDescriptions(): ToolDescription[] {
-  return TOOLS.map(({ description }) => description);
+  return [...TOOLS.map(({ description }) => description), PLAN];
 }

@@ -55,16 +55,41 @@ export function defineTool<S extends z.ZodMiniType>(spec: {
   readonly schema: S;
   readonly prepare: (given: z.infer<S>, turn: CallTurn, look: Look) => ToolAction;
 }): Tool {
-  const { $schema: _, ...parameters } = z.toJSONSchema(spec.schema, { io: "input" });
+  const { $schema: _, properties, ...rest } = z.toJSONSchema(spec.schema, { io: "input" });
+  const parameters = { ...rest, properties: { ...properties, why: WHY } };
   return {
     name: spec.name,
     description: { name: spec.name, description: spec.description, parameters },
     prepare: (given, turn, look) => {
-      const parsed = spec.schema.safeParse(given);
+      const parsed = spec.schema.safeParse(withoutWhy(given));
       if (!parsed.success) throw new ArgumentsError(z.prettifyError(parsed.error));
       return spec.prepare(parsed.data, turn, look);
     },
   };
+}
+
+/** What every tool takes beside its own arguments, as the model is shown it. It is no part of the action: it changes nothing of what runs. */
+export const WHY = {
+  type: "string",
+  description: "Why you want this, in one sentence: shown to whoever is asked for an approval, as your words.",
+} as const;
+/** Characters of a reason that are shown; what is longer is cut, and says so. */
+export const MAX_WHY = 300;
+
+/** The reason that a model gives with a call, in its own words: unchecked, and decided by nowhere. @returns null: none.
+ *  @throws {ArgumentsError} for what is no text. */
+export function whyOf(given: unknown): string | null {
+  if (typeof given !== "object" || given === null || !("why" in given) || given.why === null) return null;
+  if (typeof given.why !== "string")
+    throw new ArgumentsError("why is a sentence: give it as a string, or leave it out");
+  const why = given.why.trim().toWellFormed();
+  if (why === "") return null;
+  return why.length <= MAX_WHY ? why : `${why.slice(0, MAX_WHY).toWellFormed()} … (${why.length} characters in all)`;
+}
+
+export function withoutWhy(given: unknown): unknown {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) return given;
+  return Object.fromEntries(Object.entries(given).filter(([name]) => name !== "why"));
 }
 
 /** A path as models give it. */
