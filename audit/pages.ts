@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import type { ContentCheck } from "./content-check.ts";
 import { PARTS_A_ROW } from "./content.ts";
+import { PAGE_OF_ROWS } from "./page-reader.ts";
 import type { RowScan } from "./row-scan.ts";
 
 /** Rows read at once. More are still in use when the garbage collector comes by, and it copies them; fewer are not worth the call. */
@@ -10,38 +11,85 @@ const PAGES_A_STEP = 4;
 /** The smallest number a row can have in SQLite: a row below 0 is to be seen too. */
 export const LEAST = -9_223_372_036_854_775_808n;
 
-/** Reads the rows from one up to, and with, the other, with what is stored of them, and lets each be looked at: a thousand a step. */
+type Stored = Map<number, { note: unknown; frontier: unknown }>;
+
+/** Reads the rows from one up to, and with, the other, with what is stored of them, and lets each be looked at: a thousand a step.
+ *
+ *  A page is read as one text where the row before it was as usual, and else row by row, as is what that text has left over. */
 export function* readPages(
   database: Database.Database,
-  { content, scan }: { readonly content: ContentCheck; readonly scan: RowScan },
+  checks: { readonly content: ContentCheck; readonly scan: RowScan },
   first: bigint | number,
   last: number,
 ): Generator<void, void> {
-  const rows = database
-    .prepare<[bigint | number, number]>(
-      `SELECT seq, body, hash FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ${PAGE}`,
-    )
-    .raw();
-  const checkpoints = database
-    .prepare<[number, number]>(
-      "SELECT size, note, frontier FROM checkpoint NOT INDEXED WHERE size > ? AND size <= ? ORDER BY size",
-    )
-    .raw();
-  const parts = database
-    .prepare<[number, number]>("SELECT id, typeof(sealed) FROM content NOT INDEXED WHERE id >= ? AND id < ?")
-    .raw();
-  let from = first;
-  let pages = 0;
-  for (let page: unknown[] = rows.all(from, last); page.length > 0; page = rows.all(from, last)) {
+  const pages = new Pages(database, checks);
+  let from: bigint | number | null = first;
+  for (let read = 1; from !== null && from <= last; read++) {
+    // What is not a row's number, or comes before the first, is seen only by who asks for rows that there are.
+    const next: number | null = from === checks.scan.size && from > 0 ? pages.usual(from, last) : pages.any(from, last);
+    from = next;
+    if (read % PAGES_A_STEP === 0) yield;
+  }
+}
+
+class Pages {
+  readonly #content: ContentCheck;
+  readonly #scan: RowScan;
+  readonly #together: Database.Statement<[number, number]>;
+  readonly #rows: Database.Statement<[bigint | number, number]>;
+  readonly #checkpoints: Database.Statement<[number, number]>;
+  readonly #parts: Database.Statement<[number, number]>;
+
+  constructor(
+    database: Database.Database,
+    { content, scan }: { readonly content: ContentCheck; readonly scan: RowScan },
+  ) {
+    [this.#content, this.#scan] = [content, scan];
+    this.#together = database.prepare<[number, number]>(PAGE_OF_ROWS).raw();
+    this.#rows = database
+      .prepare<[bigint | number, number]>(
+        `SELECT seq, body, hash FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ${PAGE}`,
+      )
+      .raw();
+    this.#checkpoints = database
+      .prepare<[number, number]>(
+        "SELECT size, note, frontier FROM checkpoint NOT INDEXED WHERE size > ? AND size <= ? ORDER BY size",
+      )
+      .raw();
+    this.#parts = database
+      .prepare<[number, number]>("SELECT id, typeof(sealed) FROM content NOT INDEXED WHERE id >= ? AND id < ?")
+      .raw();
+  }
+
+  /** Reads the next rows of a log that was good so far. @returns from where on to read. */
+  usual(from: number, last: number): number {
+    const to = Math.min(from + PAGE - 1, last);
+    const stored = this.#begin(from, to);
+    this.#scan.together(this.#together.get(from, to), stored);
+    if (this.#scan.size <= to) this.#scan.page(this.#rows.all(this.#scan.size, to), stored);
+    this.#end(stored);
+    return to + 1;
+  }
+
+  /** Reads the next rows that there are. @returns from where on to read; null if there are no more. */
+  any(from: bigint | number, last: number): number | null {
+    const page = this.#rows.all(from, last);
+    if (page.length === 0) return null;
     const newest = firstOf(page.at(-1));
-    const oldest = Math.max(0, firstOf(page[0]));
-    content.page(parts.all(oldest * PARTS_A_ROW, (newest + 1) * PARTS_A_ROW));
-    scan.page(page, bySize(checkpoints.all(oldest, newest + 1)));
-    content.endPage();
-    if (!Number.isSafeInteger(newest) && newest > 0) break;
-    from = newest + 1;
-    pages += 1;
-    if (pages % PAGES_A_STEP === 0) yield;
+    const stored = this.#begin(Math.max(0, firstOf(page[0])), newest);
+    this.#scan.page(page, stored);
+    this.#end(stored);
+    return Number.isSafeInteger(newest) || newest < 0 ? newest + 1 : null;
+  }
+
+  #begin(oldest: number, newest: number): Stored {
+    this.#content.page(this.#parts.all(oldest * PARTS_A_ROW, (newest + 1) * PARTS_A_ROW));
+    return bySize(this.#checkpoints.all(oldest, newest + 1));
+  }
+
+  #end(stored: Stored): void {
+    this.#scan.endPage(stored);
+    this.#content.endPage();
   }
 }
 
@@ -50,7 +98,7 @@ function firstOf(row: unknown): number {
   return typeof first === "number" ? first : Number(first);
 }
 
-function bySize(rows: readonly unknown[]): Map<number, { note: unknown; frontier: unknown }> {
+function bySize(rows: readonly unknown[]): Stored {
   return new Map(
     rows.map((row) => {
       const [size, note, frontier]: unknown[] = Array.isArray(row) ? row : [];

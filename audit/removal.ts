@@ -3,7 +3,7 @@ import type { Kind } from "./action.ts";
 import { PARTS_A_ROW, renewPart, scopeOf } from "./content.ts";
 import type { LogCore } from "./core.ts";
 import { readHead } from "./entry.ts";
-import { atOf } from "./head-reader.ts";
+import { atOf } from "./head-parser.ts";
 import { AuditError } from "./error.ts";
 import { pruneRows, type Pruned, type PruneGiven } from "./prune.ts";
 import { isKind, partsOf } from "./kinds.ts";

@@ -1,7 +1,8 @@
 import type { IntentKind } from "./action.ts";
 import { isCanonical } from "./canonical.ts";
 import { readBody } from "./entry.ts";
-import { atOf, type HeadReader } from "./head-reader.ts";
+import { atOf } from "./head-parser.ts";
+import { HeadReader } from "./head-reader.ts";
 import type { Findings } from "./findings.ts";
 import { endsIn, isAction, isIntent, isKind, isOutcome, partsOf } from "./kinds.ts";
 import type { PrunedCheck } from "./pruned.ts";
@@ -20,6 +21,19 @@ const MAX_UNKNOWN = 100;
 /** Actions that may follow a checkpoint before the next one: one is due after 1,000 rows, and one transaction may add 64. */
 const MAX_UNSIGNED = 1_064;
 const NONCE = /^[0-9a-f]{32}$/;
+
+const reader = new HeadReader();
+
+/** Where a row stands. */
+export interface RowHead {
+  /** -1 for null. */
+  readonly cause: number;
+  readonly kind: string;
+  readonly seq: number;
+  /** Later rows have a larger one. */
+  readonly time: number;
+  readonly at: string;
+}
 
 /** What the verifier asks of a kind, looked up once. */
 export interface Role {
@@ -92,6 +106,7 @@ export class RowMeaning {
   #oldest: string | null = null;
   /** The body of the newest row: its time is cut out when it is asked for. */
   #newest: string | null = null;
+  #newestTime = 0;
   #starts = 0;
   readonly #isSpan: boolean;
   readonly #since: number;
@@ -114,7 +129,7 @@ export class RowMeaning {
     this.#deep = options.deep;
     this.#isSpan = options.since !== undefined;
     this.#since = options.since?.seq ?? 0;
-    this.#newest = options.since?.body ?? null;
+    this.#takeNewest(options.since?.body ?? null);
     this.#latest = new Date(Math.min(options.now + FUTURE_MS, END_OF_TIME)).toISOString();
   }
 
@@ -162,7 +177,7 @@ export class RowMeaning {
       }
     }
     this.#oldest ??= part.oldest;
-    this.#newest = part.newest;
+    this.#takeNewest(part.newest);
     for (const [seq, kind] of part.open) this.#open.set(seq, kind);
     for (const [kind, { seq, rows }] of part.unknown) this.#countUnknown(kind, seq, rows);
     this.#starts += part.starts;
@@ -172,8 +187,13 @@ export class RowMeaning {
     return true;
   }
 
+  #takeNewest(body: string | null): void {
+    this.#newest = body;
+    this.#newestTime = body !== null && reader.read(body) ? reader.time : 0;
+  }
+
   /** What is known of this row's kind. */
-  roleOf({ kind }: HeadReader): Role {
+  roleOf({ kind }: Pick<RowHead, "kind">): Role {
     const known = this.#roles.get(kind);
     if (known !== undefined) return known;
     const role = roleOf(kind);
@@ -188,17 +208,16 @@ export class RowMeaning {
     this.#lastUnread = seq;
   }
 
-  row(head: HeadReader, role: Role, body: string): void {
-    const { cause, seq } = head;
+  row(head: RowHead, role: Role, body: string): void {
+    const { cause, seq, time } = head;
     const before = this.#newest;
-    // Bodies begin with their time: only one that sorts before the last can be of an earlier time.
-    if (before !== null && body < before && atOf(body) < atOf(before))
+    if (before !== null && time < this.#newestTime)
       this.#findings.add(
         "time-backwards",
         seq,
         `row ${seq} is earlier than the row before it (${atOf(body)}, after ${atOf(before)})`,
       );
-    else this.#newest = body;
+    else [this.#newest, this.#newestTime] = [body, time];
     this.#oldest ??= body;
     if (cause >= seq)
       this.#findings.add("cause", seq, `row ${seq} names row ${cause} as its cause, which is not before it`);

@@ -5,8 +5,9 @@ import { HeadReader } from "./head-reader.ts";
 import type { Findings } from "./findings.ts";
 import { Frontier } from "./merkle.ts";
 import type { NoteCheck } from "./note-check.ts";
+import { PageReader } from "./page-reader.ts";
 import type { PrunedCheck } from "./pruned.ts";
-import type { RowMeaning } from "./row-meaning.ts";
+import type { Role, RowHead, RowMeaning } from "./row-meaning.ts";
 import type { FindingCode } from "./verdict.ts";
 
 const HASH = /^[0-9a-f]{64}$/;
@@ -50,6 +51,7 @@ export class RowScan {
   readonly #anchors: RowReader;
   readonly #pruned: PrunedCheck;
   readonly #head = new HeadReader();
+  readonly #pages = new PageReader();
   #size = 0;
   /** Null where the row before is missing or unreadable. */
   #previous: string | null = NO_PREVIOUS;
@@ -132,6 +134,22 @@ export class RowScan {
     while (this.#nextWanted >= 0 && this.#nextWanted <= from.size) this.#nextWanted = this.#wanted.pop() ?? -1;
   }
 
+  /** Looks at the rows of a page that was read as one text, as long as they are as usual. Those behind {@link size} are left to {@link page}.
+   *  @param page as {@link PageReader} takes it. @param stored the checkpoints among them, by size. */
+  together(page: unknown, stored: Map<number, Stored>): void {
+    const pages = this.#pages;
+    if (this.#previous === null || !pages.open(page, this.#previous)) return;
+    for (let seq = this.#size; pages.next() && pages.seq === seq; seq++) {
+      const { body, hash } = pages;
+      const role = this.#meaning.roleOf(pages);
+      this.#good(pages, role, body);
+      this.#grow(seq, body, hash, role, stored);
+      this.#passed(seq);
+      // A checkpoint may put another tree in the place of this one.
+      if (this.#previous !== hash) return;
+    }
+  }
+
   /** @param rows `[seq, body, hash]` as the database has them, in its order. @param stored the checkpoints among them, by size. */
   page(rows: readonly unknown[], stored: Map<number, Stored>): void {
     for (const row of rows) {
@@ -145,9 +163,17 @@ export class RowScan {
         this.#skip(seq, "row-type", `row ${seq} holds bytes where every row holds text`);
       else if (body === "") this.#empty(seq, hash);
       else this.#row(seq, body, hash, stored);
-      this.#size = seq + 1;
-      if (this.#size === this.#nextWanted) this.#remember();
+      this.#passed(seq);
     }
+  }
+
+  #passed(seq: number): void {
+    this.#size = seq + 1;
+    if (this.#size === this.#nextWanted) this.#remember();
+  }
+
+  /** @param stored checkpoints of rows that were looked at, and that none of them called for. */
+  endPage(stored: Map<number, Stored>): void {
     for (const size of stored.keys())
       this.#findings.add(
         "checkpoint-stray",
@@ -205,12 +231,20 @@ export class RowScan {
     else if (role === null) this.#unread("row-changed", seq, `row ${seq} does not begin as a row does`);
     else if (head.seq !== seq)
       this.#unread("row-moved", seq, `row ${seq} says that it is row ${head.seq}: rows were moved`);
-    else {
-      this.#meaning.row(head, role, body);
-      if (role.content) this.#content.row(seq, role.kind, body);
-      if (role.anchor) this.#anchors.row(seq, body);
-      if (role.prunes) this.#pruned.row(this.#database, seq, body);
-    }
+    else this.#good(head, role, body);
+    this.#grow(seq, body, leaf, role, stored);
+  }
+
+  /** A row that is the one that was written: what it says. */
+  #good(head: RowHead, role: Role, body: string): void {
+    const { seq } = head;
+    this.#meaning.row(head, role, body);
+    if (role.content) this.#content.row(seq, role.kind, body);
+    if (role.anchor) this.#anchors.row(seq, body);
+    if (role.prunes) this.#pruned.row(this.#database, seq, body);
+  }
+
+  #grow(seq: number, body: string, leaf: string, role: Role | null, stored: Map<number, Stored>): void {
     if (seq === 0) this.#notes.open(body);
     this.#tree.append(leaf);
     this.#previous = leaf;

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { readHead } from "./entry.ts";
-import { atOf } from "./head-reader.ts";
+import { atOf } from "./head-parser.ts";
 import { AuditError } from "./error.ts";
 import type { CommittedRow, SearchFilter } from "./row.ts";
 
