@@ -23,10 +23,10 @@ export function* readPages(
   last: number,
 ): Generator<void, void> {
   const pages = new Pages(database, checks);
-  let from: bigint | number | null = first;
+  let from: bigint | number | null = first === LEAST && !pages.below ? 0 : first;
   for (let read = 1; from !== null && from <= last; read++) {
-    // What is not a row's number, or comes before the first, is seen only by who asks for rows that there are.
-    const next: number | null = from === checks.scan.size && from > 0 ? pages.usual(from, last) : pages.any(from, last);
+    // What comes before the first row, and where rows are missing, is seen only by who asks for those that there are.
+    const next: number | null = from === checks.scan.size ? pages.usual(from, last) : pages.any(from, last);
     from = next;
     if (read % PAGES_A_STEP === 0) yield;
   }
@@ -59,6 +59,11 @@ class Pages {
     this.#parts = database
       .prepare<[number, number]>("SELECT id, typeof(sealed) FROM content NOT INDEXED WHERE id >= ? AND id < ?")
       .raw();
+  }
+
+  /** Are there rows with a number below 0? */
+  get below(): boolean {
+    return this.#rows.get(LEAST, -1) !== undefined;
   }
 
   /** Reads the next rows of a log that was good so far. @returns from where on to read. */

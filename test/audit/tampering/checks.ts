@@ -49,13 +49,17 @@ export const CONDITIONS: readonly Condition[] = [
     ["keys.some((key) => good(checkpoint, key))", "true"],
   ]),
   ...of("row-meaning.ts", [
-    ["atOf(body) < atOf(before)", "false"],
+    ["time < this.#newestTime", "false"],
     ["cause >= seq", "false"],
     ["endsIn(intent, kind)", "true"],
     ["!isCanonical(line)", "false"],
     ["!NONCE.test(body.nonce)", "false"],
     ["!isAction({ ...body.fields, kind })", "false"],
     ["Object.keys(body.content ?? {}).some((part) => !parts.includes(part))", "false"],
+  ]),
+  ...of("page-reader.ts", [
+    ["this.#text.slice(at, at + HASH_LENGTH) !== hashed", "false"],
+    ["ends.length === rows", "true"],
   ]),
   ...of("content.ts", [["commit(salt, bytes) === commitment", "true"]]),
   ...of("database.ts", [

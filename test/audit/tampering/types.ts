@@ -59,6 +59,28 @@ export const TYPES: readonly Tampering[] = [
     found: { code: "row-changed", seq: middle },
   },
   {
+    name: "a body holds the next row, which is gone",
+    does: (copy, log) => {
+      copy.run(
+        `UPDATE entry SET (body, hash) = (SELECT entry.body || char(0) || '{"#prev":"' || entry.hash || '"' || next.body, next.hash FROM entry AS next WHERE next.seq = entry.seq + 1) WHERE seq = ?`,
+        log.middle,
+      );
+      copy.run("DELETE FROM entry WHERE seq = ?", log.middle + 1);
+    },
+    found: { code: "row-changed", seq: middle },
+  },
+  {
+    name: "a hash holds the next row, which is gone",
+    does: (copy, log) => {
+      copy.run(
+        `UPDATE entry SET hash = (SELECT entry.hash || '"' || next.body || char(0) || '{"#prev":"' || next.hash FROM entry AS next WHERE next.seq = entry.seq + 1) WHERE seq = ?`,
+        log.middle,
+      );
+      copy.run("DELETE FROM entry WHERE seq = ?", log.middle + 1);
+    },
+    found: { code: "row-changed", seq: middle },
+  },
+  {
     name: "a hash ends in NUL and more behind it",
     does: (copy, log) => copy.run("UPDATE entry SET hash = hash || char(0) || 'x' WHERE seq = ?", log.middle),
     found: { code: "row-changed", seq: middle },
