@@ -22,6 +22,13 @@ const BY = { by: f.id, via: f.name } as const;
 const TURN = { turn: f.id, session: f.id } as const;
 /** What was in force: the commitments of the newest `policy.loaded` and `agent.configured`. */
 const UNDER = { policy: f.digest, settings: f.digest } as const;
+/** Whose budget: an agent's or a person's, in millionths of a US dollar or in tokens, for each hour, day or month (UTC). */
+const BUDGET = {
+  agent: f.orNull(f.name),
+  principal: f.orNull(f.id),
+  per: f.oneOf("hour", "day", "month"),
+  unit: f.oneOf("usd", "tokens"),
+} as const;
 const PROTECTOR = f.oneOf("none", "keychain", "passphrase");
 
 export const KINDS = {
@@ -445,6 +452,26 @@ export const KINDS = {
     },
     content: ["answer"],
   },
+  /** A call to a model that broke off in its answer: what it is taken to have used. */
+  "budget.estimated": {
+    fields: {
+      agent: f.name,
+      principal: f.id,
+      provider: f.name,
+      model: f.model,
+      inputTokens: f.count,
+      outputTokens: f.count,
+      microDollars: f.orNull(f.count),
+    },
+  },
+  /** The most that an agent may spend, or that may be spent for a person; null where `state` is not `limited`. */
+  "budget.set": {
+    fields: { ...BUDGET, state: f.oneOf("limited", "unlimited", "default"), most: f.orNull(f.count), ...BY },
+  },
+  /** So much of a budget is used that its people are told; once in each hour, day or month, which begins at `since`. */
+  "budget.warned": { fields: { ...BUDGET, since: f.time, most: f.count, used: f.count } },
+  /** A call was not made for want of money or tokens; once likewise. */
+  "budget.exhausted": { fields: { ...BUDGET, since: f.time, most: f.count, used: f.count } },
   "tool.called": {
     fields: {
       ...TURN,

@@ -1,19 +1,41 @@
-import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
-import { costOf } from "./prices.ts";
+import {
+  type Amount,
+  type Ask,
+  type Limit,
+  type Period,
+  PERIODS,
+  refusalOf,
+  type Subject,
+  used,
+  WARN_PERCENT,
+  windowOf,
+} from "./budget-limit.ts";
+import { costOf, type Price } from "./prices.ts";
 
-/** Tokens a day, of models whose price is not known. */
-export const TOKENS_A_DAY = 2_000_000;
 /** Text has three to four bytes a token; what is reserved should rather be too much. */
 const BYTES_PER_TOKEN = 2;
-const DAY_MS = 24 * 3_600_000;
 
-export interface BudgetLimits {
-  /** US dollars a day that an agent may spend. */
-  agentDollars(agent: string): number;
-  /** US dollars a day that may be spent for a principal, by all agents. */
-  principalDollars(principal: string): number;
+/** What was used in one hour, by one agent for one person. */
+export interface Used extends Readonly<Amount> {
+  /** `2026-11-29T13`, UTC. */
+  readonly hour: string;
+  readonly agent: string;
+  readonly principal: string;
 }
+
+/** What a budget rests on; all of it is asked for whenever it is needed. */
+export interface BudgetPorts {
+  /** The limits that hold for a call of this agent for this person. */
+  readonly limits: (agent: string, principal: string) => readonly Limit[];
+  /** Null for a model whose price is not known. */
+  readonly price: (provider: string, model: string) => Price | null;
+  /** What was used since the beginning of a month, models on this machine left out. @param since such as `2026-11`. */
+  readonly used: (since: string) => Iterable<Used>;
+  /** Was it said already, in this window, that so much of the limit is used? */
+  readonly told: (limit: Limit, window: string, what: Told) => boolean;
+}
+export type Told = "warned" | "exhausted";
 
 /** A call to a model, before it is made. */
 export interface Spending {
@@ -21,7 +43,7 @@ export interface Spending {
   readonly principal: string;
   readonly provider: string;
   readonly model: string;
-  /** A model on this machine costs nothing. */
+  /** A model on this machine costs nothing, and is limited by nothing. */
   readonly local: boolean;
   readonly requestBytes: number;
   readonly maxOutputTokens: number;
@@ -35,150 +57,156 @@ export interface Reservation {
   release(): void;
 }
 
-export type Reserving = { readonly reservation: Reservation } | { readonly refused: string };
-
-interface Account {
-  microDollars: number;
-  tokens: number;
+/** A limit that most of is used, or that did not hold a call. */
+export interface Reached {
+  readonly limit: Limit;
+  /** The hour, day or month, as {@link windowOf} names it. */
+  readonly window: string;
+  /** Millionths of a US dollar, or tokens. */
+  readonly used: number;
 }
 
-/** Money and tokens, per agent and per principal, per day (UTC): reserved before a call, settled after it. */
+export type Reserving =
+  | { readonly reservation: Reservation }
+  /** `reached`: the limit that did not hold it, if that was not said before in this window. */
+  | { readonly refused: string; readonly reached: Reached | null };
+
+interface Account {
+  window: string;
+  readonly spent: Amount;
+  readonly reserved: Amount;
+}
+
+/** Money and tokens, by agent and by person, per hour, day and month (UTC): reserved before a call, settled after it. */
 export class Budget {
   readonly #clock: Clock;
-  readonly #limits: BudgetLimits;
-  #day: number;
+  readonly #ports: BudgetPorts;
   readonly #accounts = new Map<string, Account>();
+  readonly #told = new Set<string>();
+  #now = 0;
 
-  /** Adds up what the log says was spent today. @param isLocal was this provider on this machine? */
-  constructor(
-    log: Pick<AuditLog, "rows" | "row">,
-    clock: Clock,
-    limits: BudgetLimits,
-    isLocal: (provider: string) => boolean,
-  ) {
+  /** Adds up what was used in this month. */
+  constructor(clock: Clock, ports: BudgetPorts) {
     this.#clock = clock;
-    this.#limits = limits;
-    this.#day = dayOf(clock.now());
-    for (const answered of newestFirst(log, "model.answered")) {
-      if (dayOf(Date.parse(answered.at)) < this.#day) break;
-      if (answered.action.kind !== "model.answered" || answered.cause === null) continue;
-      const called = log.row(answered.cause)?.action;
-      if (called?.kind !== "model.called" || isLocal(called.provider)) continue;
-      const { microDollars, inputTokens, outputTokens } = answered.action;
-      for (const account of this.#accountsOf(called.agent, called.principal))
-        add(account, microDollars, inputTokens + outputTokens);
+    this.#ports = ports;
+    const now = this.#time();
+    for (const { hour, agent, principal, ...amount } of ports.used(windowOf("month", now))) {
+      for (const per of PERIODS) {
+        if (!hour.startsWith(windowOf(per, now))) continue;
+        for (const account of this.#accountsOf(agent, principal, [per])) add(account.spent, amount);
+      }
     }
   }
 
-  /** Sets aside the most that a call can cost. @returns or why it would be too much, in a sentence. */
+  /** Sets aside the most that a call can take. @returns or why it would be too much, in a sentence. */
   reserve(spending: Spending): Reserving {
-    this.#turnTheDay();
     const { agent, principal, provider, model } = spending;
     if (spending.local) return { reservation: { settle: () => 0, release: () => undefined } };
+    const price = this.#ports.price(provider, model);
     const inputTokens = Math.ceil(spending.requestBytes / BYTES_PER_TOKEN);
-    const most = costOf(provider, model, inputTokens, spending.maxOutputTokens);
-    const tokens = inputTokens + spending.maxOutputTokens;
-    for (const [whose, account, limit] of this.#limited(agent, principal)) {
-      const refused = refusal(whose, account, limit * 1e6, most, tokens, `${provider}/${model}`);
-      if (refused !== null) return { refused };
+    const most = asked(price, inputTokens, spending.maxOutputTokens);
+    for (const limit of this.#ports.limits(agent, principal)) {
+      const { spent, reserved } = this.#account(limit.subject, limit.id, limit.per);
+      const refused = refusalOf(limit, sum(spent, reserved), most, `${provider}/${model}`);
+      if (refused !== null) return { refused, reached: this.#reached(limit, "exhausted") };
     }
-    const day = this.#day;
-    const accounts = this.#accountsOf(agent, principal);
-    for (const account of accounts) add(account, most, tokens);
+    const held = amountOf(most);
+    const windows = this.#accountsOf(agent, principal, PERIODS).map((account) => {
+      add(account.reserved, held);
+      return { account, window: account.window };
+    });
     let open = true;
-    const close = (cost: number | null, used: number): void => {
+    const close = (amount: Amount | null): void => {
       if (!open) return;
       open = false;
-      // What was reserved yesterday is not on today's accounts.
-      if (day !== this.#day) return;
-      for (const account of accounts) {
-        add(account, most === null ? null : -most, -tokens);
-        add(account, cost, used);
-      }
+      // A window that ended meanwhile took its reservations with it.
+      for (const { account, window } of windows) if (account.window === window) add(account.reserved, held, -1);
+      if (amount === null) return;
+      for (const account of this.#accountsOf(agent, principal, PERIODS)) add(account.spent, amount);
     };
     return {
       reservation: {
         settle: (input, output) => {
-          const cost = costOf(provider, model, input, output);
-          close(cost, input + output);
-          return cost;
+          const took = asked(price, input, output);
+          close(amountOf(took));
+          return took.microDollars;
         },
-        release: () => close(most === null ? null : 0, 0),
+        release: () => close(null),
       },
     };
   }
 
-  /** What an agent has spent today, what is reserved included. */
-  spent(agent: string): { readonly microDollars: number; readonly tokens: number } {
-    this.#turnTheDay();
-    return { ...this.#account(`agent ${agent}`) };
+  /** The limits of a call's agent and person that most of is used by now, each once in its window. */
+  warnings(agent: string, principal: string): Reached[] {
+    return this.#ports.limits(agent, principal).flatMap((limit) => {
+      const { spent } = this.#account(limit.subject, limit.id, limit.per);
+      if (limit.most === 0 || used(limit, spent) * 100 < limit.most * WARN_PERCENT) return [];
+      return this.#reached(limit, "warned") ?? [];
+    });
   }
 
-  #limited(agent: string, principal: string): (readonly [string, Account, number])[] {
-    return [
-      [`agent ${agent}`, this.#account(`agent ${agent}`), this.#limits.agentDollars(agent)],
-      ["the person who asks", this.#account(`principal ${principal}`), this.#limits.principalDollars(principal)],
-    ];
+  /** What is used and what is set aside in the running hour, day or month. */
+  account(
+    subject: Subject,
+    id: string,
+    per: Period,
+  ): { readonly spent: Readonly<Amount>; readonly reserved: Readonly<Amount> } {
+    const { spent, reserved } = this.#account(subject, id, per);
+    return { spent: { ...spent }, reserved: { ...reserved } };
   }
 
-  #accountsOf(agent: string, principal: string): Account[] {
-    return [this.#account(`agent ${agent}`), this.#account(`principal ${principal}`)];
+  /** @returns null where it was said before, in this process or in one before it. */
+  #reached(limit: Limit, what: Told): Reached | null {
+    const account = this.#account(limit.subject, limit.id, limit.per);
+    const name = `${what} ${limit.subject} ${limit.id} ${limit.per} ${limit.unit} ${limit.most} ${account.window}`;
+    if (this.#told.has(name)) return null;
+    this.#told.add(name);
+    if (this.#ports.told(limit, account.window, what)) return null;
+    return { limit, window: account.window, used: used(limit, account.spent) };
   }
 
-  #account(name: string): Account {
-    const found = this.#accounts.get(name) ?? { microDollars: 0, tokens: 0 };
-    this.#accounts.set(name, found);
-    return found;
+  #accountsOf(agent: string, principal: string, periods: readonly Period[]): Account[] {
+    return periods.flatMap((per) => [this.#account("agent", agent, per), this.#account("person", principal, per)]);
   }
 
-  #turnTheDay(): void {
-    const day = dayOf(this.#clock.now());
-    // A clock that is set back does not give the day's money a second time.
-    if (day <= this.#day) return;
-    this.#day = day;
-    this.#accounts.clear();
+  #account(subject: Subject, id: string, per: Period): Account {
+    const name = `${subject} ${id} ${per}`;
+    const window = windowOf(per, this.#time());
+    const known = this.#accounts.get(name);
+    if (known !== undefined && known.window === window) return known;
+    const made = { window, spent: none(), reserved: none() };
+    this.#accounts.set(name, made);
+    return made;
+  }
+
+  /** A clock that is set back does not give the day's money a second time. */
+  #time(): number {
+    this.#now = Math.max(this.#now, this.#clock.now());
+    return this.#now;
   }
 }
 
-/** Models of known price are limited by money, the others by tokens. */
-function refusal(
-  whose: string,
-  account: Account,
-  limit: number,
-  most: number | null,
-  tokens: number,
-  model: string,
-): string | null {
-  const when = "it starts anew at midnight UTC";
-  if (most === null) {
-    if (account.tokens + tokens <= TOKENS_A_DAY) return null;
-    return `the day's ${TOKENS_A_DAY.toLocaleString("en-US")} tokens of ${whose} for models without a known price, such as ${model}, are used up: ${when}`;
-  }
-  if (account.microDollars + most <= limit) return null;
-  return `the day's budget of ${whose} (${dollars(limit)}) does not hold another call to ${model}: ${dollars(account.microDollars)} are spent or reserved, and this one may cost ${dollars(most)}; ${when}, or raise budgetUsdPerDay`;
+function asked(price: Price | null, inputTokens: number, outputTokens: number): Ask {
+  const microDollars = price === null ? null : costOf(price, inputTokens, outputTokens);
+  return { microDollars, tokens: inputTokens + outputTokens };
 }
 
-/** Tokens are counted where there is no price for them. */
-function add(account: Account, microDollars: number | null, tokens: number): void {
-  if (microDollars === null) account.tokens += tokens;
-  else account.microDollars += microDollars;
+function amountOf({ microDollars, tokens }: Ask): Amount {
+  return { microDollars: microDollars ?? 0, tokens, unpriced: microDollars === null ? tokens : 0 };
 }
 
-function dollars(microDollars: number): string {
-  return `$${(microDollars / 1e6).toFixed(2)}`;
+function none(): Amount {
+  return { microDollars: 0, tokens: 0, unpriced: 0 };
 }
 
-function dayOf(milliseconds: number): number {
-  return Math.floor(milliseconds / DAY_MS);
+function add(to: Amount, amount: Readonly<Amount>, times: 1 | -1 = 1): void {
+  to.microDollars += times * amount.microDollars;
+  to.tokens += times * amount.tokens;
+  to.unpriced += times * amount.unpriced;
 }
 
-function* newestFirst(log: Pick<AuditLog, "rows">, kind: string): Generator<CommittedRow> {
-  let before: number | null = null;
-  for (;;) {
-    const rows = log.rows({ kind, limit: 1000, ...(before === null ? {} : { before }) });
-    yield* rows;
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < 1000) return;
-    before = last.seq;
-  }
+function sum(a: Amount, b: Amount): Amount {
+  const total = { ...a };
+  add(total, b);
+  return total;
 }

@@ -1,10 +1,12 @@
+import type { ActionOf } from "../../audit/action.ts";
 import type { AuditLog } from "../../audit/log.ts";
 import { AuditError } from "../../audit/error.ts";
 import type { Effects } from "../effect/effects.ts";
 import type { ModelAnswer } from "../effect/model.ts";
 import type { AskedRequest } from "../effect/request.ts";
 import type { CompletionFailure, StopReason } from "../ipc/model-frames.ts";
-import type { Budget, Reservation } from "./budget.ts";
+import type { Budget, Reached, Reservation, Reserving } from "./budget.ts";
+import { warningOf, windowStart } from "./budget-limit.ts";
 import type { EndTurn, TurnContext } from "./turn.ts";
 
 /** A completion as an agent asks for it. */
@@ -26,7 +28,14 @@ export interface ModelChoice {
 }
 
 export type CompletionOutcome =
-  | { readonly state: "completed"; readonly answer: Uint8Array; readonly stop: StopReason; readonly row: number }
+  | {
+      readonly state: "completed";
+      readonly answer: Uint8Array;
+      readonly stop: StopReason;
+      readonly row: number;
+      /** What the people in the conversation are told besides, a sentence each. */
+      readonly notices: readonly string[];
+    }
   | {
       readonly state: "failed";
       readonly code: CompletionFailure;
@@ -36,7 +45,7 @@ export type CompletionOutcome =
     };
 
 interface CompletionGates {
-  readonly log: Pick<AuditLog, "record">;
+  readonly log: Pick<AuditLog, "record" | "append">;
   readonly effects: Effects;
   readonly budget: Budget;
 }
@@ -60,14 +69,15 @@ export async function complete(
     requestBytes: ask.request.bytes,
     maxOutputTokens: model.maxOutputTokens,
   });
-  if ("refused" in reserving) return failed("refused", reserving.refused, "budget");
+  if ("refused" in reserving) return await exhausted(gates.log, turn, reserving);
   const { reservation } = reserving;
   const both = AbortSignal.any([signal, turn.signal]);
   try {
     const first = await once(gates, turn, ask, model, reservation, onDelta, both);
     const died = first.state === "failed" && first.code === "died" && !first.streamed;
     const last = died && !both.aborted ? await once(gates, turn, ask, model, reservation, onDelta, both) : first;
-    return last.state === "failed" ? failed(last.code, last.sentence, null) : last;
+    if (last.state === "failed") return failed(last.code, last.sentence, null);
+    return { ...last, notices: await warn(gates, turn) };
   } catch (cause) {
     if (!(cause instanceof AuditError)) throw cause;
     return failed("refused", `the call could not be recorded (${cause.message}), so nothing more is done`, "failed");
@@ -77,7 +87,42 @@ export async function complete(
   }
 }
 
-type Tried = Extract<CompletionOutcome, { state: "completed" }> | Extract<ModelAnswer, { state: "failed" }>;
+async function exhausted(
+  log: CompletionGates["log"],
+  turn: TurnContext,
+  { refused, reached }: Extract<Reserving, { refused: string }>,
+): Promise<CompletionOutcome> {
+  if (reached !== null)
+    await log.append({ kind: "budget.exhausted", ...fieldsOf(reached) }, { cause: turn.cause }).catch(() => undefined);
+  return failed("refused", refused, "budget");
+}
+
+/** @returns what is said of budgets that most of is used, once in each hour, day or month. */
+async function warn({ log, budget }: CompletionGates, turn: TurnContext): Promise<string[]> {
+  const said: string[] = [];
+  for (const reached of budget.warnings(turn.agent, turn.principal)) {
+    await log.append({ kind: "budget.warned", ...fieldsOf(reached) }, { cause: turn.cause });
+    said.push(warningOf(reached.limit, reached.used));
+  }
+  return said;
+}
+
+function fieldsOf({ limit, window, used }: Reached): Omit<ActionOf<"budget.warned">, "kind"> {
+  const { subject, id, per, unit, most } = limit;
+  return {
+    agent: subject === "agent" ? id : null,
+    principal: subject === "person" ? id : null,
+    per,
+    unit,
+    most,
+    used,
+    since: windowStart(window),
+  };
+}
+
+type Tried =
+  | Omit<Extract<CompletionOutcome, { state: "completed" }>, "notices">
+  | Extract<ModelAnswer, { state: "failed" }>;
 
 async function once(
   { log, effects }: CompletionGates,
@@ -107,8 +152,25 @@ async function once(
   const answer = await effects.callModel(recorded, ask.request, { maxOutputTokens, timeoutMs }, onDelta, signal);
   if (answer.state === "failed") {
     await recorded.fail(new Error(`${answer.code}: ${answer.sentence}`));
-    // What was streamed was paid for, as far as anybody knows all of it.
-    if (answer.streamed) reservation.settle(Math.ceil(ask.request.bytes / 4), maxOutputTokens);
+    if (answer.streamed) {
+      // What was streamed was paid for, as far as anybody knows all of it.
+      const inputTokens = Math.ceil(ask.request.bytes / 4);
+      const microDollars = reservation.settle(inputTokens, maxOutputTokens);
+      const { provider, model: name } = model;
+      await log.append(
+        {
+          kind: "budget.estimated",
+          agent: turn.agent,
+          principal: turn.principal,
+          provider,
+          model: name,
+          inputTokens,
+          outputTokens: maxOutputTokens,
+          microDollars,
+        },
+        { cause: recorded.seq },
+      );
+    }
     return answer;
   }
   const { inputTokens, outputTokens, stop } = answer;

@@ -13,8 +13,8 @@ const Agent = z.strictObject({
   model: z.optional(ModelRef),
   /** What the agent is told before every conversation, at most 64 KiB. */
   instructions: z.optional(z.string().check(z.maxLength(65_536))),
-  /** US dollars a day. */
-  budgetUsdPerDay: z._default(z.number().check(z.gte(0), z.lte(100_000)), 5),
+  /** US dollars a day; 5 where it is left out. `wirken budget set` goes before it. */
+  budgetUsdPerDay: z.optional(z.number().check(z.gte(0), z.lte(100_000))),
   /** Tool rounds in one turn. */
   rounds: z._default(z.int().check(z.gte(1), z.lte(100)), 20),
   /** Minutes that a turn may take in all. */
@@ -35,6 +35,9 @@ const Provider = z.strictObject({
   /** Left out: as the provider is known to speak, else OpenAI-compatible. */
   api: z.optional(z.enum(["openai-compatible", "azure", "anthropic", "gemini", "bedrock"])),
 });
+
+/** US dollars for a million tokens. */
+const Dollars = z.number().check(z.gte(0), z.lte(100_000));
 
 const Channel = z.strictObject({
   enabled: z._default(z.boolean(), true),
@@ -116,6 +119,8 @@ export const Config = z.strictObject({
   agents: z._default(z.record(Name, Agent), {}),
   providers: z._default(z.record(Name, Provider), {}),
   channels: z._default(z.record(AdapterChannel, Channel), {}),
+  /** What models cost, where that is not what we ship or where we ship none: `"openrouter/some/model": { "input": 1, "output": 4 }`. */
+  prices: z._default(z.record(ModelRef, z.strictObject({ input: Dollars, output: Dollars })), {}),
   web: z._default(
     z.strictObject({
       /** The page's port on 127.0.0.1; 0 lets the system choose. */
@@ -143,6 +148,8 @@ export const Config = z.strictObject({
 });
 export type Config = z.infer<typeof Config>;
 export type RetentionConfig = z.infer<typeof Retention>;
+/** What a new agent may spend a day, in US dollars. */
+export const DEFAULT_USD_A_DAY = 5;
 export type AgentConfig = z.infer<typeof Agent>;
 export type ChannelConfig = z.infer<typeof Channel>;
 

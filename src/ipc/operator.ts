@@ -6,6 +6,7 @@ import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
 import { GRANT_ANSWERS, GRANT_CALLS } from "./grant-calls.ts";
 import { FOLDER_ANSWERS, FOLDER_CALLS } from "./folder-calls.ts";
+import { BUDGET_ANSWERS, BUDGET_CALLS } from "./budget-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { PairingCode, PEOPLE_ANSWERS, PEOPLE_CALLS, Role } from "./people-calls.ts";
 import { MODEL_ANSWERS, MODEL_CALLS } from "./model-calls.ts";
@@ -60,6 +61,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
   ...PEOPLE_CALLS,
   ...HALT_CALLS,
+  ...BUDGET_CALLS,
   ...FOLDER_CALLS,
   ...GRANT_CALLS,
   ...VAULT_CALLS,
@@ -204,6 +206,7 @@ export const OPERATOR_ANSWERS = {
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
   ...PEOPLE_ANSWERS,
   ...HALT_ANSWERS,
+  ...BUDGET_ANSWERS,
   ...FOLDER_ANSWERS,
   ...GRANT_ANSWERS,
   ...VAULT_ANSWERS,

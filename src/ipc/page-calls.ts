@@ -23,6 +23,8 @@ export const PAGE_CALLS: ReadonlySet<CallName> = new Set([
   "folder.add",
   "folder.list",
   "folder.remove",
+  "budget.show",
+  "usage.show",
   "audit.rows",
   "audit.explain",
   "audit.verify",

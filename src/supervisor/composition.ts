@@ -6,7 +6,6 @@ import { Refusals } from "../../audit/refused.ts";
 import type { VerifyOptions } from "../../audit/verify.ts";
 import type { Keepers } from "../../vault/protector.ts";
 import { Broker } from "../broker/broker.ts";
-import { Budget } from "../broker/budget.ts";
 import { Suspects } from "../broker/injection/suspects.ts";
 import { effectivePolicy } from "../broker/effective-policy.ts";
 import { Grants } from "../broker/grants.ts";
@@ -22,6 +21,7 @@ import { Agents } from "./agents.ts";
 import { Anchors } from "./anchors.ts";
 import { ApprovalDesk } from "./approval-desk.ts";
 import type { Booted } from "./boot.ts";
+import { Budgets } from "./budgets.ts";
 import { Channels } from "./channels.ts";
 import type { TalkParts } from "./channel-talk.ts";
 import { CommandWays } from "./command-ways.ts";
@@ -40,8 +40,7 @@ import { ownPlaces } from "./folder-refusal.ts";
 import { Findings } from "./findings.ts";
 import { Halts } from "./halts.ts";
 import { Holds } from "./holds.ts";
-import { configOf, type InForce, knowsAgent } from "./in-force.ts";
-import { isLocalProvider } from "./model-choice.ts";
+import { type InForce, knowsAgent } from "./in-force.ts";
 import { LogKeys } from "./log-keys.ts";
 import { Keeping } from "./keeping.ts";
 import { ModelDesk } from "./model-desk.ts";
@@ -100,6 +99,7 @@ export class Composition {
   readonly confined: Confined;
   readonly config: ConfigFile;
   readonly findings: Findings;
+  readonly budgets: Budgets;
   readonly storage: Storage;
   readonly anchors: Anchors;
   /** Null for a command that runs without the daemon. */
@@ -299,25 +299,14 @@ export class Composition {
       channels: () => this.channels,
     });
     this.#desk = desk;
-    const dollarsOf = (agent: string): number => configOf(made.config.config, agent).budgetUsdPerDay;
-    const budget = new Budget(
-      log,
-      clock,
-      {
-        agentDollars: dollarsOf,
-        // One person's share is at most what the most generous agent may spend.
-        principalDollars: () =>
-          Math.max(...["default", ...Object.keys(made.config.config.agents)].map((agent) => dollarsOf(agent))),
-      },
-      (provider) => isLocalProvider(made.config.config, provider),
-    );
+    this.budgets = new Budgets({ log, state: made.state, clock, config: () => made.config.config });
     const rules = (): readonly Rule[] => made.config.config.policy.rules;
     const broker = new Broker({
       log,
       effects,
       approvals: desk.approvals,
       grants,
-      budget,
+      budget: this.budgets.budget,
       clock,
       suspects: new Suspects(log, (session) => made.state.suspects(session)),
       rules,
@@ -445,6 +434,7 @@ export class Composition {
       sheet: async () => recoverySheet({ log, vault: booted.vault, ...(await this.anchors.list()) }),
       keeping: made.keeping,
       halts: this.#halts,
+      budgets: this.budgets,
       folders,
       confined: this.confined,
       egress: new EgressView({

@@ -3,6 +3,7 @@ import type { AnswerTo, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { isOfThePage } from "../ipc/page-calls.ts";
 import type { LocalChannel } from "../ipc/channel.ts";
 import type { Anchors } from "./anchors.ts";
+import type { Budgets } from "./budgets.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Channels } from "./channels.ts";
 import type { CredentialChecks } from "./credential-checks.ts";
@@ -49,6 +50,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "vault.recovery.create",
   "channel.enable",
   "grant.add",
+  "budget.set",
   "folder.add",
   "models.test",
   "models.use",
@@ -86,6 +88,7 @@ export interface OperatorParts {
   readonly egress: EgressView;
   readonly confined: Confined;
   readonly halts: Halts;
+  readonly budgets: Budgets;
   readonly folders: Folders;
   readonly modelDesk: ModelDesk;
   readonly remembered: Remembered;
@@ -168,6 +171,12 @@ export class Operator {
         return this.#parts.folders.list(call.agent);
       case "folder.remove":
         return await this.#parts.folders.remove(call, who);
+      case "budget.show":
+        return this.#parts.budgets.show();
+      case "budget.set":
+        return await this.#parts.budgets.set(call, who);
+      case "usage.show":
+        return this.#parts.budgets.usage(call);
       case "transcript":
         return record.transcript(caller.via, call.agent);
       case "session.stop":

@@ -367,11 +367,14 @@ export class SessionRun<L extends symbol> {
     turn.asking = false;
     if (result.state === "completed") {
       agent.conversation.from(result.answer, { row: result.row, part: "answer" });
+      for (const notice of result.notices) this.#say(turn, notice);
       await agent.send({ type: "completed", ref, stop: result.stop }, result.answer);
       return;
     }
     await agent.send({ type: "failed", ref, code: result.code }, Buffer.from(result.sentence));
-    if (result.endTurn !== null) this.#end(turn, result.endTurn.reason);
+    if (result.endTurn === null) return;
+    if (result.endTurn.reason === "budget") this.#say(turn, `I stopped: ${result.endTurn.sentence}.`);
+    this.#end(turn, result.endTurn.reason);
   }
 
   async #tool(
@@ -550,7 +553,7 @@ const ENDINGS: Readonly<Record<TurnEnding, string | null>> = {
   failed: null,
   stopped: "Stopped.",
   time: "I stopped: this turn took longer than it may.",
-  budget: "I stopped: today's budget is used up.",
+  budget: null,
   died: "I was interrupted: my process ended unexpectedly. Whatever was under way is on the log, and nothing is repeated.",
   denied: null,
   halted: null,

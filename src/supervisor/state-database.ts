@@ -2,6 +2,7 @@ import Database from "better-sqlite3";
 import type { StateSealer } from "../../vault/state-seal.ts";
 import { VaultError } from "../../vault/error.ts";
 import { LABELS } from "./label-rows.ts";
+import { SPENDING } from "./spending.ts";
 import { STANDING } from "./standing.ts";
 import { SUSPECTS } from "./suspects.ts";
 
@@ -16,7 +17,7 @@ export class StateError extends Error {
 }
 
 /** Another schema, another number: a file of a lower one is made anew from the log. */
-const VERSION = 5;
+const VERSION = 7;
 /** From this version on, what is personal is sealed. */
 const SEALED_SINCE = 4;
 
@@ -107,6 +108,7 @@ export class StateDatabase {
       this.#database.exec(SCHEMA);
       this.#database.exec(USED);
       this.#database.exec(STANDING);
+      this.#database.exec(SPENDING);
       this.#database.exec(HALT);
       this.#database.exec(SUSPECTS);
       this.#database.exec(LABELS);

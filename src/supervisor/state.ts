@@ -9,6 +9,7 @@ import { labelsOfSession, projectLabels } from "./label-rows.ts";
 import { project } from "./projection.ts";
 import { projectSuspects, suspectsIn } from "./suspects.ts";
 import type { Suspect } from "../broker/injection/suspects.ts";
+import { budgetsSet, projectSpending, type SetBudget, spent, type Spent, told, type ToldOf } from "./spending.ts";
 import { grantsHeld, projectStanding, questionsOpen } from "./standing.ts";
 import { type Fields, StateDatabase } from "./state-database.ts";
 
@@ -91,6 +92,7 @@ export class State {
     this.#database.transaction(() => {
       project(this.#database, row);
       projectStanding(this.#database, row);
+      projectSpending(this.#database, row);
       projectSuspects(this.#database, row);
       projectLabels(this.#database, row);
       this.#database.run("UPDATE applied SET seq = ?", row.seq);
@@ -119,6 +121,18 @@ export class State {
   /** What the context of a session holds, if it goes on. */
   labelsOf(session: string): Labels {
     return labelsOfSession(this.#database, session);
+  }
+  /** Budgets that the owner set. */
+  budgetsSet(): SetBudget[] {
+    return budgetsSet(this.#database);
+  }
+  /** What models used, by hour, agent, person and model. @param from, to as an hour is named, such as `2026-11` or `2026-11-29T13`; `to` is left out. */
+  spent(from: string, to: string): Spent[] {
+    return spent(this.#database, from, to);
+  }
+  /** Was it said of this budget, in the time that began then? */
+  budgetTold(kind: "budget.warned" | "budget.exhausted", of: ToldOf): boolean {
+    return told(this.#database, kind, of);
   }
   /** What the owner has halted. */
   halts(): HaltRecord[] {

@@ -35,6 +35,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
   notes.push(...composition.sandbox.notes());
   notes.push(...composition.haltNotes());
   notes.push(...composition.folders.notes());
+  notes.push(...composition.budgets.notes());
   notes.push(...composition.vaultNotes());
   return {
     version: VERSION,

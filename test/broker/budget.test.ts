@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ModelChoice } from "../../src/broker/completion.ts";
-import { costOf } from "../../src/broker/prices.ts";
+import { costOf, shippedPrice } from "../../src/broker/prices.ts";
+import { Config } from "../../src/config/schema.ts";
 import type { AskedRequest } from "../../src/effect/request.ts";
 import { NO_ITEMS, rootWith } from "../../src/ipc/item-digest.ts";
+import { mint, Name, type PrincipalId } from "../../src/ipc/ids.ts";
 import { packRequest } from "../../src/ipc/items.ts";
 import { Conversation } from "../../src/supervisor/conversation.ts";
+import { People } from "../../src/supervisor/people.ts";
 import { World } from "./world.ts";
 
 let world: World;
@@ -17,13 +20,26 @@ afterEach(async () => {
 
 const SONNET: ModelChoice = {
   provider: "anthropic",
-  model: "claude-sonnet-4-5",
+  model: "claude-sonnet-4-6",
   local: false,
   maxOutputTokens: 1000,
   timeoutMs: 60_000,
 };
 const UNKNOWN: ModelChoice = { ...SONNET, provider: "openrouter", model: "some/model" };
 const LOCAL: ModelChoice = { ...SONNET, provider: "ollama", model: "llama3", local: true };
+
+const DEFAULT = { subject: "agent", agent: Name.parse("default") } as const;
+const OWNER = { by: mint("principal"), via: "terminal" } as const;
+
+async function ownerOf(): Promise<{ principal: PrincipalId }> {
+  const people = new People(
+    world.log,
+    world.state,
+    () => world.clock.now(),
+    () => Promise.resolve(),
+  );
+  return await people.ensureOwner("account");
+}
 
 function answered(inputTokens: number, outputTokens: number): void {
   world.model.answers.push({
@@ -75,7 +91,7 @@ test("a completion is recorded with what it is made of before it is asked for, a
   expect(row?.action).toMatchObject({ model: "the-model", microDollars: 1000 * 3 + 100 * 15, stop: "stop" });
   expect(row?.content("answer")).toBe('{"text":"hi","calls":[]}');
   expect(world.model.asked).toMatchObject([
-    { provider: "anthropic", model: "claude-sonnet-4-5", maxOutputTokens: 1000 },
+    { provider: "anthropic", model: "claude-sonnet-4-6", maxOutputTokens: 1000 },
   ]);
   // The calls that come from it name it as their cause.
   await world.call(turn, "list_files", {}, 3);
@@ -87,7 +103,7 @@ test("a call that the day's money does not hold is not made, and the sentence sa
   expect(await ask(SONNET)).toMatchObject({ state: "completed" });
   const refused = await ask(SONNET, 40_000);
   expect(refused).toMatchObject({ state: "failed", code: "refused", endTurn: { reason: "budget" } });
-  expect(refused.state === "failed" && refused.sentence).toMatch(/\$5\.00.*\$4\.95.*budgetUsdPerDay/);
+  expect(refused.state === "failed" && refused.sentence).toMatch(/\$5\.00.*\$4\.95.*wirken budget set/);
   expect(world.model.asked).toHaveLength(1);
   expect(world.rows("model.called")).toHaveLength(1);
   // A small one still fits.
@@ -99,7 +115,7 @@ test("what was spent today is known after a restart, and tomorrow it is new", as
   answered(1_500_000, 30_000);
   await ask(SONNET);
   await world.restart();
-  expect(world.budget.spent("default").microDollars).toBe(4_950_000);
+  expect(world.budgets.budget.account("agent", "default", "day").spent.microDollars).toBe(4_950_000);
   expect(await ask(SONNET, 40_000)).toMatchObject({ state: "failed" });
   world.clock.advance(25 * 3_600_000);
   answered(10, 10);
@@ -116,19 +132,140 @@ test("calls at once cannot spend the same money twice", () => {
     requestBytes: 300_000,
     maxOutputTokens: 10_000,
   };
-  const first = world.budget.reserve(spending);
+  const { budget } = world.budgets;
+  const first = budget.reserve(spending);
   expect("reservation" in first).toBe(true);
-  expect("refused" in world.budget.reserve(spending)).toBe(true);
+  expect("refused" in budget.reserve(spending)).toBe(true);
   if ("reservation" in first) first.reservation.settle(10, 10);
-  expect("reservation" in world.budget.reserve(spending)).toBe(true);
+  expect("reservation" in budget.reserve(spending)).toBe(true);
 });
 
-test("a model without a known price falls under the token limit", async () => {
+test("where nobody set a budget, a model without a known price falls under the token limit", async () => {
   answered(1_900_000, 50_000);
   expect(await ask(UNKNOWN)).toMatchObject({ state: "completed" });
   expect(world.rows("model.answered")[0]?.action).toMatchObject({ microDollars: null });
   const refused = await ask(UNKNOWN, 200_000);
   expect(refused.state === "failed" && refused.sentence).toContain("2,000,000 tokens");
+});
+
+test("a money budget that somebody set is no budget for a model without a price: it is refused, until it has one", async () => {
+  await world.budgets.set(
+    { call: "budget.set", of: DEFAULT, per: "month", unit: "usd", state: "limited", most: 9e6 },
+    OWNER,
+  );
+  const refused = await ask(UNKNOWN);
+  expect(refused).toMatchObject({ state: "failed", endTurn: { reason: "budget" } });
+  expect(refused.state === "failed" && refused.sentence).toMatch(
+    /no known price.*month's budget.*prices in config\.json/,
+  );
+  expect(world.model.asked).toEqual([]);
+  world.config = Config.parse({ prices: { "openrouter/some/model": { input: 2, output: 4 } } });
+  answered(1_000_000, 500_000);
+  expect(await ask(UNKNOWN)).toMatchObject({ state: "completed" });
+  expect(world.rows("model.answered")[0]?.action).toMatchObject({ microDollars: 4e6 });
+  // So is one of the configuration.
+  world.config = Config.parse({ agents: { default: { budgetUsdPerDay: 100 } } });
+  expect(await ask(UNKNOWN)).toMatchObject({ state: "failed" });
+});
+
+test("tokens can be the budget, and the money's be taken away", async () => {
+  const set = { call: "budget.set", of: DEFAULT, per: "day" } as const;
+  await world.budgets.set({ ...set, unit: "usd", state: "unlimited", most: null }, OWNER);
+  await world.budgets.set({ ...set, unit: "tokens", state: "limited", most: 10_000 }, OWNER);
+  answered(8_000, 100);
+  expect(await ask(UNKNOWN)).toMatchObject({ state: "completed" });
+  const refused = await ask(UNKNOWN, 4_000);
+  expect(refused.state === "failed" && refused.sentence).toMatch(/day's budget.*10,000 tokens.*8,100 tokens/);
+  await world.budgets.set({ ...set, unit: "tokens", state: "default", most: null }, OWNER);
+  answered(1, 1);
+  expect(await ask(UNKNOWN, 4_000)).toMatchObject({ state: "completed" });
+});
+
+test("a person's budget is their own, whichever agent works for them", async () => {
+  const of = { subject: "person", principal: (await ownerOf()).principal } as const;
+  await world.budgets.set({ call: "budget.set", of, per: "hour", unit: "usd", state: "limited", most: 10_000 }, OWNER);
+  const { budget } = world.budgets;
+  const spending = { ...SONNET, agent: "another", requestBytes: 100, maxOutputTokens: 1_000 };
+  expect(budget.reserve({ ...spending, principal: of.principal })).toMatchObject({
+    refused: expect.stringContaining("the hour's budget of the person who asks ($0.01)"),
+  });
+  expect("reservation" in budget.reserve({ ...spending, principal: world.principal })).toBe(true);
+});
+
+test("at 80 % it is said once, on the log and in the conversation, and not again after a restart", async () => {
+  answered(1_200_000, 20_000);
+  expect(await ask(SONNET)).toMatchObject({ state: "completed", notices: [] });
+  answered(100_000, 0);
+  const outcome = await ask(SONNET);
+  expect(outcome.state === "completed" && outcome.notices).toEqual([
+    expect.stringMatching(/^84 % of the day's budget of agent default are used: \$4\.20 of \$5\.00/),
+    expect.stringMatching(/^84 % of the day's budget of the person who asks/),
+  ]);
+  expect(world.rows("budget.warned").map(({ action }) => action)).toMatchObject([
+    { agent: "default", principal: null, per: "day", unit: "usd", most: 5e6, used: 4.2e6 },
+    { agent: null, principal: world.principal },
+  ]);
+  expect(world.budgets.notes()).toEqual([expect.stringContaining("84 % of the day's budget of agent default")]);
+  await world.restart();
+  answered(10, 10);
+  expect(await ask(SONNET)).toMatchObject({ notices: [] });
+  // A call that is refused is a row once as well.
+  for (let times = 0; times < 2; times++) expect(await ask(SONNET, 900_000)).toMatchObject({ state: "failed" });
+  expect(world.rows("budget.exhausted").map(({ action }) => action)).toMatchObject([{ agent: "default", most: 5e6 }]);
+  // Tomorrow it is said anew.
+  world.clock.advance(25 * 3_600_000);
+  answered(1_400_000, 0);
+  expect(await ask(SONNET)).toMatchObject({ notices: [expect.stringContaining("84 %"), expect.anything()] });
+});
+
+test("an answer that broke off is counted, before and after a restart", async () => {
+  world.model.answers.push({ state: "failed", code: "died", sentence: "it died", streamed: true });
+  await ask(SONNET, 4_000);
+  const counted = world.rows("budget.estimated")[0]?.action;
+  expect(counted).toMatchObject({ agent: "default", model: "claude-sonnet-4-6", outputTokens: 1000 });
+  const before = world.budgets.budget.account("agent", "default", "month").spent;
+  expect(before.microDollars).toBeGreaterThan(15_000);
+  await world.restart();
+  expect(world.budgets.budget.account("agent", "default", "month").spent).toEqual(before);
+});
+
+test("a budget of nobody, or of no amount, is not set", async () => {
+  const set = { call: "budget.set", per: "day", unit: "usd", state: "limited", most: 1 } as const;
+  const nobody = { subject: "person", principal: world.principal } as const;
+  await expect(world.budgets.set({ ...set, of: nobody }, OWNER)).rejects.toThrow("nobody has the id");
+  await expect(
+    world.budgets.set({ ...set, of: { subject: "agent", agent: Name.parse("ghost") } }, OWNER),
+  ).rejects.toThrow("there is no agent ghost");
+  await expect(world.budgets.set({ ...set, of: DEFAULT, most: null }, OWNER)).rejects.toThrow("a limit says how much");
+  expect(world.rows("budget.set")).toEqual([]);
+});
+
+test("what was used is told by agent, person, model and day", async () => {
+  answered(1_000_000, 10_000);
+  await ask(SONNET);
+  answered(500, 50);
+  await ask(UNKNOWN);
+  answered(70, 7);
+  await ask(LOCAL);
+  const today = new Date(world.clock.now()).toISOString().slice(0, 10);
+  const yesterday = new Date(world.clock.now() - 86_400_000).toISOString().slice(0, 10);
+  const show = (by: "agent" | "person" | "model" | "day") =>
+    world.budgets.usage({ call: "usage.show", by, from: yesterday, to: today });
+  expect(show("model").rows).toMatchObject([
+    { key: "anthropic/claude-sonnet-4-6", calls: 1, inputTokens: 1_000_000, microDollars: 3_150_000, unpriced: 0 },
+    { key: "openrouter/some/model", calls: 1, microDollars: 0, unpriced: 550 },
+    { key: "ollama/llama3", calls: 1, outputTokens: 7, microDollars: 0, unpriced: 0 },
+  ]);
+  expect(show("agent").rows).toMatchObject([{ key: "default", calls: 3 }]);
+  expect(show("person").rows).toMatchObject([{ key: world.principal, name: null, calls: 3 }]);
+  expect(show("day").rows).toMatchObject([
+    { key: yesterday, calls: 0 },
+    { key: today, calls: 3, microDollars: 3_150_000 },
+  ]);
+  expect(show("day").total).toMatchObject({ calls: 3, inputTokens: 1_000_570, outputTokens: 10_057 });
+  const before = show("model");
+  await world.restart();
+  expect(show("model")).toEqual(before);
 });
 
 test("a local model costs nothing and is never refused", async () => {
@@ -138,7 +275,11 @@ test("a local model costs nothing and is never refused", async () => {
   }
   expect(world.rows("model.answered")[0]?.action).toMatchObject({ microDollars: 0 });
   await world.restart();
-  expect(world.budget.spent("default")).toEqual({ microDollars: 0, tokens: 0 });
+  expect(world.budgets.budget.account("agent", "default", "month").spent).toEqual({
+    microDollars: 0,
+    tokens: 0,
+    unpriced: 0,
+  });
 });
 
 test("a model process that died before it said anything is asked once more, under a row of its own", async () => {
@@ -172,12 +313,24 @@ test("a call that cannot be recorded is not made", async () => {
 });
 
 test.for([
-  ["anthropic", "claude-sonnet-4-5", 18],
-  ["anthropic", "claude-sonnet-4-5-20250929", 18],
-  ["openai", "gpt-4o-2024-08-06", 13],
+  ["anthropic", "claude-opus-4-5", 30],
+  ["anthropic", "claude-opus-4-5-20251101", 30],
+  ["anthropic", "claude-sonnet-4-5", 28.5],
+  ["openai", "gpt-4o-2024-08-06", 12.5],
+  ["bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", 6.6],
+  ["mistral", "mistral-large-latest", 8],
+  ["openrouter", "openai/gpt-5", 11.25],
   ["anthropic", "claude-sonnet-9", null],
   ["openrouter", "gpt-4o", null],
   ["openai", "constructor", null],
+  ["constructor", "name", null],
 ] as const)("a million tokens each way of %s/%s cost %s dollars", ([provider, model, dollars]) => {
-  expect(costOf(provider, model, 1e6, 1e6)).toBe(dollars === null ? null : dollars === 13 ? 12.5e6 : dollars * 1e6);
+  const price = shippedPrice(provider, model);
+  expect(price === null ? null : costOf(price, 1e6, 1e6) / 1e6).toBe(dollars);
+});
+
+test("a long request costs what the provider says of long ones", () => {
+  const price = { input: 3, output: 15, above: { tokens: 200_000, input: 6, output: 22.5 } };
+  expect(costOf(price, 200_000, 10)).toBe(600_150);
+  expect(costOf(price, 200_001, 10)).toBe(1_200_231);
 });

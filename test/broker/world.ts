@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import { type ApprovalPorts, Approvals, type Answering } from "../../src/broker/approvals.ts";
 import { Broker, type ToolAnswer } from "../../src/broker/broker.ts";
-import { Budget } from "../../src/broker/budget.ts";
 import { Suspects } from "../../src/broker/injection/suspects.ts";
 import { Grants } from "../../src/broker/grants.ts";
 import { LabelBook } from "../../src/broker/labels.ts";
@@ -18,6 +17,8 @@ import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import { SandboxError } from "../../src/sandbox/command.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
+import { Config } from "../../src/config/schema.ts";
+import { Budgets } from "../../src/supervisor/budgets.ts";
 import { State } from "../../src/supervisor/state.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
 
@@ -67,7 +68,8 @@ export class World implements AsyncDisposable {
   state: State;
   grants: Grants;
   approvals: Approvals;
-  budget: Budget;
+  budgets: Budgets;
+  config: Config = Config.parse({});
   broker: Broker;
 
   private constructor(home: string, clock: TestClock, keys: LogKeys, log: AuditLog) {
@@ -86,7 +88,7 @@ export class World implements AsyncDisposable {
     this.grants = new Grants(log, clock, this.state.grantsHeld());
     this.approvals = new Approvals(log, clock, this.grants, this.#ports());
     this.labels = this.#newLabels();
-    this.budget = this.#newBudget();
+    this.budgets = this.#newBudgets();
     this.broker = this.#newBroker();
   }
 
@@ -108,7 +110,7 @@ export class World implements AsyncDisposable {
     this.grants = new Grants(this.log, this.clock, this.state.grantsHeld());
     this.approvals = new Approvals(this.log, this.clock, this.grants, this.#ports());
     this.labels = this.#newLabels();
-    this.budget = this.#newBudget();
+    this.budgets = this.#newBudgets();
     this.broker = this.#newBroker();
   }
 
@@ -191,19 +193,18 @@ export class World implements AsyncDisposable {
     };
   }
 
-  #newBudget(): Budget {
-    const limits = { agentDollars: () => 5, principalDollars: () => 5 };
-    return new Budget(this.log, this.clock, limits, (provider) => provider === "ollama");
+  #newBudgets(): Budgets {
+    return new Budgets({ log: this.log, state: this.state, clock: this.clock, config: () => this.config });
   }
 
   #newBroker(): Broker {
-    const { log, effects, approvals, grants, budget, clock } = this;
+    const { log, effects, approvals, grants, clock } = this;
     return new Broker({
       log,
       effects,
       approvals,
       grants,
-      budget,
+      budget: this.budgets.budget,
       clock,
       several: () => this.several,
       suspects: new Suspects(log, (session) => this.state.suspects(session)),

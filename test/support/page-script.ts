@@ -201,6 +201,9 @@ export class PageScript {
       case "recovery.sheet":
       case "audit.key.show":
       case "audit.prune":
+      case "budget.set":
+      case "budget.show":
+      case "usage.show":
       case "channel.disable":
       case "channel.enable":
       case "channel.list":
