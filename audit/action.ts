@@ -380,7 +380,8 @@ export const KINDS = {
       session: f.orNull(f.id),
       conversation: f.id,
       channel: f.name,
-      purpose: f.oneOf("reply", "card", "notice", "pairing", "answer", "edit"),
+      /** `message`: sent by an agent into another conversation than that of its turn; `session` is the one of that turn. */
+      purpose: f.oneOf("reply", "card", "notice", "pairing", "answer", "edit", "message"),
     },
     content: ["text"],
     outcomes: ["message.delivered", "message.failed"],

@@ -11,6 +11,8 @@ export interface Metadata {
   readonly account: string | null;
   /** The only hosts it may be used with; empty: those its compartment is made for. */
   readonly hosts: readonly string[];
+  /** The header that a request carries it in, as the whole of its value; left out: `authorization`, behind `Bearer`. */
+  readonly header?: string;
   readonly expires: string | null;
   readonly rotationDue: string | null;
 }
@@ -18,6 +20,8 @@ export interface Metadata {
 const MAX_ACCOUNT = 256;
 const MAX_HOSTS = 32;
 const MAX_BYTES = 16_384;
+/** A token of RFC 9110 in lower case. */
+const HEADER = /^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
 const HOST = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
 /** @returns one JSON object, keys sorted, no spaces, UTF-8: one form for one meaning. @throws {VaultError} VAULT_REFUSED for a value of no use. */
@@ -40,8 +44,9 @@ function textOf(given: Metadata): string {
     refuse(`account name is over ${MAX_ACCOUNT} characters, or no text`);
   if (given.hosts.length > MAX_HOSTS || !given.hosts.every((host) => HOST.test(host)))
     refuse(`hosts are over ${MAX_HOSTS}, or not all host names in lower case`);
-  const { account, checked, created, expires, hosts, rotationDue } = given;
-  return JSON.stringify({ account, checked, created, expires, hosts, rotationDue });
+  if (given.header !== undefined && !HEADER.test(given.header)) refuse("header is not the name of one in lower case");
+  const { account, checked, created, expires, header, hosts, rotationDue } = given;
+  return JSON.stringify({ account, checked, created, expires, header, hosts, rotationDue });
 }
 
 /** @throws {VaultError} VAULT_DAMAGED unless the bytes are exactly what {@link encodeMetadata} makes. */
@@ -89,9 +94,11 @@ function isMetadata(value: unknown): value is Metadata {
     return field === null || typeof field === "string";
   };
   const hosts: unknown = Reflect.get(value, "hosts");
+  const header: unknown = Reflect.get(value, "header");
   return (
     typeof Reflect.get(value, "created") === "string" &&
     ["checked", "account", "expires", "rotationDue"].every(textOrNull) &&
+    (header === undefined || typeof header === "string") &&
     Array.isArray(hosts) &&
     hosts.every((host) => typeof host === "string")
   );

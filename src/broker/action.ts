@@ -1,4 +1,4 @@
-import type { ToolAction } from "../effect/action.ts";
+import type { ActionOfType, ToolAction } from "../effect/action.ts";
 import { type ActionKey, type KeyClass, readKey, type Tier } from "./keys.ts";
 
 /** How an action can carry bytes to somebody else, and to whom. What is said here is what exemptions go by, so it says everything that the model chose. */
@@ -80,7 +80,34 @@ export function factsOf(action: ToolAction): Facts {
         brings: hosts.length === 0 ? FILES : { ...FILES, untrusted: true },
       });
     }
+    case "http.request":
+      return requestFacts(action);
+    case "message.send":
+      return factsOfKeys([`message:${action.conversation}`], {
+        leaves: { by: "message", conversation: action.conversation },
+        brings: BRINGS_NOTHING,
+        // What somebody else reads is asked for every time.
+        tier: action.own ? 2 : 3,
+      });
+    case "web.search":
+      return factsOfKeys(["search:web"], {
+        leaves: { by: "search", query: action.query },
+        brings: { untrusted: true, private: "nothing" },
+      });
   }
+}
+
+/** What comes back is a stranger's; with a credential it is also whose the credential is. A request that only gets, and says nothing but its URL, can be
+ *  exempt by that URL, as the model wrote it. */
+function requestFacts(action: ActionOfType<"http.request">): Facts {
+  const { method, url, written, host, headers, body, credential } = action;
+  const gets = (method === "GET" || method === "HEAD") && body === null && credential === null;
+  const key: ActionKey =
+    credential !== null ? `http:${host}:secret/${credential.name}` : gets ? `http.get:${host}` : `http:${host}`;
+  return factsOfKeys([key], {
+    leaves: gets && headers.length === 0 ? { by: "get", host, url: written ?? url } : { by: "request", hosts: [host] },
+    brings: { untrusted: true, private: credential === null ? "nothing" : "own" },
+  });
 }
 
 /** The same from a key alone, with nothing known of the action: for what would be decided about any of its class. @returns null for what is no key. */

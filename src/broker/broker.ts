@@ -21,6 +21,7 @@ import { askOf, type Planned, type Step, stepsOf } from "./planning.ts";
 import { askedOfSeveral, severalFor, type SeveralRule } from "./several.ts";
 import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
 import type { Rule } from "./rules.ts";
+import { wentNoFurther } from "./went-no-further.ts";
 import { findTool, toolDescriptions } from "./tools/catalogue.ts";
 import { parseArguments } from "./tools/arguments.ts";
 import { PLAN, planOf } from "./tools/plan.ts";
@@ -277,6 +278,12 @@ export class Broker {
 
   async #decided(call: Call, tool: Tool, action: ToolAction, ask: ToolAsk): Promise<ToolAnswer> {
     const { turn, bytes } = call;
+    if (turn.counters.unsure.has(digestOf(bytes)))
+      return this.#refuse(
+        call,
+        "again",
+        "nobody knows whether this very action took effect before, so it is not repeated",
+      );
     let decision = this.#decide(turn, bytes, action);
     if (decision.verdict === "refuse" && decision.code === "no-sandbox") {
       await this.#probe(turn);
@@ -288,11 +295,11 @@ export class Broker {
       case "allow": {
         // Counted before it is awaited: two calls at once do not share one use.
         for (const grant of decision.rests) this.#gates.grants.used(grant);
-        return this.#run(call, tool, action, authorityOf(decision));
+        return this.#run(call, tool, action, authorityOf(decision), ask);
       }
       case "ask": {
         const planned = this.#plans.take(turn.session, digestOf(bytes));
-        if (planned !== null) return this.#run(call, tool, action, { authority: "approval", rests: planned });
+        if (planned !== null) return this.#run(call, tool, action, { authority: "approval", rests: planned }, ask);
         const { keys } = factsOf(action);
         const verdict = await this.#gates.approvals.request({
           ...this.#asking(turn),
@@ -313,7 +320,7 @@ export class Broker {
             // What was approved are these bytes and no others.
             if (verdict.covers[0] !== digestOf(bytes))
               return this.#refuse(call, "changed", "it is not what was approved");
-            return this.#run(call, tool, action, { authority: "approval", rests: verdict.rests });
+            return this.#run(call, tool, action, { authority: "approval", rests: verdict.rests }, ask);
           case "denied":
             return this.#deny(call, verdict.reason);
           case "expired":
@@ -355,7 +362,7 @@ export class Broker {
     });
   }
 
-  async #run(call: Call, tool: Tool, action: ToolAction, authority: Authority): Promise<ToolAnswer> {
+  async #run(call: Call, tool: Tool, action: ToolAction, authority: Authority, ask: ToolAsk): Promise<ToolAnswer> {
     const { turn, bytes } = call;
     if (turn.signal.aborted) return this.#refuse(call, "stopped", "the turn was stopped");
     const changed = this.#gates.effects.changed(action);
@@ -385,9 +392,19 @@ export class Broker {
       { kind: "tool.finished", outcome: result.outcome, status: result.status },
       { result: result.text },
     );
+    if (result.next !== undefined)
+      return await this.#goOn({ ...call, cause: row.seq }, tool, result.next, result.text, ask);
+    if (result.unsure === true) turn.counters.unsure.add(digestOf(bytes));
     const outcome = result.outcome === "done" ? "done" : "failed";
     const suspects = await this.#gates.suspects.look(turn, entryOf(action), result.text, row.seq);
     return { outcome, text: result.text, row: row.seq, suspects, endTurn: null };
+  }
+
+  /** What a result leads to is an action of its own: decided, recorded and run like any other, or refused.
+   *  @param said the result so far: that much was done, whatever becomes of the next. */
+  async #goOn(call: Call, tool: Tool, next: ToolAction, said: string, ask: ToolAsk): Promise<ToolAnswer> {
+    const answer = await this.#decided({ ...call, action: next, bytes: encodeAction(next) }, tool, next, ask);
+    return answer.row === null ? { ...answer, text: boundText(wentNoFurther(said, answer.text), MAX_RESULT) } : answer;
   }
 
   async #badArguments(call: Call, tool: Pick<Tool, "name">, why: string): Promise<ToolAnswer> {

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { type ActionOfType, decodeAction } from "../effect/action.ts";
 import { renderExec } from "./cards/exec.ts";
+import { renderMessage } from "./cards/message.ts";
+import { renderRequest, renderWebSearch } from "./cards/web.ts";
 import { block, line, lines, place } from "./cards/lines.ts";
 import { type CardSubject, headOf, withWhy } from "./cards/subject.ts";
 
@@ -56,6 +58,12 @@ export function renderAction(bytes: Uint8Array): string {
       return renderWrite(action);
     case "exec":
       return renderExec(action);
+    case "http.request":
+      return renderRequest(action);
+    case "message.send":
+      return renderMessage(action);
+    case "web.search":
+      return renderWebSearch(action);
   }
 }
 

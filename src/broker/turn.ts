@@ -15,12 +15,14 @@ export interface TurnCounters {
   readonly badArguments: Map<string, number>;
   /** Digests of actions that were denied: not asked again. */
   readonly denied: Set<string>;
+  /** Digests of actions of which nobody knows whether they took effect: not done again. */
+  readonly unsure: Set<string>;
   /** The `model.answered` row of each completion, by its reference on the agent's pipe: the cause of the calls that came from it. */
   readonly answered: Map<number, number>;
 }
 
 export function newCounters(): TurnCounters {
-  return { denials: 0, badArguments: new Map(), denied: new Set(), answered: new Map() };
+  return { denials: 0, badArguments: new Map(), denied: new Set(), unsure: new Set(), answered: new Map() };
 }
 
 /** For whom, by which agent and under what a turn runs. Everything here is a property of the pipe or of rows, never of a frame. */

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { loadConfig } from "../config/load.ts";
+import { HeaderName } from "../ipc/fetch-frames.ts";
 import { AdapterChannel, platformOf } from "../ipc/channel.ts";
 import { usage } from "./command-error.ts";
 import type { Context } from "./context.ts";
@@ -16,6 +17,7 @@ export const CredentialOptions = z.extend(SecretOptions, {
   expires: z.optional(z.string()),
   rotateBy: z.optional(z.string()),
   host: z._default(z.array(z.string()), []),
+  header: z.optional(z.string()),
 });
 
 const HOST = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
@@ -23,6 +25,14 @@ const HOST = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[
 /** Gathers an option that may be given more than once. */
 export function collect(host: string, before: readonly string[]): string[] {
   return [...before, host];
+}
+
+/** The header that requests carry it in, in lower case; null: none was named. @throws {CommandError} for what is no name of one. */
+export function headerOf(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const header = HeaderName.safeParse(text.toLowerCase());
+  if (header.success) return header.data;
+  throw usage("--header takes the name of a header, such as X-Api-Key", "without a colon and without its value");
 }
 
 /** @throws {CommandError} for what is no date in the future, and what is no host. */

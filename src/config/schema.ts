@@ -4,6 +4,7 @@ import { readLocalSocket } from "../ipc/local-socket.ts";
 import { AdapterChannel, LOCAL_CHANNELS } from "../ipc/channel.ts";
 import { Name, PrincipalId } from "../ipc/ids.ts";
 import { Role } from "../ipc/operator.ts";
+import { SearchService } from "../ipc/fetch-frames.ts";
 import { ModelRef } from "../ipc/provider.ts";
 
 /** What the operator may write in `config.json`. The schema is the type; what is not here is refused. */
@@ -58,7 +59,8 @@ const Network = z.strictObject({
         z.regex(/^https?:\/\/[^/?#]+\/?$/i, "a proxy has a host and a port, and no path"),
       ),
   ),
-  /** Hosts that an agent's commands may reach at an address of a network of your own, if a person allows them the host: such as git.example.internal. */
+  /** Hosts that an agent's commands and requests may reach at an address of a network of your own, if they are allowed the host: such as
+   *  git.example.internal. Requests go to these on any port, and to all others on 443 only. */
   local: z._default(z.array(HostName).check(z.maxLength(64)), []),
   /** A file with further certificates to trust, as PEM: those of a company's own authority, say. */
   ca: z.optional(
@@ -100,6 +102,18 @@ const Policy = z.strictObject({
   rules: z._default(z.array(Rule).check(z.maxLength(1000)), []),
 });
 
+const Search = z.strictObject({
+  /** Whom web searches are asked of; `off`: nobody. Of those that may be asked without a key only Wikipedia is everybody's, and it finds its own pages. */
+  service: z._default(z.union([z.literal("off"), SearchService]), "wikipedia"),
+  /** Where it is, if not where it is shipped to be: an instance of SearXNG is somebody's own. */
+  url: z.optional(z.url({ protocol: /^https$/, error: "write https://HOST" }).check(z.maxLength(512))),
+  /** Of Wikipedia, such as en or de. */
+  language: z._default(
+    z.string().check(z.regex(/^[a-z]{2,3}$/, "a language has two or three letters, such as en")),
+    "en",
+  ),
+});
+
 const Days = z.nullable(z.int().check(z.gte(1), z.lte(36_500)));
 
 const Retention = z.strictObject({
@@ -130,6 +144,8 @@ export const Config = z.strictObject({
   ),
   /** How this machine's network is left, where that is not directly. */
   network: z.prefault(Network, {}),
+  /** Web search. */
+  search: z.prefault(Search, {}),
   /** Folders with programs that commands may read and run beside the system's, such as /opt/node: their `bin`, or they themselves, come first in PATH. */
   toolchains: z._default(
     z

@@ -8,8 +8,10 @@ import type { ToolAction } from "./action.ts";
 import { type Base, baseOf, checkBase, checkNamed, namedFiles } from "./files.ts";
 import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
+import type { Asking, MessagePort, Recipient } from "./outgoing.ts";
 import { runTool, type ToolResult } from "./tool.ts";
 import type { WayPort } from "./way-port.ts";
+import type { CarriedCredential, WebPort } from "./web.ts";
 
 export { LIMITS } from "../sandbox/limits.ts";
 export { PROTECTED } from "../sandbox/protected.ts";
@@ -18,22 +20,29 @@ export { WorkspaceError } from "../sandbox/workspace-error.ts";
 export { type Folder, MAX_FOLDERS, type Place, wrongWith } from "../sandbox/folder.ts";
 export type { Located, Ours } from "../sandbox/workspace.ts";
 
+/** Whatever is not this machine's own files and commands. Filled by the supervisor. */
+export interface Ports {
+  readonly models: ModelPort;
+  readonly ways: WayPort;
+  readonly web: WebPort;
+  readonly messages: MessagePort;
+}
+
 /** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */
 export class Effects {
   readonly #sandbox: Sandbox;
   readonly #ours: Ours;
-  readonly #models: ModelPort;
-  readonly #ways: WayPort;
+  readonly #ports: Ports;
 
-  constructor(sandbox: Sandbox, ours: Ours, models: ModelPort, ways: WayPort) {
+  constructor(sandbox: Sandbox, ours: Ours, ports: Ports) {
     this.#sandbox = sandbox;
     this.#ours = ours;
-    this.#models = models;
-    this.#ways = ways;
+    this.#ports = ports;
   }
 
   runTool(recorded: Recorded<"tool.called">, signal: AbortSignal): Promise<ToolResult> {
-    return runTool(recorded, { sandbox: this.#sandbox, ours: this.#ours, ways: this.#ways }, signal);
+    const world = { sandbox: this.#sandbox, ours: this.#ours, ...this.#ports };
+    return runTool(recorded, world, signal);
   }
 
   callModel(
@@ -43,7 +52,27 @@ export class Effects {
     onDelta: (text: Uint8Array) => void,
     signal: AbortSignal,
   ): Promise<ModelAnswer> {
-    return callModel(recorded, request, this.#models, limits, onDelta, signal);
+    return callModel(recorded, request, this.#ports.models, limits, onDelta, signal);
+  }
+
+  /** What a request may carry by that name. @returns in words why nothing. */
+  credential(name: string): CarriedCredential | string {
+    return this.#ports.web.credential(name);
+  }
+
+  /** Why a host is not asked on a port; null: it may be. */
+  barred(host: string, port: number): string | null {
+    return this.#ports.web.barred(host, port);
+  }
+
+  /** Whom searches are asked of. @returns in words why of nobody. */
+  searching(): ReturnType<WebPort["searching"]> {
+    return this.#ports.web.searching();
+  }
+
+  /** Which conversations are meant. */
+  recipients(to: string, asking: Asking): readonly Recipient[] {
+    return this.#ports.messages.recipients(to, asking);
   }
 
   get sandboxState(): SandboxState {

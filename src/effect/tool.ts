@@ -3,20 +3,27 @@ import { type CommandEnd, SandboxError } from "../sandbox/command.ts";
 import { LIMITS } from "../sandbox/limits.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
+import { SessionId } from "../ipc/ids.ts";
 import type { Ours } from "../sandbox/workspace.ts";
-import { type ActionOfType, commandOf, decodeAction, placeOf } from "./action.ts";
+import { type ActionOfType, commandOf, decodeAction, placeOf, type ToolAction } from "./action.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
 import { checkNamed, listEntries, readLines, writeFile } from "./files.ts";
+import { type MessagePort, runMessage } from "./outgoing.ts";
+import { runRequest, runWebSearch, type WebPort } from "./web.ts";
 import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
 import type { WayFor, WayPort } from "./way-port.ts";
 
 /** What became of a tool call. */
 export interface ToolResult {
   readonly outcome: "done" | "failed" | "stopped" | "limit";
-  /** A command's exit status. */
+  /** A command's exit status; a server's answer as HTTP numbers it. */
   readonly status: number | null;
   /** For the model; at most 64 KiB. */
   readonly text: string;
+  /** What it leads to, such as the address that a server names: an action like any other, to be decided first. */
+  readonly next?: ToolAction;
+  /** Nobody knows whether it took effect: the same is not done again in this turn. */
+  readonly unsure?: true;
 }
 
 /** What a tool call touches. */
@@ -24,6 +31,8 @@ export interface World {
   readonly sandbox: Sandbox;
   readonly ours: Ours;
   readonly ways: WayPort;
+  readonly web: WebPort;
+  readonly messages: MessagePort;
 }
 
 /** Runs one recorded tool call: what is done is read from the recorded bytes, and from nothing else.
@@ -33,7 +42,7 @@ export async function runTool(
   world: World,
   signal: AbortSignal,
 ): Promise<ToolResult> {
-  const { sandbox, ours } = world;
+  const { sandbox, ours, web, messages } = world;
   recorded.redeem();
   const action = decodeAction(recorded.content("action"));
   try {
@@ -51,6 +60,12 @@ export async function runTool(
         });
       case "exec":
         return await runCommand(action, { call: recorded.action.call, seq: recorded.seq }, world, signal);
+      case "http.request":
+        return await runRequest(action, recorded.seq, web, signal);
+      case "web.search":
+        return await runWebSearch(action, recorded.seq, web, signal);
+      case "message.send":
+        return await runMessage(action, SessionId.parse(recorded.action.session), recorded.seq, messages, signal);
     }
   } catch (cause) {
     if (cause instanceof WorkspaceError || cause instanceof SandboxError) {

@@ -7,8 +7,8 @@ export const ReachingProcess = z
   .string()
   .check(
     z.regex(
-      /^(adapter|model|anchor):[a-z0-9][a-z0-9:-]{0,63}$/,
-      "a process is adapter:CHANNEL, model:PROVIDER or anchor:NAME",
+      /^(?:(adapter|model|anchor):[a-z0-9][a-z0-9:-]{0,63}|fetch)$/,
+      "a process is adapter:CHANNEL, model:PROVIDER, anchor:NAME or fetch",
     ),
   );
 

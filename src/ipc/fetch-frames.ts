@@ -12,7 +12,7 @@ export const MAX_URL = 8_192;
 export const MAX_HEADERS = 32;
 export const MAX_HEADER_VALUE = 4_096;
 /** Of a request's body, in characters. */
-const MAX_BODY = 256 * 1024;
+export const MAX_BODY = 256 * 1024;
 /** Of the text that comes back, in bytes of UTF-8: what a model is given at the most. */
 export const MAX_TEXT = 60 * 1024;
 

@@ -161,6 +161,8 @@ export const OPERATOR_ANSWERS = {
     model: z.strictObject({ agent: z.string(), ref: z.string(), note: z.nullable(z.string()) }),
     channels: z.array(ChannelView),
     sandbox: z.strictObject({ works: z.boolean(), note: z.nullable(z.string()) }),
+    /** Whom web searches are asked of, or why of nobody. */
+    search: z.string(),
     log: z.strictObject({ rows: z.int(), checkpoint: z.int(), stopped: z.nullable(z.string()) }),
     /** Is there room for the record? `exhausted`: nothing runs. */
     storage: z.strictObject({ state: z.enum(["good", "low", "exhausted"]), sentence: z.nullable(z.string()) }),

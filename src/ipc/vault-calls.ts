@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { HeaderName } from "./fetch-frames.ts";
 
 /** What the owner may ask of the vault. */
 
@@ -29,6 +30,8 @@ export const VAULT_CALLS = [
     rotationDue: z.optional(z.nullable(Moment)),
     /** The only hosts that a request may carry it to. */
     hosts: z.optional(z.array(Host).check(z.maxLength(32))),
+    /** The header that a request carries it in, as its whole value; null: `authorization`, behind `Bearer`. */
+    header: z.optional(z.nullable(HeaderName)),
   }),
   /** As `vault.add`, for a scope that there is; what is not given is kept from the version before. It is in use, without a restart, before this is answered. */
   z.strictObject({
@@ -38,6 +41,7 @@ export const VAULT_CALLS = [
     expires: z.optional(z.nullable(Moment)),
     rotationDue: z.optional(z.nullable(Moment)),
     hosts: z.optional(z.nullable(z.array(Host).check(z.maxLength(32)))),
+    header: z.optional(z.nullable(HeaderName)),
   }),
   /** Asks a credential's platform whether it still works. */
   z.strictObject({ call: z.literal("vault.check"), scope: CredentialScope }),
@@ -90,6 +94,7 @@ export const CredentialView = z.strictObject({
   rotationDue: z.nullable(Time),
   lastUsed: z.nullable(Time),
   hosts: z.array(z.string()),
+  header: z.nullable(z.string()),
 });
 export type CredentialView = z.infer<typeof CredentialView>;
 
@@ -125,7 +130,8 @@ export function isCredentialView(value: unknown): value is CredentialView {
     orNull("expires", isTime) &&
     orNull("rotationDue", isTime) &&
     orNull("lastUsed", isTime) &&
-    isTexts(field("hosts"))
+    isTexts(field("hosts")) &&
+    orNull("header", (found) => typeof found === "string")
   );
 }
 

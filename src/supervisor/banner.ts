@@ -23,6 +23,7 @@ export function banner(status: Greeting, link: string | null, program: string, m
         )),
     `  vault     ${status.vault.sentence}`,
     `  sandbox   ${sandboxLine(status.sandbox)}`,
+    `  search    ${status.search.replace(/^web search is /, "")}`,
     ...(status.log.stopped === null ? [] : ["", `  ${status.log.stopped}`]),
     "",
     "next, in a second terminal:",

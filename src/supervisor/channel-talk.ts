@@ -281,6 +281,12 @@ export class ChannelTalk<L extends symbol> {
     return await this.#out(this.#at(record), "notice", sentence, cause, session, "plain", whose);
   }
 
+  /** A message of an agent whose turn is in another conversation. It is plain text, and the platform looks up none of its links.
+   *  @param session that of the turn: its key seals the content. */
+  async pass(record: ConversationRecord, session: SessionId, text: string, cause: number): Promise<Delivery> {
+    return await this.#out(this.#at(record), "message", text, cause, session);
+  }
+
   /** Shows a card, whole: what does not fit in one message goes before it as parts. @returns the ids of the card's own message. */
   async card(
     record: ConversationRecord,
@@ -432,7 +438,7 @@ export class ChannelTalk<L extends symbol> {
 
   async #out(
     address: Address<L>,
-    purpose: "notice" | "pairing" | "answer" | "card",
+    purpose: "notice" | "pairing" | "answer" | "card" | "message",
     text: string,
     cause: number | null,
     session: SessionId | null = null,
@@ -458,7 +464,7 @@ export class ChannelTalk<L extends symbol> {
 
   async #record(
     address: Address<L>,
-    purpose: "notice" | "pairing" | "answer" | "card" | "edit",
+    purpose: "notice" | "pairing" | "answer" | "card" | "edit" | "message",
     text: string,
     cause: number | null,
     session: SessionId | null,

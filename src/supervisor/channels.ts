@@ -6,7 +6,7 @@ import { SessionId } from "../ipc/ids.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, ApprovalView } from "../ipc/operator.ts";
 import type { ChannelConfig, Config } from "../config/schema.ts";
-import { withLink } from "../session/link.ts";
+import { type Delivery, withLink } from "../session/link.ts";
 import { AdapterCarrier } from "./adapter-carrier.ts";
 import { checkChannel } from "./channel-check.ts";
 import { ChannelProcess, type Withheld } from "./channel-process.ts";
@@ -39,6 +39,7 @@ interface Talk {
   repeat: ChannelTalk<symbol>["repeat"];
   tell: ChannelTalk<symbol>["tell"];
   card: ChannelTalk<symbol>["card"];
+  pass: ChannelTalk<symbol>["pass"];
   editCard: ChannelTalk<symbol>["editCard"];
   stop: ChannelTalk<symbol>["stop"];
   end: ChannelTalk<symbol>["end"];
@@ -346,6 +347,15 @@ export class Channels {
       null,
       person.principal,
     );
+  }
+
+  /** Sends an agent's message into another conversation than that of its turn. */
+  async pass(conversation: string, session: SessionId, text: string, cause: number): Promise<Delivery> {
+    const record = this.#parts.state.conversation(conversation);
+    const talk = record === null ? null : this.#talkOf(record.channel);
+    if (record === null || talk === null)
+      return { state: "failed", reason: "unreachable", ids: [], error: "that conversation cannot be reached any more" };
+    return await talk.pass(record, session, text, cause);
   }
 
   /** Shows a card in a conversation of its channel. @returns the platform's ids of the card. */

@@ -37,6 +37,7 @@ import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
 import { Folders } from "./folders.ts";
 import { ownPlaces } from "./folder-refusal.ts";
+import { carriedCredential, Fetches } from "./fetches.ts";
 import { Findings } from "./findings.ts";
 import { Halts } from "./halts.ts";
 import { Holds } from "./holds.ts";
@@ -52,6 +53,7 @@ import { type By, People } from "./people.ts";
 import { peopleDeskOf } from "./people-parts.ts";
 import { Confined } from "./confinement.ts";
 import { Processes, type SecretOf } from "./processes.ts";
+import { Recipients } from "./recipients.ts";
 import { Remembered } from "./remembered.ts";
 import { Retention } from "./retention.ts";
 import { RecordView } from "./record-view.ts";
@@ -95,6 +97,7 @@ export class Composition {
   readonly channels: Channels;
   readonly models: Models;
   readonly web: WebDoor | null;
+  readonly fetches: Fetches;
   readonly sandbox: Sandbox;
   readonly confined: Confined;
   readonly config: ConfigFile;
@@ -285,7 +288,23 @@ export class Composition {
       executable: isSea() ? process.execPath : null,
       local: () => made.config.config.network.local,
     });
-    const effects = new Effects(this.sandbox, { home: home.root, executable: process.execPath }, this.models, ways);
+    this.fetches = new Fetches({
+      processes,
+      config: () => made.config.config,
+      credential: (scope) => carriedCredential(made.keeper.vault, scope),
+    });
+    const ours = { home: home.root, executable: process.execPath };
+    const recipients = new Recipients(made.state);
+    const effects = new Effects(this.sandbox, ours, {
+      models: this.models,
+      ways,
+      web: this.fetches,
+      messages: {
+        recipients: (to, asking) => recipients.meant(to, asking),
+        send: async ({ conversation, text }, session, cause) =>
+          await this.channels.pass(conversation, session, text, cause),
+      },
+    });
     const clock = systemClock;
     const grants = new Grants(log, clock, made.state.grantsHeld());
     const desk = new ApprovalDesk({
@@ -445,6 +464,7 @@ export class Composition {
         channelReach: (channel) => this.channels.reachOf(channel),
         providerReach: (provider) => this.models.reachOf(provider),
         holders: () => this.outward.egress.holders,
+        search: () => this.fetches.searchPlace,
         proxy: () => {
           const { proxy } = this.outward.network;
           if (proxy === null) return null;

@@ -144,7 +144,7 @@ export class CredentialRenewal {
   /** Seals it as a version beside the one of before, with what was not renewed and all that is known of it. @throws {VaultError}, {RangeError}. */
   async #seal(before: Credential, renewed: readonly NamedBytes[]): Promise<SecretOf> {
     const { keeper, now } = this.#parts;
-    const { scope, version, account, hosts, expires, rotationDue } = before;
+    const { scope, version, account, hosts, header, expires, rotationDue } = before;
     const { vault } = keeper;
     const fresh = renewed.map(({ name, bytes }) => ({ name, secret: Secret.take(bytes) }));
     const names = new Set(fresh.map(({ name }) => name));
@@ -153,7 +153,15 @@ export class CredentialRenewal {
       for (const name of before.names)
         if (!names.has(name)) secrets.push({ name, secret: vault.take(scope, name, version) });
       const created = new Date(now()).toISOString();
-      const metadata = { created, checked: null, account, hosts, expires, rotationDue };
+      const metadata = {
+        created,
+        checked: null,
+        account,
+        hosts,
+        expires,
+        rotationDue,
+        ...(header === undefined ? {} : { header }),
+      };
       await vault.change({ change: "add", scope, secrets, metadata }, keeper.recorder(null));
     } finally {
       for (const { secret } of secrets) secret[Symbol.dispose]();

@@ -11,6 +11,7 @@ import type { VaultKeeper } from "./vault-keeper.ts";
 /** What takes the place of a credential; what is not given is kept from the version before. */
 export interface Replacing extends Pick<Enrolled, "scope" | "check"> {
   readonly hosts: readonly string[] | null;
+  readonly header?: string | null;
   readonly expires: string | null;
   readonly rotationDue: string | null;
 }
@@ -75,6 +76,7 @@ export class CredentialRotation {
     const ahead = (at: string | null): string | null => (at !== null && Date.parse(at) > now() ? at : null);
     const known = {
       hosts: given.hosts ?? before.hosts,
+      header: given.header ?? before.header ?? null,
       expires: given.expires ?? ahead(before.expires),
       rotationDue: given.rotationDue ?? ahead(before.rotationDue),
     };

@@ -58,6 +58,8 @@ export interface Enrolled {
   readonly scope: string;
   readonly check: boolean;
   readonly hosts: readonly string[];
+  /** The header that a request carries it in; null: the usual one. */
+  readonly header?: string | null;
   readonly expires: string | null;
   readonly rotationDue: string | null;
 }
@@ -248,6 +250,7 @@ export class Credentials {
             checked: good ? created : null,
             account,
             hosts: given.hosts,
+            ...(given.header === undefined || given.header === null ? {} : { header: given.header }),
             expires: given.expires,
             rotationDue: given.rotationDue,
           },
@@ -347,7 +350,7 @@ export class Credentials {
 }
 
 function viewOf(one: Credential, lastUsed: string | null, lastCheck: CredentialView["lastCheck"]): CredentialView {
-  const { scope, names, version, fallback, created, checked, account, expires, rotationDue, hosts } = one;
+  const { scope, names, version, fallback, created, checked, account, expires, rotationDue, hosts, header } = one;
   return {
     scope,
     names: [...names],
@@ -362,6 +365,7 @@ function viewOf(one: Credential, lastUsed: string | null, lastCheck: CredentialV
     rotationDue,
     lastUsed,
     hosts: [...hosts],
+    header: header ?? null,
   };
 }
 

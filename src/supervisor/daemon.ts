@@ -324,6 +324,7 @@ export class Daemon {
       model: { agent: "default", ref: "none", note: null },
       channels: [],
       sandbox: { works: false, note: "not tried while the vault is locked" },
+      search: "not asked while the vault is locked",
       log: { rows: 0, checkpoint: 0, stopped: vault.sentence },
       storage: { state: "good", sentence: null },
       proxy: null,

@@ -5,7 +5,7 @@ import { KNOWN_PROVIDERS, splitModelRef } from "../ipc/provider.ts";
 import type { AnchorSpec } from "./anchor-history.ts";
 import type { Holder } from "./egress-lane.ts";
 import { OperatorError } from "./operator-error.ts";
-import { anchorReach, type Reach, shownEntry } from "./reach-list.ts";
+import { anchorReach, type Reach, shownEntry, shownPlace } from "./reach-list.ts";
 
 type Answer = AnswerTo<"egress.show">;
 
@@ -20,8 +20,13 @@ export interface EgressViewParts {
   readonly providerReach: (provider: string) => Reach;
   /** Who has a lane. */
   readonly holders: () => readonly Pick<Holder, "role" | "subject">[];
+  /** Where searches go; null: nowhere. */
+  readonly search: () => { readonly host: string; readonly port: number; readonly own: boolean } | null;
   readonly proxy: () => Answer["proxy"];
 }
+
+/** The processes of single requests, which have no name of their own. */
+const FETCH = "fetch";
 
 /** What each process may reach, whether or not it runs, and where each entry comes from. */
 export class EgressView {
@@ -34,16 +39,21 @@ export class EgressView {
   /** @param process null: each that may reach something. @throws {OperatorError} for one that there is not. */
   show(process: string | null): Answer {
     const names = process === null ? this.#names() : [process];
-    const running = new Set(this.#parts.holders().map(({ role, subject }) => `${role}:${subject ?? ""}`));
+    const running = new Set(
+      this.#parts.holders().map(({ role, subject }) => (subject === null ? role : `${role}:${subject}`)),
+    );
     const processes = names.map((name) => ({
       process: name,
       running: running.has(name),
-      entries: this.#reach(name).map(({ entry, from }) => ({
-        to: shownEntry(entry),
-        tls: entry.to !== "socket" && entry.tls,
-        private: entry.to !== "host" || entry.private,
-        from,
-      })),
+      entries:
+        name === FETCH
+          ? this.#requests()
+          : this.#reach(name).map(({ entry, from }) => ({
+              to: shownEntry(entry),
+              tls: entry.to !== "socket" && entry.tls,
+              private: entry.to !== "host" || entry.private,
+              from,
+            })),
     }));
     return { proxy: this.#parts.proxy(), processes };
   }
@@ -64,6 +74,20 @@ export class EgressView {
         .filter((name) => this.#parts.providerReach(name).length > 0)
         .map((name) => `model:${name}`),
       ...this.#remoteAnchors().map(({ name }) => `anchor:${name}`),
+      FETCH,
+    ];
+  }
+
+  /** What any of them may reach: each reaches the one host that was decided for its own request. */
+  #requests(): Answer["processes"][number]["entries"] {
+    const search = this.#parts.search();
+    const inside = this.#parts.config().network.local;
+    return [
+      { to: "the host of its one request", tls: true, private: false, from: "http_request, once it is decided" },
+      ...inside.map((host) => ({ to: host, tls: true, private: true, from: "network.local in config.json" })),
+      ...(search === null
+        ? []
+        : [{ to: shownPlace(search.host, search.port), tls: true, private: search.own, from: "web_search" }]),
     ];
   }
 

@@ -223,7 +223,7 @@ const SOURCE: Readonly<Record<ReachSource, string>> = {
   config: "config.json names",
   credential: "its credentials name",
   anchor: "is its anchor's address",
-  action: "was decided for this command",
+  action: "the decided action names",
 };
 
 /** @param whose null: everybody's who uses the agent. */

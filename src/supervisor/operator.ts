@@ -212,6 +212,7 @@ export class Operator {
           scope: call.scope,
           check: call.check,
           hosts: call.hosts ?? [],
+          header: call.header ?? null,
           expires: call.expires ?? null,
           rotationDue: call.rotationDue ?? null,
         };
@@ -228,6 +229,7 @@ export class Operator {
             scope: call.scope,
             check: call.check,
             hosts: call.hosts ?? null,
+            header: call.header ?? null,
             expires: call.expires ?? null,
             rotationDue: call.rotationDue ?? null,
           },

@@ -55,6 +55,8 @@ export interface RunningChild<Out> {
 }
 
 export interface OnceSpec<In extends Framed, Out extends Framed> extends What<In, Out> {
+  /** One credential that it is given before anything else, recorded, and the frame that carries it. */
+  readonly secret?: { readonly of: SecretOf; readonly frame: (name: string) => Out };
   hear(header: In, payload: Uint8Array): void;
   ended(): void;
 }
@@ -169,9 +171,13 @@ export class Processes {
 
   /** Starts a child for one purpose; resolves when it is ready. @throws {Error} if it never is. */
   async once<In extends Framed, Out extends Framed>(spec: OnceSpec<In, Out>): Promise<RunningChild<Out>> {
+    const { secret } = spec;
     const life = await this.#start<In, Out>(spec, {
       ...this.#what(spec),
       frame: (header, payload) => spec.hear(header, payload),
+      ...(secret === undefined
+        ? {}
+        : { begin: async (begun: Life<In, Out>) => await this.#hand(secret.of, begun, secret.frame) }),
     });
     const entry = { role: spec.role, subject: spec.subject, pid: life.pid ?? 0, since: new Date().toISOString() };
     this.#lives.add(entry);

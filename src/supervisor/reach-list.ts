@@ -6,7 +6,8 @@ import { LOCAL_SOCKET_HOST, readLocalSocket } from "../ipc/local-socket.ts";
 import type { ProviderSettings } from "./model-choice.ts";
 
 /** Where an entry comes from. `channel` and `provider`: it is shipped with them. `config`: the operator wrote it into config.json. `credential`: the
- *  operator gave it with a channel's credentials. `anchor`: it is where an anchor is asked. `action`: it was decided for one command. */
+ *  operator gave it with a channel's credentials. `anchor`: it is where an anchor is asked. `action`: an action that was decided
+ *  names it. */
 export type ReachSource = "channel" | "provider" | "config" | "credential" | "anchor" | "action";
 
 /** One thing that a process may reach, and why. */
@@ -96,6 +97,13 @@ export function commandReach(hosts: readonly string[], local: readonly string[],
       from: `decided for a command (row ${row})`,
     })),
   );
+}
+
+/** What the process of one request may reach: its host, and nothing else.
+ *  @param inside the operator wrote this host down: it may lie on a private network. */
+export function requestReach(host: string, port: number, inside: boolean): Reach {
+  const from = "the request that was decided";
+  return [{ entry: { to: "host", host, port, tls: true, private: inside }, source: "action", from }];
 }
 
 const HTTPS = 443;

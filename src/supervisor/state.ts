@@ -216,6 +216,26 @@ export class State {
       .flatMap((row) => this.#asConversation(row) ?? []);
   }
 
+  /** Where an agent talks, the newest first. */
+  conversationsWith(agent: string): ConversationRecord[] {
+    return this.#database
+      .many(
+        `SELECT c.* FROM conversation c JOIN session s USING (conversation) WHERE s.agent = ?
+       GROUP BY conversation ORDER BY max(s.rowid) DESC`,
+        agent,
+      )
+      .flatMap((row) => this.#asConversation(row) ?? []);
+  }
+  /** Everybody who has written in a conversation. */
+  writersIn(conversation: string): string[] {
+    return this.#database
+      .many(
+        "SELECT DISTINCT m.principal FROM message m JOIN session s USING (session) WHERE s.conversation = ?",
+        conversation,
+      )
+      .map((row) => text(row["principal"]));
+  }
+
   openSession(conversation: string, agent: string): SessionRecord | null {
     return asSession(
       this.#database.one(

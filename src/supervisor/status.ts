@@ -55,6 +55,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
       works: sandbox.state === "works" || sandbox.state === "weaker",
       note: sandbox.state === "works" ? null : `${sandbox.sentence}${sandbox.hint === "" ? "" : `: ${sandbox.hint}`}`,
     },
+    search: composition.fetches.searchNote,
     log: { rows: log.size, checkpoint: log.lastCheckpoint?.size ?? 0, stopped },
     storage,
     proxy:

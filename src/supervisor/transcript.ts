@@ -2,6 +2,7 @@ import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import { Answer, type ChatMessage, type ToolCall } from "../ipc/completion.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import type { Origin } from "./conversation.ts";
+import { wentNoFurther } from "../broker/went-no-further.ts";
 import { ERASED, type State } from "./state.ts";
 import { toolLine } from "./tool-line.ts";
 
@@ -26,6 +27,8 @@ export function transcriptBefore(
   };
   const messages: ChatMessage[] = [];
   let open: ToolCall[] = [];
+  /** The result of each call of the newest answer, by the model's id for it. */
+  const settled = new Map<string, number>();
   const closeOpen = (): void => {
     for (const call of open) messages.push({ role: "tool", call: call.id, name: call.name, text: NO_RESULT });
     open = [];
@@ -45,6 +48,7 @@ export function transcriptBefore(
         closeOpen();
         const answer = answerOf(read(row, "answer"));
         messages.push({ role: "assistant", text: answer.text, calls: answer.calls });
+        settled.clear();
         open = [...answer.calls];
         break;
       }
@@ -54,6 +58,14 @@ export function transcriptBefore(
         const tool =
           intent?.action.kind === "tool.called" || intent?.action.kind === "tool.refused" ? intent.action.tool : null;
         const text = read(row, what === "result" ? "result" : "why") ?? ERASED;
+        const id = intent?.content("call") ?? null;
+        const earlier = id === null ? undefined : settled.get(id);
+        const told = earlier === undefined ? undefined : messages[earlier];
+        // A redirect: the call has gone on to another action, whose end is its result.
+        if (earlier !== undefined && told?.role === "tool") {
+          messages[earlier] = { ...told, text: what === "result" ? text : wentNoFurther(told.text, text) };
+          break;
+        }
         if (open.length === 0) {
           // Of a call that was made again for a person: no answer of the model holds it.
           messages.push({ role: "user", text: `[${tool ?? "a tool"}, asked again]\n${text}` });
@@ -61,10 +73,12 @@ export function transcriptBefore(
         }
         const at = Math.max(
           0,
-          open.findIndex((call) => call.name === tool),
+          open.findIndex((call) => call.name === tool && (id === null || call.id === id)),
         );
         const [call] = open.splice(at, 1);
-        if (call !== undefined) messages.push({ role: "tool", call: call.id, name: call.name, text });
+        if (call === undefined) break;
+        settled.set(call.id, messages.length);
+        messages.push({ role: "tool", call: call.id, name: call.name, text });
         break;
       }
       default:

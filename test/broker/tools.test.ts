@@ -16,6 +16,15 @@ const LOOK: Look = {
   base: (_, path) => (path === "a.txt" ? { digest: "a".repeat(64), text: "one two one\n" } : null),
   sandboxState: { state: "works" },
   named: () => [{ path: "a.txt", digest: "a".repeat(64) }],
+  credential: (name) =>
+    name === "github"
+      ? { name, hosts: ["api.github.com"], place: { header: "authorization", prefix: "Bearer " } }
+      : name === "nowhere"
+        ? { name, hosts: [], place: { header: "x-key", prefix: "" } }
+        : "there is no such credential",
+  barred: (host, port) => (port === 443 ? null : `${host} is asked on port 443 only`),
+  recipients: () => [],
+  searching: () => ({ service: "brave", host: "api.search.brave.com" }),
 };
 const TURN: CallTurn = {
   workspace: "/w",
@@ -23,6 +32,7 @@ const TURN: CallTurn = {
   agent: "default",
   principal: mint("principal"),
   channel: "terminal",
+  conversation: mint("conversation"),
 };
 const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepare(given, TURN, LOOK);
 
@@ -35,6 +45,9 @@ test("every tool is shown to the model with a closed schema whose fields are des
     "write_file",
     "edit_file",
     "exec",
+    "http_request",
+    "web_search",
+    "send_message",
     "plan",
   ]);
   for (const description of shown) {

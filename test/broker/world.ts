@@ -13,6 +13,10 @@ import type { Rule } from "../../src/broker/rules.ts";
 import { newCounters, type TurnContext } from "../../src/broker/turn.ts";
 import { Effects } from "../../src/effect/effects.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../../src/effect/model.ts";
+import type { ActionOfType } from "../../src/effect/action.ts";
+import type { CarriedCredential, WebAnswer, WebPort } from "../../src/effect/web.ts";
+import type { MessagePort, Recipient } from "../../src/effect/outgoing.ts";
+import type { Delivery } from "../../src/session/link.ts";
 import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import { SandboxError } from "../../src/sandbox/command.ts";
@@ -38,6 +42,51 @@ export class ScriptedModel implements ModelPort {
   }
 }
 
+/** What fetch processes would answer, in turn. */
+export class ScriptedWeb implements WebPort {
+  readonly asked: (ActionOfType<"http.request"> | ActionOfType<"web.search">)[] = [];
+  readonly answers: WebAnswer[] = [];
+  /** Credentials that there are. */
+  readonly credentials = new Map<string, CarriedCredential>();
+  service: ReturnType<WebPort["searching"]> = { service: "wikipedia", host: "en.wikipedia.org" };
+  credential(name: string): CarriedCredential | string {
+    return this.credentials.get(name) ?? `there is no credential ${name}`;
+  }
+  searching(): ReturnType<WebPort["searching"]> {
+    return this.service;
+  }
+  barred(host: string, port: number): string | null {
+    return port === 443 ? null : `${host} is asked on port 443 only`;
+  }
+  request(action: ActionOfType<"http.request">): Promise<WebAnswer> {
+    return this.#answer(action);
+  }
+  search(action: ActionOfType<"web.search">): Promise<WebAnswer> {
+    return this.#answer(action);
+  }
+  #answer(action: ActionOfType<"http.request"> | ActionOfType<"web.search">): Promise<WebAnswer> {
+    this.asked.push(action);
+    const answer = this.answers.shift();
+    if (answer === undefined) throw new Error("the test has no answer left");
+    return Promise.resolve(answer);
+  }
+}
+
+/** Where messages could go, and what would become of them, in turn. */
+export class ScriptedMessages implements MessagePort {
+  readonly sent: ActionOfType<"message.send">[] = [];
+  readonly deliveries: Delivery[] = [];
+  /** Who is meant, by the word. */
+  readonly known = new Map<string, readonly Recipient[]>();
+  recipients(to: string): readonly Recipient[] {
+    return this.known.get(to) ?? [];
+  }
+  send(action: ActionOfType<"message.send">): Promise<Delivery> {
+    this.sent.push(action);
+    return Promise.resolve(this.deliveries.shift() ?? { state: "delivered", ids: ["1"] });
+  }
+}
+
 /** A broker on the real log, the real sandbox and a real workspace. */
 export class World implements AsyncDisposable {
   readonly clock: TestClock;
@@ -46,6 +95,8 @@ export class World implements AsyncDisposable {
   readonly home: string;
   readonly workspace: string;
   readonly model = new ScriptedModel();
+  readonly web = new ScriptedWeb();
+  readonly messages = new ScriptedMessages();
   readonly sandbox: Sandbox;
   readonly effects: Effects;
   readonly principal = mint("principal");
@@ -79,8 +130,15 @@ export class World implements AsyncDisposable {
     this.workspace = join(home, "workspaces", "default");
     const ours = { home, executable: process.execPath };
     this.sandbox = new Sandbox(ours);
-    this.effects = new Effects(this.sandbox, ours, this.model, {
-      open: (hosts) => Promise.reject(new SandboxError(`there is no way to ${hosts.join(" or ")} in this test`)),
+    const ways = {
+      open: (hosts: readonly string[]) =>
+        Promise.reject(new SandboxError(`there is no way to ${hosts.join(" or ")} in this test`)),
+    };
+    this.effects = new Effects(this.sandbox, ours, {
+      models: this.model,
+      ways,
+      web: this.web,
+      messages: this.messages,
     });
     this.log = log;
     this.state = State.open(join(home, "state.db"), keys.state);

@@ -16,6 +16,7 @@ const HEALTHY: Seen = {
     model: { agent: "default", ref: "anthropic/some-model", note: null },
     channels: [{ channel: "telegram", enabled: true, state: "connected", account: null, note: null }],
     sandbox: { works: true, note: null },
+    search: "asks Wikipedia (en.wikipedia.org)",
     log: { rows: 7, checkpoint: 7, stopped: null },
     proxy: null,
     storage: { state: "good", sentence: null },

@@ -29,6 +29,7 @@ const aStatus: AnswerTo<"status"> = {
   },
   model: { agent: "default", ref: "ollama/qwen3", note: "found Ollama on its default port" },
   channels: [{ channel: "slack", enabled: true, state: "refused", account: null, note: "the token was refused" }],
+  search: "asks brave (api.search.brave.com)",
   sandbox: { works: false, note: "install bubblewrap: apt-get install bubblewrap" },
   log: { rows: 42, checkpoint: 40, stopped: null },
   processes: [],

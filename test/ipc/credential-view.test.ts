@@ -15,6 +15,7 @@ const GOOD = {
   rotationDue: AT,
   lastUsed: AT,
   hosts: ["slack.com"],
+  header: null,
 };
 const VALUES = [null, undefined, 1, -1, 1.5, 2 ** 53, Number.NaN, true, "x", "x".repeat(25), [], [1], ["a"], {}, AT];
 const CHECKS = [

@@ -140,6 +140,7 @@ export class PageScript {
               rotationDue: null,
               lastUsed: ago(900),
               hosts: [],
+              header: null,
             },
           ],
           more: false,
@@ -310,6 +311,7 @@ export class PageScript {
         { channel: "slack", enabled: false, state: "disabled", account: null, note: null },
       ],
       sandbox: { works: true, note: null },
+      search: "asks Wikipedia (en.wikipedia.org)",
       log: { rows: this.rows.length, checkpoint: 120, stopped: this.stopped },
       processes: [
         process("ingress", null, 4107),

@@ -18,6 +18,13 @@ test("metadata has one form of bytes: sorted keys, no spaces", () => {
   );
 });
 
+test("a header of its own stands among the rest, and one that is none is refused", () => {
+  const header = "x-api-key";
+  expect(decodeMetadata(encodeMetadata({ ...PLAIN, header }))).toEqual({ ...PLAIN, header });
+  expect(() => encodeMetadata({ ...PLAIN, header: "X-Api-Key" })).toThrow(VaultError);
+  expect(() => encodeMetadata({ ...PLAIN, header: "a: b" })).toThrow(VaultError);
+});
+
 test("whatever is encoded is decoded to the same", () => {
   const time = date({ min: new Date(0), max: new Date("9999-01-01"), noInvalidDate: true }).map((at) =>
     at.toISOString(),

@@ -1,14 +1,27 @@
 import type { ToolDescription } from "../../ipc/completion.ts";
 import { editFile } from "./edit-file.ts";
 import { exec } from "./exec.ts";
+import { httpRequest } from "./http-request.ts";
 import { PLAN } from "./plan.ts";
 import { listFiles } from "./list-files.ts";
 import { readFile } from "./read-file.ts";
 import { searchFiles } from "./search-files.ts";
+import { sendMessage } from "./send-message.ts";
 import type { Tool } from "./tool.ts";
+import { webSearch } from "./web-search.ts";
 import { writeFile } from "./write-file.ts";
 
-const TOOLS: readonly Tool[] = [readFile, listFiles, searchFiles, writeFile, editFile, exec];
+const TOOLS: readonly Tool[] = [
+  readFile,
+  listFiles,
+  searchFiles,
+  writeFile,
+  editFile,
+  exec,
+  httpRequest,
+  webSearch,
+  sendMessage,
+];
 
 export function findTool(name: string): Tool | null {
   return TOOLS.find((tool) => tool.name === name) ?? null;

@@ -26,10 +26,13 @@ export function unchanged(folders: readonly Folder[]): Folder[] {
 z.config(z.locales.en());
 
 /** What a tool looks at to say exactly what it would do. */
-export type Look = Pick<Effects, "locate" | "base" | "named" | "sandboxState">;
+export type Look = Pick<
+  Effects,
+  "locate" | "base" | "named" | "sandboxState" | "credential" | "barred" | "searching" | "recipients"
+>;
 
 /** The turn that a call belongs to, as far as it decides what the call would do. */
-export type CallTurn = Pick<TurnContext, "workspace" | "folders" | "agent" | "principal" | "channel">;
+export type CallTurn = Pick<TurnContext, "workspace" | "folders" | "agent" | "principal" | "channel" | "conversation">;
 
 /** A tool as the broker knows it. */
 export interface Tool {

@@ -36,7 +36,7 @@ export function processOf(word: string | undefined): string | null {
   if (process.success) return process.data;
   throw usage(
     `${printable(word.slice(0, 80))} is no process that reaches anything`,
-    "a process is adapter:CHANNEL, model:PROVIDER or anchor:NAME, such as adapter:slack",
+    "a process is adapter:CHANNEL, model:PROVIDER, anchor:NAME or fetch, such as adapter:slack",
   );
 }
 

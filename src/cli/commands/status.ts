@@ -73,6 +73,7 @@ export function statusText(status: AnswerTo<"status">, now: number): string {
     ["page", status.web ?? "not served"],
     ["vault", status.vault.sentence],
     ["model", joined(`${status.model.ref} for agent ${status.model.agent}`, status.model.note)],
+    ["search", status.search.replace(/^web search is /, "")],
     ["sandbox", joined(sandboxWord(status.sandbox), status.sandbox.note)],
     ["log", logText(status.log)],
   ];

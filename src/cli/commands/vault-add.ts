@@ -4,7 +4,14 @@ import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { type Enrolment, enrolmentOf } from "../credential-name.ts";
-import { collect, configuredProviders, CredentialOptions, datesAndHosts, instruct } from "../credential-options.ts";
+import {
+  collect,
+  configuredProviders,
+  CredentialOptions,
+  datesAndHosts,
+  headerOf,
+  instruct,
+} from "../credential-options.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { moment } from "../moment.ts";
 import { newPassphrase } from "../new-passphrase.ts";
@@ -28,6 +35,10 @@ export function vaultAddCommand(context: Context): Command {
     .option("--expires <time>", "refuse it from then on, such as 2027-06-30; warned of 7 days before")
     .option("--rotate-by <time>", "remind of replacing it by then")
     .option("--host <name>", "a host that a request may carry it to; may be given more than once", collect, [])
+    .option(
+      "--header <name>",
+      "the header that a request carries it in, as its whole value (Authorization: Bearer, if not given)",
+    )
     .option("--no-check", "save it unchecked; it is checked at the next start")
     .option("--json", "print one JSON object");
   return takesSecret(command).action((what: string, options: unknown) =>
@@ -39,7 +50,7 @@ async function add(command: Command, what: string, options: unknown, context: Co
   const how = "wirken vault add";
   const enrolment = enrolmentOf(what, configuredProviders(context));
   refuseSecretArguments(command, 1, `${how} ${enrolment.subject}`);
-  const { json, check: wanted, expires, rotateBy, host, ...given } = CredentialOptions.parse(options);
+  const { json, check: wanted, expires, rotateBy, host, header, ...given } = CredentialOptions.parse(options);
   const check = wanted && enrolment.kind !== "secret";
   const known = datesAndHosts({ expires, rotateBy, host }, Date.now());
   const source = secretSource(given, context.terminal, `${how} ${enrolment.subject}`);
@@ -53,7 +64,10 @@ async function add(command: Command, what: string, options: unknown, context: Co
   const payload = await readSecrets(enrolment, source, context.terminal);
   try {
     if (check) context.terminal.say(`checking it with ${enrolment.subject} …`);
-    const answer = await operator.call({ call: "vault.add", scope: scope.data, check, ...known }, { payload });
+    const answer = await operator.call(
+      { call: "vault.add", scope: scope.data, check, ...known, header: headerOf(header) },
+      { payload },
+    );
     context.terminal.print(json ? JSON.stringify(answer) : addedText(enrolment, answer));
     if (!json) await offerRecovery(operator, context);
     return EXIT.ok;

@@ -58,9 +58,14 @@ export function credentialTable({ credentials }: Pick<AnswerTo<"vault.list">, "c
       one.lastUsed === null ? "-" : moment(one.lastUsed),
       checkedText(one),
       one.account ?? "-",
-      one.hosts.length === 0 ? "-" : one.hosts.join(", "),
+      hostsText(one),
     ]),
   );
+}
+
+function hostsText({ hosts, header }: CredentialView): string {
+  const to = hosts.length === 0 ? "-" : hosts.join(", ");
+  return header === null ? to : `${to} (in ${header})`;
 }
 
 /** What a platform refused last is worth more than that it was once good. */

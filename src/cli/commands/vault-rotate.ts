@@ -4,7 +4,14 @@ import { CredentialScope } from "../../ipc/vault-calls.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { type Enrolment, enrolmentOf } from "../credential-name.ts";
-import { collect, configuredProviders, CredentialOptions, datesAndHosts, instruct } from "../credential-options.ts";
+import {
+  collect,
+  configuredProviders,
+  CredentialOptions,
+  datesAndHosts,
+  headerOf,
+  instruct,
+} from "../credential-options.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
@@ -26,6 +33,7 @@ export function vaultRotateCommand(context: Context): Command {
       collect,
       [],
     )
+    .option("--header <name>", "the header that a request carries it in; without this, as before")
     .option("--no-check", "save it beside the one before, unchecked; it is tried at the next start")
     .option("--json", "print one JSON object");
   return takesSecret(command).action((what: string, options: unknown) =>
@@ -38,7 +46,7 @@ async function rotate(command: Command, what: string, options: unknown, context:
   const { kind, subject } = enrolment;
   const how = `wirken vault rotate ${subject}`;
   refuseSecretArguments(command, 1, how);
-  const { json, check: wanted, expires, rotateBy, host, ...given } = CredentialOptions.parse(options);
+  const { json, check: wanted, expires, rotateBy, host, header, ...given } = CredentialOptions.parse(options);
   const { hosts, ...dates } = datesAndHosts({ expires, rotateBy, host }, Date.now());
   const source = secretSource(given, context.terminal, how);
   const scope = CredentialScope.safeParse(enrolment.scope);
@@ -55,6 +63,7 @@ async function rotate(command: Command, what: string, options: unknown, context:
       check,
       ...dates,
       hosts: host.length === 0 ? null : hosts,
+      header: headerOf(header),
     } as const;
     const answer = await operator.call(call, { payload });
     context.terminal.print(json ? JSON.stringify(answer) : rotatedText(enrolment, answer));

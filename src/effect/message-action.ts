@@ -1,0 +1,22 @@
+import * as z from "zod/mini";
+import { AdapterChannel, LOCAL_CHANNELS } from "../ipc/channel.ts";
+import { ConversationId } from "../ipc/ids.ts";
+
+/** Text that survives UTF-8: a lone surrogate would be shown as one thing and written as another. */
+const Text = z.string().check(z.refine((text) => text.isWellFormed(), "holds half a character"));
+
+/** Of a message that an agent sends elsewhere, in characters. */
+export const MAX_MESSAGE = 16_384;
+
+/** A message into another conversation than the one that the turn is in. */
+export const MessageSend = z.strictObject({
+  type: z.literal("message.send"),
+  conversation: ConversationId,
+  channel: z.union([AdapterChannel, z.enum(LOCAL_CHANNELS)]),
+  talk: z.enum(["direct", "group"]),
+  /** Who reads it there, as we know them; in a group those who have written there. */
+  readers: z.array(Text.check(z.maxLength(200))).check(z.maxLength(32)),
+  /** Its one reader is the person whose turn it is. */
+  own: z.boolean(),
+  text: Text.check(z.minLength(1), z.maxLength(MAX_MESSAGE)),
+});
