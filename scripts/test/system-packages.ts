@@ -13,6 +13,10 @@ const NEEDED: readonly { readonly debian: string; readonly there: () => boolean 
   { debian: "golang-golang-x-mod-dev", there: () => existsSync("/usr/share/gocode/src/golang.org/x/mod/sumdb") },
   { debian: "gcc", there: () => hasCommand("cc") },
   { debian: "libc6-dev", there: () => existsSync("/usr/include/stdio.h") },
+  // The numbers of system calls on the machine that this one is not.
+  process.arch === "arm64"
+    ? { debian: "linux-libc-dev-amd64-cross", there: () => existsSync("/usr/x86_64-linux-gnu/include/asm/unistd.h") }
+    : { debian: "linux-libc-dev-arm64-cross", there: () => existsSync("/usr/aarch64-linux-gnu/include/asm/unistd.h") },
   { debian: "openssl", there: () => hasCommand("openssl") },
 ];
 

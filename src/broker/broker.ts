@@ -159,6 +159,8 @@ export class Broker {
     if (tool === null) {
       return this.#refuse(unread, "unknown-tool", `there is no tool ${JSON.stringify(ask.name.slice(0, 100))}`);
     }
+    // What is asked is decided for the sandbox that stands: so it is looked at before.
+    if (this.#gates.effects.sandboxDue) await this.#probe(turn);
     let action: ToolAction;
     let bytes: Uint8Array;
     let why: string | null;

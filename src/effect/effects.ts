@@ -79,6 +79,11 @@ export class Effects {
     return this.#sandbox.state;
   }
 
+  /** Is it to be tried again before the next command? */
+  get sandboxDue(): boolean {
+    return this.#sandbox.due;
+  }
+
   probeSandbox(): Promise<SandboxState> {
     return this.#sandbox.probe();
   }

@@ -22,6 +22,9 @@ import type { Ours } from "./workspace.ts";
 
 const FILTER = commandFilter(process.arch);
 
+/** So long a weaker sandbox is taken as it was found. */
+const PROBE_AGAIN_MS = 60_000;
+
 type Ended = Omit<CommandEnd, "setAside">;
 
 /** Where our parts lie, as far as commands need them. */
@@ -47,6 +50,7 @@ export class Sandbox {
   readonly #files = new Map<string, AnonymousFile>();
   /** The end of the newest change to each workspace: one that writes waits for it. */
   readonly #changes = new Map<string, Promise<void>>();
+  #probed = Number.NEGATIVE_INFINITY;
   #state: SandboxState = {
     state: "broken",
     sentence: "commands cannot be run: the sandbox was not tried yet",
@@ -58,6 +62,11 @@ export class Sandbox {
     this.#launcher = launcher ?? null;
     this.#bubblewrap = bubblewrap;
     this.#given = toolchains ?? (() => []);
+  }
+
+  /** Is it held by less than it could be, and long enough ago that this was found? Whoever mended it meanwhile need not restart. */
+  get due(): boolean {
+    return this.#state.state === "weaker" && performance.now() - this.#probed > PROBE_AGAIN_MS;
   }
 
   /** As the newest {@link probe} found it. */
@@ -79,11 +88,11 @@ export class Sandbox {
 
   /** Runs `true` in the very configuration that commands run in: in bubblewrap, and where that is not there or not allowed below a launcher. */
   async probe(): Promise<SandboxState> {
+    this.#probed = performance.now();
     const said = await this.#try((command, signal) => this.#inBubblewrap(command, signal));
     if (said === null) return (this.#state = { state: "works" });
     const found = explain(this.#findBubblewrap(), said, circumstances());
     const weak =
-      (found.state === "missing" || found.state === "forbidden") &&
       this.#launcher !== null &&
       process.platform === "linux" &&
       (await this.#try((command, signal) => this.#launched(command, signal))) === null;

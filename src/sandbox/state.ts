@@ -12,13 +12,16 @@ export type SandboxState =
       readonly hint: string;
     };
 
+/** Anything but that it works. */
+type Lacking = Exclude<SandboxState, { readonly state: "works" }>;
+
 /** What a command is held by where bubblewrap cannot run, and what that leaves out. */
 export const WEAKER =
   "Landlock and seccomp alone, no namespaces: it reads no other file of this machine but its programs, and reaches nobody, but it can ask whether a file exists and how long it is; it has no /tmp, no /proc and no /workspace (it starts in the workspace), and changes no file's mode";
 
 /** The state where a launcher has run a command, and bubblewrap has not. */
-export function weaker(instead: Exclude<SandboxState, { readonly state: "works" }>): SandboxState {
-  const why = instead.sentence.replace("commands cannot be run, because ", "");
+export function weaker(instead: Lacking): SandboxState {
+  const why = instead.sentence.replace(/^commands cannot be run(?:, because|:) /, "");
   return { state: "weaker", sentence: `commands are held by ${WEAKER}; because ${why}`, hint: instead.hint };
 }
 
@@ -63,7 +66,7 @@ export function circumstances(): Circumstances {
 /** Why a try came to nothing, and what to do about it.
  *  @param found where bubblewrap is; null: nowhere.
  *  @param said what it, or the system, said. */
-export function explain(found: string | null, said: string, given: Circumstances): SandboxState {
+export function explain(found: string | null, said: string, given: Circumstances): Lacking {
   if (given.platform !== "linux") {
     return {
       state: "missing",

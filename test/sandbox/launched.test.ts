@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { LIMITS, type Limits } from "../../src/sandbox/limits.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { LAUNCHER } from "../support/launcher.ts";
@@ -243,6 +243,28 @@ test("with bubblewrap nothing is weaker", async () => {
   execFileSync("/usr/bin/bwrap", ["--version"]);
   const both = new Sandbox({ home, executable: process.execPath, launcher: LAUNCHER });
   expect(await both.probe()).toEqual({ state: "works" });
+});
+
+test("where bubblewrap is there and does not work, for whatever reason, a launcher runs commands as well", async () => {
+  const broken = new Sandbox({ home, executable: process.execPath, bubblewrap: "/bin/false", launcher: LAUNCHER });
+  expect(await broken.probe()).toMatchObject({
+    state: "weaker",
+    sentence: expect.stringMatching(/because the sandbox ended without a word$/),
+  });
+  const alone = new Sandbox({ home, executable: process.execPath, bubblewrap: "/bin/false" });
+  expect(await alone.probe()).toMatchObject({ state: "broken" });
+});
+
+test("a weaker sandbox is tried again after a minute, and no other", async () => {
+  const now = vi.spyOn(performance, "now");
+  const at = performance.now();
+  const weak = new Sandbox({ home, executable: process.execPath, bubblewrap: null, launcher: LAUNCHER });
+  const whole = new Sandbox({ home, executable: process.execPath, launcher: LAUNCHER });
+  await Promise.all([weak.probe(), whole.probe()]);
+  expect([weak.due, whole.due]).toEqual([false, false]);
+  now.mockReturnValue(at + 120_000);
+  expect([weak.due, whole.due]).toEqual([true, false]);
+  now.mockRestore();
 });
 
 test("without bubblewrap and without a launcher no command runs", async () => {
