@@ -16,6 +16,7 @@ export interface Libc extends Disposable {
   word(address: bigint): number;
   /** Sets what a signal does, in every thread: a handler's address, or 0n for the default. */
   handle(signal: number, handler: bigint, flags: number): void;
+  /** Lowers a limit: where less is allowed already, that stays. */
   setrlimit(resource: number, most: number): number;
   /** Who made the socketpair behind a descriptor; null if it is none. */
   peerOf(descriptor: number): number | null;
@@ -36,6 +37,7 @@ export function openLibc(machine: Machine): Libc {
     sigaction: { arguments: ["int32", "pointer", "pointer"], return: "int32" },
     memcpy: { arguments: ["pointer", "pointer", "uint64"], return: "pointer" },
     setrlimit: { arguments: ["int32", "pointer"], return: "int32" },
+    getrlimit: { arguments: ["int32", "pointer"], return: "int32" },
     __errno_location: { arguments: [], return: "pointer" },
     getsockopt: { arguments: ["int32", "int32", "int32", "pointer", "pointer"], return: "int32" },
   });
@@ -66,8 +68,12 @@ export function openLibc(machine: Machine): Libc {
       c.sigaction(signal, at(action), 0n);
     },
     setrlimit(resource, most) {
-      const limit = new BigUint64Array([BigInt(most), BigInt(most)]);
-      return c.setrlimit(resource, at(limit));
+      // struct rlimit: `u64 soft, u64 hard`.
+      const limit = new BigUint64Array(2);
+      const status = c.getrlimit(resource, at(limit));
+      const [, hard = 0n] = limit;
+      limit.fill(hard < BigInt(most) ? hard : BigInt(most));
+      return status === 0 ? c.setrlimit(resource, at(limit)) : status;
     },
     peerOf(descriptor) {
       // struct ucred: `i32 pid, u32 uid, u32 gid`.

@@ -35,7 +35,7 @@ export function namedFiles(ours: Ours, place: Place, argv: readonly string[]): {
   const found = new Map<string, string>();
   let room = MAX_NAMED;
   for (const word of argv) {
-    for (const path of [word, word.slice(word.indexOf("=") + 1)]) {
+    for (const path of new Set([word, word.slice(word.indexOf("=") + 1)])) {
       const file = tryRead(workspace, path, room);
       if (file === null || found.has(file.path)) continue;
       room -= file.bytes.length;

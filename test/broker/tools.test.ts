@@ -87,6 +87,23 @@ test("a script is run by the shell that was asked for, and the files that it nam
   expect(seen).toEqual([["make", "a.txt", "tee", "cat", "b", "c"]]);
 });
 
+test("the hosts of a command are names, each of them once, in order, and it names its files", () => {
+  const given = { argv: ["curl", "a.txt"], hosts: ["B.example.", "a.example", "b.example"] };
+  expect(prepare("exec", given)).toMatchObject({ hosts: ["a.example", "b.example"], files: [{ path: "a.txt" }] });
+});
+
+test("in a weaker sandbox no command reaches a host, and it is said what that takes", () => {
+  const sandboxState = {
+    state: "weaker",
+    sentence: "commands are held by less",
+    hint: "apt-get install -y bubblewrap",
+  } as const;
+  const look: Look = { ...LOOK, sandboxState };
+  expect(() => findTool("exec")?.prepare({ argv: ["curl"], hosts: ["a.example"] }, TURN, look)).toThrow(
+    "that takes bubblewrap (apt-get install -y bubblewrap)",
+  );
+});
+
 test("an edit holds the whole new file, the difference and the digest of the old one", () => {
   expect(prepare("edit_file", { path: "a.txt", old: "two", new: "2" })).toEqual({
     type: "file.write",
@@ -120,6 +137,10 @@ test.for([
   ["exec", { argv: ["ls"], timeout_seconds: 301 }, "timeout_seconds"],
   ["exec", { argv: ["ls"], script: "ls" }, "either argv or a script"],
   ["exec", {}, "either argv or a script"],
+  ["exec", { argv: ["ls"], hosts: ["https://a.example"] }, "no host's name"],
+  ["exec", { argv: ["ls"], hosts: ["a.example:443"] }, "no host's name"],
+  ["exec", { argv: ["ls"], hosts: ["10.0.0.1"] }, "no host's name"],
+  ["exec", { argv: ["ls"], hosts: ["*.example"] }, "no host's name"],
   ["exec", { argv: ["ls"], shell: true }, "shell"],
 ] as const)("%s refuses %j and says what is wrong", ([name, given, words]) => {
   expect(() => prepare(name, given)).toThrow(ArgumentsError);

@@ -39,7 +39,7 @@ export const PROGRAMS: readonly ForeignProgram[] = [
   {
     name: "npm",
     script: (base) =>
-      `rm -rf packages; mkdir packages && cd packages && npm install --silent --no-audit --no-fund --cafile ../ca.pem --cache /tmp/npm --registry ${base}/npm/ thing-of-a-test && ../node -e 'require("thing-of-a-test")'`,
+      `rm -rf packages; mkdir packages && cd packages && npm install --silent --no-audit --no-fund --cafile ../ca.pem --cache /tmp/npm --registry ${base}/npm/ thing-of-a-test && node -e 'require("thing-of-a-test")'`,
     shows: "a thing in npm",
   },
 ];

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
-import { MAX_SCRIPT, MOST_SECONDS, placed, USUAL_SECONDS } from "../../effect/action.ts";
+import { MAX_HOSTS, MAX_SCRIPT, MOST_SECONDS, placed, USUAL_SECONDS } from "../../effect/action.ts";
 import { type Folder, MAX_FOLDERS, wrongWith } from "../../effect/effects.ts";
+import { HostName } from "../../ipc/egress-frames.ts";
 import { ArgumentsError, defineTool } from "./tool.ts";
 
 /** Bytes of all arguments together: the kernel takes little more. Longer input goes through stdin. */
@@ -12,8 +13,8 @@ export const exec = defineTool({
   name: "exec",
   description:
     "Runs a command in a sandbox, in the workspace: as `argv`, which no shell reads, or as `script`, for pipes and wildcards. Say what it needs, and no more. With nothing said it " +
-    "reads the workspace, reaches no network and is asked of nobody; `write` (to change files of the workspace) may be asked of somebody first. " +
-    `It has ${USUAL_SECONDS} s, 512 MB of memory and 256 processes. HOME and TMPDIR lie in .home of the workspace. Its output is kept up to 1 MiB, and 64 KiB ` +
+    "reads the workspace, reaches no network and is asked of nobody; `write` (to change files of the workspace) and `hosts` (to reach each of these over https or http, through the " +
+    `proxy that HTTPS_PROXY names) may be asked of somebody first. It has ${USUAL_SECONDS} s, 512 MB of memory and 256 processes. HOME and TMPDIR lie in .home of the workspace. Its output is kept up to 1 MiB, and 64 KiB ` +
     "are shown.",
   schema: z.strictObject({
     argv: z
@@ -29,6 +30,9 @@ export const exec = defineTool({
     write_to: z
       ._default(z.array(z.string().check(z.maxLength(64))).check(z.maxLength(MAX_FOLDERS)), [])
       .check(z.describe('With write: names of folders of the workspace that it changes too, such as ["shared"].')),
+    hosts: z
+      ._default(z.array(z.string()).check(z.maxLength(MAX_HOSTS)), [])
+      .check(z.describe('Names of the hosts that it reaches, on ports 443 and 80, such as ["registry.npmjs.org"].')),
     stdin: z
       .optional(z.string().check(z.maxLength(1_048_576)))
       .check(z.describe("What the command reads from standard input.")),
@@ -48,17 +52,24 @@ export const exec = defineTool({
     if (words.some((word) => word.includes("\0"))) throw new ArgumentsError("a command cannot hold a NUL");
     if (given.write_to.length > 0 && !write) throw new ArgumentsError("write_to goes with write: true");
     const place = { workspace: turn.workspace, folders: foldersFor(turn.folders, given.write_to) };
+    const hosts = [...new Set(given.hosts.map(hostOf))].toSorted();
+    if (hosts.length > 0 && look.sandboxState.state === "weaker")
+      throw new ArgumentsError(
+        `here a command reaches no host: that takes bubblewrap (${look.sandboxState.hint || look.sandboxState.sentence})`,
+      );
     return {
       type: "exec",
       ...placed(place),
       ...(script === undefined ? { argv: words } : { script: { shell, text: script } }),
       write,
+      ...(hosts.length === 0 ? {} : { hosts }),
       stdin: given.stdin ?? null,
       timeoutSeconds: given.timeout_seconds,
-      // Who may only read does no harm by reading another file than was meant.
-      files: write
-        ? look.named(place, argv ?? words.flatMap((text) => text.split(BETWEEN)).filter((word) => word !== ""))
-        : [],
+      // Who may only read, and reaches nobody, does no harm by reading another file than was meant.
+      files:
+        write || hosts.length > 0
+          ? look.named(place, argv ?? words.flatMap((text) => text.split(BETWEEN)).filter((word) => word !== ""))
+          : [],
       ...(look.sandboxState.state === "weaker" ? { sandbox: "weaker" } : {}),
     };
   },
@@ -79,4 +90,13 @@ function foldersFor(all: readonly Folder[], named: readonly string[]): Folder[] 
   return all
     .filter((folder) => wrongWith(folder) === null)
     .map((folder) => ({ ...folder, write: named.includes(folder.name) }));
+}
+
+/** @throws {ArgumentsError} for what is no host's name. */
+function hostOf(text: string): string {
+  const host = text.toLowerCase().replace(/\.$/, "");
+  if (HostName.safeParse(host).success) return host;
+  throw new ArgumentsError(
+    `${JSON.stringify(text.slice(0, 100))} is no host's name: write it without https://, a port or a path, and no address`,
+  );
 }
