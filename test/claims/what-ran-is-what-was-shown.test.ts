@@ -108,7 +108,7 @@ const WAYS: readonly (readonly [
     async () => {
       const card = await spine.card();
       expect(await spine.press(card, "Approve")).toBe("approved");
-      return card.text;
+      return withoutAnswers(card.text);
     },
   ],
   [
@@ -118,11 +118,18 @@ const WAYS: readonly (readonly [
       const shown = await spine.posted(`approve ${card.code}`);
       spine.slack.direct(`approve ${card.code.toLowerCase()}`, SLACK_OWNER);
       await spine.posted("approved");
-      const text = shown.slice(0, shown.indexOf("\nTo decide, reply "));
+      const text = withoutAnswers(shown.slice(0, shown.indexOf("\nTo decide, reply ")));
       return text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
     },
   ],
 ];
+
+/** Under the card stands what each answer to it would cover. */
+function withoutAnswers(text: string): string {
+  const at = text.lastIndexOf("\nyou may answer:\n");
+  expect(text.slice(at)).toMatch(/: exactly what the card shows, once\n.* until this conversation ends .*\n.*, until 20\d\d-/);
+  return text.slice(0, at);
+}
 
 test.for(WAYS)(
   "what is approved on %s is recorded and runs byte for byte as it was shown",
@@ -299,7 +306,7 @@ test("a late press is told so, after a stop and after a crash", async () => {
   const stopped = await spine.card();
   spine.write("/stop");
   await spine.shown("Stopped.");
-  expect(await spine.press(stopped, "Approve")).toBe("expired: ask again");
+  expect(await spine.press(stopped, "Approve")).toBe("too late: its turn was ended, and nothing ran");
 
   spine.write("too late");
   const { approval } = await spine.asked();
@@ -311,7 +318,9 @@ test("a late press is told so, after a stop and after a crash", async () => {
   );
   await spine.restart("SIGKILL");
   await spine.connected("telegram");
-  expect(await spine.press(crashed, "Approve")).toBe("expired: ask again");
+  expect(await spine.press(crashed, "Approve")).toBe(
+    "too late: this has expired, and nothing ran; say again what you need",
+  );
   await spine.shown("expired: nobody answered before a restart");
   expect(spine.shownTo().filter(({ keyboard }) => keyboard.length > 0)).toEqual([]);
   expect(await spine.calls()).toBe(before);
