@@ -23,15 +23,20 @@ export function approvalText(view: ApprovalView, now: number): string {
 export function decisionOf(
   typed: string,
   scopes: readonly ApprovalScope[],
-): { readonly decision: "deny" } | { readonly decision: "approve"; readonly scope: ApprovalScope } | null {
+):
+  | { readonly decision: "deny"; readonly reason: string | null }
+  | { readonly decision: "approve"; readonly scope: ApprovalScope }
+  | null {
   const word = typed.trim().toLowerCase();
   if (word === "") return null;
-  if ("deny".startsWith(word) || word === "no" || word === "n") return { decision: "deny" };
+  // A reason may stand behind it: the agent is told.
+  const [, no, reason] = /^(d|de|den|deny|n|no)(?:[\s:,]+(\S[^]*))?$/i.exec(typed.trim()) ?? [];
+  if (no !== undefined) return { decision: "deny", reason: reason?.slice(0, 500) ?? null };
   const scope = scopes.find((one) => one.startsWith(word));
   return scope === undefined ? null : { decision: "approve", scope };
 }
 
-/** The question under a card: `[o]nce, [s]ession, [d]eny? `. */
+/** The question under a card: `[o]nce, [s]ession, [d]eny (and why)? `. */
 export function decisionQuestion(scopes: readonly ApprovalScope[]): string {
-  return `${[...scopes, "deny"].map((word) => `[${word.charAt(0)}]${word.slice(1)}`).join(", ")}? `;
+  return `${[...scopes, "deny"].map((word) => `[${word.charAt(0)}]${word.slice(1)}`).join(", ")} (and why)? `;
 }

@@ -66,11 +66,14 @@ export class Conversation {
         this.#say(printable(new TextDecoder().decode(payload)));
         return;
       case "approval":
+        // One that says something new takes the place of the one of before.
+        this.#open.get(event.approval.approval)?.abort();
         this.#ask(event.approval);
         return;
       case "approval.closed":
         this.#open.get(event.approval)?.abort();
         this.#say(printable(event.sentence));
+        if (event.again === true) this.#say(`hint: to be asked again: wirken approvals again ${event.approval}`);
         return;
       case "turn.end":
         this.#endLine();
@@ -134,14 +137,15 @@ export class Conversation {
         if (made === null) continue;
         const scope = made.decision === "approve" ? made.scope : "once";
         const { approval, digest: card } = view;
-        await this.#operator.call({
+        const answer = await this.#operator.call({
           call: "approvals.decide",
           approval,
           decision: made.decision,
           scope,
           card,
-          reason: null,
+          reason: made.decision === "deny" ? made.reason : null,
         });
+        if (answer.state === "counted") terminal.say(printable(answer.sentence));
         return;
       }
       terminal.say(`hint: it still waits: wirken approvals show ${view.approval}`);

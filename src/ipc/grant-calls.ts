@@ -11,6 +11,7 @@ const Time = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 export const GRANT_CALLS = [
   z.strictObject({ call: z.literal("grant.list") }),
+  z.strictObject({ call: z.literal("grant.show"), grant: GrantId }),
   z.strictObject({
     call: z.literal("grant.add"),
     key: Key,
@@ -22,7 +23,15 @@ export const GRANT_CALLS = [
     uses: z.nullable(z.int().check(z.gte(1), z.lte(1_000_000))),
   }),
   z.strictObject({ call: z.literal("grant.revoke"), grant: GrantId }),
-  z.strictObject({ call: z.literal("policy.test"), key: Key, agent: Name, principal: PrincipalId, channel: Channel }),
+  z.strictObject({
+    call: z.literal("policy.test"),
+    key: Key,
+    agent: Name,
+    principal: PrincipalId,
+    channel: Channel,
+    /** What would have to change for it to be done without a question is wanted too. */
+    whyNot: z.optional(z.boolean()),
+  }),
 ] as const;
 
 const GrantView = z.strictObject({
@@ -46,6 +55,7 @@ export type GrantView = z.infer<typeof GrantView>;
 
 export const GRANT_ANSWERS = {
   "grant.list": z.strictObject({ grants: z.array(GrantView) }),
+  "grant.show": GrantView,
   "grant.add": GrantView,
   "grant.revoke": GrantView,
   "policy.test": z.strictObject({
@@ -56,5 +66,11 @@ export const GRANT_ANSWERS = {
     rests: z.nullable(z.int()),
     /** What may be chosen where it asks. */
     scopes: z.array(z.string()),
+    /** Who has to approve it together. */
+    people: z.int(),
+    /** Single things that would change it, where they were asked for. */
+    changes: z.array(
+      z.strictObject({ what: z.string(), verdict: z.enum(["allow", "ask", "refuse"]), reason: z.string() }),
+    ),
   }),
 } as const;

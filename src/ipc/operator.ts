@@ -192,7 +192,7 @@ export const OPERATOR_ANSWERS = {
     state: z.enum(["approved", "counted", "denied", "expired", "gone"]),
     sentence: z.string(),
   }),
-  "approvals.again": z.strictObject({ sentence: z.string() }),
+  "approvals.again": z.strictObject({ again: z.boolean(), sentence: z.string() }),
   "channel.list": z.strictObject({ channels: z.array(ChannelView) }),
   "channel.enable": ChannelView,
   "channel.disable": ChannelView,
@@ -235,6 +235,8 @@ export const OperatorEvent = z.discriminatedUnion("event", [
     approval: ApprovalId,
     state: z.enum(["approved", "denied", "expired"]),
     sentence: z.string(),
+    /** It can be asked again. */
+    again: z.optional(z.boolean()),
   }),
   z.strictObject({ event: z.literal("turn.end"), end: z.string() }),
   /** How far a long call is. */

@@ -46,7 +46,16 @@ export interface AskAgain {
   readonly person: Person;
   readonly via: Channel;
 }
-export type Repeater = (ask: AskAgain) => Promise<string>;
+/** Whether it is asked again, and what to tell. */
+export interface Repeating {
+  readonly again: boolean;
+  readonly sentence: string;
+}
+export type Repeater = (ask: AskAgain) => Promise<Repeating>;
+
+function no(sentence: string): Repeating {
+  return { again: false, sentence };
+}
 
 export interface DeskParts {
   readonly log: AuditLog;
@@ -127,22 +136,22 @@ export class ApprovalDesk {
 
   /** Has what nobody answered in time asked again, for whoever asked it, where they asked it: it is decided anew.
    *  @returns what to tell. @throws {AuditError} if it could not be recorded: nothing is asked then. */
-  async again({ which, person, via }: AskAgain): Promise<string> {
+  async again({ which, person, via }: AskAgain): Promise<Repeating> {
     const over = this.approvals.over(which);
     const repeat = over === null || over.state !== "expired" ? null : this.#parts.repeats().find(over.approval);
-    if (over === null || repeat === null) return "there is nothing of that to ask again: say what you need";
+    if (over === null || repeat === null) return no("there is nothing of that to ask again: say what you need");
     const asker = repeat.turn.principal === person.principal;
-    if (!asker && !mayDecide(person.role)) return "only whoever asked, an approver or the owner has it asked again";
+    if (!asker && !mayDecide(person.role)) return no("only whoever asked, an approver or the owner has it asked again");
     if (!isLocal(via) && via !== repeat.turn.channel && over.shown?.has(via) !== true)
-      return "this request was not sent there, so it is not asked again there";
+      return no("this request was not sent there, so it is not asked again there");
     this.#parts.repeats().take(over.approval);
     const { log, state } = this.#parts;
     const asked = state.session(repeat.turn.session);
     const goesOn =
       asked !== null && state.openSession(asked.conversation, asked.agent)?.session === repeat.turn.session;
-    if (!goesOn) return "its conversation is over: say what you need in a new one";
+    if (!goesOn) return no("its conversation is over: say what you need in a new one");
     const requested = log.row(repeat.turn.cause)?.action;
-    if (requested?.kind !== "turn.started") return "there is nothing of that to ask again: say what you need";
+    if (requested?.kind !== "turn.started") return no("there is nothing of that to ask again: say what you need");
     const session = SessionId.parse(repeat.turn.session);
     const text = `Ask again for what nobody answered in time: ${repeat.asks.map(({ name }) => name).join(", ")}.`;
     const row = await log.append(
@@ -150,7 +159,7 @@ export class ApprovalDesk {
       { cause: repeat.turn.cause, seal: session, content: { text } },
     );
     const record = state.conversation(asked.conversation);
-    if (record === null) return "its conversation is over: say what you need in a new one";
+    if (record === null) return no("its conversation is over: say what you need in a new one");
     this.#parts.channels().repeat(record, session, {
       message: requested.message,
       seq: row.seq,
@@ -158,7 +167,7 @@ export class ApprovalDesk {
       text: Buffer.from(text),
       asks: repeat.asks,
     });
-    return "asked again";
+    return { again: true, sentence: "asked again" };
   }
 
   #offer(approval: string): string {
@@ -288,6 +297,7 @@ export class ApprovalDesk {
       approval: pending.approval,
       state: state === "withdrawn" ? "expired" : state,
       sentence,
+      ...(state === "expired" ? { again: true } : {}),
     } as const;
     channels.local("web").emit(null, event);
     channels.local("terminal").emit(null, event);

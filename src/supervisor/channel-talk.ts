@@ -130,7 +130,7 @@ export class ChannelTalk<L extends symbol> {
     );
     const again = readAgain(words);
     if (again !== null) {
-      const sentence = await this.#parts.again({ which: again, person, via: this.#link.channel });
+      const { sentence } = await this.#parts.again({ which: again, person, via: this.#link.channel });
       await this.#answered(message, run, row.seq, sentence, who);
       return;
     }

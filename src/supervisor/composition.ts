@@ -481,6 +481,7 @@ export class Composition {
         now: () => performance.now(),
       }),
       remembered: new Remembered({
+        several: () => made.config.config.policy.twoPeople,
         rules,
         grants,
         people: made.people,

@@ -151,6 +151,8 @@ export class Operator {
       }
       case "grant.list":
         return this.#parts.remembered.list();
+      case "grant.show":
+        return this.#parts.remembered.show(call.grant);
       case "grant.add":
         return await this.#parts.remembered.add(call, who);
       case "grant.revoke":
@@ -189,9 +191,7 @@ export class Operator {
       case "approvals.show":
         return approvals.show(call.approval, caller.via);
       case "approvals.again":
-        return {
-          sentence: await approvals.again({ which: call.which, person: people.owner(), via: caller.via }),
-        };
+        return await approvals.again({ which: call.which, person: people.owner(), via: caller.via });
       case "approvals.decide": {
         const verdict = await approvals.decide({
           approval: call.approval,

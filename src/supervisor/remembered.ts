@@ -1,7 +1,9 @@
 import { type Facts, factsOfKey } from "../broker/action.ts";
 import type { Grants } from "../broker/grants.ts";
 import { isActionKey, KEYS, meaningOf } from "../broker/keys.ts";
-import { type Grant, rule } from "../broker/policy.ts";
+import type { DecisionContext, Grant } from "../broker/policy.ts";
+import { severalFor, type SeveralRule } from "../broker/several.ts";
+import { decided, whyNot } from "../broker/why-not.ts";
 import type { Rule } from "../broker/rules.ts";
 import type { SandboxState } from "../effect/effects.ts";
 import type { GrantView } from "../ipc/grant-calls.ts";
@@ -23,6 +25,7 @@ export interface RememberedParts {
   readonly sandbox: () => SandboxState["state"];
   readonly now: () => number;
   readonly rules: () => readonly Rule[];
+  readonly several: () => readonly SeveralRule[];
 }
 
 /** Approvals that are remembered, as the owner sees and changes them. */
@@ -35,6 +38,14 @@ export class Remembered {
 
   list(): AnswerTo<"grant.list"> {
     return { grants: this.#parts.grants.list().map((grant) => this.#view(grant)) };
+  }
+
+  /** @throws {OperatorError} if it does not hold. */
+  show(grant: string): AnswerTo<"grant.show"> {
+    const found = this.#parts.grants.list().find((one) => one.grant === grant);
+    if (found === undefined)
+      throw new OperatorError("not-found", `no grant ${grant} holds`, "wirken grants list shows those that do");
+    return this.#view(found);
   }
 
   /** @throws {OperatorError} for an action that nothing is remembered for, a time out of bounds, or somebody who is not there. */
@@ -63,10 +74,11 @@ export class Remembered {
   }
 
   /** What the rules would say, asked afresh: in a conversation of its own, with nothing in it. */
-  test({ key, agent, principal, channel }: Call<"policy.test">): AnswerTo<"policy.test"> {
+  test({ key, agent, principal, channel, whyNot: asked }: Call<"policy.test">): AnswerTo<"policy.test"> {
     const facts = this.#factsOf(key);
     this.#checkWho(agent, principal);
-    const decision = rule(facts, {
+    const several = this.#parts.several();
+    const context: DecisionContext = {
       agent,
       principal,
       role: this.#parts.people.get(principal).role,
@@ -82,13 +94,18 @@ export class Remembered {
       deniedBefore: false,
       denials: 0,
       stopped: false,
-    });
+    };
+    const decision = decided(facts, context, several);
+    const theirs = this.#parts.people.list().find((one) => one.principal === principal)?.identities ?? [];
+    const others = [...new Set(theirs.map((one) => one.channel))].filter((one) => one !== channel);
     return {
       verdict: decision.verdict,
       tier: decision.verdict === "ask" ? decision.tier : facts.tier,
       reason: decision.reason,
       rests: decision.verdict === "allow" ? (decision.rests[0]?.row ?? null) : null,
       scopes: decision.verdict === "ask" ? [...decision.scopes] : [],
+      people: severalFor(facts.keys, several)?.needs ?? 1,
+      changes: asked === true ? whyNot(facts, context, several, others) : [],
     };
   }
 

@@ -127,7 +127,9 @@ const WAYS: readonly (readonly [
 /** Under the card stands what each answer to it would cover. */
 function withoutAnswers(text: string): string {
   const at = text.lastIndexOf("\nyou may answer:\n");
-  expect(text.slice(at)).toMatch(/: exactly what the card shows, once\n.* until this conversation ends .*\n.*, until 20\d\d-/);
+  expect(text.slice(at)).toMatch(
+    /: exactly what the card shows, once\n.* until this conversation ends .*\n.*, until 20\d\d-/,
+  );
   return text.slice(0, at);
 }
 

@@ -51,8 +51,11 @@ test.for([
   ["o", { decision: "approve", scope: "once" }],
   ["Once", { decision: "approve", scope: "once" }],
   ["session", { decision: "approve", scope: "session" }],
-  ["d", { decision: "deny" }],
-  ["no", { decision: "deny" }],
+  ["d", { decision: "deny", reason: null }],
+  ["deny: not on a Friday", { decision: "deny", reason: "not on a Friday" }],
+  ["n later", { decision: "deny", reason: "later" }],
+  ["denying", null],
+  ["no", { decision: "deny", reason: null }],
   ["always", null],
   ["y", null],
   ["", null],
@@ -61,5 +64,5 @@ test.for([
 });
 
 test("the question names what may be chosen and nothing else", () => {
-  expect(decisionQuestion(["once"])).toBe("[o]nce, [d]eny? ");
+  expect(decisionQuestion(["once"])).toBe("[o]nce, [d]eny (and why)? ");
 });

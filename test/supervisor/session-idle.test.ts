@@ -64,7 +64,7 @@ async function newTalk() {
       agent: () => "default",
       contentKey: noKey,
       decide: () => Promise.resolve({ state: "gone", sentence: "" }),
-      again: () => Promise.resolve(""),
+      again: () => Promise.resolve({ again: false, sentence: "" }),
       now: () => clock.now(),
       run: () => ({
         log,

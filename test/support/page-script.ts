@@ -122,7 +122,7 @@ export class PageScript {
         return this.#decide(call);
       case "approvals.again":
         this.again.push(call.which);
-        return { sentence: "asked again" } satisfies AnswerTo<"approvals.again">;
+        return { again: true, sentence: "asked again" } satisfies AnswerTo<"approvals.again">;
       case "vault.list":
         return {
           status: this.#status().vault,
@@ -212,6 +212,7 @@ export class PageScript {
       case "egress.show":
       case "grant.add":
       case "grant.list":
+      case "grant.show":
       case "grant.revoke":
       case "policy.test":
       case "confinement":

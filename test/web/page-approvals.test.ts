@@ -82,6 +82,25 @@ test("a card that is decided elsewhere goes away, and says how it ended", async 
   expect(await world.page.locator(".approval").count()).toBe(0);
 });
 
+test("a card that nobody answered says so, and can be asked again", async () => {
+  const view = approvalOf(CARD);
+  world.script.approvals = [view];
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.card();
+  world.supervisor.emit({
+    event: "approval.closed",
+    approval: view.approval,
+    state: "expired",
+    sentence: "expired: nobody answered within 5 minutes, so it is denied and nothing ran",
+    again: true,
+  });
+  await world.page.getByText("Nobody answered in time").waitFor();
+  expect(await world.page.getByRole("button", { name: /^Approve/ }).count()).toBe(0);
+  await world.page.getByRole("button", { name: "Ask again" }).click();
+  await expect.poll(() => world.script.again).toEqual([view.approval]);
+  await world.page.getByText("Nobody answered in time").waitFor({ state: "hidden" });
+});
+
 test("a card that the page may not decide says where, with the command", async () => {
   world.script.approvals = [
     approvalOf(CARD, {

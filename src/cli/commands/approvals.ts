@@ -26,7 +26,8 @@ export function approvalsCommand(context: Context): Command {
     .addCommand(list(context))
     .addCommand(show(context))
     .addCommand(approve(context))
-    .addCommand(deny(context));
+    .addCommand(deny(context))
+    .addCommand(again(context));
 }
 
 function list(context: Context): Command {
@@ -113,6 +114,24 @@ function deny(context: Context): Command {
     );
 }
 
+function again(context: Context): Command {
+  return new Command("again")
+    .summary("ask again for what nobody answered in time; it is decided anew")
+    .argument("<approval>", "the id or code of the request that expired")
+    .option("--json", "print one JSON object")
+    .action((which: string, options: unknown) =>
+      context.run(async () => {
+        const { json } = Json.parse(options);
+        if (which === "" || which.length > 64)
+          throw usage("that is no approval", "write the id or the code that was shown");
+        await using daemon = await needDaemon(context);
+        const answer = await daemon.call({ call: "approvals.again", which });
+        context.terminal.print(json ? JSON.stringify(answer) : answer.sentence);
+        return answer.again ? EXIT.ok : EXIT.bad;
+      }),
+    );
+}
+
 /** Finds an approval by id, by code, or by the beginning of its id where only one begins so. */
 async function find(operator: OperatorPort, which: string): Promise<ApprovalView> {
   const id = ApprovalId.safeParse(which);
@@ -183,6 +202,7 @@ async function decide(
   json: boolean,
 ): Promise<ExitStatus> {
   const answer = await operator.call({ call: "approvals.decide", approval, decision, scope, card: digest, reason });
-  terminal.print(json ? JSON.stringify(answer) : answer.state);
-  return answer.state === (decision === "approve" ? "approved" : "denied") ? EXIT.ok : EXIT.bad;
+  terminal.print(json ? JSON.stringify(answer) : answer.state === "counted" ? answer.sentence : answer.state);
+  const good = decision === "approve" ? ["approved", "counted"] : ["denied"];
+  return good.includes(answer.state) ? EXIT.ok : EXIT.bad;
 }

@@ -9,7 +9,7 @@ import { moment } from "../moment.ts";
 import { agentOf, placedPerson } from "../placed-person.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
-import { table } from "../table.ts";
+import { pairs, table } from "../table.ts";
 import { wholeNumber } from "../whole-number.ts";
 
 const Json = z.object({ json: z._default(z.boolean(), false) });
@@ -26,6 +26,7 @@ export function grantsCommand(context: Context): Command {
   return new Command("grants")
     .summary("approvals that are remembered")
     .addCommand(list(context))
+    .addCommand(show(context))
     .addCommand(add(context))
     .addCommand(revoke(context));
 }
@@ -62,6 +63,45 @@ export function grantTable(grants: AnswerTo<"grant.list">["grants"]): string {
       `#${row}`,
     ]),
   );
+}
+
+function show(context: Context): Command {
+  return new Command("show")
+    .summary("one of them: what it covers, for whom and until when")
+    .argument("<grant>", "its id, as in: wirken grants list")
+    .option("--json", "print one JSON object")
+    .action((text: string, options: unknown) =>
+      context.run(async () => {
+        const { json } = Json.parse(options);
+        const grant = grantId(text);
+        await using operator = await reachOperator(context);
+        const answer = await operator.call({ call: "grant.show", grant });
+        context.terminal.print(json ? JSON.stringify(answer) : grantDetails(answer));
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** What `grants show` says. */
+function grantDetails(grant: AnswerTo<"grant.show">): string {
+  const { key, means, agent, name, principal, channel, session, until, left, row } = grant;
+  return pairs([
+    ["grant", grant.grant],
+    ["action", `${key}: ${printable(means)}`],
+    ["for", printable(name ?? principal)],
+    ["by agent", agent],
+    ["on", session === null ? channel : `${channel}, in the session ${session} only`],
+    ["until", moment(until)],
+    ["may be used", left === null ? "as often as one likes" : `${left} more times`],
+    ["given in", `row #${row}: wirken audit explain ${row}`],
+  ]);
+}
+
+/** @throws {CommandError} for what is no grant's id. */
+function grantId(text: string): GrantId {
+  const grant = GrantId.safeParse(text);
+  if (!grant.success) throw usage("that is not a grant's id", "it begins with g_: wirken grants list");
+  return grant.data;
 }
 
 function add(context: Context): Command {
@@ -103,10 +143,9 @@ function revoke(context: Context): Command {
     .action((text: string, options: unknown) =>
       context.run(async () => {
         const { json } = Json.parse(options);
-        const grant = GrantId.safeParse(text);
-        if (!grant.success) throw usage("that is not a grant's id", "it begins with g_: wirken grants list");
+        const grant = grantId(text);
         await using operator = await reachOperator(context);
-        const answer = await operator.call({ call: "grant.revoke", grant: grant.data });
+        const answer = await operator.call({ call: "grant.revoke", grant });
         context.terminal.print(json ? JSON.stringify(answer) : `taken back: ${grantText(answer)}`);
         return EXIT.ok;
       }),

@@ -23,6 +23,7 @@ const Test = z.object({
   json: z._default(z.boolean(), false),
   as: z.optional(z.string()),
   agent: z._default(z.string(), "default"),
+  whyNot: z._default(z.boolean(), false),
 });
 
 function test(context: Context): Command {
@@ -32,26 +33,48 @@ function test(context: Context): Command {
     .argument("<action>", "such as exec:rw; policy show names them")
     .option("--as <who>", "channel:person, such as telegram:Ada; the owner on the terminal if left out")
     .option("--agent <name>", "which agent asks", "default")
+    .option("--why-not", "say too what would have to change for it to be done without a question")
     .option("--json", "print one JSON object")
     .action((key: string, options: unknown) =>
       context.run(async () => {
-        const { json, as, agent } = Test.parse(options);
+        const { json, as, agent, whyNot } = Test.parse(options);
         await using operator = await reachOperator(context);
         const who = await placedPerson(operator, as);
-        const answer = await operator.call({ call: "policy.test", key, agent: agentOf(agent), ...who });
+        const answer = await operator.call({ call: "policy.test", key, agent: agentOf(agent), ...who, whyNot });
         context.terminal.print(json ? JSON.stringify(answer) : decisionText(answer));
+        if (whyNot && !json) context.terminal.print(printableLines(changesText(answer)));
         return answer.verdict === "refuse" ? EXIT.refused : EXIT.ok;
       }),
     );
 }
 
+const DECISIONS = { allow: "done without a question", ask: "somebody is asked first", refuse: "refused" } as const;
+
+/** What `policy test --why-not` says below that. */
+export function changesText({
+  verdict,
+  changes,
+  tier,
+}: Pick<AnswerTo<"policy.test">, "verdict" | "changes" | "tier">): string {
+  if (verdict === "allow") return "nothing has to change";
+  if (changes.length === 0)
+    return tier === 3
+      ? "nothing that is set beforehand changes that: it is asked for every time"
+      : "no single thing would change that";
+  return [
+    "it would be otherwise with one of these:",
+    ...changes.map(({ what, verdict: then }) => `  ${what}: ${DECISIONS[then]}`),
+  ].join("\n");
+}
+
 /** What `policy test` says. */
-export function decisionText({ verdict, tier, reason, rests, scopes }: AnswerTo<"policy.test">): string {
-  const words = { allow: "done without a question", ask: "somebody is asked first", refuse: "refused" };
+export function decisionText({ verdict, tier, reason, rests, scopes, people }: AnswerTo<"policy.test">): string {
+  const words = DECISIONS;
   return pairs([
     ["decision", words[verdict]],
     ["why", reason],
     ["tier", String(tier)],
+    ...(people === 1 ? [] : [["by", `${people} different people`] as const]),
     ...(rests === null ? [] : [["rests on", `row #${rests}`] as const]),
     ...(scopes.length === 0 ? [] : [["may be", scopes.join(", ")] as const]),
   ]);

@@ -51,12 +51,43 @@ export class Approvals {
     this.#count();
   }
 
-  close(approval: string): void {
+  /** @param again nobody answered in time, and it can be asked again. */
+  close(approval: string, again: boolean): void {
+    const found = this.#cards.get(approval);
     this.#remove(approval);
+    if (!again) return;
+    const late = el(
+      "article",
+      { class: "approval late" },
+      el(
+        "p",
+        null,
+        `Nobody answered in time${found === undefined ? "" : ` whether ${visible(found.view.agent)} may do ${visible(found.view.key)}`}, so it was denied and nothing ran.`,
+      ),
+    );
+    const gone = (): void => {
+      late.remove();
+      this.#count();
+    };
+    const repeat = button(
+      "Ask again",
+      async () => {
+        await attempt(async () => {
+          const { sentence } = await ask({ call: "approvals.again", which: approval });
+          tell(sentence, null, "info");
+          gone();
+        });
+      },
+      { class: "primary" },
+    );
+    late.append(el("div", { class: "buttons" }, repeat, button("Dismiss", gone, { class: "quiet" })));
+    this.#list.append(late);
+    this.#count();
   }
 
   clear(): void {
     for (const id of this.#cards.keys()) this.#remove(id);
+    this.#list.replaceChildren();
   }
 
   #remove(approval: string): void {
@@ -70,7 +101,7 @@ export class Approvals {
   }
 
   #count(): void {
-    this.#region.hidden = this.#cards.size === 0;
+    this.#region.hidden = this.#list.childElementCount === 0;
     this.#changed(this.#cards.size);
   }
 
@@ -111,7 +142,7 @@ export class Approvals {
         // Of what stands on the page, not of what was meant to: another text is not what this person approves.
         const digest = await sha256(shown.textContent ?? "");
         const told = decision === "deny" && reason.value.trim() !== "" ? reason.value.trim() : null;
-        const { state } = await ask({
+        const { state, sentence } = await ask({
           call: "approvals.decide",
           approval: view.approval,
           decision,
@@ -119,6 +150,11 @@ export class Approvals {
           card: digest,
           reason: told,
         });
+        if (state === "counted") {
+          // The card that says so comes by itself.
+          tell(sentence, null, "info");
+          return;
+        }
         if (state === "expired") tell("This was too late: it had expired, and nothing ran.", null, "info");
         if (state === "gone") tell("This was decided elsewhere already.", null, "info");
         this.#remove(view.approval);

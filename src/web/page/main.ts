@@ -110,7 +110,7 @@ function hear(heard: Heard): void {
       return;
     case "event":
       if (heard.event.event === "approval") showApproval(heard.event.approval);
-      if (heard.event.event === "approval.closed") approvals.close(heard.event.approval);
+      if (heard.event.event === "approval.closed") approvals.close(heard.event.approval, heard.event.again === true);
       chat.heard(heard.event, heard.text);
       return;
     case "refused":
