@@ -296,7 +296,7 @@ export const KINDS = {
   "schedule.removed": { fields: { schedule: f.id, ...BY } },
   /** Somebody else's from now on, and sealed for them. */
   "schedule.transferred": {
-    fields: { schedule: f.id, principal: f.id, ...BY },
+    fields: { schedule: f.id, principal: f.id, conversation: f.id, channel: f.name, ...BY },
     content: ["cron", "zone", "text"],
   },
   /** A run: what an agent is to do, as if it had been written. `due` is the time that it was to be done at. */

@@ -22,6 +22,7 @@ import { askedOfSeveral, severalFor, type SeveralRule } from "./several.ts";
 import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
 import type { Rule } from "./rules.ts";
 import { wentNoFurther } from "./went-no-further.ts";
+import { unattended } from "./schedules/unattended.ts";
 import { findTool, toolDescriptions } from "./tools/catalogue.ts";
 import { parseArguments } from "./tools/arguments.ts";
 import { PLAN, planOf } from "./tools/plan.ts";
@@ -206,6 +207,7 @@ export class Broker {
     const planned = askOf(steps);
     if (planned === null)
       return this.#refuse(call, "bad-arguments", "none of these calls needs an approval: just make them");
+    if (turn.scheduled !== null) return this.#refuse(call, "policy", unattended(planned));
     const actions = planned.steps.map(({ bytes }) => bytes);
     const until = this.#gates.clock.now() + minutes * 60_000;
     const verdict = await this.#gates.approvals.request({
@@ -300,6 +302,7 @@ export class Broker {
         return this.#run(call, tool, action, authorityOf(decision), ask);
       }
       case "ask": {
+        if (turn.scheduled !== null) return this.#refuse(call, "policy", unattended(decision));
         const planned = this.#plans.take(turn.session, digestOf(bytes));
         if (planned !== null) return this.#run(call, tool, action, { authority: "approval", rests: planned }, ask);
         const { keys } = factsOf(action);

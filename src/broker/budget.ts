@@ -98,13 +98,18 @@ export class Budget {
     }
   }
 
+  /** The most that a call can take. */
+  most({ provider, model, local, requestBytes, maxOutputTokens }: Spending): Ask {
+    if (local) return { microDollars: 0, tokens: 0 };
+    return asked(this.#ports.price(provider, model), Math.ceil(requestBytes / BYTES_PER_TOKEN), maxOutputTokens);
+  }
+
   /** Sets aside the most that a call can take. @returns or why it would be too much, in a sentence. */
   reserve(spending: Spending): Reserving {
     const { agent, principal, provider, model } = spending;
     if (spending.local) return { reservation: { settle: () => 0, release: () => undefined } };
     const price = this.#ports.price(provider, model);
-    const inputTokens = Math.ceil(spending.requestBytes / BYTES_PER_TOKEN);
-    const most = asked(price, inputTokens, spending.maxOutputTokens);
+    const most = this.most(spending);
     for (const limit of this.#ports.limits(agent, principal)) {
       const { spent, reserved } = this.#account(limit.subject, limit.id, limit.per);
       const refused = refusalOf(limit, sum(spent, reserved), most, `${provider}/${model}`);

@@ -5,7 +5,7 @@ import type { Effects } from "../effect/effects.ts";
 import type { ModelAnswer } from "../effect/model.ts";
 import type { AskedRequest } from "../effect/request.ts";
 import type { CompletionFailure, StopReason } from "../ipc/model-frames.ts";
-import type { Budget, Reached, Reservation, Reserving } from "./budget.ts";
+import type { Budget, Reached, Reservation, Reserving, Spending } from "./budget.ts";
 import { warningOf, windowStart } from "./budget-limit.ts";
 import type { EndTurn, TurnContext } from "./turn.ts";
 
@@ -60,7 +60,7 @@ export async function complete(
   signal: AbortSignal,
 ): Promise<CompletionOutcome> {
   if (signal.aborted || turn.signal.aborted) return failed("cancelled", "the turn was stopped", "stopped");
-  const reserving = gates.budget.reserve({
+  const spending: Spending = {
     agent: turn.agent,
     principal: turn.principal,
     provider: model.provider,
@@ -68,7 +68,9 @@ export async function complete(
     local: model.local,
     requestBytes: ask.request.bytes,
     maxOutputTokens: model.maxOutputTokens,
-  });
+  };
+  const reserved = gates.budget.reserve(spending);
+  const reserving = turn.scheduled?.within(gates.budget.most(spending), reserved) ?? reserved;
   if ("refused" in reserving) return await exhausted(gates.log, turn, reserving);
   const { reservation } = reserving;
   const both = AbortSignal.any([signal, turn.signal]);

@@ -3,6 +3,7 @@ import type { Channel } from "../ipc/channel.ts";
 import type { ConversationId, PrincipalId, SessionId, TurnId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
 import type { SessionLabels } from "./labels.ts";
+import type { RunPurse } from "./schedules/purse.ts";
 
 /** Why the broker ends a turn, as `turn.ended` says it. */
 export type EndTurn = "denied" | "failed" | "budget" | "stopped";
@@ -52,4 +53,6 @@ export interface TurnContext {
   /** Aborts when the turn is stopped or its time is up. */
   readonly signal: AbortSignal;
   readonly counters: TurnCounters;
+  /** It runs by schedule, with nobody there to ask: what it may still cost. Null: somebody wrote, and may be asked. */
+  readonly scheduled: RunPurse | null;
 }

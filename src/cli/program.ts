@@ -13,6 +13,7 @@ import { pairCommand } from "./commands/pair.ts";
 import { peopleCommand } from "./commands/people.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { recoveryCommand } from "./commands/recovery.ts";
+import { scheduleCommand } from "./commands/schedule.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { folderCommand } from "./commands/folder.ts";
@@ -84,6 +85,7 @@ export function programOf(context: Context): Command {
     approvalsCommand,
     grantsCommand,
     folderCommand,
+    scheduleCommand,
     policyCommand,
     auditCommand,
     egressCommand,

@@ -10,6 +10,7 @@ import { BUDGET_ANSWERS, BUDGET_CALLS } from "./budget-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { PairingCode, PEOPLE_ANSWERS, PEOPLE_CALLS, Role } from "./people-calls.ts";
 import { MODEL_ANSWERS, MODEL_CALLS } from "./model-calls.ts";
+import { SCHEDULE_ANSWERS, SCHEDULE_CALLS } from "./schedule-calls.ts";
 import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
 
 /** What the owner may ask of the supervisor: the same words from the terminal and from the page. Who asked is a property of the pipe. */
@@ -60,6 +61,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("web.sessions") }),
   z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
   ...PEOPLE_CALLS,
+  ...SCHEDULE_CALLS,
   ...HALT_CALLS,
   ...BUDGET_CALLS,
   ...FOLDER_CALLS,
@@ -207,6 +209,7 @@ export const OPERATOR_ANSWERS = {
   }),
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
   ...PEOPLE_ANSWERS,
+  ...SCHEDULE_ANSWERS,
   ...HALT_ANSWERS,
   ...BUDGET_ANSWERS,
   ...FOLDER_ANSWERS,

@@ -15,6 +15,8 @@ export const PAGE_CALLS: ReadonlySet<CallName> = new Set([
   "channel.list",
   "channel.enable",
   "channel.disable",
+  "schedule.list",
+  "schedule.pause",
   "pair.list",
   "pair.approve",
   "pair.revoke",

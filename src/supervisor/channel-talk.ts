@@ -10,6 +10,7 @@ import type { ApprovalView } from "../ipc/operator.ts";
 import type { Address, AdapterLink, Delivery } from "../session/link.ts";
 import type { Decider, Repeater } from "./approval-desk.ts";
 import type { By, People } from "./people.ts";
+import type { Run } from "./schedules.ts";
 import { isOver } from "./session-idle.ts";
 import { type Repeated, type RunParts, SessionRun, type TurnEnding, type Waiting } from "./session-run.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
@@ -34,6 +35,9 @@ export interface TalkParts {
   /** What a stranger and a new person are told about the record. */
   readonly notice: () => string;
 }
+
+/** What an agent is told beside what is to be done. */
+const UNATTENDED = "(This runs by schedule: nobody is there to answer a question or to approve anything.)";
 
 /** What is longer is only ever a message, and is not read here. */
 const MAX_COMMAND_BYTES = 4096;
@@ -252,6 +256,36 @@ export class ChannelTalk<L extends symbol> {
     const ended = Promise.withResolvers<TurnEnding>();
     this.#begin(run, { message, seq: row.seq, principal: person.principal, text, ended: ended.resolve });
     return { session: run.session.id, end: await ended.promise };
+  }
+
+  /** A conversation of this channel, begun where there is none. */
+  async conversation(place: string, whose: string): Promise<string> {
+    return (await this.#address({ place, thread: null, talk: "direct" }, whose)).conversation;
+  }
+
+  /** Begins a run by schedule, as if whose it is had written here. @returns when its turn has ended; null while no turn is begun here. */
+  async scheduled({ schedule, place, text, due, why }: Run): Promise<{ readonly ended: Promise<TurnEnding> } | null> {
+    if (this.#closed) return null;
+    const run = await this.#runIn(this.#at(place), schedule.agent);
+    const message = mint("message");
+    const bytes = Buffer.from(`${text}\n\n${UNATTENDED}`);
+    const row = await this.#parts.log.append(
+      {
+        kind: "schedule.started",
+        schedule: schedule.schedule,
+        message,
+        session: run.session.id,
+        conversation: schedule.conversation,
+        channel: this.channel,
+        principal: schedule.principal,
+        due,
+        why,
+      },
+      { cause: schedule.seq, seal: run.session.id, content: { text: bytes } },
+    );
+    const ended = Promise.withResolvers<TurnEnding>();
+    this.#begin(run, { message, seq: row.seq, principal: schedule.principal, text: bytes, ended: ended.resolve });
+    return { ended: ended.promise };
   }
 
   /** Takes a message of before a restart up again. */

@@ -20,6 +20,7 @@ import { OperatorError } from "./operator-error.ts";
 import { channelReach, type Reach } from "./reach-list.ts";
 import type { By } from "./people.ts";
 import type { Processes, SecretOf } from "./processes.ts";
+import type { Run } from "./schedules.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 import type { Repeated, TurnEnding } from "./session-run.ts";
 
@@ -37,6 +38,8 @@ interface Talk {
   say: ChannelTalk<symbol>["say"];
   resume: ChannelTalk<symbol>["resume"];
   repeat: ChannelTalk<symbol>["repeat"];
+  conversation: ChannelTalk<symbol>["conversation"];
+  scheduled: ChannelTalk<symbol>["scheduled"];
   tell: ChannelTalk<symbol>["tell"];
   card: ChannelTalk<symbol>["card"];
   pass: ChannelTalk<symbol>["pass"];
@@ -303,6 +306,16 @@ export class Channels {
     const conversation = this.#parts.state.conversationAt(channel, agent, null);
     const open = conversation === null ? null : this.#parts.state.openSession(conversation.conversation, agent);
     return open === null ? null : SessionId.parse(open.session);
+  }
+
+  /** The owner's conversation with an agent on a local channel, begun where there is none. */
+  async localConversation(channel: LocalChannel, agent: string, owner: string): Promise<string> {
+    return await this.#local[channel].talk.conversation(agent, owner);
+  }
+
+  /** Begins a run by schedule where it is to be answered. @returns when its turn has ended; null: nothing can be begun there. */
+  async scheduled(run: Run): Promise<{ readonly ended: Promise<unknown> } | null> {
+    return (await this.#talkOf(run.place.channel)?.scheduled(run)) ?? null;
   }
 
   async stopSession(session: SessionId | null, who: By): Promise<boolean> {

@@ -58,6 +58,8 @@ import { Remembered } from "./remembered.ts";
 import { Retention } from "./retention.ts";
 import { RecordView } from "./record-view.ts";
 import { recoverySheet } from "./recovery-sheet.ts";
+import { schedulesWith } from "./schedule-parts.ts";
+import type { Schedules } from "./schedules.ts";
 import { State } from "./state.ts";
 import { Storage } from "./storage.ts";
 import { type Greeting, statusOf } from "./status.ts";
@@ -119,6 +121,7 @@ export class Composition {
   readonly #desk: ApprovalDesk;
   readonly #people: People;
   readonly #halts: Halts;
+  readonly #schedules: Schedules;
   readonly #refusals: Refusals;
   readonly #keeper: VaultKeeper;
   readonly #keeping: Keeping;
@@ -426,8 +429,21 @@ export class Composition {
       anchored: () => this.anchors.now(),
       findings: made.findings,
     });
+    const planned = schedulesWith({
+      log,
+      state: made.state,
+      people: made.people,
+      halts: this.#halts,
+      channels: () => this.channels,
+      knowsAgent: (agent) => knowsAgent(made.config.config, agent),
+      contentKey: async (scope) => await made.keeper.contentKey(scope),
+      line: (sentence) => parts.line("schedules", sentence),
+      serve: parts.serve,
+    });
+    this.#schedules = planned.schedules;
     this.operator = new Operator({
       people: made.people,
+      schedules: planned.desk,
       peopleDesk: peopleDeskOf({
         log,
         state: made.state,
@@ -435,6 +451,7 @@ export class Composition {
         grants,
         approvals: desk,
         keeper: made.keeper,
+        schedules: planned.schedules,
         channels: () => this.channels,
         web: () => this.web,
       }),
@@ -515,6 +532,7 @@ export class Composition {
     await this.#desk.approvals.expireInterrupted(this.#state.questionsOpen());
     await this.channels.align(cause);
     await this.channels.recover();
+    this.#schedules.start();
     this.anchors.start(cause);
     // It waits for the channels to be connected: nothing else does.
     void this.#desk
@@ -532,6 +550,7 @@ export class Composition {
   /** A finding: whatever runs ends. The log refuses every intent already; looking and stopping still work. */
   async halt(): Promise<void> {
     if (!this.#parts.serve) return;
+    await this.#schedules.stop();
     await this.channels.halt({ by: this.#people.owner().principal, via: "terminal" });
   }
 
@@ -635,6 +654,7 @@ export class Composition {
     await this.storage.close();
     this.config[Symbol.dispose]();
     this.outward.shut();
+    await this.#schedules.stop();
     await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
     await this.agents.close();
     await this.models.close();

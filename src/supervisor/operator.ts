@@ -23,6 +23,7 @@ import type { By, People } from "./people.ts";
 import type { PeopleDesk } from "./people-desk.ts";
 import type { RecordView } from "./record-view.ts";
 import type { Remembered } from "./remembered.ts";
+import type { ScheduleDesk } from "./schedule-desk.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
 import type { VaultRecovery } from "./vault-recovery.ts";
 import type { WebDoor } from "./web-door.ts";
@@ -57,6 +58,9 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "pair.approve",
   "people.role",
   "people.link",
+  "schedule.add",
+  "schedule.resume",
+  "schedule.run",
   "audit.checkpoint",
   "audit.anchor.add",
   "audit.key.rotate",
@@ -71,6 +75,7 @@ const MAX_SAY_BYTES = 262_144;
 export interface OperatorParts {
   readonly people: People;
   readonly peopleDesk: PeopleDesk;
+  readonly schedules: ScheduleDesk;
   readonly channels: Channels;
   readonly credentials: Credentials;
   readonly rotation: CredentialRotation;
@@ -289,6 +294,14 @@ export class Operator {
       case "people.unlink":
       case "people.remove":
         return await this.#parts.peopleDesk.answer(call, who);
+      case "schedule.list":
+      case "schedule.show":
+      case "schedule.add":
+      case "schedule.pause":
+      case "schedule.resume":
+      case "schedule.remove":
+      case "schedule.run":
+        return await this.#parts.schedules.answer(call, who);
       case "web.link":
         return await this.#web().link(caller.via);
       case "web.sessions":

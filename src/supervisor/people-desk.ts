@@ -15,6 +15,7 @@ export interface PeopleDeskParts {
   readonly removal: PersonRemoval;
   readonly grants: Grants;
   readonly enrolled: (principal: string) => Promise<AnswerTo<"people.remove">["credentials"]>;
+  readonly schedules: (principal: string) => number;
   /** Turns that run for somebody now. */
   readonly running: (principal: string) => number;
 }
@@ -46,7 +47,7 @@ export class PeopleDesk {
   }
 
   async #show(principal: string): Promise<AnswerTo<"people.show">> {
-    const { changes, grants, enrolled, running, people } = this.#parts;
+    const { changes, grants, enrolled, schedules, running, people } = this.#parts;
     const person = changes.view(principal);
     const { got, gave } = grants.of(principal);
     return {
@@ -54,7 +55,7 @@ export class PeopleDesk {
       turns: running(principal),
       grants: got.length,
       given: gave.length,
-      schedules: 0,
+      schedules: schedules(principal),
       credentials: await enrolled(principal),
       local: people.owner().principal === principal,
     };

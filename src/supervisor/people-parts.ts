@@ -6,6 +6,7 @@ import type { People } from "./people.ts";
 import { enrolledBy, PeopleDesk } from "./people-desk.ts";
 import { PersonChanges } from "./person-changes.ts";
 import { PersonRemoval } from "./person-removal.ts";
+import type { Schedules } from "./schedules.ts";
 import type { State } from "./state.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
 import type { WebDoor } from "./web-door.ts";
@@ -17,6 +18,7 @@ export interface PeopleParts {
   readonly grants: Grants;
   readonly approvals: ApprovalDesk;
   readonly keeper: VaultKeeper;
+  readonly schedules: Schedules;
   readonly channels: () => Channels;
   /** Null where no page is served. */
   readonly web: () => WebDoor | null;
@@ -24,7 +26,7 @@ export interface PeopleParts {
 
 /** What the owner may ask about people, over everything in which somebody can have a part. */
 export function peopleDeskOf(parts: PeopleParts): PeopleDesk {
-  const { log, state, people, grants, approvals, keeper, channels, web } = parts;
+  const { log, state, people, grants, approvals, keeper, schedules, channels, web } = parts;
   const enrolled = async (principal: string) =>
     await enrolledBy(
       log,
@@ -35,6 +37,7 @@ export function peopleDeskOf(parts: PeopleParts): PeopleDesk {
     people,
     grants,
     enrolled,
+    schedules: (principal) => state.schedules().filter((record) => record.principal === principal).length,
     running: (principal) => channels().runningFor(principal),
     changes: new PersonChanges({
       log,
@@ -52,7 +55,7 @@ export function peopleDeskOf(parts: PeopleParts): PeopleDesk {
         turns: (principal, who) => channels().cutOf(principal, who),
         approvals: (principal) => approvals.approvals.withdrawOf(principal),
         grants: (principal, who) => grants.takeOf(principal, who),
-        schedules: () => [],
+        schedules: (principal, who) => schedules.pauseOf(principal, who),
         logins: () => web()?.endAll() ?? [],
       },
     }),

@@ -4,6 +4,7 @@ import type { Recorded } from "../../audit/recorded.ts";
 import type { Broker, ToolAnswer, ToolAsk } from "../broker/broker.ts";
 import { type Suspect, suspectSentence } from "../broker/injection/suspects.ts";
 import type { SessionLabels } from "../broker/labels.ts";
+import { RunPurse } from "../broker/schedules/purse.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
 import { type RecordedReply, sendMessage, streamMessage } from "../effect/message.ts";
 import type { AskedRequest } from "../effect/request.ts";
@@ -236,6 +237,8 @@ export class SessionRun<L extends symbol> {
         cause: begun.seq,
         signal: stop.signal,
         counters: newCounters(),
+        // What runs by schedule is known by its row, also where it is taken up again after a crash.
+        scheduled: log.row(message.seq)?.action.kind === "schedule.started" ? new RunPurse() : null,
       },
       force,
       outbox: Promise.resolve(),

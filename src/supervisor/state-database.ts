@@ -3,6 +3,7 @@ import type { StateSealer } from "../../vault/state-seal.ts";
 import { VaultError } from "../../vault/error.ts";
 import { LABELS } from "./label-rows.ts";
 import { SPENDING } from "./spending.ts";
+import { SCHEDULES } from "./schedule-state.ts";
 import { STANDING } from "./standing.ts";
 import { SUSPECTS } from "./suspects.ts";
 
@@ -17,7 +18,7 @@ export class StateError extends Error {
 }
 
 /** Another schema, another number: a file of a lower one is made anew from the log. */
-const VERSION = 7;
+const VERSION = 8;
 /** From this version on, what is personal is sealed. */
 const SEALED_SINCE = 4;
 
@@ -110,6 +111,7 @@ export class StateDatabase {
       this.#database.exec(STANDING);
       this.#database.exec(SPENDING);
       this.#database.exec(HALT);
+      this.#database.exec(SCHEDULES);
       this.#database.exec(SUSPECTS);
       this.#database.exec(LABELS);
       this.run("INSERT INTO sealing VALUES (1, ?)", this.index("sealing"));

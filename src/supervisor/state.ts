@@ -10,6 +10,7 @@ import { project } from "./projection.ts";
 import { projectSuspects, suspectsIn } from "./suspects.ts";
 import type { Suspect } from "../broker/injection/suspects.ts";
 import { budgetsSet, projectSpending, type SetBudget, spent, type Spent, told, type ToldOf } from "./spending.ts";
+import { projectSchedules, scheduleOf, type ScheduleRecord, schedulesOf } from "./schedule-state.ts";
 import { grantsHeld, projectStanding, questionsOpen } from "./standing.ts";
 import { type Fields, StateDatabase } from "./state-database.ts";
 
@@ -93,6 +94,7 @@ export class State {
       project(this.#database, row);
       projectStanding(this.#database, row);
       projectSpending(this.#database, row);
+      projectSchedules(this.#database, row);
       projectSuspects(this.#database, row);
       projectLabels(this.#database, row);
       this.#database.run("UPDATE applied SET seq = ?", row.seq);
@@ -133,6 +135,13 @@ export class State {
   /** Was it said of this budget, in the time that began then? */
   budgetTold(kind: "budget.warned" | "budget.exhausted", of: ToldOf): boolean {
     return told(this.#database, kind, of);
+  }
+  /** What is to be done at certain times, the oldest first. */
+  schedules(): ScheduleRecord[] {
+    return schedulesOf(this.#database);
+  }
+  schedule(schedule: string): ScheduleRecord | null {
+    return scheduleOf(this.#database, schedule);
   }
   /** What the owner has halted. */
   halts(): HaltRecord[] {

@@ -105,7 +105,12 @@ export function transcriptForPeople(log: AuditLog, state: State, session: string
     switch (what) {
       case "message": {
         const received = row.cause === null ? null : log.row(row.cause);
-        entries.push({ who: "person", at: received?.at ?? row.at, text: received?.content("text") ?? ERASED });
+        const scheduled = received?.action.kind === "schedule.started";
+        entries.push({
+          who: scheduled ? "notice" : "person",
+          at: received?.at ?? row.at,
+          text: received?.content("text") ?? ERASED,
+        });
         break;
       }
       case "answer": {

@@ -68,7 +68,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   // A socket object on a descriptor that is open already: what a command prints comes through one.
   "src/sandbox": { ours: ["src/confine"], packages: [], network: ["node:net"] },
   "src/effect": { ours: ["src/ipc", "src/session", "src/sandbox", "vault", "audit"], packages: ["zod"], network: [] },
-  "src/broker": { ours: ["src/ipc", "src/session", "src/effect", "audit"], packages: ["zod"], network: [] },
+  "src/broker": { ours: ["src/ipc", "src/session", "src/effect", "audit"], packages: ["croner", "zod"], network: [] },
   "src/supervisor": {
     ours: [
       "src/ipc",

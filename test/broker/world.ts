@@ -173,7 +173,7 @@ export class World implements AsyncDisposable {
   }
 
   turn(
-    given: Partial<Pick<TurnContext, "role" | "channel" | "signal" | "talk" | "folders" | "labels">> = {},
+    given: Partial<Pick<TurnContext, "role" | "channel" | "signal" | "talk" | "folders" | "labels" | "scheduled">> = {},
   ): TurnContext {
     return {
       turn: mint("turn"),
@@ -193,6 +193,7 @@ export class World implements AsyncDisposable {
       labels: given.labels ?? this.labels.of(this.session),
       signal: given.signal ?? new AbortController().signal,
       counters: newCounters(),
+      scheduled: given.scheduled ?? null,
     };
   }
 

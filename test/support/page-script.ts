@@ -231,6 +231,13 @@ export class PageScript {
       case "people.role":
       case "people.show":
       case "people.unlink":
+      case "schedule.add":
+      case "schedule.list":
+      case "schedule.pause":
+      case "schedule.remove":
+      case "schedule.resume":
+      case "schedule.run":
+      case "schedule.show":
       case "policy.show":
       case "vault.add":
       case "vault.check":
