@@ -89,6 +89,12 @@ export function factsOf(action: ToolAction): Facts {
         // What somebody else reads is asked for every time.
         tier: action.own ? 2 : 3,
       });
+    case "schedule.add":
+      return factsOfKeys(["schedule:add"], { leaves: null, brings: BRINGS_NOTHING });
+    case "schedule.list":
+      return factsOfKeys(["schedule:list"], { leaves: null, brings: { untrusted: false, private: "own" } });
+    case "schedule.remove":
+      return factsOfKeys(["schedule:remove"], { leaves: null, brings: BRINGS_NOTHING });
     case "web.search":
       return factsOfKeys(["search:web"], {
         leaves: { by: "search", query: action.query },

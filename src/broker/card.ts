@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type ActionOfType, decodeAction } from "../effect/action.ts";
 import { renderExec } from "./cards/exec.ts";
 import { renderMessage } from "./cards/message.ts";
+import { renderScheduleAdd, renderScheduleRemove } from "./cards/schedule.ts";
 import { renderRequest, renderWebSearch } from "./cards/web.ts";
 import { block, line, lines, place } from "./cards/lines.ts";
 import { type CardSubject, headOf, withWhy } from "./cards/subject.ts";
@@ -56,6 +57,12 @@ export function renderAction(bytes: Uint8Array): string {
       );
     case "file.write":
       return renderWrite(action);
+    case "schedule.add":
+      return renderScheduleAdd(action);
+    case "schedule.list":
+      return "look at what is scheduled for this person";
+    case "schedule.remove":
+      return renderScheduleRemove(action);
     case "exec":
       return renderExec(action);
     case "http.request":

@@ -23,6 +23,8 @@ export type ActionKey =
   | "memory.write:own"
   | `message:${string}`
   | "schedule:add"
+  | "schedule:list"
+  | "schedule:remove"
   | "agent:spawn";
 
 /** 1 free, 2 ask once and remember, 3 ask every time. */
@@ -91,6 +93,8 @@ export const KEYS: readonly KeyClass[] = [
     leaves: true,
   }),
   key("schedule:add", 3, "doing something later, when nobody has just asked for it"),
+  key("schedule:list", 1, "looking at what is scheduled for this person"),
+  key("schedule:remove", 3, "removing what is scheduled"),
   key("agent:spawn", 1, "giving a part of the work to another agent"),
 ];
 

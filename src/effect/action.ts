@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { MessageSend } from "./message-action.ts";
+import { ScheduleAdd, ScheduleList, ScheduleRemove } from "./schedule-action.ts";
 import { HttpRequest, WebSearch } from "./web-action.ts";
 import { HostName } from "../ipc/egress-frames.ts";
 import { type Folder, FOLDER_NAME, MAX_FOLDERS, type Place } from "../sandbox/folder.ts";
@@ -114,6 +115,9 @@ export const ToolAction = z.discriminatedUnion("type", [
   HttpRequest,
   WebSearch,
   MessageSend,
+  ScheduleAdd,
+  ScheduleList,
+  ScheduleRemove,
 ]);
 export type ToolAction = z.infer<typeof ToolAction>;
 export type ActionOfType<T extends ToolAction["type"]> = Extract<ToolAction, { type: T }>;

@@ -9,6 +9,7 @@ import { type Base, baseOf, checkBase, checkNamed, namedFiles } from "./files.ts
 import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
 import type { Asking, MessagePort, Recipient } from "./outgoing.ts";
+import type { SchedulePort } from "./scheduling.ts";
 import { runTool, type ToolResult } from "./tool.ts";
 import type { WayPort } from "./way-port.ts";
 import type { CarriedCredential, WebPort } from "./web.ts";
@@ -26,6 +27,7 @@ export interface Ports {
   readonly ways: WayPort;
   readonly web: WebPort;
   readonly messages: MessagePort;
+  readonly schedules: SchedulePort;
 }
 
 /** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */
@@ -53,6 +55,11 @@ export class Effects {
     signal: AbortSignal,
   ): Promise<ModelAnswer> {
     return callModel(recorded, request, this.#ports.models, limits, onDelta, signal);
+  }
+
+  /** What is planned, and the clock that it goes by. */
+  get schedules(): Pick<SchedulePort, "zone" | "now" | "own"> {
+    return this.#ports.schedules;
   }
 
   /** What a request may carry by that name. @returns in words why nothing. */

@@ -10,6 +10,7 @@ import { boundText, MAX_RESULT } from "./bound.ts";
 import { checkNamed, listEntries, readLines, writeFile } from "./files.ts";
 import { type MessagePort, runMessage } from "./outgoing.ts";
 import { runRequest, runWebSearch, type WebPort } from "./web.ts";
+import { runSchedule, type SchedulePort } from "./scheduling.ts";
 import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
 import type { WayFor, WayPort } from "./way-port.ts";
 
@@ -33,6 +34,7 @@ export interface World {
   readonly ways: WayPort;
   readonly web: WebPort;
   readonly messages: MessagePort;
+  readonly schedules: SchedulePort;
 }
 
 /** Runs one recorded tool call: what is done is read from the recorded bytes, and from nothing else.
@@ -66,6 +68,10 @@ export async function runTool(
         return await runWebSearch(action, recorded.seq, web, signal);
       case "message.send":
         return await runMessage(action, SessionId.parse(recorded.action.session), recorded.seq, messages, signal);
+      case "schedule.add":
+      case "schedule.list":
+      case "schedule.remove":
+        return await runSchedule(action, recorded.action, recorded.seq, world.schedules, signal);
     }
   } catch (cause) {
     if (cause instanceof WorkspaceError || cause instanceof SandboxError) {

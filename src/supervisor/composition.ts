@@ -298,10 +298,23 @@ export class Composition {
     });
     const ours = { home: home.root, executable: process.execPath };
     const recipients = new Recipients(made.state);
+    const planned = schedulesWith({
+      log,
+      state: made.state,
+      people: made.people,
+      halts: this.#halts,
+      channels: () => this.channels,
+      knowsAgent: (agent) => knowsAgent(made.config.config, agent),
+      contentKey: async (scope) => await made.keeper.contentKey(scope),
+      line: (sentence) => parts.line("schedules", sentence),
+      serve: parts.serve,
+    });
+    this.#schedules = planned.schedules;
     const effects = new Effects(this.sandbox, ours, {
       models: this.models,
       ways,
       web: this.fetches,
+      schedules: planned.desk.port,
       messages: {
         recipients: (to, asking) => recipients.meant(to, asking),
         send: async ({ conversation, text }, session, cause) =>
@@ -429,18 +442,6 @@ export class Composition {
       anchored: () => this.anchors.now(),
       findings: made.findings,
     });
-    const planned = schedulesWith({
-      log,
-      state: made.state,
-      people: made.people,
-      halts: this.#halts,
-      channels: () => this.channels,
-      knowsAgent: (agent) => knowsAgent(made.config.config, agent),
-      contentKey: async (scope) => await made.keeper.contentKey(scope),
-      line: (sentence) => parts.line("schedules", sentence),
-      serve: parts.serve,
-    });
-    this.#schedules = planned.schedules;
     this.operator = new Operator({
       people: made.people,
       schedules: planned.desk,

@@ -1,7 +1,8 @@
 import type { AuditLog } from "../../audit/log.ts";
-import { readTimes, TimesError } from "../broker/schedules/times.ts";
+import { readTimes, timeIn, TimesError } from "../broker/schedules/times.ts";
+import type { SchedulePort } from "../effect/scheduling.ts";
 import { type Channel, LOCAL_CHANNELS, type LocalChannel } from "../ipc/channel.ts";
-import { ConversationId, mint, type PrincipalId } from "../ipc/ids.ts";
+import { ConversationId, mint, PrincipalId } from "../ipc/ids.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import type { ScheduleView } from "../ipc/schedule-calls.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -82,6 +83,40 @@ export class ScheduleDesk {
     if (record === null)
       throw new OperatorError("not-found", `there is no schedule ${schedule}`, "see: wirken schedule list");
     return record;
+  }
+
+  /** What an agent may ask, for the person whose turn it is. */
+  get port(): SchedulePort {
+    const { now, state } = this.#parts;
+    return {
+      zone: ownZone,
+      now,
+      own: (principal) =>
+        this.of(principal).map(({ schedule, cron, zone, text, paused, next: [first] }) => ({
+          schedule,
+          cron,
+          zone,
+          text,
+          paused: paused === null ? null : "paused",
+          next: first === undefined ? null : timeIn(zone, Date.parse(first)),
+        })),
+      add: async ({ cron, zone, text, conversation, channel }, { agent, principal }, cause) => {
+        const by = PrincipalId.parse(principal);
+        try {
+          const given = { principal: by, agent, words: cron, zone, text, conversation, channel };
+          return await this.add(given, { by, via: channel }, cause);
+        } catch (error) {
+          if (error instanceof OperatorError) return { refused: error.message };
+          throw error;
+        }
+      },
+      remove: async ({ schedule, channel }, { principal }, cause) => {
+        const record = state.schedule(schedule);
+        if (record?.principal !== principal) return false;
+        await this.remove(record, { by: principal, via: channel }, cause);
+        return true;
+      },
+    };
   }
 
   /** Somebody's own, the oldest first. */

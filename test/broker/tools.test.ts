@@ -24,6 +24,7 @@ const LOOK: Look = {
         : "there is no such credential",
   barred: (host, port) => (port === 443 ? null : `${host} is asked on port 443 only`),
   recipients: () => [],
+  schedules: { zone: () => "UTC", now: () => Date.now(), own: () => [] },
   searching: () => ({ service: "brave", host: "api.search.brave.com" }),
 };
 const TURN: CallTurn = {
@@ -33,6 +34,7 @@ const TURN: CallTurn = {
   principal: mint("principal"),
   channel: "terminal",
   conversation: mint("conversation"),
+  talk: "direct",
 };
 const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepare(given, TURN, LOOK);
 
@@ -48,6 +50,7 @@ test("every tool is shown to the model with a closed schema whose fields are des
     "http_request",
     "web_search",
     "send_message",
+    "schedule",
     "plan",
   ]);
   for (const description of shown) {

@@ -23,6 +23,7 @@ import { SandboxError } from "../../src/sandbox/command.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { Config } from "../../src/config/schema.ts";
 import { Budgets } from "../../src/supervisor/budgets.ts";
+import type { PlannedLine, SchedulePort } from "../../src/effect/scheduling.ts";
 import { State } from "../../src/supervisor/state.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
 
@@ -87,6 +88,31 @@ export class ScriptedMessages implements MessagePort {
   }
 }
 
+/** What is planned, as the supervisor would keep it. */
+class ScriptedSchedules implements SchedulePort {
+  readonly planned: ActionOfType<"schedule.add">[] = [];
+  readonly lines: PlannedLine[] = [];
+  readonly now: () => number;
+  constructor(now: () => number) {
+    this.now = now;
+  }
+  readonly zone = (): string => "Europe/Berlin";
+  own(): readonly PlannedLine[] {
+    return this.lines;
+  }
+  async add(action: ActionOfType<"schedule.add">): Promise<{ schedule: string }> {
+    const { cron, zone, text } = action;
+    const schedule = mint("schedule");
+    this.planned.push(action);
+    this.lines.push({ schedule, cron, zone, text, paused: null, next: null });
+    return await Promise.resolve({ schedule });
+  }
+  async remove({ schedule }: ActionOfType<"schedule.remove">): Promise<boolean> {
+    const at = this.lines.findIndex((line) => line.schedule === schedule);
+    return await Promise.resolve(at >= 0 && this.lines.splice(at, 1).length === 1);
+  }
+}
+
 /** A broker on the real log, the real sandbox and a real workspace. */
 export class World implements AsyncDisposable {
   readonly clock: TestClock;
@@ -97,6 +123,7 @@ export class World implements AsyncDisposable {
   readonly model = new ScriptedModel();
   readonly web = new ScriptedWeb();
   readonly messages = new ScriptedMessages();
+  readonly schedules = new ScriptedSchedules(() => this.clock.now());
   readonly sandbox: Sandbox;
   readonly effects: Effects;
   readonly principal = mint("principal");
@@ -139,6 +166,7 @@ export class World implements AsyncDisposable {
       ways,
       web: this.web,
       messages: this.messages,
+      schedules: this.schedules,
     });
     this.log = log;
     this.state = State.open(join(home, "state.db"), keys.state);

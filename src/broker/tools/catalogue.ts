@@ -6,6 +6,7 @@ import { PLAN } from "./plan.ts";
 import { listFiles } from "./list-files.ts";
 import { readFile } from "./read-file.ts";
 import { searchFiles } from "./search-files.ts";
+import { schedule } from "./schedule.ts";
 import { sendMessage } from "./send-message.ts";
 import type { Tool } from "./tool.ts";
 import { webSearch } from "./web-search.ts";
@@ -21,6 +22,7 @@ const TOOLS: readonly Tool[] = [
   httpRequest,
   webSearch,
   sendMessage,
+  schedule,
 ];
 
 export function findTool(name: string): Tool | null {

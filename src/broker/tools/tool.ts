@@ -28,11 +28,14 @@ z.config(z.locales.en());
 /** What a tool looks at to say exactly what it would do. */
 export type Look = Pick<
   Effects,
-  "locate" | "base" | "named" | "sandboxState" | "credential" | "barred" | "searching" | "recipients"
+  "locate" | "base" | "named" | "sandboxState" | "credential" | "barred" | "searching" | "recipients" | "schedules"
 >;
 
 /** The turn that a call belongs to, as far as it decides what the call would do. */
-export type CallTurn = Pick<TurnContext, "workspace" | "folders" | "agent" | "principal" | "channel" | "conversation">;
+export type CallTurn = Pick<
+  TurnContext,
+  "workspace" | "folders" | "agent" | "principal" | "channel" | "conversation" | "talk"
+>;
 
 /** A tool as the broker knows it. */
 export interface Tool {
