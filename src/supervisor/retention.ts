@@ -1,3 +1,4 @@
+import { DAEMON } from "../../audit/content.ts";
 import { AuditError } from "../../audit/error.ts";
 import type { AuditLog } from "../../audit/log.ts";
 import type { StoredPart } from "../../audit/removal.ts";
@@ -168,13 +169,14 @@ export class Retention {
     return { removed: rows, held, from: before };
   }
 
-  /** Sessions that have been quiet since end with their keys; of the others what is older goes. */
+  /** Sessions that have been quiet since end with their keys; of the others what is older goes, and what stays is sealed under another key. */
   async #content(at: string, who: By): Promise<Taken> {
     const { log, state, holds, erasure, steps, hasKey } = this.#parts;
     const exempt = holds.exempt();
     const sessions = state.quietSince(at).filter((session) => hasKey(session) && !exempt.session(session));
     const strangers = await this.#strangers();
     const ids: number[] = [];
+    const opened = new Set<string>();
     const gone = { rows: new Set<number>(), conversations: [] as string[], scopes: new Set<string>() };
     let held = 0;
     for await (const page of steps.removal.parts(0, log.removal.firstAt(at))) {
@@ -186,6 +188,8 @@ export class Retention {
           continue;
         }
         ids.push(part.id);
+        // The daemon's own key seals the projection too: another one would cost what that keeps beside the log.
+        if (part.scope !== DAEMON) opened.add(part.scope);
         if (!stranger) continue;
         gone.scopes.add(part.scope);
         gone.rows.add(part.seq);
@@ -194,7 +198,7 @@ export class Retention {
       }
     }
     const ended = [...sessions, ...[...gone.scopes].filter((scope) => hasKey(scope))];
-    if (ended.length === 0 && ids.length === 0) return { removed: 0, held };
+    if (ended.length === 0 && ids.length === 0 && steps.renewing().length === 0) return { removed: 0, held };
     for (const session of sessions) await erasure.end(session, who);
     const fields = { erasure: mint("erasure"), session: null, principal: null, sessions: sessions.length, ...who };
     const intent = await log.record<"content.erasing">(
@@ -204,9 +208,14 @@ export class Retention {
     intent.redeem();
     try {
       for (const scope of ended) await steps.destroyKey(scope, intent.seq);
+      // Whose key opened what goes and opens what stays gets another one: the former would still open a copy of what went.
+      for (const scope of opened) await steps.renewKey(scope, intent.seq);
       if (gone.rows.size > 0) steps.state.forgetRows([...gone.rows], gone.conversations);
       const parts = await steps.removal.delete(ids);
+      const renewing = new Set(steps.renewing());
+      if (renewing.size > 0) await steps.removal.reseal(renewing);
       await steps.removal.truncate();
+      for (const scope of renewing) await steps.forgetKeys(scope, intent.seq);
       if (gone.rows.size > 0) steps.state.compact();
       await intent.finish<"content.erased">({ kind: "content.erased", sessions: sessions.length, parts, files: 0 });
       return { removed: parts, held };

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { verifySync } from "../../audit/verify.ts";
 import { Config, type RetentionConfig } from "../../src/config/schema.ts";
@@ -61,6 +62,29 @@ test("content goes after its days, with its keys, and not before; who is who sta
   expect(world.state.personOf("telegram", "sender-1")?.name).toBe("Kim");
   expect(world.log.rows({ kind: "message.received", limit: 10 })).toHaveLength(6);
   const { log, vault } = world.world;
+  expect(verifySync(folder.log, { live: true, vkey: log.vkey, sealer: vault.sealer(), deep: true }).findings).toEqual(
+    [],
+  );
+});
+
+test("a session that goes on has another key for what stays, and the former one is gone with what went", async () => {
+  const { folder, world, first, second, kim, days } = await scene();
+  await using open = world;
+  const gone = sealedCanaries(folder, [first, second]);
+  await delay(5);
+  const between = Date.now();
+  await world.say(first, kim, "this stays");
+  await open.retention(
+    () => days.now,
+    () => between + 90 * DAY_MS,
+  ).apply();
+  expect(foundIn(folder.path, gone)).toEqual([]);
+  const { log, vault } = world.world;
+  expect(vault.hasContentKey(first)).toBe(true);
+  expect(vault.hasContentKey(second)).toBe(false);
+  expect(vault.formerContentKeys()).toEqual([]);
+  const [said] = log.rows({ kind: "message.received", limit: 1 });
+  expect(said?.content("text")).toBe("this stays");
   expect(verifySync(folder.log, { live: true, vkey: log.vkey, sealer: vault.sealer(), deep: true }).findings).toEqual(
     [],
   );
