@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import { pinnedCertificate, readProof } from "./anchor-proof.ts";
+import { readProof } from "./anchor-proof.ts";
 import { isSqlite } from "./database.ts";
 import { AuditError } from "./error.ts";
 import { growthProof } from "./growth.ts";
@@ -23,11 +23,6 @@ export class AnchorStore {
     } catch (error) {
       throw unwritable(error);
     }
-  }
-
-  /** Stores a certificate that a row pins for an anchor, durably. @throws {AuditError} AUDIT_UNWRITABLE. */
-  pin(name: string, der: Uint8Array): void {
-    this.store(name, 0, pinnedCertificate(der));
   }
 
   /** Every certificate that was ever pinned for an anchor, in DER. */

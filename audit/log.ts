@@ -467,15 +467,16 @@ interface AnyGiven {
   readonly cause: number | null;
   readonly seal?: string;
   readonly content?: object;
+  readonly certificates?: readonly Uint8Array[];
 }
 
 function draftOf(core: LogCore, action: { readonly kind: string }, given: AnyGiven): Draft {
   const fields = checkedFields(action);
   if (!isKind(action.kind)) throw invalid(`there is no kind of row ${action.kind}`);
-  const { cause, seal = DAEMON, content = {} } = given;
+  const { cause, seal = DAEMON, content = {}, certificates = [] } = given;
   if (cause !== null && (!Number.isSafeInteger(cause) || cause < 0 || cause >= core.head.size))
     throw invalid(`the cause of ${action.kind} is row ${cause}, which is not on the log`);
-  return { kind: action.kind, fields, cause, seal, parts: commitParts(action.kind, content) };
+  return { kind: action.kind, fields, cause, seal, parts: commitParts(action.kind, content), certificates };
 }
 
 /** @throws {AuditError} AUDIT_INVALID for what stands in the books of intents, which this leaves alone. */

@@ -17,6 +17,8 @@ export interface Given<K extends Kind> {
   /** Whose key the content is sealed under: a session's id; the daemon's when left out. */
   readonly seal?: string;
   readonly content?: ContentOf<K>;
+  /** Certificates that a row `anchor.added` pins, in DER: stored in the same transaction, so that neither is there without the other. */
+  readonly certificates?: readonly Uint8Array[];
 }
 
 /** A row read back from the log. */

@@ -1,4 +1,6 @@
 import type Database from "better-sqlite3";
+import { pinnedCertificate } from "./anchor-proof.ts";
+import { readBody } from "./entry.ts";
 import { AuditError } from "./error.ts";
 import { PARTS_A_ROW } from "./content.ts";
 import type { LogHead } from "./head.ts";
@@ -53,6 +55,7 @@ export class Store {
         this.#put(row);
         for (const { id, blob } of row.sealed) this.#putContent(row.seq, id, blob);
         for (const seq of row.empties) this.#empty(row.seq, seq);
+        for (const der of row.certificates ?? []) this.#putCertificate(row, der);
         if (row.checkpoint !== null) this.#putCheckpoint(row.checkpoint.size, row.checkpoint.note, row.frontier);
       }
       this.#commit.run();
@@ -92,6 +95,20 @@ export class Store {
     const { changes } = this.#insertContent.run(id, blob);
     const stored: unknown = this.#readContent.get(id);
     if (changes !== 1 || !(stored instanceof Uint8Array) || Buffer.compare(stored, blob) !== 0) throw tampered(seq);
+  }
+
+  #putCertificate({ seq, body }: Prepared, der: Uint8Array): void {
+    const name = readBody(body)?.fields["anchor"];
+    if (typeof name !== "string") throw new AuditError("AUDIT_INVALID", `row ${seq} pins a certificate for no anchor`);
+    const proof = Buffer.from(pinnedCertificate(der));
+    // Seldom: nothing is kept prepared for it.
+    const insert = this.#database.prepare("INSERT INTO anchor (size, name, proof) VALUES (0, ?, ?)");
+    const { lastInsertRowid, changes } = insert.run(name, proof);
+    const stored: unknown = this.#database
+      .prepare("SELECT proof FROM anchor WHERE id = ?")
+      .pluck()
+      .get(lastInsertRowid);
+    if (changes !== 1 || !(stored instanceof Uint8Array) || Buffer.compare(stored, proof) !== 0) throw tampered(seq);
   }
 
   #empty(by: number, seq: number): void {

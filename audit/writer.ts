@@ -36,6 +36,8 @@ export interface Draft {
   readonly rotatesTo?: Signer;
   /** Rows whose bodies, and content, go in the same transaction. */
   readonly empties?: readonly number[];
+  /** Certificates of the anchor that the row adds. */
+  readonly certificates?: readonly Uint8Array[];
 }
 
 /** A row that is on disk. */
@@ -64,6 +66,7 @@ export interface Prepared extends Omit<Written, "body"> {
   readonly sealed: readonly { readonly id: number; readonly blob: Uint8Array }[];
   readonly frontier: string;
   readonly empties: readonly number[];
+  readonly certificates: Draft["certificates"];
 }
 
 /** What the next row follows from. */
@@ -196,6 +199,7 @@ export class Writer {
         checkpoint: signed,
         frontier: signed === null ? "" : frontier.toString(),
         empties: draft.empties ?? [],
+        certificates: draft.certificates,
       });
       signs = draft.rotatesTo ?? signs;
       checkpoint = signed ?? checkpoint;

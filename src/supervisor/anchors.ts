@@ -145,10 +145,9 @@ export class Anchors {
     }
     const { seq } = await log.append(
       { kind: "anchor.added", anchor: name, type, vkey, ...who, ...(pins.length === 0 ? {} : { pins: pins.join("") }) },
-      { cause: null, content: place === null ? {} : { place } },
+      { cause: null, content: place === null ? {} : { place }, certificates: pinned },
     );
     const spec = { name, type, place, vkey, pins, seq };
-    for (const der of pinned) log.anchors.pin(name, der);
     const run = this.#run(spec, null, reachable);
     await run?.took(checkpoint, reached);
     run?.wanted();

@@ -54,9 +54,8 @@ async function stamped(
   const named = pins.length === 0 ? {} : { pins: pins.map((one) => fingerprint(one.der)).join("") };
   await log.append(
     { kind: "anchor.added", anchor: "t", type: "timestamp", vkey: null, ...BY, ...named },
-    { cause: null },
+    { cause: null, certificates: pins.map((one) => one.der) },
   );
-  for (const one of pins) log.anchors.pin("t", one.der);
   log.anchors.store("t", size, proofOf(response(createHash("sha256").update(note).digest())));
   await log.append({ kind: "anchor.reached", anchor: "t", size }, { cause: null });
   await recordTurn(begun);
@@ -87,6 +86,21 @@ test("with the certificate that the log pins, rows are complete up to it, out of
   const line = sentences(verdict).find((one) => one.startsWith("timestamp of t"));
   expect(line).toContain("also finds truncation");
   expect(line).toContain(`compare it with the one that the authority publishes, SHA-256 ${pin}`);
+});
+
+test("the certificate is there as soon as the row that pins it is, so that no crash leaves the one without the other", async () => {
+  const { log } = await beginLog(ownFolder());
+  const stored: number[] = [];
+  log.follow(log.size - 1, ({ action }) => {
+    if (action.kind === "anchor.added") stored.push(log.anchors.certificates("t").length);
+  });
+  const pins = fingerprint(root.der);
+  await log.append(
+    { kind: "anchor.added", anchor: "t", type: "timestamp", vkey: null, ...BY, pins },
+    { cause: null, certificates: [root.der] },
+  );
+  expect(stored).toEqual([1]);
+  await log.close();
 });
 
 test("without a certificate it is present, and counts for nothing", async () => {
