@@ -1,5 +1,6 @@
 import type { ActionOf } from "../../audit/action.ts";
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import type { State } from "./state.ts";
 
 /** One promised anchor, as its newest `anchor.added` row has it. */
 export interface AnchorSpec {
@@ -21,10 +22,11 @@ export interface AnchorStanding {
   readonly sentence: string | null;
 }
 
-const PAGE = 1_000;
+/** The newest of each about an anchor says all that is to be known of it. */
+const KINDS = ["anchor.added", "anchor.removed", "anchor.reached", "anchor.failed", "key.rotated"] as const;
 const NEVER: AnchorStanding = { state: "never", size: 0, sentence: null };
 
-/** What the log says of its anchors: read once, for there is no index on the evidence, and then kept up with each row. */
+/** What the log says of its anchors: which rows to read at a start the projection knows, for there is no index on the evidence; then kept up with each row. */
 export class AnchorHistory {
   readonly #log: AuditLog;
   readonly #promised = new Map<string, AnchorSpec>();
@@ -33,10 +35,9 @@ export class AnchorHistory {
   #rotatedAt = 0;
   readonly #rotated = new Set<() => void>();
 
-  constructor(log: AuditLog) {
+  constructor(log: AuditLog, state: Pick<State, "newest">) {
     this.#log = log;
-    for (const row of rowsOf(log, "anchor.")) this.#take(row);
-    if (log.epoch > 1) for (const row of log.rows({ kind: "key.rotated", limit: 1 })) this.#rotatedAt = row.seq + 1;
+    for (const row of state.newest(log, KINDS)) this.#take(row);
     log.follow(log.size - 1, (row) => this.#take(row));
   }
 
@@ -100,17 +101,5 @@ export class AnchorHistory {
   /** Calls `tell` after each change of the log's key. */
   onRotation(tell: () => void): void {
     this.#rotated.add(tell);
-  }
-}
-
-/** Every row of a family, oldest first. */
-function rowsOf(log: AuditLog, kind: string): CommittedRow[] {
-  const found: CommittedRow[] = [];
-  for (let before = log.size; ; ) {
-    const page = log.rows({ kind, limit: PAGE, before });
-    found.push(...page);
-    const oldest = page.at(-1);
-    if (oldest === undefined || page.length < PAGE) return found.toReversed();
-    before = oldest.seq;
   }
 }

@@ -177,7 +177,7 @@ export class Composition {
       async (scope) => await keeper.contentKey(scope),
     );
     await people.ensureOwner(parts.owner, log.genesis.by ?? null);
-    const history = new AnchorHistory(log);
+    const history = new AnchorHistory(log, state);
     const untold = (error: unknown): void =>
       parts.line("audit", `after a finding: ${error instanceof Error ? error.message : String(error)}`);
     const findings = new Findings({

@@ -62,13 +62,16 @@ export class CredentialDates {
 
   /** Tells what is due and was not told today. */
   async look(): Promise<void> {
-    const since = this.#now() - DAY_MS;
+    const due = this.#due();
+    if (due.length === 0) return;
     const told = new Set<string>();
-    for (const { at, action } of this.#log.rows({ kind: "credential.due", limit: LOOK_BACK })) {
-      if (Date.parse(at) <= since) break;
+    // Of the last day alone: the log is not searched to its beginning.
+    const since = new Date(this.#now() - DAY_MS).toISOString();
+    for (const { at, action } of await this.#log.search({ kind: "credential.due", since, limit: LOOK_BACK })) {
+      if (at <= since) continue;
       if (action.kind === "credential.due") told.add(`${action.scope} ${action.version} ${action.what}`);
     }
-    for (const { scope, version, what, at, sentence } of this.#due()) {
+    for (const { scope, version, what, at, sentence } of due) {
       if (told.has(`${scope} ${version} ${what}`)) continue;
       this.#line("vault", sentence);
       await this.#log.append({ kind: "credential.due", scope, version, what, at }, { cause: null });

@@ -4,7 +4,6 @@ import type { StoredPart } from "../../audit/removal.ts";
 import { mint } from "../ipc/ids.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
-import { rowsOf } from "./standing.ts";
 import { ERASED, type State } from "./state.ts";
 
 /** What a hold exempts: one session, one person, or all that was recorded in a span of time. */
@@ -36,7 +35,7 @@ export class Holds {
   #all(): Map<string, Hold> {
     if (this.#holds !== null) return this.#holds;
     const holds = new Map<string, Hold>();
-    for (const { at, action, content } of rowsOf(this.#log, "hold.")) {
+    for (const { at, action, content } of this.#state.newest(this.#log, ["hold.added", "hold.removed"])) {
       if (action.kind === "hold.removed") holds.delete(action.hold);
       if (action.kind !== "hold.added") continue;
       const { hold, subject, session, principal, from, to, by } = action;

@@ -2,8 +2,9 @@ import Database from "better-sqlite3";
 import type { StateSealer } from "../../vault/state-seal.ts";
 import { VaultError } from "../../vault/error.ts";
 import { LABELS } from "./label-rows.ts";
-import { SPENDING } from "./spending.ts";
+import { NEWEST } from "./newest-rows.ts";
 import { SCHEDULES } from "./schedule-state.ts";
+import { SPENDING } from "./spending.ts";
 import { STANDING } from "./standing.ts";
 import { SUSPECTS } from "./suspects.ts";
 
@@ -18,7 +19,7 @@ export class StateError extends Error {
 }
 
 /** Another schema, another number: a file of a lower one is made anew from the log. */
-const VERSION = 8;
+const VERSION = 9;
 /** From this version on, what is personal is sealed. */
 const SEALED_SINCE = 4;
 
@@ -114,6 +115,7 @@ export class StateDatabase {
       this.#database.exec(SCHEDULES);
       this.#database.exec(SUSPECTS);
       this.#database.exec(LABELS);
+      this.#database.exec(NEWEST);
       this.run("INSERT INTO sealing VALUES (1, ?)", this.index("sealing"));
       for (const { channel, cursor } of cursors)
         this.run("INSERT INTO cursor VALUES (?, ?)", channel, this.seal(`cursor/${channel}`, cursor));

@@ -6,6 +6,7 @@ import { HaltId, Name, PrincipalId, SessionId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
 import type { Labels } from "../broker/labels.ts";
 import { labelsOfSession, projectLabels } from "./label-rows.ts";
+import { type NewestKind, newestRows, projectNewest } from "./newest-rows.ts";
 import { project } from "./projection.ts";
 import { projectSuspects, suspectsIn } from "./suspects.ts";
 import type { Suspect } from "../broker/injection/suspects.ts";
@@ -97,6 +98,7 @@ export class State {
       projectSchedules(this.#database, row);
       projectSuspects(this.#database, row);
       projectLabels(this.#database, row);
+      projectNewest(this.#database, row);
       this.#database.run("UPDATE applied SET seq = ?", row.seq);
     });
   }
@@ -111,6 +113,10 @@ export class State {
   /** Which rows gave the grants that hold. */
   grantsHeld(): Held[] {
     return grantsHeld(this.#database);
+  }
+  /** The newest row of each of these kinds about each thing, oldest first. */
+  newest(log: Pick<AuditLog, "row">, kinds: readonly NewestKind[]): CommittedRow[] {
+    return newestRows(this.#database, log, kinds);
   }
   /** Which rows asked for approvals that were neither given nor refused. */
   questionsOpen(): number[] {

@@ -2,10 +2,11 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findingsOnDisks, disksOf } from "../../src/supervisor/anchor-disks.ts";
-import { AnchorHistory } from "../../src/supervisor/anchor-history.ts";
+
 import { FilePlace } from "../../src/supervisor/anchor-places.ts";
 import { AnchorRun } from "../../src/supervisor/anchor-run.ts";
 import { anId, beginLog, recordTurn, reopen, type TestLog } from "../support/audit-fixture.ts";
+import { historyOf } from "./anchor-world.ts";
 import { ownFolder } from "../support/folder.ts";
 
 const BY = { by: anId("p"), via: "terminal" } as const;
@@ -23,7 +24,7 @@ async function anchored(folder = ownFolder(), disk = ownFolder()) {
 }
 
 function runOf({ log }: TestLog, path: string): AnchorRun {
-  const history = new AnchorHistory(log);
+  const history = historyOf(log);
   const [spec] = history.promised;
   if (spec === undefined) throw new Error("no anchor is promised");
   return new AnchorRun({ log, history, spec, place: new FilePlace(log, path), line: () => undefined });
@@ -53,7 +54,7 @@ test("what a file vouches for is not overwritten by an older copy of the log, wh
   await made.log.close();
   const restored = { ...made, path: join(older, "audit.db") };
   await reopen(restored);
-  const history = new AnchorHistory(restored.log);
+  const history = historyOf(restored.log);
   expect((await findingsOnDisks(history, restored.log)).map(({ code }) => code)).toEqual(["ANCHOR_BEHIND"]);
   expect(await runOf(restored, path).now()).toMatchObject({ state: "conflict" });
   expect(readFileSync(path, "utf8")).toBe(vouched);
@@ -75,7 +76,7 @@ test.for([
 
 test("a disk that is not there is unreachable, and a file that is gone from it is absent", async () => {
   const { disk, run, made } = await anchored();
-  const history = new AnchorHistory(made.log);
+  const history = historyOf(made.log);
   expect(await disksOf(history)).toMatchObject([{ name: "usb", state: "absent" }]);
   rmSync(disk, { recursive: true });
   expect(await disksOf(history)).toMatchObject([{ name: "usb", state: "unreachable" }]);

@@ -74,10 +74,12 @@ test("a session that goes on has another key for what stays, and the former one 
   await delay(5);
   const between = Date.now();
   await world.say(first, kim, "this stays");
-  await open.retention(
-    () => days.now,
-    () => between + 90 * DAY_MS,
-  ).apply();
+  await open
+    .retention(
+      () => days.now,
+      () => between + 90 * DAY_MS,
+    )
+    .apply();
   expect(foundIn(folder.path, gone)).toEqual([]);
   const { log, vault } = world.world;
   expect(vault.hasContentKey(first)).toBe(true);

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { verifySync } from "../../audit/verify.ts";
-import { AnchorHistory } from "../../src/supervisor/anchor-history.ts";
+
 import { LogKeys } from "../../src/supervisor/log-keys.ts";
 import { VaultKeeper } from "../../src/supervisor/vault-keeper.ts";
 import { ownFolder } from "../support/folder.ts";
 import { DataFolder, World } from "../vault/world.ts";
 import { runsOn } from "./dying-world.ts";
+import { historyOf } from "./anchor-world.ts";
 
 const CHILD = join(import.meta.dirname, "rotate-child.ts");
 
@@ -60,7 +61,7 @@ test("the keys of a log are listed with the sizes they sign, and the private hal
   const world = await World.open(folder);
   const { log, vault } = world;
   const first = log.vkey;
-  const keys = new LogKeys(log, keeperOf(world, folder), new AnchorHistory(log));
+  const keys = new LogKeys(log, keeperOf(world, folder), historyOf(log));
   expect(keys.show().epochs).toMatchObject([{ epoch: 1, vkey: first, from: 0, to: null }]);
   const rotated = await keys.rotate();
   expect(rotated).toMatchObject({ epoch: 2, pinned: true, witnesses: [] });
