@@ -48,7 +48,10 @@ async function anchored(folder: string): Promise<Anchored> {
   const added = { kind: "anchor.added", ...BY } as const;
   await log.append({ ...added, anchor: "w", type: "witness", vkey: witness.vkey }, { cause: null });
   const pins = fingerprint(root.der);
-  await log.append({ ...added, anchor: "t", type: "timestamp", vkey: null, pins }, { cause: null, certificates: [root.der] });
+  await log.append(
+    { ...added, anchor: "t", type: "timestamp", vkey: null, pins },
+    { cause: null, certificates: [root.der] },
+  );
   await log.append({ ...added, anchor: "u", type: "timestamp", vkey: null }, { cause: null });
   log.anchors.store("w", size, Buffer.from(witness.cosign(note, Math.floor(test.clock.now() / 1000))));
   for (const anchor of ["t", "u"]) log.anchors.store(anchor, size, stamp(openssl, authority, note, test.clock.now()));
