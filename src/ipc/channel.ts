@@ -16,10 +16,17 @@ export const Platform = z.enum(PLATFORMS);
 export type Platform = z.infer<typeof Platform>;
 
 /** Those on which this version talks. Of the others it keeps and checks the credentials. */
-const TALKING: ReadonlySet<Platform> = new Set(["telegram", "slack"]);
+const TALKING: ReadonlySet<Platform> = new Set(["telegram", "slack", "signal"]);
 
 export function talks(platform: Platform): boolean {
   return TALKING.has(platform);
+}
+
+/** Where the account is a person's own and not a bot's: whoever writes to it writes to that person, so a stranger gets silence. */
+const OWN_ACCOUNT: ReadonlySet<Platform> = new Set(["signal", "imessage"]);
+
+export function isOwnAccount(platform: Platform): boolean {
+  return OWN_ACCOUNT.has(platform);
 }
 
 /** Channels that are the operating-system account itself: what is said there is said by the owner. */

@@ -5,6 +5,7 @@ import { sendMessage, editMessage } from "../effect/message.ts";
 import { readAgain, readAnswer } from "../broker/answer-text.ts";
 import type { FromAdapter } from "../ipc/adapter-frames.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
+import { AdapterChannel, isOwnAccount, platformOf } from "../ipc/channel.ts";
 import { ConversationId, mint, SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
 import type { Address, AdapterLink, Delivery } from "../session/link.ts";
@@ -96,6 +97,10 @@ export class ChannelTalk<L extends symbol> {
         null,
         owner.principal,
       );
+      return;
+    }
+    if (isOwnAccount(platformOf(AdapterChannel.parse(this.channel)))) {
+      await refuse();
       return;
     }
     const asked = await people.request(this.channel, inbound.sender, inbound.senderName);

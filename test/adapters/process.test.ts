@@ -1,19 +1,21 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AdapterTalk, programOf } from "../support/adapter-talk.ts";
 import { SlackServer } from "../support/slack-server/slack-server.ts";
+import { IDS, SignalServer } from "../support/signal-server.ts";
 import { TelegramServer } from "../support/telegram-server.ts";
 
 /** The adapters as processes of their own, confined, with a pipe as their only way to anybody but their platform. */
 
 const made: (Awaited<ReturnType<typeof programOf>> & { readonly platform: string })[] = [];
 beforeAll(async () => {
-  for (const platform of ["telegram", "slack"] as const) made.push({ platform, ...(await programOf(platform)) });
+  for (const platform of ["telegram", "slack", "signal"] as const)
+    made.push({ platform, ...(await programOf(platform)) });
 });
 afterAll(() => {
   for (const program of made) program[Symbol.dispose]();
 });
 
-function started(platform: "telegram" | "slack"): ReturnType<typeof AdapterTalk.process> {
+function started(platform: "telegram" | "slack" | "signal"): ReturnType<typeof AdapterTalk.process> {
   return AdapterTalk.process(platform, made.find((program) => program.platform === platform)?.code ?? "");
 }
 
@@ -101,6 +103,19 @@ test.for(["telegram", "slack"] as const)(
     expect(talk.printed).toEqual([]);
   },
 );
+
+test("signal: its only way to signal-cli is its lane, and by that it hears and answers", async () => {
+  await using server = await SignalServer.start();
+  await using talk = started("signal");
+  talk.start({ account: server.account, daemon: `127.0.0.1:${server.port}` });
+  await talk.next("state", (frame) => frame.state === "connected");
+  server.note("hello");
+  talk.acknowledge(await talk.next("inbound", (frame) => frame.text === "hello"));
+  expect(await talk.send(IDS.own, "**hello**")).toMatchObject({ type: "delivered" });
+  expect(server.shown).toMatchObject([{ to: "self", text: "hello" }]);
+  expect(await talk.child.stop()).toMatchObject({ status: 0, signal: null });
+  expect(talk.printed).toEqual([]);
+});
 
 test.for(["telegram", "slack"] as const)("%s: a check of credentials answers and ends", async (platform) => {
   await using telegram = await TelegramServer.start();

@@ -28,7 +28,9 @@ const PATIENCE_MS = 15_000;
 type AdapterChild = Child<FromAdapter, ToAdapter>;
 
 /** An adapter's program as it goes into the executable: after it is confined it can read no more files, so it must be one. */
-export async function programOf(platform: "telegram" | "slack"): Promise<{ readonly code: string } & Disposable> {
+export async function programOf(
+  platform: "telegram" | "slack" | "signal",
+): Promise<{ readonly code: string } & Disposable> {
   const stamp = { version: "test", commit: "test", build: "test" };
   const assets = await bundleRole(ROOT, stamp, platform, `adapters/${platform}/main.ts`);
   const folder = mkdtempSync(join(tmpdir(), "wirken-adapter-"));
@@ -74,7 +76,10 @@ export class AdapterTalk implements AsyncDisposable {
   }
 
   /** A process of its own, confined, with a pipe and a lane to this machine. @param code its program, as {@link programOf} made it. */
-  static process(platform: "telegram" | "slack", code: string): AdapterTalk & { readonly child: AdapterChild } {
+  static process(
+    platform: "telegram" | "slack" | "signal",
+    code: string,
+  ): AdapterTalk & { readonly child: AdapterChild } {
     const talk = new AdapterTalk();
     const child = spawnChild<FromAdapter, ToAdapter>({
       role: "adapter",

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { AdapterChannel, isOwnAccount, platformOf } from "../../ipc/channel.ts";
 import { CredentialScope } from "../../ipc/vault-calls.ts";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { usage } from "../command-error.ts";
@@ -108,6 +109,11 @@ async function protectFirst(operator: OperatorPort, { terminal }: Context): Prom
   terminal.say(`the vault is ${sentence}`);
 }
 
+function isOwn(subject: string): boolean {
+  const channel = AdapterChannel.safeParse(subject);
+  return channel.success && isOwnAccount(platformOf(channel.data));
+}
+
 /** What `vault add` says at its end: what was saved, what else happened, and how to become the owner there. */
 export function addedText(
   { kind, subject }: Enrolment,
@@ -121,7 +127,9 @@ export function addedText(
   if (kind === "channel" && owner !== null) {
     lines.push("");
     if (owner.link === null)
-      lines.push(`to be known there as the owner, send this code to the bot: ${printable(owner.code)}`);
+      lines.push(
+        `to be known there as the owner, ${isOwn(subject) ? "write this code to yourself (Note to Self)" : "send this code to the bot"}: ${printable(owner.code)}`,
+      );
     else lines.push("to be known there as the owner, open this link and press Start:", printable(owner.link));
     lines.push(`it counts for its first sender, until ${moment(owner.until)}`);
   }

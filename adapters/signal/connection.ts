@@ -1,0 +1,272 @@
+import { setTimeout as delay } from "node:timers/promises";
+import * as z from "zod/mini";
+import type { Connection, Credentials, Edit, Host, Send, Start } from "../contract.ts";
+import { networkFailure, SendFailure } from "../failure.ts";
+import type { Draft } from "../outbox.ts";
+import { type Account, AccountError, BY_ITSELF, identify } from "./account.ts";
+import { convert, decisionOf, groupOf } from "./convert.ts";
+import { Daemon, DaemonError, daemonPlace, IO_ERROR, RATE_ERROR, UNTRUSTED_ERROR, USER_ERROR } from "./daemon.ts";
+import { format } from "./format.ts";
+
+/** Seconds that signal-cli waits for the next message. It connects to Signal anew each time. */
+const RECEIVE_SECONDS = 30;
+/** Beyond them an answer is late. */
+const GRACE_MS = 20_000;
+const SEND_MS = 60_000;
+const TYPING_CALL_MS = 10_000;
+/** At an end what signal-cli may just be handing over is waited for: it is handed over once. */
+const LAST_MS = 3_500;
+/** Another receives, maybe our own process of before: it ends within the time of one wait. */
+const OTHER_MS = 1_000;
+const FIRST_BACKOFF_MS = 1_000;
+const LAST_BACKOFF_MS = 30_000;
+/** Signal shows "typing" for 15 s. */
+const TYPING_MS = 10_000;
+/** Cards that a reaction can decide, and messages that are known to be our own: the oldest are forgotten. */
+const MAX_CARDS = 256;
+const MAX_SENT = 4_096;
+
+const Received = z.array(z.object({ envelope: z.unknown() }));
+const Result = z.object({
+  type: z.string(),
+  retryAfterSeconds: z.optional(z.nullable(z.number())),
+});
+const Sent = z.object({ timestamp: z.int(), results: z._default(z.array(Result), []) });
+const Failed = z.object({ response: z.object({ results: z._default(z.array(Result), []) }) });
+
+/** Talks through the signal-cli daemon: takes one message at a time, and the next once that one is on the log. */
+export class SignalConnection implements Connection {
+  readonly #credentials: Credentials;
+  readonly #start: Start;
+  readonly #host: Host;
+  readonly #stopping = new AbortController();
+  readonly #cards = new Map<string, string>();
+  readonly #sent = new Set<string>();
+  readonly #typed = new Map<string, number>();
+  readonly #ended: Promise<void>;
+  #daemon: Daemon | null = null;
+  #account: Account | null = null;
+
+  constructor(credentials: Credentials, start: Start, host: Host) {
+    this.#credentials = credentials;
+    this.#start = start;
+    this.#host = host;
+    this.#ended = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    // Whoever waits for the next message is let wait: it may be there already.
+    await Promise.race([this.#ended, delay(LAST_MS, undefined, { ref: false })]);
+    this.#daemon?.close();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let backoff = FIRST_BACKOFF_MS;
+    while (!signal.aborted) {
+      const daemon = new Daemon(daemonPlace(this.#credentials, this.#start));
+      this.#daemon = daemon;
+      try {
+        const account = await identify(daemon, this.#credentials, this.#start);
+        this.#account = account;
+        this.#host.state("connected", account.number);
+        backoff = FIRST_BACKOFF_MS;
+        while (!signal.aborted) await this.#next(daemon, account);
+      } catch (error) {
+        daemon.close();
+        if (signal.aborted) return;
+        const number = this.#account?.number ?? null;
+        const known = error instanceof AccountError ? error : trouble(error);
+        if (known.failure === "refused") {
+          this.#host.state("refused", number, known.message);
+          return;
+        }
+        this.#host.state("reconnecting", number, known.message);
+        await delay(backoff, undefined, { signal }).catch(() => undefined);
+        backoff = Math.min(backoff * 2, LAST_BACKOFF_MS);
+      }
+    }
+  }
+
+  /** Waits for one message, and until it is on the log. */
+  async #next(daemon: Daemon, account: Account): Promise<void> {
+    let received: unknown;
+    try {
+      received = await daemon.call(
+        "receive",
+        { account: account.number, timeout: RECEIVE_SECONDS, maxMessages: 1 },
+        RECEIVE_SECONDS * 1_000 + GRACE_MS,
+      );
+    } catch (error) {
+      if (!(error instanceof DaemonError) || error.code !== USER_ERROR || !/already/i.test(error.message)) throw error;
+      await delay(OTHER_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      return;
+    }
+    const envelopes = Received.safeParse(received);
+    if (!envelopes.success) throw new AccountError("other", "signal-cli answered with something that is no message");
+    for (const { envelope } of envelopes.data) await this.#hear(envelope, account);
+  }
+
+  async #hear(envelope: unknown, account: Account): Promise<void> {
+    const heard = convert(envelope, account, (timestamp) => this.#sent.has(timestamp));
+    switch (heard.kind) {
+      case "nothing":
+        return;
+      case "inbound":
+        await this.#host.inbound(heard.message, heard.senderName, heard.text);
+        return;
+      case "reaction": {
+        const card = this.#cards.get(`${heard.press.place}/${heard.target}`);
+        const decision = decisionOf(heard.emoji);
+        if (card === undefined || decision === null) return;
+        await this.#host.pressed({ ...heard.press, card, decision }, (sentence) => {
+          // To the presser alone, wherever the card is.
+          void this.#say(heard.press.sender, { message: sentence }).catch(() => undefined);
+        });
+        return;
+      }
+    }
+  }
+
+  compose(message: Send, text: string): Draft[] {
+    const parts = format(text, message.style);
+    if (parts.length === 0) throw new SendFailure("refused", "there is nothing in the message to show");
+    const { card, place } = message;
+    const drafts = parts.map((part, i) => ({
+      post: async (formatted: boolean) => {
+        const id = await this.#say(place, {
+          message: part.text,
+          ...(formatted && part.styles.length > 0 ? { textStyle: part.styles } : {}),
+          ...(i === 0 ? this.#quote(message.replyTo, place) : {}),
+        });
+        if (card !== null && i === parts.length - 1) this.#remember(`${place}/${id}`, card.id);
+        return id;
+      },
+    }));
+    if (card === null) return drafts;
+    const session = card.mayRemember ? ` (for this session: approve ${card.code} session)` : "";
+    const how = `Answer: approve ${card.code}${session}, or deny ${card.code} and why. A 👍 or 👎 on the request counts too.`;
+    return [...drafts, { post: async () => await this.#say(place, { message: how }) }];
+  }
+
+  replace(edit: Edit, text: string): Draft[] {
+    const [part, more] = format(text, "plain");
+    if (part === undefined) throw new SendFailure("refused", "there is nothing in the message to show");
+    if (more !== undefined)
+      throw new SendFailure("too-large", "the new text has more parts than the message it replaces");
+    // The last message says how to answer; the one before it is the request.
+    const id = edit.ids.at(-2) ?? edit.ids.at(-1) ?? "";
+    return [
+      {
+        post: async () => {
+          await this.#say(edit.place, { message: part.text, editTimestamp: numeric(id) });
+          this.#cards.delete(`${edit.place}/${id}`);
+          return id;
+        },
+      },
+    ];
+  }
+
+  typing(place: string): void {
+    const now = performance.now();
+    if (now - (this.#typed.get(place) ?? Number.NEGATIVE_INFINITY) < TYPING_MS) return;
+    for (const [old, at] of this.#typed) if (now - at >= TYPING_MS) this.#typed.delete(old);
+    this.#typed.set(place, now);
+    const account = this.#account;
+    // Nobody sees oneself typing.
+    if (account === null || place === account.uuid) return;
+    void this.#daemon
+      ?.call("sendTyping", { account: account.number, ...recipient(place, account) }, TYPING_CALL_MS)
+      .catch(() => undefined); // a sign that is not seen is no message lost
+  }
+
+  #quote(replyTo: string | null, place: string): object {
+    const [author, , timestamp] = replyTo?.split(":") ?? [];
+    if (author === undefined || timestamp === undefined || !/^[0-9]{1,15}$/.test(timestamp)) return {};
+    // In a note to oneself nobody else could be meant.
+    return place === this.#account?.uuid ? {} : { quoteTimestamp: Number(timestamp), quoteAuthor: author };
+  }
+
+  #remember(at: string, card: string): void {
+    this.#cards.set(at, card);
+    const [oldest] = this.#cards.keys();
+    if (this.#cards.size > MAX_CARDS && oldest !== undefined) this.#cards.delete(oldest);
+  }
+
+  /** @returns Signal's id of the message: when it was sent. @throws {SendFailure} */
+  async #say(place: string, what: object): Promise<string> {
+    const account = this.#account;
+    const daemon = this.#daemon;
+    if (account === null || daemon === null || daemon.over)
+      throw new SendFailure("unreachable", "signal-cli is not connected");
+    let answer: unknown;
+    try {
+      answer = await daemon.call("send", { account: account.number, ...recipient(place, account), ...what }, SEND_MS);
+    } catch (error) {
+      throw sendFailure(error);
+    }
+    const sent = Sent.safeParse(answer);
+    if (!sent.success) throw new SendFailure("unknown", "signal-cli did not say what became of the message");
+    const id = String(sent.data.timestamp);
+    this.#sent.add(id);
+    const [oldest] = this.#sent;
+    if (this.#sent.size > MAX_SENT && oldest !== undefined) this.#sent.delete(oldest);
+    return id;
+  }
+}
+
+function recipient(place: string, account: Account): object {
+  const group = groupOf(place);
+  if (group !== null) return { groupId: group };
+  return place === account.uuid ? { noteToSelf: true } : { recipient: [place] };
+}
+
+function numeric(id: string): number {
+  if (!/^[0-9]{1,15}$/.test(id)) throw new SendFailure("refused", "there is no such message on Signal");
+  return Number(id);
+}
+
+function trouble(error: unknown): AccountError {
+  if (error instanceof DaemonError && /receives by itself/.test(error.message))
+    return new AccountError("other", BY_ITSELF);
+  if (error instanceof DaemonError && error.code === IO_ERROR)
+    return new AccountError("unreachable", "signal-cli cannot reach Signal");
+  if (error instanceof DaemonError && /not registered|authorization/i.test(error.message))
+    return new AccountError(
+      "refused",
+      "Signal does not let this device in any more: link it again with signal-cli link",
+    );
+  if (error instanceof DaemonError) return new AccountError("other", `signal-cli refused (${error.code})`);
+  return new AccountError("unreachable", "the connection to signal-cli was lost");
+}
+
+/** What is known of a message that signal-cli did not send to everybody. Its words name telephone numbers: they are not repeated. */
+function sendFailure(error: unknown): SendFailure {
+  if (!(error instanceof DaemonError)) return networkFailure("signal-cli", error);
+  const results = Failed.safeParse(error.data).data?.response.results ?? [];
+  const wait = Math.max(0, ...results.map(({ retryAfterSeconds }) => retryAfterSeconds ?? 0));
+  switch (error.code) {
+    case RATE_ERROR:
+      return new SendFailure(
+        "rate-limited",
+        "Signal has had too many messages from this account",
+        wait * 1_000 || null,
+      );
+    case UNTRUSTED_ERROR:
+      return new SendFailure(
+        "refused",
+        "the safety number of the recipient changed: compare it with them, then trust it with signal-cli trust",
+      );
+    case USER_ERROR: {
+      if (results.some(({ type }) => type === "UNREGISTERED_FAILURE"))
+        return new SendFailure("refused", "the recipient is not on Signal any more");
+      // Of a message that went over the network part of the way nobody can tell.
+      if (results.some(({ type }) => type === "NETWORK_FAILURE"))
+        return new SendFailure("unknown", "signal-cli lost its connection to Signal");
+      return new SendFailure("refused", "signal-cli refused the message");
+    }
+    default:
+      return new SendFailure("unknown", `signal-cli could not say what became of the message (${error.code})`);
+  }
+}
