@@ -162,7 +162,7 @@ function worded(what: string, name: string): string {
 
 /** What a reaction to a card decides; null: it says something else. A skin tone changes nothing. */
 export function decisionOf(emoji: string): "approve" | "deny" | null {
-  const bare = emoji.replaceAll(/[\u{1f3fb}-\u{1f3ff}\ufe0f]/gu, "");
+  const bare = emoji.replaceAll(/[\u{1f3fb}-\u{1f3ff}]|\u{fe0f}/gu, "");
   if (bare === "👍" || bare === "✅" || bare === "✔") return "approve";
   if (bare === "👎" || bare === "❌" || bare === "✖") return "deny";
   return null;

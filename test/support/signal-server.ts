@@ -57,6 +57,10 @@ const Request = z.strictObject({
   params: z.optional(z.unknown()),
 });
 
+function isMethod(method: string): method is Method {
+  return Object.hasOwn(PARAMETERS, method);
+}
+
 type Waiting = { readonly hand: (envelope: object | null) => void };
 
 export class SignalServer implements AsyncDisposable {
@@ -137,17 +141,17 @@ export class SignalServer implements AsyncDisposable {
       socket.destroy();
       return;
     }
-    if (!(method in PARAMETERS)) {
+    if (!isMethod(method)) {
       say({ error: { code: -32_601, message: "Method not implemented", data: null }, id });
       return;
     }
-    const schema = PARAMETERS[method as Method];
+    const schema = PARAMETERS[method];
     const checked = schema.safeParse(params ?? {});
     if (!checked.success) {
       say({ error: { code: -32_602, message: z.prettifyError(checked.error), data: null }, id });
       return;
     }
-    void this.#answer(method as Method, checked.data).then((answer) => {
+    void this.#answer(method, checked.data).then((answer) => {
       if (met?.cut === "after") socket.destroy();
       else say({ ...answer, id });
     });
