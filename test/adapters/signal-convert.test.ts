@@ -44,8 +44,9 @@ test.for([
   expect(textOf(data)?.replaceAll(/ +/g, " ")).toBe(text);
 });
 
+const mention = (uuid: string, start: number) => ({ uuid, start, length: 1 });
+
 test("only a mention of the account itself is taken off, and only from the beginning", () => {
-  const mention = (uuid: string, start: number) => ({ uuid, start, length: 1 });
   const groupInfo = { groupId: "Z3JvdXBpZA==" };
   const mentions = [mention(IDS.own, 0)];
   expect(textOf({ message: "\ufffc, do it", mentions, groupInfo })).toBe("do it");
