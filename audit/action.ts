@@ -535,8 +535,10 @@ export const KINDS = {
   /** From here on there is something in the session that nobody whom we know typed, or that is somebody's; `person`: whose, null: everybody's who uses
    *  the agent. */
   "label.raised": { fields: { session: f.id, label: f.oneOf("untrusted", "private"), person: f.orNull(f.id) } },
-  /** The owner says that it is of no account any more. */
-  "label.cleared": { fields: { session: f.id, ...BY } },
+  /** The turn wrote so many files that carry its labels. */
+  "label.filed": { fields: { ...TURN, files: f.count }, content: ["files"] },
+  /** The owner says that it is of no account any more: what is in a session, or, where that is null, in files. */
+  "label.cleared": { fields: { session: f.orNull(f.id), ...BY }, content: ["path"] },
   "approval.requested": {
     fields: {
       approval: f.id,

@@ -9,7 +9,13 @@ export type WayOut =
   | { readonly by: "search"; readonly query: string }
   /** Any other request, or a command that reaches hosts. */
   | { readonly by: "request"; readonly hosts: readonly string[] }
-  | { readonly by: "message"; readonly conversation: string }
+  /** `readers`: who reads it there, as the person knows them; `own`: nobody but the person whose turn it is. */
+  | {
+      readonly by: "message";
+      readonly conversation: string;
+      readonly readers?: readonly string[];
+      readonly own?: boolean;
+    }
   /** Into what other people read: their folders. */
   | { readonly by: "folder"; readonly folder: string }
   /** A reply that is read by others than the person whose turn it is. */

@@ -48,7 +48,12 @@ export interface ApprovalRequest {
 
 export type Verdict =
   /** `covers`: SHA-256 of the bytes of each action that was approved. */
-  | { readonly state: "approved"; readonly rests: number; readonly covers: readonly string[] }
+  | {
+      readonly state: "approved";
+      readonly rests: number;
+      readonly covers: readonly string[];
+      readonly scope: ApprovalScope;
+    }
   | { readonly state: "denied"; readonly reason: string | null }
   | { readonly state: "expired"; readonly approval: ApprovalId }
   | { readonly state: "withdrawn" };
@@ -367,7 +372,8 @@ export class Approvals {
       // On the record it is approved, whether or not it can be remembered too.
       this.#close(open, "approved", "approved");
       for (const { request, settle } of batch.requests) {
-        settle({ state: "approved", rests: row, covers: request.actions.map((bytes) => digestOf(bytes)) });
+        const covers = request.actions.map((bytes) => digestOf(bytes));
+        settle({ state: "approved", rests: row, covers, scope: answer.scope });
       }
     }
   }

@@ -7,18 +7,20 @@ import { boundText, MAX_RESULT } from "../effect/bound.ts";
 import { type Effects, WorkspaceError } from "../effect/effects.ts";
 import type { ToolDescription } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
-import { type Brings, factsOf } from "./action.ts";
+import { factsOf } from "./action.ts";
 import type { ApprovalRequest, Approvals } from "./approvals.ts";
 import type { Budget } from "./budget.ts";
 import { complete, type CompletionAsk, type CompletionOutcome, type ModelChoice } from "./completion.ts";
 import type { Grants } from "./grants.ts";
 import { entryOf } from "./injection/entry.ts";
 import type { Suspect, Suspects } from "./injection/suspects.ts";
-import { EVERYBODY, type Labels, NO_LABELS } from "./labels.ts";
 import { Plans } from "./plans.ts";
 import { Repeats } from "./repeats.ts";
 import { askOf, type Planned, type Step, stepsOf } from "./planning.ts";
 import { askedOfSeveral, severalFor, type SeveralRule } from "./several.ts";
+import type { FileLabels } from "./file-labels.ts";
+import { labelsBefore, Written } from "./labelling.ts";
+import type { SessionLabels } from "./labels.ts";
 import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
 import type { Rule } from "./rules.ts";
 import { wentNoFurther } from "./went-no-further.ts";
@@ -86,6 +88,8 @@ export interface Gates {
   readonly budget: Budget;
   readonly clock: Clock;
   readonly suspects: Suspects;
+  /** What is known of files that agents wrote. */
+  readonly files: FileLabels;
   /** What the configuration says now. */
   readonly rules: () => readonly Rule[];
   /** What takes two people. */
@@ -297,6 +301,7 @@ export class Broker {
       case "refuse":
         return this.#refuse(call, REFUSAL[decision.code], this.#withHint(decision));
       case "allow": {
+        exemptionOf(turn, action)?.use();
         // Counted before it is awaited: two calls at once do not share one use.
         for (const grant of decision.rests) this.#gates.grants.used(grant);
         return this.#run(call, tool, action, authorityOf(decision), ask);
@@ -325,6 +330,7 @@ export class Broker {
             // What was approved are these bytes and no others.
             if (verdict.covers[0] !== digestOf(bytes))
               return this.#refuse(call, "changed", "it is not what was approved");
+            if (verdict.scope === "session") cover(turn, action);
             return this.#run(call, tool, action, { authority: "approval", rests: verdict.rests }, ask);
           case "denied":
             return this.#deny(call, verdict.reason);
@@ -356,7 +362,7 @@ export class Broker {
       session,
       talk,
       labels: { untrusted: labels.now.untrusted, private: labels.now.private.length > 0 },
-      exemption: null,
+      exemption: exemptionOf(turn, action)?.reason ?? null,
       now: this.#gates.clock.now(),
       grants: this.#gates.grants,
       rules: this.#gates.rules(),
@@ -372,7 +378,7 @@ export class Broker {
     if (turn.signal.aborted) return this.#refuse(call, "stopped", "the turn was stopped");
     const changed = this.#gates.effects.changed(action);
     if (changed !== null) return this.#refuse(call, "changed", changed);
-    const { keys, tier, brings } = factsOf(action);
+    const { keys, tier } = factsOf(action);
     await using recorded = await this.#gates.log.record(
       {
         kind: "tool.called",
@@ -391,8 +397,11 @@ export class Broker {
       { cause: call.cause, seal: turn.session, content: { action: bytes, call: call.id } },
     );
     // Before it runs: a crash in between leaves no result without its label.
-    await turn.labels.raise(labelsOf(brings, turn), recorded.seq);
+    await turn.labels.raise(labelsBefore(action, turn, this.#gates), recorded.seq);
+    const written = await Written.before(action, turn, this.#gates, recorded.seq);
     const result = await this.#gates.effects.runTool(recorded, turn.signal);
+    await written.after(result.outcome);
+    turn.labels.words.resulted(result.text);
     const row = await recorded.finish(
       { kind: "tool.finished", outcome: result.outcome, status: result.status },
       { result: result.text },
@@ -491,12 +500,17 @@ export class Broker {
   }
 }
 
-/** What the result of an action is, as far as that is known beforehand. */
-function labelsOf(brings: Brings, turn: TurnContext): Labels {
-  const whose = { nothing: [], own: [turn.principal], workspace: [turn.talk === "group" ? EVERYBODY : turn.principal] }[
-    brings.private
-  ];
-  return { ...NO_LABELS, untrusted: brings.untrusted === true, private: whose };
+/** Why a way out is open although untrusted and private bytes are both there. It is used up in the same step of the program in which it was decided on: calls
+ *  that come at once do not share one. */
+function exemptionOf(turn: TurnContext, action: ToolAction): ReturnType<SessionLabels["exempts"]> {
+  const { leaves } = factsOf(action);
+  return leaves === null ? null : turn.labels.exempts(leaves, turn);
+}
+
+/** Somebody let this through for the session. */
+function cover(turn: TurnContext, action: ToolAction): void {
+  const { leaves } = factsOf(action);
+  if (leaves !== null) turn.labels.exemptions.cover(leaves);
 }
 
 /** What a row says of it. */

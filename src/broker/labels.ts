@@ -1,4 +1,8 @@
 import type { AuditLog } from "../../audit/log.ts";
+import type { WayOut } from "./action.ts";
+import { Exemptions } from "./exemptions.ts";
+import type { TurnCounters } from "./turn.ts";
+import { Words } from "./words.ts";
 
 /** Whose bytes are private towards everybody but those who use this agent. */
 export const EVERYBODY = "everybody";
@@ -30,12 +34,18 @@ export function within(some: Labels, all: Labels): boolean {
  *  They only grow, and end with the session, or when the owner says so. What raises one is on the log before the agent is given it. */
 export class SessionLabels {
   readonly session: string;
+  /** What was typed and what came in results. */
+  readonly words: Words;
+  /** What may go out all the same. */
+  readonly exemptions: Exemptions;
   readonly #log: Pick<AuditLog, "append">;
   #now: Labels;
 
   /** @param before what was raised there according to the log. */
-  constructor(session: string, log: Pick<AuditLog, "append">, before: Labels) {
+  constructor(session: string, log: Pick<AuditLog, "append">, before: Labels, words: Words = new Words()) {
     this.session = session;
+    this.words = words;
+    this.exemptions = new Exemptions(words);
     this.#log = log;
     this.#now = before;
   }
@@ -67,10 +77,25 @@ export class SessionLabels {
     );
   }
 
+  /** Why a way out is open although untrusted and private bytes are both there; null: it is not, or they are not. */
+  exempts(
+    way: WayOut,
+    turn: { readonly principal: string; readonly counters: TurnCounters },
+  ): { readonly reason: string; readonly use: () => void } | null {
+    if (!this.#now.untrusted || this.#now.private.length === 0) return null;
+    return this.exemptions.find(way, { ...turn, labels: this.#now });
+  }
+
   /** The owner says that nothing of it matters any more. The caller records it. */
   clear(): void {
     this.#now = NO_LABELS;
   }
+}
+
+/** What the log says of a session that goes on. */
+export interface Before {
+  readonly labels: Labels;
+  readonly words: Words;
 }
 
 /** Sessions whose labels are kept in memory. */
@@ -79,11 +104,11 @@ const MAX_SESSIONS = 1000;
 /** The labels of every session that anything runs in. */
 export class LabelBook {
   readonly #log: Pick<AuditLog, "append">;
-  readonly #before: (session: string) => Labels;
+  readonly #before: (session: string) => Before;
   readonly #sessions = new Map<string, SessionLabels>();
 
   /** @param before what the log says of a session. */
-  constructor(log: Pick<AuditLog, "append">, before: (session: string) => Labels) {
+  constructor(log: Pick<AuditLog, "append">, before: (session: string) => Before) {
     this.#log = log;
     this.#before = before;
   }
@@ -91,7 +116,8 @@ export class LabelBook {
   of(session: string): SessionLabels {
     const known = this.#sessions.get(session);
     if (known !== undefined) return known;
-    const made = new SessionLabels(session, this.#log, this.#before(session));
+    const { labels, words } = this.#before(session);
+    const made = new SessionLabels(session, this.#log, labels, words);
     this.#sessions.set(session, made);
     // One that is let go of is made again from its rows.
     const [oldest] = this.#sessions.keys();

@@ -18,12 +18,21 @@ export interface TurnCounters {
   readonly denied: Set<string>;
   /** Digests of actions of which nobody knows whether they took effect: not done again. */
   readonly unsure: Set<string>;
+  /** Addresses out of results that were fetched although untrusted and private bytes were both there. */
+  fetched: number;
   /** The `model.answered` row of each completion, by its reference on the agent's pipe: the cause of the calls that came from it. */
   readonly answered: Map<number, number>;
 }
 
 export function newCounters(): TurnCounters {
-  return { denials: 0, badArguments: new Map(), denied: new Set(), unsure: new Set(), answered: new Map() };
+  return {
+    denials: 0,
+    fetched: 0,
+    badArguments: new Map(),
+    denied: new Set(),
+    unsure: new Set(),
+    answered: new Map(),
+  };
 }
 
 /** For whom, by which agent and under what a turn runs. Everything here is a property of the pipe or of rows, never of a frame. */

@@ -3,9 +3,11 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { SandboxState } from "../sandbox/state.ts";
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
 import type { Place } from "../sandbox/folder.ts";
+import { join } from "node:path";
 import { type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { ToolAction } from "./action.ts";
 import { type Base, baseOf, checkBase, checkNamed, namedFiles } from "./files.ts";
+import { type SurveyedFile, surveyFile, surveyTrees } from "./file-survey.ts";
 import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
 import type { Asking, MessagePort, Recipient } from "./outgoing.ts";
@@ -14,6 +16,7 @@ import { runTool, type ToolResult } from "./tool.ts";
 import type { WayPort } from "./way-port.ts";
 import type { CarriedCredential, WebPort } from "./web.ts";
 
+export type { SurveyedFile } from "./file-survey.ts";
 export { LIMITS } from "../sandbox/limits.ts";
 export { PROTECTED } from "../sandbox/protected.ts";
 export { type SandboxState, WEAKER } from "../sandbox/state.ts";
@@ -105,6 +108,21 @@ export class Effects {
     return baseOf(this.#ours, place, path);
   }
 
+  /** A file of the workspace as labels know it; null: there is none. @param path as {@link locate} says it. */
+  surveyed(place: Place, path: string): SurveyedFile | null {
+    return surveyFile(realPath(place, path));
+  }
+
+  /** What a command that may write may have changed since. @param known inodes that are looked for as well. */
+  surveyedSince(
+    place: Place,
+    since: number,
+    known: ReadonlySet<string>,
+  ): { readonly roots: string[]; readonly files: SurveyedFile[]; readonly complete: boolean } {
+    const roots = rootsOf(place);
+    return { roots, ...surveyTrees(roots, since, known) };
+  }
+
   /** The workspace files that argv names. @throws {WorkspaceError} */
   named(place: Place, argv: readonly string[]): { path: string; digest: string }[] {
     return namedFiles(this.#ours, place, argv);
@@ -125,4 +143,16 @@ export class Effects {
       throw cause;
     }
   }
+}
+
+/** Where a command may write on this machine. */
+export function rootsOf({ workspace, folders }: Place): string[] {
+  return [workspace, ...folders.filter(({ write }) => write).map(({ path }) => path)];
+}
+
+/** Where a path of a workspace is on this machine. @param path without a symbolic link in it. */
+function realPath({ workspace, folders }: Place, path: string): string {
+  const [first = "", ...rest] = path.split("/");
+  const folder = folders.find(({ name }) => name === first);
+  return folder === undefined ? join(workspace, path) : join(folder.path, ...rest);
 }

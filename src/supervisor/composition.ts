@@ -8,6 +8,7 @@ import type { Keepers } from "../../vault/protector.ts";
 import { Broker } from "../broker/broker.ts";
 import { Suspects } from "../broker/injection/suspects.ts";
 import { effectivePolicy } from "../broker/effective-policy.ts";
+import { FileLabels } from "../broker/file-labels.ts";
 import { Grants } from "../broker/grants.ts";
 import { LabelBook } from "../broker/labels.ts";
 import type { Rule } from "../broker/rules.ts";
@@ -66,6 +67,7 @@ import { type Greeting, statusOf } from "./status.ts";
 import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
 import { VaultRecovery } from "./vault-recovery.ts";
 import { Workspaces } from "./workspaces.ts";
+import { wordsSaid } from "./words-said.ts";
 import { WebDoor } from "./web-door.ts";
 import { WebLogin } from "./web-login.ts";
 
@@ -110,6 +112,8 @@ export class Composition {
   /** Null for a command that runs without the daemon. */
   readonly verification: ContinuousVerification | null;
   readonly agents: Agents;
+  readonly labels: LabelBook;
+  readonly fileLabels: FileLabels;
   readonly folders: Folders;
   /** How this machine's network is left. */
   readonly outward: Outward;
@@ -335,6 +339,7 @@ export class Composition {
     });
     this.#desk = desk;
     this.budgets = new Budgets({ log, state: made.state, clock, config: () => made.config.config });
+    this.fileLabels = new FileLabels(log, () => made.state.labelledFiles());
     const rules = (): readonly Rule[] => made.config.config.policy.rules;
     const broker = new Broker({
       log,
@@ -346,6 +351,7 @@ export class Composition {
       suspects: new Suspects(log, (session) => made.state.suspects(session)),
       rules,
       several: () => made.config.config.policy.twoPeople,
+      files: this.fileLabels,
     });
     const workspaces = new Workspaces(home.workspaces, { of: (agent, person) => folders.of(agent, person) });
     const folders: Folders = new Folders({
@@ -359,8 +365,12 @@ export class Composition {
     });
     this.folders = folders;
     const repeats = broker.repeats;
+    this.labels = new LabelBook(log, (session) => ({
+      labels: made.state.labelsOf(session),
+      words: wordsSaid(log, made.state, session),
+    }));
     this.agents = new Agents({
-      labels: new LabelBook(log, (session) => made.state.labelsOf(session)),
+      labels: this.labels,
       log,
       state: made.state,
       processes,

@@ -136,6 +136,8 @@ class Teller {
         return `${suspectSentence(action)}, as was noticed ${at}, which decided nothing: ${quoted(row, "text")}`;
       case "label.raised":
         return `from here on, ${at}, there was something in the conversation that ${labelled(action.label, action.person === null ? null : this.who(action.person))}`;
+      case "label.filed":
+        return `${count(action.files, "file")} that it may have written ${at} carry the labels of the conversation`;
       case "label.cleared":
         return `${this.who(action.by)} had that count no more ${where(action.via)} ${at}`;
       case "approval.requested":

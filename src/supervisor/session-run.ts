@@ -249,6 +249,7 @@ export class SessionRun<L extends symbol> {
       finished: Promise.withResolvers(),
     };
     this.#turn = turn;
+    turn.context.labels.words.typed(person.principal, Buffer.from(text).toString("utf8"));
     this.#parts.tell({ event: "turn", session: this.session.id, conversation: this.session.address.conversation });
     this.#link.typing(this.session.address);
     const limit = setTimeout(() => this.#end(turn, "time"), force.turnMs);

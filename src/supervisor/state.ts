@@ -5,8 +5,9 @@ import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { HaltId, Name, PrincipalId, SessionId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
 import type { Labels } from "../broker/labels.ts";
-import { labelsOfSession, projectLabels } from "./label-rows.ts";
 import { type NewestKind, newestRows, projectNewest } from "./newest-rows.ts";
+import type { FilesBefore } from "../broker/file-labels.ts";
+import { forgetFileLabels, labelledFiles, labelledSessions, labelsOfSession, projectLabels } from "./label-rows.ts";
 import { project } from "./projection.ts";
 import { projectSuspects, suspectsIn } from "./suspects.ts";
 import type { Suspect } from "../broker/injection/suspects.ts";
@@ -148,6 +149,13 @@ export class State {
   }
   schedule(schedule: string): ScheduleRecord | null {
     return scheduleOf(this.#database, schedule);
+  }
+  labelledSessions(): string[] {
+    return labelledSessions(this.#database);
+  }
+  /** Of the files that agents wrote. */
+  labelledFiles(): FilesBefore {
+    return labelledFiles(this.#database);
   }
   /** What the owner has halted. */
   halts(): HaltRecord[] {
@@ -371,6 +379,7 @@ export class State {
       for (const conversation of conversations)
         this.#database.run("DELETE FROM conversation WHERE conversation = ?", conversation);
       for (const seq of seqs) {
+        forgetFileLabels(this.#database, seq);
         this.#database.run("DELETE FROM seen WHERE seq = ?", seq);
         this.#database.run("DELETE FROM pairing WHERE seq = ?", seq);
       }

@@ -6,6 +6,7 @@ import { type ApprovalPorts, Approvals, type Answering } from "../../src/broker/
 import { Broker, type ToolAnswer } from "../../src/broker/broker.ts";
 import { Suspects } from "../../src/broker/injection/suspects.ts";
 import { Grants } from "../../src/broker/grants.ts";
+import { FileLabels } from "../../src/broker/file-labels.ts";
 import { LabelBook } from "../../src/broker/labels.ts";
 import type { SeveralRule } from "../../src/broker/several.ts";
 import type { PendingApproval } from "../../src/broker/pending.ts";
@@ -25,6 +26,7 @@ import { Config } from "../../src/config/schema.ts";
 import { Budgets } from "../../src/supervisor/budgets.ts";
 import type { PlannedLine, SchedulePort } from "../../src/effect/scheduling.ts";
 import { State } from "../../src/supervisor/state.ts";
+import { wordsSaid } from "../../src/supervisor/words-said.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
 
 export const TELEGRAM: Channel = AdapterChannel.parse("telegram");
@@ -140,6 +142,7 @@ export class World implements AsyncDisposable {
   /** What the configuration says. */
   rules: readonly Rule[] = [];
   labels: LabelBook;
+  files: FileLabels;
   /** Where cards are sent. */
   sendTo: readonly Channel[] = [];
   log: AuditLog;
@@ -175,6 +178,7 @@ export class World implements AsyncDisposable {
     this.approvals = new Approvals(log, clock, this.grants, this.#ports());
     this.labels = this.#newLabels();
     this.budgets = this.#newBudgets();
+    this.files = new FileLabels(this.log, () => this.state.labelledFiles());
     this.broker = this.#newBroker();
   }
 
@@ -197,6 +201,7 @@ export class World implements AsyncDisposable {
     this.approvals = new Approvals(this.log, this.clock, this.grants, this.#ports());
     this.labels = this.#newLabels();
     this.budgets = this.#newBudgets();
+    this.files = new FileLabels(this.log, () => this.state.labelledFiles());
     this.broker = this.#newBroker();
   }
 
@@ -296,11 +301,15 @@ export class World implements AsyncDisposable {
       several: () => this.several,
       suspects: new Suspects(log, (session) => this.state.suspects(session)),
       rules: () => this.rules,
+      files: this.files,
     });
   }
 
   #newLabels(): LabelBook {
-    return new LabelBook(this.log, (session) => this.state.labelsOf(session));
+    return new LabelBook(this.log, (session) => ({
+      labels: this.state.labelsOf(session),
+      words: wordsSaid(this.log, this.state, session),
+    }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,19 @@
+import type { AuditLog } from "../../audit/log.ts";
+import { Words } from "../broker/words.ts";
+import type { State } from "./state.ts";
+
+/** Rows that are read of a session that goes on. */
+const MAX_ROWS = 2_000;
+
+/** What people typed and tools gave in a session so far, read from its rows. */
+export function wordsSaid(log: Pick<AuditLog, "row">, state: State, session: string): Words {
+  const words = new Words();
+  for (const { seq, what } of state.said(session, MAX_ROWS)) {
+    if (what !== "message" && what !== "result") continue;
+    const row = log.row(seq);
+    if (what === "result") words.resulted(row?.content("result") ?? "");
+    else if (row?.action.kind === "turn.started" && row.cause !== null)
+      words.typed(row.action.principal, log.row(row.cause)?.content("text") ?? "");
+  }
+  return words;
+}
