@@ -90,7 +90,12 @@ export function factsOf(action: ToolAction): Facts {
       return requestFacts(action);
     case "message.send":
       return factsOfKeys([`message:${action.conversation}`], {
-        leaves: { by: "message", conversation: action.conversation },
+        leaves: {
+          by: "message",
+          conversation: action.conversation,
+          readers: action.talk === "direct" ? action.readers : [],
+          own: action.own,
+        },
         brings: BRINGS_NOTHING,
         // What somebody else reads is asked for every time.
         tier: action.own ? 2 : 3,

@@ -1,5 +1,4 @@
-import type { ToolAction } from "../effect/action.ts";
-import { placeOf } from "../effect/action.ts";
+import { type ActionOfType, placeOf, type ToolAction } from "../effect/action.ts";
 import { type Effects, rootsOf } from "../effect/effects.ts";
 import type { ToolResult } from "../effect/tool.ts";
 import { type Brings, factsOf } from "./action.ts";
@@ -27,6 +26,7 @@ function whose({ private: of }: Brings, { talk, principal }: TurnContext): strin
 }
 
 function filesOf(action: ToolAction, { effects, files }: Gates): Labels {
+  if (!("workspace" in action)) return NO_LABELS;
   if (action.type !== "file.read") {
     const { workspace, folders } = placeOf(action);
     return files.below([workspace, ...folders.map(({ path }) => path)]);
@@ -81,15 +81,15 @@ export class Written {
 
   /** It has run, or was kept from it. @throws {AuditError} */
   async after(outcome: ToolResult["outcome"]): Promise<void> {
-    if (this.#action.type === "file.write" && outcome === "done") await this.#wroteFile(this.#action.path);
+    const action = this.#action;
+    if (action.type === "file.write" && outcome === "done") await this.#wroteFile(action);
     // What goes on in the background may still write: what was said beforehand goes on to hold.
-    if (this.#action.type === "exec" && this.#action.write && this.#action.background !== true)
-      await this.#ranCommand();
+    if (action.type === "exec" && action.write && action.background !== true) await this.#ranCommand(action);
   }
 
-  async #wroteFile(path: string): Promise<void> {
+  async #wroteFile(action: ActionOfType<"file.write">): Promise<void> {
     const { effects, files } = this.#gates;
-    const file = effects.surveyed(placeOf(this.#action), path);
+    const file = effects.surveyed(placeOf(action), action.path);
     if (file === null) return;
     // What was written by a turn without labels has none, whatever lay there before; where nothing was known, nothing need be said.
     if (!this.#labels.untrusted && !files.of(file).untrusted) return;
@@ -100,10 +100,10 @@ export class Written {
     });
   }
 
-  async #ranCommand(): Promise<void> {
+  async #ranCommand(action: ActionOfType<"exec">): Promise<void> {
     const { effects, files } = this.#gates;
     if (!this.#labels.untrusted) return;
-    const { files: found, complete } = effects.surveyedSince(placeOf(this.#action), this.#began, files.inodes);
+    const { files: found, complete } = effects.surveyedSince(placeOf(action), this.#began, files.inodes);
     // Whatever it may have read of, it may have written: a session that runs commands beside such files has their labels already.
     const labelled = found.map(
       ({ path, inode, digest }): FileLabel => ({ path, inode, digest, since: null, labels: this.#labels }),
