@@ -56,7 +56,7 @@ export interface Pruned {
   /** Bodies that went, and those that a hold kept. */
   readonly rows: number;
   readonly held: number;
-  /** The first row that was not looked at. */
+  /** From this row on every body is there; 0 where none ever went. */
   readonly before: number;
 }
 
@@ -72,7 +72,7 @@ export async function pruneRows(core: LogCore, given: PruneGiven, pause: () => P
   const before = Math.min(given.before, pruneLimit(core.database));
   const open = openChains(core);
   const kept = new Set<number>();
-  let [rows, held] = [0, 0];
+  let [rows, held, whole] = [0, 0, 0];
   const page = core.database
     .prepare<[number, number]>("SELECT seq, body, hash FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq")
     .raw();
@@ -81,6 +81,7 @@ export async function pruneRows(core: LogCore, given: PruneGiven, pause: () => P
     const batch = page.all(from, to).map((row) => foundOf(row));
     const empties: number[] = [];
     for (const { seq, body } of batch) {
+      if (body === "") whole = seq + 1;
       const head = body === "" ? null : readHead(body);
       if (head === null) continue;
       const exempt = given.held(head, body);
@@ -98,9 +99,10 @@ export async function pruneRows(core: LogCore, given: PruneGiven, pause: () => P
     const kind: Kind = "log.pruned";
     await core.submit([{ kind, fields, cause: given.cause, seal: DAEMON, parts: [], empties }]);
     rows += empties.length;
+    whole = Math.max(whole, (empties.at(-1) ?? -1) + 1);
     await pause();
   }
-  return { rows, held, before };
+  return { rows, held, before: whole };
 }
 
 /** Open intents, and what led to them. */

@@ -68,8 +68,6 @@ export class Query {
     const chain: CommittedRow[] = [];
     for (let at: number | null = seq; at !== null; ) {
       const row = this.row(at);
-      // Further back nothing is known any more.
-      if (row === null && chain.length > 0 && this.#isPruned(at)) return chain;
       // The bodies of old rows may have been pruned: then this is where the story begins.
       if (row === null && chain.length > 0 && this.#isThere(at)) return chain;
       if (row === null) throw new AuditError("AUDIT_INVALID", `there is no row ${at}`);
@@ -120,10 +118,6 @@ export class Query {
       if (row !== null && isOutcome(row.action.kind)) return row;
     }
     return null;
-  }
-
-  #isPruned(seq: number): boolean {
-    return this.#database.prepare<[number]>("SELECT 1 FROM entry WHERE seq = ? AND body = ''").get(seq) !== undefined;
   }
 
   #select({ kind, session, after }: RowFilter, low: number, high: number, limit: number): CommittedRow[] {

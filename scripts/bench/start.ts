@@ -3,12 +3,15 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { cleanEnvironment, newHome, type StartOptions, TestDaemon, WIRKEN } from "../../test/support/daemon.ts";
 import { Desktop } from "../../test/support/keyring.ts";
+import { growLog } from "../../test/support/long-log.ts";
 import { type Figure, median, ms, ratio, spread } from "./figure.ts";
 import { Speaker } from "./speaker.ts";
 
 const VERSIONS = 15;
 const STARTS = 9;
 const READY_MS = 500;
+/** Of a log that is long. */
+const ROWS = 1_000_000;
 
 function spawned(command: string, args: readonly string[], environment: Record<string, string>): number {
   const begun = performance.now();
@@ -38,8 +41,30 @@ export async function startFigures(): Promise<Figure[]> {
       met: median(shares) <= 1.5,
     },
     timedStart("to ready, first start, no keychain to be found", firsts),
+    ...(await behindManyRows()),
     await behindKeychain(),
   ];
+}
+
+/** A later start where the log is long: it does not grow with it. */
+async function behindManyRows(): Promise<Figure[]> {
+  const home = newHome();
+  try {
+    const few: number[] = [];
+    for (let start = 0; start <= STARTS; start++) few.push(await ready({ home }));
+    await growLog(join(home, "data"), ROWS);
+    // What stands in the projection is read from the rows once.
+    const projected = await ready({ home });
+    const many: number[] = [];
+    for (let start = 0; start < STARTS; start++) many.push(await ready({ home }));
+    return [
+      timedStart("to ready, later start, a short log", few.slice(1)),
+      timedStart(`to ready, later start, a log of ${ROWS.toLocaleString("en")} rows`, many),
+      { what: "the first start that sees those rows", measured: ms(projected), budget: null, met: null },
+    ];
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
 }
 
 /** A later start, as on a desktop: the master key comes out of a real keychain, and so does the pin. */

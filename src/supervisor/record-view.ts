@@ -57,6 +57,12 @@ export class RecordView {
 
   async explain(seq: number, signal: AbortSignal): Promise<AnswerTo<"audit.explain">> {
     this.#there(seq);
+    if (this.#log.row(seq) === null)
+      throw new OperatorError(
+        "not-found",
+        `row #${seq} was pruned: only its hash is kept`,
+        "what it said is in an export that was made before, if there is one",
+      );
     const { chain, rests, outcome } = this.#log.explain(seq);
     const allowed = rests === null ? [] : this.#log.chain(rests.seq).filter(({ action }) => ALLOWS.has(action.kind));
     const after =

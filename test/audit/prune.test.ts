@@ -109,7 +109,9 @@ test("what was held and is pruned later is accounted for by the later row", asyn
   const second = await log.removal.prune({ before: before + 20, held: () => false, cause: null, ...BY });
   expect(second.rows).toBeGreaterThanOrEqual(10);
   await log.close();
-  expect(judged(made).findings).toEqual([]);
+  const verdict = judged(made);
+  expect(verdict.findings).toEqual([]);
+  expect(second.before).toBe(verdict.pruned.before);
 });
 
 test("an open action and what led to it keep their bodies", async () => {

@@ -121,20 +121,46 @@ export function bulkLog(
   const path = `${folder}/audit.db`;
   const origin = newOrigin();
   const signer = ed25519Signer(origin);
+  const head = {
+    size: 0,
+    previous: NO_PREVIOUS,
+    frontier: new Frontier(),
+    at: Date.parse("2026-01-01T00:00:00.000Z"),
+    step: 20,
+  };
+  bulkRows(path, origin, signer, head, rows, tamper);
+  return { path, vkey: signer.vkey };
+}
+
+/** Writes as many rows behind those that a log has. @param head what they follow from, the time of the first in milliseconds since 1970, and how many pass from one to the next. */
+export function bulkRows(
+  path: string,
+  origin: string,
+  signer: Signer,
+  head: {
+    readonly size: number;
+    readonly previous: string;
+    readonly frontier: Frontier;
+    readonly at: number;
+    readonly step: number;
+  },
+  rows: number,
+  tamper: { seq: number; body: (body: string) => string } | null = null,
+): void {
   const database = openForWriting(path);
   database.pragma("synchronous = OFF");
   const insert = database.prepare("INSERT INTO entry VALUES (?, ?, ?)");
   const checkpoint = database.prepare("INSERT INTO checkpoint VALUES (?, ?, ?)");
-  const tree = new Frontier();
-  const start = Date.parse("2026-01-01T00:00:00.000Z");
+  const { size: first, frontier: tree } = head;
   const [session, principal, conversation] = [anId("s"), anId("p"), anId("c")];
-  let previous = NO_PREVIOUS;
+  let { previous } = head;
   let note = "";
+  const end = first + rows;
   database.exec("BEGIN");
-  for (let seq = 0; seq < rows; seq++) {
-    const at = new Date(start + seq * 20).toISOString();
+  for (let seq = first; seq < end; seq++) {
+    const at = new Date(head.at + (seq - first) * head.step).toISOString();
     const nonce = randomBytes(16).toString("hex");
-    const last = seq === 1 || seq % 1_000 === 999 || seq === rows - 1;
+    const last = seq === 1 || seq % 1_000 === 999 || seq === end - 1;
     const body =
       seq === 0
         ? writeBody({
@@ -160,5 +186,4 @@ export function bulkLog(
   database.exec("COMMIT");
   database.close();
   writeFileSync(beside(path).checkpoint, note);
-  return { path, vkey: signer.vkey };
 }

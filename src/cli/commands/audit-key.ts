@@ -12,7 +12,7 @@ export function auditKeyCommand(context: Context): Command {
   const show = new Command("show")
     .summary("the keys that sign the log, oldest first")
     .option("--json", "print one JSON object")
-    .addHelpText("after", "\nGive an auditor the key by another way than the log: wirken audit verify --vkey takes it.")
+    .addHelpText("after", "\nGive an auditor the key by another way than the log: wirken audit verify --key takes it.")
     .action((options: unknown) =>
       context.run(async () => {
         const { json } = Json.parse(options);
@@ -45,7 +45,9 @@ export function auditKeyCommand(context: Context): Command {
         const answer = await operator.call({ call: "audit.key.rotate" });
         const { terminal } = context;
         terminal.print(json ? JSON.stringify(answer) : answer.vkey);
-        terminal.say(`epoch ${answer.epoch} signs from here on: ${answer.size} rows are handed over`);
+        terminal.say(
+          `epoch ${answer.epoch} signs from here on; the checkpoint that hands over has ${answer.size} rows`,
+        );
         if (!answer.pinned)
           terminal.say("note: the keychain was not reached: the key before is destroyed when the change can be pinned");
         for (const name of answer.witnesses)

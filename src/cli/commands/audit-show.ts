@@ -21,6 +21,11 @@ export function auditShowCommand(context: Context): Command {
         await using operator = await reachOperator(context);
         const { rows, size } = await operator.call({ call: "audit.rows", filter: { after: seq - 1, limit: 1 } });
         const row = rows.find((one) => one.seq === seq);
+        if (row === undefined && seq < size)
+          throw usage(
+            `row #${seq} was pruned: only its hash is kept`,
+            "what it said is in an export that was made before, if there is one",
+          );
         if (row === undefined) throw usage(`there is no row #${seq}`, `the log has ${size} rows, from #0`);
         context.terminal.print(json ? JSON.stringify(row) : rowText(row));
         return EXIT.ok;
