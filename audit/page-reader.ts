@@ -53,6 +53,8 @@ export class PageReader {
     hashes.length = 0;
     let begin = 0;
     for (const end of this.#ends) {
+      // It gives way to a comma, and would be taken for a brace afterwards whatever it was.
+      if (this.#bytes[PAGE_AT + begin] !== BRACE) return false;
       this.#bytes[PAGE_AT + begin] = COMMA;
       // An entry begins as far before its body as everything is written behind the scratch.
       const hashed = hash("sha256", this.#entry(ENTRY + begin, PAGE_AT + end));

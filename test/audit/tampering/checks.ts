@@ -60,6 +60,7 @@ export const CONDITIONS: readonly Condition[] = [
   ...of("page-reader.ts", [
     ["this.#text.slice(at, at + HASH_LENGTH) !== hashed", "false"],
     ["ends.length === rows", "true"],
+    ["this.#bytes[PAGE_AT + begin] !== BRACE", "false"],
   ]),
   ...of("content.ts", [["commit(salt, bytes) === commitment", "true"]]),
   ...of("database.ts", [

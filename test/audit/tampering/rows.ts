@@ -68,6 +68,11 @@ export const ROWS: readonly Tampering[] = [
     },
   ]),
   {
+    name: "the first character of a body is another one",
+    does: (copy, log) => copy.run("UPDATE entry SET body = 's' || substr(body, 2) WHERE seq = ?", log.middle),
+    found: { code: "row-changed", seq: (log) => log.middle },
+  },
+  {
     name: "the hashes of two rows change places",
     does: (copy, log) => {
       copy.run("UPDATE entry SET hash = ? WHERE seq = ?", log.rows[log.middle + 1]?.hash ?? "", log.middle);
