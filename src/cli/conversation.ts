@@ -63,7 +63,7 @@ export class Conversation {
         this.#endLine();
         return;
       case "notice":
-        this.#say(printable(new TextDecoder().decode(payload)));
+        for (const line of new TextDecoder().decode(payload).split("\n")) this.#say(printable(line));
         return;
       case "approval":
         // One that says something new takes the place of the one of before.

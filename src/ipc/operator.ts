@@ -29,7 +29,12 @@ export const OperatorCall = z.discriminatedUnion("call", [
   /** What was said so far in this caller's conversation with the agent. */
   z.strictObject({ call: z.literal("transcript"), agent: Name }),
   /** Ends the running turn of a session (of the caller's own where null). */
-  z.strictObject({ call: z.literal("session.stop"), session: z.nullable(SessionId) }),
+  z.strictObject({
+    call: z.literal("session.stop"),
+    session: z.nullable(SessionId),
+    /** Instead of a session: whatever this agent is doing, in all of them. */
+    agent: z.optional(Name),
+  }),
   /** Events of this caller (texts, approvals, changes) until the pipe closes. */
   z.strictObject({ call: z.literal("watch") }),
   z.strictObject({ call: z.literal("approvals.list") }),

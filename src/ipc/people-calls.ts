@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { AdapterChannel } from "./channel.ts";
-import { PrincipalId } from "./ids.ts";
+import { ExportId, PrincipalId } from "./ids.ts";
 
 /** What the owner may ask about people who were let in. */
 
@@ -34,6 +34,13 @@ export const PEOPLE_CALLS = [
     id: z.nullable(SenderText),
   }),
   z.strictObject({ call: z.literal("people.remove"), principal: PrincipalId }),
+  z.strictObject({ call: z.literal("people.transfer"), from: PrincipalId, to: PrincipalId }),
+  /** Writes what is theirs into a folder that is not there yet; `out` from the root of the file system. */
+  z.strictObject({
+    call: z.literal("people.export"),
+    principal: PrincipalId,
+    out: z.string().check(z.minLength(1), z.maxLength(4096)),
+  }),
 ] as const;
 
 const Identity = z.strictObject({ channel: z.string(), id: z.string(), name: z.string() });
@@ -79,5 +86,22 @@ export const PEOPLE_ANSWERS = {
     credentials: z.array(Enrolled),
     /** As whom the terminal and the page act from now on, where that changed. */
     local: z.nullable(z.string()),
+  }),
+  "people.transfer": z.strictObject({
+    from: z.string(),
+    to: z.string(),
+    schedules: z.int(),
+    grants: z.int(),
+    folders: z.int(),
+    /** What was not handed over, and why, a sentence each. */
+    stays: z.array(z.string()),
+  }),
+  "people.export": z.strictObject({
+    export: ExportId,
+    out: z.string(),
+    rows: z.int(),
+    bytes: z.int(),
+    /** SHA-256 of what was written, hex. */
+    digest: z.string(),
   }),
 } as const;

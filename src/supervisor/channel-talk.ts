@@ -11,7 +11,9 @@ import type { ApprovalView } from "../ipc/operator.ts";
 import type { Address, AdapterLink, Delivery } from "../session/link.ts";
 import type { Decider, Repeater } from "./approval-desk.ts";
 import type { By, People } from "./people.ts";
+import type { ScheduleView } from "../ipc/schedule-calls.ts";
 import type { Run } from "./schedules.ts";
+import { HELP, schedulesText, type SlashCommand, slashCommand, statusText } from "./slash-commands.ts";
 import { isOver } from "./session-idle.ts";
 import { type Repeated, type RunParts, SessionRun, type TurnEnding, type Waiting } from "./session-run.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
@@ -29,6 +31,10 @@ export interface TalkParts {
   /** Makes the key that the content of a new session, or what says who a person is, is sealed under; recorded. */
   readonly contentKey: (scope: string) => Promise<void>;
   readonly decide: Decider;
+  /** Requests that wait for an approval, of one person. */
+  readonly waitingFor: (principal: string) => number;
+  /** What is planned for one person. */
+  readonly schedules: (principal: string) => ScheduleView[];
   readonly again: Repeater;
   /** Unix milliseconds, by the clock that rows are stamped with. */
   readonly now: () => number;
@@ -118,11 +124,11 @@ export class ChannelTalk<L extends symbol> {
   async #fromPerson(person: Person, inbound: Inbound, text: Uint8Array): Promise<void> {
     const { log } = this.#parts;
     const words = wordsOf(text);
-    const command = words.trim().toLowerCase();
+    const command = slashCommand(words);
     const who: By = { by: person.principal, via: this.channel };
     const agent = this.#parts.agent();
     // What takes authority away does not wait for the record of the word: there may be no room for that.
-    if (command === "/stop") await this.#obey(inbound, agent, who);
+    if (command === "stop") await this.#obey(inbound, agent, who);
     const address = await this.#address(inbound, person.principal);
     const run = await this.#runIn(address, agent);
     const message = mint("message");
@@ -151,19 +157,10 @@ export class ChannelTalk<L extends symbol> {
       await this.#answered(message, run, row.seq, verdict.sentence, who);
       return;
     }
-    if (command === "/stop") {
+    if (command !== null) {
       const stopped = this.#obeyed.get(inbound.dedupe) ?? false;
       this.#obeyed.delete(inbound.dedupe);
-      await this.#answered(message, run, row.seq, stopped ? "" : "Nothing is running here.", who);
-      return;
-    }
-    if (command === "/new") {
-      await this.#close(run, "new");
-      await this.#answered(message, run, row.seq, "A new conversation begins.", who);
-      return;
-    }
-    if (command === "/help" || command === "/start" || /^\/start [0-9a-z]{8}$/.test(command)) {
-      await this.#answered(message, run, row.seq, HELP, who);
+      await this.#answered(message, run, row.seq, await this.#obeyedIn(command, run, agent, person, stopped), who);
       return;
     }
     this.#begin(run, { message, seq: row.seq, principal: person.principal, text });
@@ -177,16 +174,62 @@ export class ChannelTalk<L extends symbol> {
   /** Ends the turn that runs where this was written, once. */
   async #obey(inbound: Inbound, agent: string, who: By): Promise<void> {
     if (this.#obeyed.has(inbound.dedupe)) return;
+    this.#obeyed.set(inbound.dedupe, await this.#stopAt(inbound.place, inbound.thread, agent, who));
+  }
+
+  async #stopAt(where: string, thread: string | null, agent: string, who: By): Promise<boolean> {
     const { state } = this.#parts;
-    const place = state.conversationAt(this.channel, inbound.place, inbound.thread);
+    const place = state.conversationAt(this.channel, where, thread);
     const open = place === null ? null : state.openSession(place.conversation, agent);
-    this.#obeyed.set(inbound.dedupe, open === null ? false : await this.stop(open.session, who));
+    return open === null ? false : await this.stop(open.session, who);
+  }
+
+  /** Does what a command asks for. @param stopped whether a turn was ended by it. @returns what is answered; empty: that is said already. */
+  async #obeyedIn(
+    command: SlashCommand,
+    run: SessionRun<L>,
+    agent: string,
+    person: Person,
+    stopped: boolean,
+  ): Promise<string> {
+    switch (command) {
+      case "stop":
+        return stopped ? "" : "Nothing is running here.";
+      case "new":
+        await this.#close(run, "new");
+        return "A new conversation begins.";
+      case "help":
+        return HELP;
+      case "status": {
+        const parts = this.#parts.run(agent, run.session.address.at.place);
+        const [force, halted] = [parts.inForce(), parts.halted(run.session.id)];
+        const schedules = this.#schedulesFor(run, person).length;
+        const approvals = this.#parts.waitingFor(person.principal);
+        return statusText({ force, halted, running: run.running !== null, waiting: run.waiting, approvals, schedules });
+      }
+      case "schedules":
+        return schedulesText(this.#schedulesFor(run, person));
+    }
+  }
+
+  /** Somebody's own; where others read too, those that are answered there. */
+  #schedulesFor(run: SessionRun<L>, { principal }: Person): ScheduleView[] {
+    const { conversation } = run.session.address;
+    const group = this.#parts.state.conversation(conversation)?.talk === "group";
+    const here = new Set(
+      this.#parts.state
+        .schedules()
+        .filter((record) => record.conversation === conversation)
+        .map(({ schedule }) => schedule),
+    );
+    return this.#parts.schedules(principal).filter(({ schedule }) => !group || here.has(schedule));
   }
 
   /** A message that was dealt with at once: a turn that begins and ends, so that a restart does not take it up again. */
   async #answered(message: string, run: SessionRun<L>, cause: number, sentence: string, who: By): Promise<void> {
     const { log } = this.#parts;
-    const force = this.#parts.run(this.#parts.agent(), run.session.address.at.place).inForce();
+    const agent = this.#parts.state.session(run.session.id)?.agent ?? this.#parts.agent();
+    const force = this.#parts.run(agent, run.session.address.at.place).inForce();
     const turn = mint("turn");
     const session = run.session.id;
     const begun = await log.append(
@@ -202,7 +245,10 @@ export class ChannelTalk<L extends symbol> {
       },
       { cause, seal: session },
     );
-    if (sentence !== "") this.#outLater(run.session.address, "answer", sentence, begun.seq, session);
+    // On this machine it is there at once, and whoever asked waits for it.
+    if (sentence !== "" && this.#link.streams)
+      await this.#out(run.session.address, "answer", sentence, begun.seq, session);
+    else if (sentence !== "") this.#outLater(run.session.address, "answer", sentence, begun.seq, session);
     await log.append(
       { kind: "turn.ended", turn, session, reason: "done", rounds: 0 },
       { cause: begun.seq, seal: session },
@@ -239,8 +285,11 @@ export class ChannelTalk<L extends symbol> {
     fresh: boolean,
   ): Promise<{ session: SessionId; end: TurnEnding }> {
     const { log } = this.#parts;
-    const address = await this.#address({ place, thread: null, talk: "direct" }, person.principal);
     const agent = place;
+    const command = slashCommand(wordsOf(text));
+    const who: By = { by: person.principal, via: this.channel };
+    const stopped = command === "stop" && (await this.#stopAt(place, null, agent, who));
+    const address = await this.#address({ place, thread: null, talk: "direct" }, person.principal);
     if (fresh) {
       const open = this.#parts.state.openSession(address.conversation, agent);
       if (open !== null) await this.#close(this.#runOf(open.session, address, agent), "new");
@@ -258,6 +307,10 @@ export class ChannelTalk<L extends symbol> {
       },
       { cause: null, seal: run.session.id, content: { text } },
     );
+    if (command !== null) {
+      await this.#answered(message, run, row.seq, await this.#obeyedIn(command, run, agent, person, stopped), who);
+      return { session: run.session.id, end: "done" };
+    }
     const ended = Promise.withResolvers<TurnEnding>();
     this.#begin(run, { message, seq: row.seq, principal: person.principal, text, ended: ended.resolve });
     return { session: run.session.id, end: await ended.promise };
@@ -527,9 +580,3 @@ export class ChannelTalk<L extends symbol> {
 function wordsOf(text: Uint8Array): string {
   return text.length > MAX_COMMAND_BYTES ? "" : Buffer.from(text).toString("utf8");
 }
-
-const HELP = [
-  "Write what you need; I act with my tools and ask before anything that changes or reaches something.",
-  "/stop ends what I am doing, /new begins a new conversation; so does what you write after eight hours of silence.",
-  "approve CODE and deny CODE (with a reason, if you like) decide on a card; again CODE asks again for what nobody answered in time.",
-].join("\n");

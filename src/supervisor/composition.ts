@@ -405,6 +405,8 @@ export class Composition {
         agent,
         contentKey: async (scope) => await made.keeper.contentKey(scope),
         decide: async (ask) => await desk.decide(ask),
+        waitingFor: (principal) => desk.approvals.list().filter(({ turn }) => turn.principal === principal).length,
+        schedules: (principal) => planned.desk.of(principal),
         again: async (ask) => await desk.again(ask),
         now: () => Date.now(),
         run: (name, place) =>
@@ -463,6 +465,8 @@ export class Composition {
         approvals: desk,
         keeper: made.keeper,
         schedules: planned.schedules,
+        folders,
+        home: home.root,
         channels: () => this.channels,
         web: () => this.web,
       }),

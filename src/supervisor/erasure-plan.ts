@@ -84,7 +84,7 @@ export class ErasurePlan {
       shared,
       pairings,
       conversations: direct.map(({ conversation }) => conversation),
-      senders: state.identities(principal).map(({ channel, id }) => `${channel}\n${id}`),
+      senders: await sendersOf(log, principal),
       theirs: await rowsCausedBy(
         log,
         shared
@@ -141,6 +141,15 @@ export class ErasurePlan {
   #rowOf(seq: number | null) {
     return seq === null ? null : this.#log.row(seq);
   }
+}
+
+/** As whom they wrote, wherever that was: also of somebody who is out, whom nothing but rows knows. */
+async function sendersOf(log: AuditLog, principal: string): Promise<string[]> {
+  const linked = await log.search({ kind: "identity.linked", principal, limit: 1_000 });
+  return linked.flatMap((row) => {
+    const sender = row.content("sender");
+    return row.action.kind !== "identity.linked" || sender === null ? [] : [`${row.action.channel}\n${sender}`];
+  });
 }
 
 /** These rows and all that they led to. */

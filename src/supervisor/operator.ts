@@ -58,6 +58,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "pair.approve",
   "people.role",
   "people.link",
+  "people.transfer",
   "schedule.add",
   "schedule.resume",
   "schedule.run",
@@ -187,6 +188,8 @@ export class Operator {
       case "transcript":
         return record.transcript(caller.via, call.agent);
       case "session.stop":
+        if (call.agent !== undefined)
+          return { stopped: (await channels.stopWhere({ subject: "agent", agent: call.agent }, who)) > 0 };
         return { stopped: await channels.stopSession(call.session ?? channels.localSession(caller.via), who) };
       case "watch":
         await channels.watch(caller.via, emit, signal);
@@ -293,6 +296,8 @@ export class Operator {
       case "people.link":
       case "people.unlink":
       case "people.remove":
+      case "people.transfer":
+      case "people.export":
         return await this.#parts.peopleDesk.answer(call, who);
       case "schedule.list":
       case "schedule.show":

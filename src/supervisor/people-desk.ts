@@ -3,6 +3,8 @@ import type { Grants } from "../broker/grants.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import type { By, People } from "./people.ts";
 import type { PersonChanges } from "./person-changes.ts";
+import type { PersonExport } from "./person-export.ts";
+import type { PersonTransfer } from "./person-transfer.ts";
 import type { PersonRemoval } from "./person-removal.ts";
 
 type PeopleCall = Extract<OperatorCall, { call: `people.${string}` | "pair.revoke" }>;
@@ -13,6 +15,8 @@ export interface PeopleDeskParts {
   readonly people: People;
   readonly changes: PersonChanges;
   readonly removal: PersonRemoval;
+  readonly transfer: PersonTransfer;
+  readonly exporting: PersonExport;
   readonly grants: Grants;
   readonly enrolled: (principal: string) => Promise<AnswerTo<"people.remove">["credentials"]>;
   readonly schedules: (principal: string) => number;
@@ -30,7 +34,7 @@ export class PeopleDesk {
 
   /** @throws {OperatorError} with a sentence for the caller. */
   async answer(call: Asked, who: By): Promise<Answers> {
-    const { changes, removal } = this.#parts;
+    const { changes, removal, transfer, exporting } = this.#parts;
     switch (call.call) {
       case "people.show":
         return await this.#show(call.principal);
@@ -43,6 +47,10 @@ export class PeopleDesk {
       case "pair.revoke":
       case "people.remove":
         return await removal.remove(call.principal, who);
+      case "people.transfer":
+        return await transfer.transfer(call.from, call.to, who);
+      case "people.export":
+        return await exporting.write(call.principal, call.out, who);
     }
   }
 

@@ -2,9 +2,12 @@ import type { AuditLog } from "../../audit/log.ts";
 import type { Grants } from "../broker/grants.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Channels } from "./channels.ts";
+import type { Folders } from "./folders.ts";
 import type { People } from "./people.ts";
 import { enrolledBy, PeopleDesk } from "./people-desk.ts";
 import { PersonChanges } from "./person-changes.ts";
+import { PersonExport } from "./person-export.ts";
+import { PersonTransfer } from "./person-transfer.ts";
 import { PersonRemoval } from "./person-removal.ts";
 import type { Schedules } from "./schedules.ts";
 import type { State } from "./state.ts";
@@ -19,6 +22,9 @@ export interface PeopleParts {
   readonly approvals: ApprovalDesk;
   readonly keeper: VaultKeeper;
   readonly schedules: Schedules;
+  readonly folders: Folders;
+  /** The data directory. */
+  readonly home: string;
   readonly channels: () => Channels;
   /** Null where no page is served. */
   readonly web: () => WebDoor | null;
@@ -26,7 +32,7 @@ export interface PeopleParts {
 
 /** What the owner may ask about people, over everything in which somebody can have a part. */
 export function peopleDeskOf(parts: PeopleParts): PeopleDesk {
-  const { log, state, people, grants, approvals, keeper, schedules, channels, web } = parts;
+  const { log, state, people, grants, approvals, keeper, schedules, folders, home, channels, web } = parts;
   const enrolled = async (principal: string) =>
     await enrolledBy(
       log,
@@ -45,6 +51,16 @@ export function peopleDeskOf(parts: PeopleParts): PeopleDesk {
       people,
       grants,
       cut: (principal, who, channel) => channels().cutOf(principal, who, channel),
+      contentKey: async (scope) => await keeper.contentKey(scope),
+    }),
+    exporting: new PersonExport({ log, state, home }),
+    transfer: new PersonTransfer({
+      log,
+      state,
+      people,
+      grants,
+      schedules,
+      folders,
       contentKey: async (scope) => await keeper.contentKey(scope),
     }),
     removal: new PersonRemoval({

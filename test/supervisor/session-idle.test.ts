@@ -77,6 +77,8 @@ async function newTalk() {
         halted: () => false,
         tell: () => undefined,
       }),
+      waitingFor: () => 0,
+      schedules: () => [],
       notice: () => "",
     });
     return { receive: made.receive.bind(made) };

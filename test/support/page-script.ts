@@ -231,6 +231,8 @@ export class PageScript {
       case "people.role":
       case "people.show":
       case "people.unlink":
+      case "people.transfer":
+      case "people.export":
       case "schedule.add":
       case "schedule.list":
       case "schedule.pause":

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { Command } from "commander";
 import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
@@ -6,8 +7,15 @@ import { EXIT } from "../exit-status.ts";
 import { personOf } from "../person.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
+import { reasonOf } from "../reason.ts";
+import { erasedText } from "./audit-erase.ts";
 
-const Options = z.object({ json: z._default(z.boolean(), false) });
+const Options = z.object({
+  json: z._default(z.boolean(), false),
+  export: z.optional(z.string().check(z.minLength(1))),
+  erase: z._default(z.boolean(), false),
+  reason: z.optional(z.string()),
+});
 
 export function peopleRemoveCommand(context: Context): Command {
   return new Command("remove")
@@ -17,18 +25,50 @@ export function peopleRemoveCommand(context: Context): Command {
         "their schedules pause, and where the page was theirs its logins close. What they write from then on is a stranger's.",
     )
     .argument("<person>", "id or name, as in: wirken people list")
+    .option(
+      "--export <dir>",
+      "first write what is theirs into a folder that is not there yet: all that --erase would take out",
+    )
+    .option("--erase", "then erase what they wrote and who they are, as wirken audit erase does; it cannot be undone")
+    .option("--reason <text>", "why it is erased; it stands in the log")
     .option("--json", "print one JSON object")
     .addHelpText("after", `\nThe last owner stays: exit status ${EXIT.refused}.`)
     .action((who: string, options: unknown) =>
       context.run(async () => {
-        const { json } = Options.parse(options);
+        const parsed = Options.parse(options);
+        const reason = parsed.erase ? await reasonOf(context, parsed.reason, "why is it erased? ") : null;
         await using operator = await reachOperator(context);
         const { people } = await operator.call({ call: "pair.list" });
-        const answer = await operator.call({ call: "people.remove", principal: personOf(who, people) });
-        context.terminal.print(json ? JSON.stringify(answer) : removedText(answer));
+        const principal = personOf(who, people);
+        // Nothing is taken away before what was asked for is in somebody's hands.
+        const exported =
+          parsed.export === undefined
+            ? null
+            : await operator.call({ call: "people.export", principal, out: resolve(parsed.export) });
+        const removed = await operator.call({ call: "people.remove", principal });
+        const target = { subject: "principal", principal } as const;
+        const erased = reason === null ? null : await operator.call({ call: "audit.erase", target, reason });
+        context.terminal.print(
+          parsed.json
+            ? JSON.stringify({ ...removed, exported, erased })
+            : [
+                ...(exported === null ? [] : [exportedText(exported)]),
+                removedText(removed),
+                ...(erased === null ? [] : [erasedText(erased)]),
+              ].join("\n"),
+        );
+        if (!parsed.json && erased === null)
+          context.terminal.say(
+            `hint: what they wrote stays; hand it out or erase it: wirken people export ${principal} --out DIR, wirken audit erase --principal ${principal}`,
+          );
         return EXIT.ok;
       }),
     );
+}
+
+/** What an export of a person says. */
+export function exportedText({ out, rows, bytes, digest }: AnswerTo<"people.export">): string {
+  return `written: ${printable(out)}/content.jsonl, ${rows} rows, ${bytes} bytes, SHA-256 ${digest}`;
 }
 
 /** What `people remove` and `pair revoke` say. */

@@ -11,6 +11,7 @@ import { reachOperator } from "../reach.ts";
 import { table } from "../table.ts";
 import { peopleLinkCommand, peopleUnlinkCommand } from "./people-link.ts";
 import { peopleRemoveCommand } from "./people-remove.ts";
+import { peopleExportCommand, peopleTransferCommand } from "./people-transfer.ts";
 import { peopleReportCommand } from "./people-report.ts";
 
 const Json = z.object({ json: z._default(z.boolean(), false) });
@@ -24,6 +25,8 @@ export function peopleCommand(context: Context): Command {
     .addCommand(peopleLinkCommand(context))
     .addCommand(peopleUnlinkCommand(context))
     .addCommand(peopleRemoveCommand(context))
+    .addCommand(peopleTransferCommand(context))
+    .addCommand(peopleExportCommand(context))
     .addCommand(peopleReportCommand(context));
 }
 
