@@ -1,4 +1,5 @@
 import type { ActionOfType, ToolAction } from "../effect/action.ts";
+import { SHARED } from "../effect/effects.ts";
 import { type ActionKey, type KeyClass, readKey, type Tier } from "./keys.ts";
 
 /** How an action can carry bytes to somebody else, and to whom. What is said here is what exemptions go by, so it says everything that the model chose. */
@@ -68,21 +69,35 @@ const FILES: Brings = { untrusted: "files", private: "workspace" };
 /** What bears on the decision about an action. A new type of action does not compile until it has a case here. */
 export function factsOf(action: ToolAction): Facts {
   switch (action.type) {
-    case "file.read":
-      return factsOfKeys(["file.read:workspace"], { leaves: null, brings: FILES });
+    case "file.read": {
+      const folder = folderOf(action);
+      return factsOfKeys([folder === null ? "file.read:workspace" : `folder.read:${folder}`], {
+        leaves: null,
+        brings: FILES,
+      });
+    }
     case "file.list":
       return factsOfKeys(["file.list:workspace"], { leaves: null, brings: FILES });
     case "file.search":
       return factsOfKeys(["file.search:workspace"], { leaves: null, brings: FILES });
-    case "file.write":
-      return factsOfKeys([action.protected ? "file.write:protected" : "file.write:workspace"], {
-        leaves: null,
+    case "file.write": {
+      const folder = folderOf(action);
+      const key = folder === null ? "file.write:workspace" : (`folder.write:${folder}` as const);
+      return factsOfKeys([action.protected ? "file.write:protected" : key], {
+        leaves: folder === SHARED ? { by: "folder", folder } : null,
         brings: BRINGS_NOTHING,
       });
+    }
     case "exec": {
       const hosts = action.hosts ?? [];
-      return factsOfKeys([action.write ? "exec:rw" : "exec:ro", ...hosts.map((host) => `exec:net:${host}` as const)], {
-        leaves: hosts.length === 0 ? null : { by: "request", hosts },
+      const folders = (action.folders ?? []).filter(({ write }) => write).map(({ name }) => name);
+      const keys = [
+        ...hosts.map((host) => `exec:net:${host}` as const),
+        ...folders.map((folder) => `folder.write:${folder}` as const),
+      ];
+      const others = folders.includes(SHARED) ? ({ by: "folder", folder: SHARED } as const) : null;
+      return factsOfKeys([action.write ? "exec:rw" : "exec:ro", ...keys], {
+        leaves: hosts.length === 0 ? others : { by: "request", hosts },
         brings: hosts.length === 0 ? FILES : { ...FILES, untrusted: true },
       });
     }
@@ -112,6 +127,12 @@ export function factsOf(action: ToolAction): Facts {
         brings: { untrusted: true, private: "nothing" },
       });
   }
+}
+
+/** The folder of the workspace that a path lies in; null: in the person's own directory. */
+function folderOf({ path, folders }: ActionOfType<"file.read" | "file.write">): string | null {
+  const [first] = path.split("/");
+  return folders?.find(({ name }) => name === first)?.name ?? null;
 }
 
 /** What comes back is a stranger's; with a credential it is also whose the credential is. A request that only gets, and says nothing but its URL, can be

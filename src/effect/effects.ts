@@ -21,7 +21,7 @@ export { LIMITS } from "../sandbox/limits.ts";
 export { PROTECTED } from "../sandbox/protected.ts";
 export { type SandboxState, WEAKER } from "../sandbox/state.ts";
 export { WorkspaceError } from "../sandbox/workspace-error.ts";
-export { type Folder, MAX_FOLDERS, type Place, wrongWith } from "../sandbox/folder.ts";
+export { type Folder, MAX_FOLDERS, type Place, SHARED, wrongWith } from "../sandbox/folder.ts";
 export type { Located, Ours } from "../sandbox/workspace.ts";
 
 /** Whatever is not this machine's own files and commands. Filled by the supervisor. */
