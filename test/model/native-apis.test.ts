@@ -28,6 +28,8 @@ afterAll(() => server.close());
 beforeEach(() => {
   heard = [];
 });
+/** A busy machine is no silent server. */
+const limits = { firstByteMs: 20_000, idleMs: 20_000, answerBytes: 1_048_576 };
 const url = () => `http://127.0.0.1:${portOf(server)}/v1`;
 const signal = new AbortController().signal;
 
@@ -62,7 +64,7 @@ function strictGemini({ body }: Heard): ReturnType<typeof answering> {
 
 test("what Gemini signs of a call goes back to it with the call", async () => {
   answering = strictGemini;
-  const provider = opened("google", url());
+  const provider = opened("google", url(), { limits });
   const first = await say(provider, asked("how many files?"));
   expect(first.done).toMatchObject({ stop: "tool-calls", inputTokens: 5, outputTokens: 3 });
   const [call] = first.done.answer.calls;
@@ -82,7 +84,7 @@ test("what Gemini signs of a call goes back to it with the call", async () => {
 
 test("Gemini's key travels in its header, and is in no URL", async () => {
   answering = strictGemini;
-  await say(opened("google", url()), asked("hello"));
+  await say(opened("google", url(), { limits }), asked("hello"));
   expect(heard.map(({ path }) => path)).toEqual(["/v1beta/models/test-model:streamGenerateContent?alt=sse"]);
   expect(heard[0]?.headers["x-goog-api-key"]).toBe(KEY);
   expect(JSON.stringify([heard[0]?.path, heard[0]?.body])).not.toContain(KEY);
@@ -96,7 +98,7 @@ test("Gemini says of a wrong key that the request is bad, and it is understood",
     details: [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" }],
   };
   answering = () => ({ status: 400, body: JSON.stringify({ error }) });
-  expect(await failureOf(opened("google", url()).check(signal))).toMatchObject({
+  expect(await failureOf(opened("google", url(), { limits }).check(signal))).toMatchObject({
     code: "key-refused",
     message: "the key for google was refused",
   });
@@ -111,7 +113,7 @@ test("Gemini's models are those that make text", async () => {
       ],
     }),
   });
-  expect(await opened("google", url()).models(signal)).toEqual([
+  expect(await opened("google", url(), { limits }).models(signal)).toEqual([
     { id: "gemini-2.5-flash", tools: null, modified: null },
   ]);
 });
@@ -119,7 +121,7 @@ test("Gemini's models are those that make text", async () => {
 test("a prompt that Gemini blocks ends as filtered, not as an answer", async () => {
   const blocked = { promptFeedback: { blockReason: "SAFETY" }, usageMetadata: { promptTokenCount: 4 } };
   answering = () => ({ type: "text/event-stream", body: `data: ${JSON.stringify(blocked)}\n\n` });
-  expect((await say(opened("google", url()), asked("hello"))).done).toMatchObject({ stop: "content-filter" });
+  expect((await say(opened("google", url(), { limits }), asked("hello"))).done).toMatchObject({ stop: "content-filter" });
 });
 
 test("Bedrock's models are its inference profiles and what it has on demand", async () => {
@@ -144,7 +146,7 @@ test("Bedrock's models are its inference profiles and what it has on demand", as
       }),
     };
   };
-  const listed = await opened("bedrock", url()).models(signal);
+  const listed = await opened("bedrock", url(), { limits }).models(signal);
   expect(listed.map(({ id }) => id)).toEqual(["eu.anthropic.claude-sonnet", "amazon.nova-lite"]);
   expect(heard.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${KEY}`, `Bearer ${KEY}`]);
 });
@@ -157,7 +159,7 @@ test("Bedrock says what it has on another host than the one that answers", () =>
 
 test("Azure's key travels in a header of its own", async () => {
   answering = () => ({ body: JSON.stringify({ data: [{ id: "gpt-5-mini" }] }) });
-  await opened("azure", url()).models(signal);
+  await opened("azure", url(), { limits }).models(signal);
   expect(heard[0]?.headers["api-key"]).toBe(KEY);
   expect(heard[0]?.headers.authorization).toBeUndefined();
 });
