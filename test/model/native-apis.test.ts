@@ -121,7 +121,9 @@ test("Gemini's models are those that make text", async () => {
 test("a prompt that Gemini blocks ends as filtered, not as an answer", async () => {
   const blocked = { promptFeedback: { blockReason: "SAFETY" }, usageMetadata: { promptTokenCount: 4 } };
   answering = () => ({ type: "text/event-stream", body: `data: ${JSON.stringify(blocked)}\n\n` });
-  expect((await say(opened("google", url(), { limits }), asked("hello"))).done).toMatchObject({ stop: "content-filter" });
+  expect((await say(opened("google", url(), { limits }), asked("hello"))).done).toMatchObject({
+    stop: "content-filter",
+  });
 });
 
 test("Bedrock's models are its inference profiles and what it has on demand", async () => {
