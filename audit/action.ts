@@ -239,6 +239,8 @@ export const KINDS = {
   // People
   "person.added": { fields: { principal: f.id, role: f.oneOf("user", "approver", "owner"), ...BY }, content: ["name"] },
   "person.changed": { fields: { principal: f.id, role: f.oneOf("user", "approver", "owner"), ...BY } },
+  /** Somebody with one channel only may decide there what they asked there, tier 3 too; or may not any more. */
+  "person.same-channel": { fields: { principal: f.id, allowed: f.oneOf("yes", "no"), ...BY } },
   /** They are out. What ends with that are the rows that this one is the cause of, in the same transaction. */
   "person.revoked": { fields: { principal: f.id, ...BY } },
   /** Without `by`: they said a code that was made for them, or that they were let in with. */
@@ -563,6 +565,8 @@ export const KINDS = {
       by: f.orNull(f.id),
       via: f.orNull(f.name),
     },
+    /** The row that allowed it on the channel that asked, where nothing else would have. */
+    optional: { under: f.seq },
     content: ["reason"],
   },
 } as const satisfies Record<string, KindSpec>;

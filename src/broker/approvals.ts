@@ -73,6 +73,8 @@ export interface ApprovalPorts {
     sentence: string,
     sentTo: (channel: Channel) => void,
   ): Promise<void>;
+  /** The row that lets somebody decide tier 3 on the channel that they asked on, for they are known nowhere else; null: none does. */
+  sameChannel(principal: string, channel: Channel): number | null;
   /** Somebody pressed on a channel that the card was never sent to: to be recorded as a refused message. */
   foreignPress(via: Channel, by: string): void;
 }
@@ -248,6 +250,7 @@ export class Approvals {
       ends: endsOf(now),
       card,
       several: several === null ? null : { ...several, given: [] },
+      sameChannel: this.#ports.sameChannel(turn.principal, turn.channel),
     };
     const deadline = new Deadline(this.#clock, EXPIRES_MS, () => void this.#expire(approval, "expired"));
     const open: Open = { pending, render, given: [], batch, shown: new Set(), deadline };
@@ -279,7 +282,7 @@ export class Approvals {
       return { state: "denied", sentence: "denied: nothing ran", approval: null };
     }
     if (!mayDecide(answer.role)) throw notAllowed();
-    const elsewhere = decidedElsewhere(pending, answer.via);
+    const elsewhere = decidedElsewhere(pending, answer.via, answer.by);
     if (elsewhere !== null) throw new ApprovalError("elsewhere", elsewhere);
     if (Date.parse(pending.expires) <= this.#clock.now()) {
       await this.#expire(approval, "expired");
@@ -352,7 +355,10 @@ export class Approvals {
     this.#open.delete(pending.approval);
     let row: number;
     try {
-      const appended = await this.#log.append(decided(pending.approval, "approved", answer.scope, answer), {
+      // What nothing else would have allowed there says what did.
+      const under = decidedElsewhere(pending, answer.via) === null ? null : pending.sameChannel;
+      const action = decided(pending.approval, "approved", answer.scope, answer);
+      const appended = await this.#log.append(under === null ? action : { ...action, under }, {
         cause: pending.row,
         seal: pending.turn.session,
         ...(answer.reason === null ? {} : { content: { reason: answer.reason } }),

@@ -5,7 +5,7 @@ import { renderMessage } from "./cards/message.ts";
 import { renderScheduleAdd, renderScheduleRemove } from "./cards/schedule.ts";
 import { renderRequest, renderWebSearch } from "./cards/web.ts";
 import { block, line, lines, place } from "./cards/lines.ts";
-import { type CardSubject, headOf, withWhy } from "./cards/subject.ts";
+import { type CardSubject, footOf, headOf, withWhy } from "./cards/subject.ts";
 
 export interface Card {
   readonly text: string;
@@ -21,6 +21,7 @@ export function renderCard(subject: CardSubject): Card {
       "",
       withWhy(`${index + 1}. ${renderAction(bytes)}`, subject.whys[index] ?? null),
     ]),
+    ...footOf(subject),
     "",
   ].join("\n");
   return { text, digest: createHash("sha256").update(text).digest("hex") };

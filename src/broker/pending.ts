@@ -30,6 +30,8 @@ export interface PendingApproval {
   readonly card: Card;
   /** More than one person has to approve it; null: one is enough. */
   readonly several: Several | null;
+  /** The row that lets whoever asked decide tier 3 where they asked, for they are known nowhere else; null: none does. */
+  readonly sameChannel: number | null;
 }
 
 /** @param now when it is asked, in milliseconds since 1970. */
@@ -52,12 +54,17 @@ export function isLocal(channel: Channel): boolean {
 
 /** Where else it is decided, if not on `via`. Tier 3 is never decided on the channel that asked, for that may be all that an attacker holds; the
  *  terminal is the account itself, and what the page asked in tier 3 only the terminal decides.
- *  @returns null: it may be decided there. */
-export function decidedElsewhere(pending: Pick<PendingApproval, "tier" | "turn">, via: Channel): string | null {
+ *  @param by who decides, where that is known. @returns null: it may be decided there. */
+export function decidedElsewhere(
+  pending: Pick<PendingApproval, "tier" | "turn" | "sameChannel">,
+  via: Channel,
+  by: string | null = null,
+): string | null {
   const asked = pending.turn.channel;
   if (pending.tier < 3 || via === "terminal") return null;
   if (asked === "web") return "this is decided on the terminal: wirken approvals list";
   if (asked === via) {
+    if (pending.sameChannel !== null && by === pending.turn.principal) return null;
     return "this is not decided on the channel that asked: use the web page, another of your channels, or the terminal (wirken approvals list)";
   }
   return null;

@@ -41,6 +41,8 @@ export const PEOPLE_CALLS = [
     principal: PrincipalId,
     out: z.string().check(z.minLength(1), z.maxLength(4096)),
   }),
+  /** May they decide tier 3 on the only channel that they have? */
+  z.strictObject({ call: z.literal("people.same-channel"), principal: PrincipalId, allowed: z.boolean() }),
 ] as const;
 
 const Identity = z.strictObject({ channel: z.string(), id: z.string(), name: z.string() });
@@ -73,6 +75,12 @@ export const PEOPLE_ANSWERS = {
     code: z.nullable(z.strictObject({ code: z.string(), channel: z.string(), until: z.string() })),
   }),
   "people.unlink": PersonView,
+  "people.same-channel": z.strictObject({
+    principal: z.string(),
+    name: z.string(),
+    channel: z.nullable(z.string()),
+    allowed: z.boolean(),
+  }),
   "people.remove": z.strictObject({
     principal: z.string(),
     name: z.string(),

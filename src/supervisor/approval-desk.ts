@@ -82,6 +82,7 @@ export class ApprovalDesk {
       show: async (pending, sentTo) => await this.#show(pending, sentTo),
       closed: (pending, state, sentence) => this.#closed(pending, state, sentence),
       counted: async (before, pending, sentence, sentTo) => await this.#counted(before, pending, sentence, sentTo),
+      sameChannel: (principal, channel) => this.#sameChannel(principal, channel),
       // The channel that heard it records it, with the platform's own id of whoever pressed.
       foreignPress: () => undefined,
     };
@@ -170,6 +171,13 @@ export class ApprovalDesk {
     return { again: true, sentence: "asked again" };
   }
 
+  /** Only while they are known nowhere else. */
+  #sameChannel(principal: string, channel: Channel): number | null {
+    const { state } = this.#parts;
+    const known = new Set(state.identities(principal).map((one) => one.channel));
+    return known.size === 1 && known.has(channel) ? state.sameChannel(principal) : null;
+  }
+
   #offer(approval: string): string {
     if (this.#parts.repeats().find(approval) === null) return "say again what you need";
     const code = this.approvals.over(approval)?.code ?? "";
@@ -207,7 +215,7 @@ export class ApprovalDesk {
       pending.several === null &&
       asked?.talk === "direct" &&
       mayDecide(turn.role) &&
-      decidedElsewhere(pending, turn.channel) === null;
+      decidedElsewhere(pending, turn.channel, turn.principal) === null;
     const shown = await this.#cards(pending, here && asked !== null ? [asked] : this.#approversAt(pending), sentTo);
     if (!here && asked !== null) {
       const where = shown === 0 ? "on the page or the terminal" : "by an approver";
@@ -239,7 +247,11 @@ export class ApprovalDesk {
       const seen = new Set<string>();
       return this.#parts.state.directOf(person.principal).filter((record) => {
         const channel = AdapterChannel.safeParse(record.channel);
-        if (!channel.success || seen.has(record.channel) || decidedElsewhere(pending, channel.data) !== null)
+        if (
+          !channel.success ||
+          seen.has(record.channel) ||
+          decidedElsewhere(pending, channel.data, person.principal) !== null
+        )
           return false;
         seen.add(record.channel);
         return true;

@@ -197,12 +197,14 @@ class Teller {
   }
 
   #decided(
-    { decision, scope, by, via }: Extract<CommittedRow["action"], { kind: "approval.decided" }>,
+    { decision, scope, by, via, under }: Extract<CommittedRow["action"], { kind: "approval.decided" }>,
     at: string,
   ): string {
     if (by === null) return `nobody approved this: it was ${decision} ${at}`;
     const who = `${this.who(by)} ${decision} this${via === null ? "" : ` ${where(via)}`} ${at}`;
-    return decision === "approved" ? `${who} ${SCOPE[scope]}` : who;
+    if (decision !== "approved") return who;
+    const there = under === undefined ? "" : `, on the channel that asked, which row ${under} allows them`;
+    return `${who} ${SCOPE[scope]}${there}`;
   }
 }
 

@@ -62,6 +62,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "schedule.add",
   "schedule.resume",
   "schedule.run",
+  "people.same-channel",
   "audit.checkpoint",
   "audit.anchor.add",
   "audit.key.rotate",
@@ -295,6 +296,7 @@ export class Operator {
       case "people.role":
       case "people.link":
       case "people.unlink":
+      case "people.same-channel":
       case "people.remove":
       case "people.transfer":
       case "people.export":

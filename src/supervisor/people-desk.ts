@@ -44,6 +44,8 @@ export class PeopleDesk {
         return await changes.link(call.principal, call.to, who);
       case "people.unlink":
         return await changes.unlink(call.principal, call.channel, call.id, who);
+      case "people.same-channel":
+        return await changes.sameChannel(call.principal, call.allowed, who);
       case "pair.revoke":
       case "people.remove":
         return await removal.remove(call.principal, who);

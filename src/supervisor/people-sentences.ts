@@ -3,11 +3,19 @@ import type { CommittedRow } from "../../audit/log.ts";
 import { count, line, quoted, where } from "./row-words.ts";
 
 /** Kinds that are about who somebody is, and about what they have done at certain times. */
-export type PeopleKind = Extract<Kind, "person.changed" | "identity.unlinked" | `schedule.${string}`>;
+export type PeopleKind = Extract<
+  Kind,
+  "person.changed" | "person.same-channel" | "identity.unlinked" | `schedule.${string}`
+>;
 type PeopleAction = { [K in PeopleKind]: ActionOf<K> }[PeopleKind];
 
 export function isAboutPeople(action: Action): action is PeopleAction {
-  return action.kind === "person.changed" || action.kind === "identity.unlinked" || action.kind.startsWith("schedule.");
+  return (
+    action.kind === "person.changed" ||
+    action.kind === "person.same-channel" ||
+    action.kind === "identity.unlinked" ||
+    action.kind.startsWith("schedule.")
+  );
 }
 
 /** One sentence about a row, without its number. @param at `on 2026-11-23 at 22:31`. */
@@ -20,6 +28,8 @@ export function peopleSentence(
   const by = "by" in action && action.by !== undefined ? told.who(action.by) : null;
   const on = "via" in action && action.via !== undefined ? ` ${where(action.via)}` : "";
   switch (action.kind) {
+    case "person.same-channel":
+      return `${told.who(action.by)} ${action.allowed === "yes" ? "allowed" : "no longer allows"} ${told.who(action.principal)} to decide on the channel that asked, ${where(action.via)} ${at}`;
     case "person.changed":
       return `${by} made ${line(action.principal)} ${action.role}${on} ${at}`;
     case "identity.unlinked":

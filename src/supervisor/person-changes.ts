@@ -84,6 +84,28 @@ export class PersonChanges {
     );
   }
 
+  /** Lets somebody decide on the channel that asked, or takes that back.
+   *  @throws {OperatorError} for somebody who is known on another channel as well, or on none: they decide there, or nowhere. */
+  async sameChannel(principal: string, allowed: boolean, who: By): Promise<AnswerTo<"people.same-channel">> {
+    const { people, state, log } = this.#parts;
+    const person = people.get(principal);
+    const [channel = null, ...others] = [...new Set(state.identities(principal).map((one) => one.channel))];
+    if (allowed && channel === null)
+      throw new OperatorError("refused", `${person.name} is known on no channel`, "wirken people link gives them one");
+    if (allowed && others.length > 0)
+      throw new OperatorError(
+        "refused",
+        `${person.name} is known on ${[channel, ...others].join(" and ")}: what they ask on one is decided on another`,
+        "wirken people unlink takes one away",
+      );
+    if ((state.sameChannel(principal) !== null) !== allowed)
+      await log.append(
+        { kind: "person.same-channel", principal: person.principal, allowed: allowed ? "yes" : "no", ...who },
+        { cause: null },
+      );
+    return { principal, name: person.name, channel, allowed };
+  }
+
   /** They are a stranger there from now on; what ran for them there ends, and what was remembered for them there with it.
    *  @throws {OperatorError} if they are not known there. */
   async unlink(principal: string, channel: AdapterChannel, id: string | null, who: By): Promise<View> {

@@ -6,6 +6,7 @@ import { NEWEST } from "./newest-rows.ts";
 import { SCHEDULES } from "./schedule-state.ts";
 import { SPENDING } from "./spending.ts";
 import { STANDING } from "./standing.ts";
+import { SAME_CHANNEL } from "./same-channel.ts";
 import { SUSPECTS } from "./suspects.ts";
 
 /** A database of a newer schema than this build knows, or one that another program changed. */
@@ -114,6 +115,7 @@ export class StateDatabase {
       this.#database.exec(HALT);
       this.#database.exec(SCHEDULES);
       this.#database.exec(SUSPECTS);
+      this.#database.exec(SAME_CHANNEL);
       this.#database.exec(LABELS);
       this.#database.exec(NEWEST);
       this.run("INSERT INTO sealing VALUES (1, ?)", this.index("sealing"));

@@ -9,6 +9,7 @@ import { type NewestKind, newestRows, projectNewest } from "./newest-rows.ts";
 import type { FilesBefore } from "../broker/file-labels.ts";
 import { forgetFileLabels, labelledFiles, labelledSessions, labelsOfSession, projectLabels } from "./label-rows.ts";
 import { project } from "./projection.ts";
+import { projectSameChannel, sameChannelOf } from "./same-channel.ts";
 import { projectSuspects, suspectsIn } from "./suspects.ts";
 import type { Suspect } from "../broker/injection/suspects.ts";
 import { budgetsSet, projectSpending, type SetBudget, spent, type Spent, told, type ToldOf } from "./spending.ts";
@@ -98,6 +99,7 @@ export class State {
       projectSpending(this.#database, row);
       projectSchedules(this.#database, row);
       projectSuspects(this.#database, row);
+      projectSameChannel(this.#database, row);
       projectLabels(this.#database, row);
       projectNewest(this.#database, row);
       this.#database.run("UPDATE applied SET seq = ?", row.seq);
@@ -156,6 +158,10 @@ export class State {
   /** Of the files that agents wrote. */
   labelledFiles(): FilesBefore {
     return labelledFiles(this.#database);
+  }
+  /** The row that lets somebody decide on the channel that asked; null: none does. */
+  sameChannel(principal: string): number | null {
+    return sameChannelOf(this.#database, principal);
   }
   /** What the owner has halted. */
   halts(): HaltRecord[] {

@@ -73,6 +73,29 @@ test.for<[tier: number, asked: Channel, via: Channel, role: Role, taken: "approv
   expect((await answer).outcome).toBe(taken === "approved" ? "done" : "denied");
 });
 
+test("who has one channel only may be allowed to decide there, and nobody else is; the decision says what allowed it", async () => {
+  world.sendTo = [TELEGRAM];
+  world.sameChannel = 7;
+  const { answer, card } = await ask(TELEGRAM, { protected: true });
+  const bob = world.answer({ via: TELEGRAM, role: "approver", by: "p_00000000000000000000000000" });
+  await expect(world.approvals.decide(card.approval, bob)).rejects.toMatchObject({ code: "elsewhere" });
+  expect(await world.approvals.decide(card.approval, world.answer({ via: TELEGRAM }))).toMatchObject({
+    state: "approved",
+  });
+  expect(await answer).toMatchObject({ outcome: "done" });
+  expect(world.rows("approval.decided")[0]?.action).toMatchObject({ via: "telegram", under: 7 });
+  // Where it would have been decided anyway, it says nothing.
+  const other = await ask(TELEGRAM);
+  await world.approvals.decide(other.card.approval, world.answer({ via: TELEGRAM }));
+  await other.answer;
+  expect(
+    world
+      .rows("approval.decided")
+      .map(({ action }) => Object.hasOwn(action, "under"))
+      .toSorted(),
+  ).toEqual([false, true]);
+});
+
 test("a press on a channel that the card was not sent to is none, and is told", async () => {
   world.sendTo = [TELEGRAM];
   const { answer, card } = await ask(TELEGRAM);

@@ -161,9 +161,7 @@ const EXEC = encodeAction(COMMAND);
 test("a card shows who asks, every argument on its own line, the input, the place, the reach and the end", () => {
   expect(renderCard({ ...SUBJECT, actions: [EXEC] }).text).toBe(`Ada asks, through agent default, on telegram
 why you are asked: changing the workspace is asked for once (tier 2)
-it rests on: the turn of row 13, for what was written in row 12
 in this conversation: something private
-answer before: 2026-11-23T22:31:00.000Z
 one action
 
 1. run a command that CAN CHANGE the workspace
@@ -178,6 +176,9 @@ one action
   workspace | /home/ada/.wirken/workspaces/default
   reach: it reaches no network and no other file of this machine, and may change anything in the workspace but protected files
   killed after | 60 s
+
+it rests on: the turn of row 13, for what was written in row 12
+answer before: 2026-11-23T22:31:00.000Z
 `);
 });
 

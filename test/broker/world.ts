@@ -137,6 +137,8 @@ export class World implements AsyncDisposable {
   readonly foreign: string[] = [];
   /** What was said when one of several approved it. */
   readonly counted: string[] = [];
+  /** The row that lets whoever asks decide where they asked. */
+  sameChannel: number | null = null;
   /** What takes two people. */
   several: SeveralRule[] = [];
   /** What the configuration says. */
@@ -280,6 +282,7 @@ export class World implements AsyncDisposable {
         this.counted.push(sentence);
         return Promise.resolve();
       },
+      sameChannel: () => this.sameChannel,
       closed: (pending, state, sentence) => void this.closed.push({ approval: pending.approval, state, sentence }),
       foreignPress: (via, by) => void this.foreign.push(`${via} ${by}`),
     };

@@ -110,6 +110,7 @@ test("only a question expires, whatever is said to be one", async () => {
   const ports = {
     show: async () => await Promise.resolve(),
     closed: () => undefined,
+    sameChannel: () => null,
     counted: async () => await Promise.resolve(),
     foreignPress: () => undefined,
   };

@@ -240,6 +240,7 @@ export class PageScript {
       case "schedule.resume":
       case "schedule.run":
       case "schedule.show":
+      case "people.same-channel":
       case "policy.show":
       case "vault.add":
       case "vault.check":

@@ -41,13 +41,16 @@ export function headOf(subject: CardSubject): string[] {
   return [
     `${visibleLine(subject.requester)} asks, through agent ${visibleLine(subject.agent)}, on ${visibleLine(subject.channel)}`,
     `why you are asked: ${visibleLine(subject.reason)} (tier ${subject.tier})`,
-    `it rests on: ${visibleLine(subject.rests)}`,
     `in this conversation: ${inPlay(subject.labels)}`,
     ...subject.suspects.map((one) => `noticed there: ${visibleLine(suspectSentence(one))} (row ${one.row})`),
     ...peopleLines(subject.people),
-    `answer before: ${visibleLine(subject.expires)}`,
     headline(subject),
   ];
+}
+
+/** What stands below the actions, which come before what is looked up later. */
+export function footOf({ rests, expires }: CardSubject): string[] {
+  return ["", `it rests on: ${visibleLine(rests)}`, `answer before: ${visibleLine(expires)}`];
 }
 
 function headline({ actions, end }: CardSubject): string {

@@ -12,6 +12,7 @@ import { table } from "../table.ts";
 import { peopleLinkCommand, peopleUnlinkCommand } from "./people-link.ts";
 import { peopleRemoveCommand } from "./people-remove.ts";
 import { peopleExportCommand, peopleTransferCommand } from "./people-transfer.ts";
+import { peopleSameChannelCommand } from "./people-same-channel.ts";
 import { peopleReportCommand } from "./people-report.ts";
 
 const Json = z.object({ json: z._default(z.boolean(), false) });
@@ -24,6 +25,7 @@ export function peopleCommand(context: Context): Command {
     .addCommand(role(context))
     .addCommand(peopleLinkCommand(context))
     .addCommand(peopleUnlinkCommand(context))
+    .addCommand(peopleSameChannelCommand(context))
     .addCommand(peopleRemoveCommand(context))
     .addCommand(peopleTransferCommand(context))
     .addCommand(peopleExportCommand(context))
