@@ -88,12 +88,8 @@ test("who has one channel only may be allowed to decide there, and nobody else i
   const other = await ask(TELEGRAM);
   await world.approvals.decide(other.card.approval, world.answer({ via: TELEGRAM }));
   await other.answer;
-  expect(
-    world
-      .rows("approval.decided")
-      .map(({ action }) => Object.hasOwn(action, "under"))
-      .toSorted(),
-  ).toEqual([false, true]);
+  const under = world.rows("approval.decided").map(({ action }) => Object.hasOwn(action, "under"));
+  expect(new Set(under)).toEqual(new Set([true, false]));
 });
 
 test("a press on a channel that the card was not sent to is none, and is told", async () => {
