@@ -155,54 +155,6 @@ test.for(WAYS)(
   },
 );
 
-test("what is too large for one message is shown whole before it, in parts", async () => {
-  const before = await spine.calls();
-  const content = Array.from({ length: 240 }, (_, at) => `line ${at} ${" ".repeat(at % 90)}|`).join("\n");
-  spine.model.script("a long file", writes("long.txt", content), { text: "the long file is there" });
-  spine.write("a long file");
-  const { card, digest } = await spine.asked();
-  const last = await spine.card();
-  expect(last.text).toContain(digest);
-  const parts = spine
-    .shownTo()
-    .filter(({ text }) => /^part \d+ of \d+, of the request with SHA-256 /.test(text) && text.includes(digest));
-  const [, of] = /of (\d+),/.exec(parts[0]?.text ?? "") ?? [];
-  expect(parts).toHaveLength(Number(of));
-  expect(parts.length).toBeGreaterThan(2);
-  expect(
-    parts
-      .map(({ text }) =>
-        text
-          .split("\n")
-          .slice(1)
-          .join("\n")
-          .replace(/\n\[part \d+ ends\]$/, ""),
-      )
-      .join(""),
-  ).toBe(card);
-  expect(readCard(card).content).toBe(content);
-  expect(await spine.press(last, "Approve")).toBe("approved");
-  await oneMore(before);
-  expect(readFileSync(file("long.txt"), "utf8")).toBe(content);
-});
-
-test("what does not fit there at all has no button there, and no code: the terminal shows it", async () => {
-  const before = await spine.calls();
-  const content = "x".repeat(60_000);
-  spine.model.script("a huge file", writes("huge.txt", content), { text: "the huge file is there" });
-  const buttons = spine.shownTo().filter(({ keyboard }) => keyboard.length > 0).length;
-  spine.write("a huge file");
-  const card = await spine.asked();
-  await spine.shown("too long to be shown here whole");
-  expect(spine.shownTo().filter(({ keyboard }) => keyboard.length > 0)).toHaveLength(buttons);
-  spine.write(`approve ${card.code}`);
-  await spine.shown("this request was not sent there");
-  expect(await spine.calls()).toBe(before);
-  expect(readCard(card.card).content).toBe(content);
-  await spine.approve(card);
-  await oneMore(before);
-});
-
 test("a press by somebody who may not approve is refused in so many words, and recorded", async () => {
   const before = await spine.calls();
   spine.write("let me in", STRANGER);
