@@ -71,15 +71,25 @@ export class Conversation {
         this.#ask(event.approval);
         return;
       case "approval.closed":
-        this.#open.get(event.approval)?.abort();
-        this.#say(printable(event.sentence));
-        if (event.again === true) this.#say(`hint: to be asked again: wirken approvals again ${event.approval}`);
+        this.#closed(event);
         return;
       case "turn.end":
         this.#endLine();
         for (const one of this.#open.values()) one.abort();
         return;
     }
+  }
+
+  #closed({ approval, sentence, again }: Extract<OperatorEvent, { event: "approval.closed" }>): void {
+    const asked = this.#open.get(approval);
+    const tell = (): void => {
+      this.#say(printable(sentence));
+      if (again === true) this.#say(`hint: to be asked again: wirken approvals again ${approval}`);
+    };
+    asked?.abort();
+    // The question that it ends gives back its line first.
+    if (asked === undefined) tell();
+    else setImmediate(tell);
   }
 
   /** Resolves when no card is asked about any more. */
