@@ -63,7 +63,7 @@ export interface DeskParts {
   readonly grants: Grants;
   readonly state: State;
   readonly people: People;
-  readonly channels: () => Channels;
+  readonly channels: () => Pick<Channels, "local" | "tell" | "card" | "editCard" | "repeat">;
   /** What nobody answered in time. */
   readonly repeats: () => Repeats;
   readonly line: (role: string, line: string) => void;

@@ -293,7 +293,12 @@ export class World implements AsyncDisposable {
   }
 
   #newBroker(): Broker {
-    const { log, effects, approvals, grants, clock } = this;
+    return this.brokerWith(this.approvals);
+  }
+
+  /** A broker whose cards are somebody else's. */
+  brokerWith(approvals: Approvals): Broker {
+    const { log, effects, grants, clock } = this;
     return new Broker({
       log,
       effects,
