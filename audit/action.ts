@@ -491,8 +491,8 @@ export const KINDS = {
     },
     /** Where it has several keys: the rows of the grants of the others. */
     optional: { restsAlso: f.seqs },
-    /** `call` is the model's own id for it. */
-    content: ["action", "call"],
+    /** `call` is the model's own id for it; `before` is the file as it was that this writes, so that it can be taken back. */
+    content: ["action", "call", "before"],
     outcomes: ["tool.finished"],
   },
   "tool.finished": {
@@ -541,6 +541,34 @@ export const KINDS = {
   "label.filed": { fields: { ...TURN, files: f.count }, content: ["files"] },
   /** The owner says that it is of no account any more: what is in a session, or, where that is null, in files. */
   "label.cleared": { fields: { session: f.orNull(f.id), ...BY }, content: ["path"] },
+  /** Something is kept for later conversations of a person with an agent, sealed under that person's key. `untrusted`: of what the conversation held then, somebody
+   *  else's words may be in it. `replaces`: what it takes the place of. */
+  "memory.written": {
+    fields: {
+      memory: f.id,
+      agent: f.name,
+      principal: f.id,
+      session: f.id,
+      channel: f.name,
+      untrusted: f.oneOf("yes", "no"),
+      bytes: f.count,
+      replaces: f.orNull(f.id),
+    },
+    content: ["text", "private"],
+  },
+  "memory.removed": { fields: { memory: f.id, ...BY } },
+  /** What a command changed, kept as it was: `files` are all that it made, changed or took away, of which `beyond` were not kept. */
+  "undo.kept": {
+    fields: { ...TURN, agent: f.name, principal: f.id, files: f.count, bytes: f.count, beyond: f.count },
+    content: ["changes", "copies"],
+  },
+  /** A turn's file changes are about to be taken back. `force`: also where somebody changed them since. */
+  "undo.begun": {
+    fields: { undo: f.id, ...TURN, files: f.count, force: f.oneOf("yes", "no"), ...BY },
+    content: ["files"],
+    outcomes: ["undo.done"],
+  },
+  "undo.done": { fields: { restored: f.count, conflicts: f.count, failed: f.count }, content: ["files"] },
   "approval.requested": {
     fields: {
       approval: f.id,

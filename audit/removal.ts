@@ -23,6 +23,8 @@ const TRUNCATE_EVERY_MS = 50;
 export interface StoredPart {
   readonly id: number;
   readonly seq: number;
+  /** Its name; null where the kind is not known. */
+  readonly part: string | null;
   /** `daemon`, or an id of ours. */
   readonly scope: string;
   /** Null where the row's body was pruned, or is of a kind that this build does not know. */
@@ -222,7 +224,9 @@ function partOf(row: unknown): StoredPart {
     throw new AuditError("AUDIT_BROKEN", "the content table holds what it may not");
   const head = readHead(body);
   const kind = head !== null && isKind(head.kind) ? head.kind : null;
-  return { id, seq: Math.floor(id / PARTS_A_ROW), scope: scopeOf(beginning) ?? "", kind, at: head?.at ?? "", body };
+  const part = kind === null ? null : (partsOf(kind)[id % PARTS_A_ROW] ?? null);
+  const seq = Math.floor(id / PARTS_A_ROW);
+  return { id, seq, part, scope: scopeOf(beginning) ?? "", kind, at: head?.at ?? "", body };
 }
 
 async function pause(): Promise<void> {

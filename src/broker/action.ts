@@ -88,6 +88,13 @@ export function factsOf(action: ToolAction): Facts {
         brings: BRINGS_NOTHING,
       });
     }
+    case "memory.read":
+      return factsOfKeys([action.everywhere ? "memory.read:other" : "memory.read:own"], {
+        leaves: null,
+        brings: { untrusted: false, private: "own" },
+      });
+    case "memory.write":
+      return factsOfKeys(["memory.write:own"], { leaves: null, brings: BRINGS_NOTHING });
     case "exec": {
       const hosts = action.hosts ?? [];
       const folders = (action.folders ?? []).filter(({ write }) => write).map(({ name }) => name);

@@ -379,6 +379,7 @@ export class Broker {
     const changed = this.#gates.effects.changed(action);
     if (changed !== null) return this.#refuse(call, "changed", changed);
     const { keys, tier } = factsOf(action);
+    const before = this.#gates.effects.before(action);
     await using recorded = await this.#gates.log.record(
       {
         kind: "tool.called",
@@ -394,7 +395,11 @@ export class Broker {
         policy: turn.policy,
         settings: turn.settings,
       },
-      { cause: call.cause, seal: turn.session, content: { action: bytes, call: call.id } },
+      {
+        cause: call.cause,
+        seal: turn.session,
+        content: { action: bytes, call: call.id, ...(before === null ? {} : { before }) },
+      },
     );
     // Before it runs: a crash in between leaves no result without its label.
     await turn.labels.raise(labelsBefore(action, turn, this.#gates), recorded.seq);
@@ -402,6 +407,7 @@ export class Broker {
     const result = await this.#gates.effects.runTool(recorded, turn.signal);
     await written.after(result.outcome);
     turn.labels.words.resulted(result.text);
+    if (result.brings !== undefined) await turn.labels.raise(result.brings, recorded.seq);
     const row = await recorded.finish(
       { kind: "tool.finished", outcome: result.outcome, status: result.status },
       { result: result.text },

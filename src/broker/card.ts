@@ -4,6 +4,7 @@ import { renderExec } from "./cards/exec.ts";
 import { renderMessage } from "./cards/message.ts";
 import { renderScheduleAdd, renderScheduleRemove } from "./cards/schedule.ts";
 import { renderRequest, renderWebSearch } from "./cards/web.ts";
+import { renderMemoryRead, renderMemoryWrite } from "./cards/memory.ts";
 import { block, line, lines, place } from "./cards/lines.ts";
 import { type CardSubject, footOf, headOf, withWhy } from "./cards/subject.ts";
 
@@ -72,6 +73,10 @@ export function renderAction(bytes: Uint8Array): string {
       return renderMessage(action);
     case "web.search":
       return renderWebSearch(action);
+    case "memory.read":
+      return renderMemoryRead(action);
+    case "memory.write":
+      return renderMemoryWrite(action);
   }
 }
 

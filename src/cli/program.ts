@@ -20,6 +20,8 @@ import { folderCommand } from "./commands/folder.ts";
 import { grantsCommand } from "./commands/grants.ts";
 import { haltCommand, resumeCommand } from "./commands/halt.ts";
 import { stopCommand } from "./commands/stop.ts";
+import { memoryCommand } from "./commands/memory.ts";
+import { undoCommand } from "./commands/undo.ts";
 import { vaultCommand } from "./commands/vault.ts";
 import { witnessCommand } from "./commands/witness.ts";
 import { webCommand } from "./commands/web.ts";
@@ -86,6 +88,8 @@ export function programOf(context: Context): Command {
     grantsCommand,
     folderCommand,
     scheduleCommand,
+    memoryCommand,
+    undoCommand,
     policyCommand,
     auditCommand,
     egressCommand,

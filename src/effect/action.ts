@@ -24,6 +24,11 @@ const FolderInAction = z.strictObject({
 });
 /** Those that it can reach; left out where there are none. */
 const Folders = z.optional(z.array(FolderInAction).check(z.minLength(1), z.maxLength(MAX_FOLDERS)));
+/** A person's id, an agent's name, a channel: what the turn says, as rows do. */
+const Word = z.string().check(z.regex(/^[a-z0-9][a-z0-9_:-]{0,63}$/));
+/** Entries of memory that are shown at once, and bytes of one. */
+export const MAX_FOUND = 50;
+export const MAX_MEMORY_TEXT = 8_192;
 /** Text that survives UTF-8: a lone surrogate would be shown as one thing and written as another. */
 const Text = z.string().check(z.refine((text) => text.isWellFormed(), "holds half a character"));
 
@@ -33,6 +38,8 @@ export const MOST_SECONDS = 300;
 export const MOST_SECONDS_IN_BACKGROUND = 3600;
 /** Hosts that one command may reach. */
 export const MAX_HOSTS = 8;
+/** Of what would not be put back after a command so many are named. */
+export const MAX_UNKEPT = 20;
 /** Characters of a script: it is one argument of a shell, and the kernel takes no longer one. */
 export const MAX_SCRIPT = 100_000;
 
@@ -58,6 +65,13 @@ const Exec = z
     timeoutSeconds: z.int().check(z.gte(1), z.lte(MOST_SECONDS_IN_BACKGROUND)),
     /** Workspace files that it names, as they were when this was asked (for a command that may write, or reach a host). */
     files: z.array(z.strictObject({ path: Path, digest: Digest })).check(z.maxLength(64)),
+    /** What would not be put back if the turn were taken back: files too large, or too many, to be kept as they were. */
+    unkept: z.optional(
+      z.strictObject({
+        named: z.array(Text.check(z.maxLength(4200))).check(z.minLength(1), z.maxLength(MAX_UNKEPT)),
+        more: z.int(),
+      }),
+    ),
     /** Only where less is kept from it than usual: in another sandbox than was shown it does not run. */
     sandbox: z.optional(z.literal("weaker")),
   })
@@ -118,6 +132,30 @@ export const ToolAction = z.discriminatedUnion("type", [
   ScheduleAdd,
   ScheduleList,
   ScheduleRemove,
+  z.strictObject({
+    type: z.literal("memory.read"),
+    agent: Word,
+    principal: Word,
+    /** The conversation's. */
+    channel: Word,
+    /** Also what was kept on other channels? */
+    everywhere: z.boolean(),
+    /** Words; null: the newest. */
+    query: z.nullable(Text.check(z.minLength(1), z.maxLength(500))),
+    limit: z.int().check(z.gte(1), z.lte(MAX_FOUND)),
+  }),
+  z.strictObject({
+    type: z.literal("memory.write"),
+    agent: Word,
+    principal: Word,
+    channel: Word,
+    text: Text.check(z.minLength(1), z.maxLength(MAX_MEMORY_TEXT)),
+    /** The entry that it takes the place of. */
+    replaces: z.nullable(Text.check(z.maxLength(40))),
+    /** Of what the conversation holds: may somebody else's words be in it, and whose is it? */
+    untrusted: z.boolean(),
+    private: z.array(Word).check(z.maxLength(1000)),
+  }),
 ]);
 export type ToolAction = z.infer<typeof ToolAction>;
 export type ActionOfType<T extends ToolAction["type"]> = Extract<ToolAction, { type: T }>;

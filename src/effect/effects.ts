@@ -6,13 +6,16 @@ import type { Place } from "../sandbox/folder.ts";
 import { join } from "node:path";
 import { type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { ToolAction } from "./action.ts";
-import { type Base, baseOf, checkBase, checkNamed, namedFiles } from "./files.ts";
+import { unkeptOf } from "../sandbox/snapshot.ts";
+import { type Base, baseOf, bytesBefore, checkBase, checkNamed, namedFiles } from "./files.ts";
 import { type SurveyedFile, surveyFile, surveyTrees } from "./file-survey.ts";
+import type { MemoryPort } from "./memory-port.ts";
 import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
 import type { Asking, MessagePort, Recipient } from "./outgoing.ts";
 import type { SchedulePort } from "./scheduling.ts";
 import { runTool, type ToolResult } from "./tool.ts";
+import type { UndoCopies } from "./undo-copies.ts";
 import type { WayPort } from "./way-port.ts";
 import type { CarriedCredential, WebPort } from "./web.ts";
 
@@ -31,6 +34,8 @@ export interface Ports {
   readonly web: WebPort;
   readonly messages: MessagePort;
   readonly schedules: SchedulePort;
+  readonly copies: UndoCopies;
+  readonly memory: MemoryPort;
 }
 
 /** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */
@@ -126,6 +131,22 @@ export class Effects {
   /** The workspace files that argv names. @throws {WorkspaceError} */
   named(place: Place, argv: readonly string[]): { path: string; digest: string }[] {
     return namedFiles(this.#ours, place, argv);
+  }
+
+  /** The file as it is that an action is about to write; null: there is none, or it writes none. */
+  before(action: ToolAction): Uint8Array | null {
+    try {
+      return action.type === "file.write" ? bytesBefore(this.#ours, action) : null;
+    } catch (cause) {
+      // It is another one by now, so it will not be written either.
+      if (cause instanceof WorkspaceError) return null;
+      throw cause;
+    }
+  }
+
+  /** What would not be put back after a command that may change these directories. */
+  unkept(place: Place): string[] {
+    return unkeptOf(place);
   }
 
   /** Is the workspace still what the action was decided on? @returns what changed, in a sentence; null: nothing. */

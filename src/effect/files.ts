@@ -89,6 +89,11 @@ export function checkBase(ours: Ours, action: ActionOfType<"file.write">): void 
   }
 }
 
+/** The file that an action writes over, so that it can be put back. @throws {WorkspaceError} */
+export function bytesBefore(ours: Ours, action: ActionOfType<"file.write">): Uint8Array | null {
+  return action.base === null ? null : new Workspace(placeOf(action), ours).read(action.path, MAX_FILE, "none").bytes;
+}
+
 /** Some lines of a file, as they are. */
 export function readLines(ours: Ours, action: ActionOfType<"file.read">): string {
   const file = new Workspace(placeOf(action), ours).read(action.path, MAX_FILE, "none");

@@ -12,7 +12,10 @@ import { type MessagePort, runMessage } from "./outgoing.ts";
 import { runRequest, runWebSearch, type WebPort } from "./web.ts";
 import { runSchedule, type SchedulePort } from "./scheduling.ts";
 import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
-import type { WayFor, WayPort } from "./way-port.ts";
+import { readMemory, writeMemory } from "./memory.ts";
+import type { MemoryPort } from "./memory-port.ts";
+import type { UndoCopies } from "./undo-copies.ts";
+import type { WayPort } from "./way-port.ts";
 
 /** What became of a tool call. */
 export interface ToolResult {
@@ -25,6 +28,8 @@ export interface ToolResult {
   readonly next?: ToolAction;
   /** Nobody knows whether it took effect: the same is not done again in this turn. */
   readonly unsure?: true;
+  /** What is known of the text only now: it labels the conversation before the agent is given it. */
+  readonly brings?: { readonly untrusted: boolean; readonly private: readonly string[] };
 }
 
 /** What a tool call touches. */
@@ -35,6 +40,8 @@ export interface World {
   readonly web: WebPort;
   readonly messages: MessagePort;
   readonly schedules: SchedulePort;
+  readonly copies: UndoCopies;
+  readonly memory: MemoryPort;
 }
 
 /** Runs one recorded tool call: what is done is read from the recorded bytes, and from nothing else.
@@ -61,7 +68,7 @@ export async function runTool(
           return done(writeFile(ours, action));
         });
       case "exec":
-        return await runCommand(action, { call: recorded.action.call, seq: recorded.seq }, world, signal);
+        return await runCommand(action, recorded, world, signal);
       case "http.request":
         return await runRequest(action, recorded.seq, web, signal);
       case "web.search":
@@ -72,6 +79,10 @@ export async function runTool(
       case "schedule.list":
       case "schedule.remove":
         return await runSchedule(action, recorded.action, recorded.seq, world.schedules, signal);
+      case "memory.read":
+        return await readMemory(action, world.memory);
+      case "memory.write":
+        return await writeMemory(recorded, action, world.memory);
     }
   } catch (cause) {
     if (cause instanceof WorkspaceError || cause instanceof SandboxError) {
@@ -111,11 +122,11 @@ async function runSearch(
 
 async function runCommand(
   action: ActionOfType<"exec">,
-  what: WayFor,
-  { sandbox, ours, ways }: World,
+  { seq, action: called }: Pick<Recorded<"tool.called">, "seq" | "action">,
+  { sandbox, ours, ways, copies }: World,
   signal: AbortSignal,
 ): Promise<ToolResult> {
-  const open = action.hosts === undefined ? null : await ways.open(action.hosts, what);
+  const open = action.hosts === undefined ? null : await ways.open(action.hosts, { call: called.call, seq });
   const limits = { ...LIMITS, seconds: action.timeoutSeconds };
   try {
     const end = await sandbox.run(
@@ -127,6 +138,7 @@ async function runCommand(
         limits,
         sandbox: action.sandbox ?? "works",
         before: () => checkNamed(ours, action),
+        ...(action.write ? { keeping: copies.keeping(placeOf(action), { seq, action: called }) } : {}),
         ...(open === null ? {} : { way: open.way }),
       },
       signal,

@@ -24,6 +24,8 @@ const PREFIX = {
   erasure: "er",
   schedule: "sc",
   folder: "fo",
+  undo: "un",
+  memory: "me",
 } as const;
 type Kind = keyof typeof PREFIX;
 
@@ -72,6 +74,11 @@ export type ScheduleId = z.infer<typeof ScheduleId>;
 /** A folder of this machine that is part of a workspace. */
 export const FolderId = idOf("folder");
 export type FolderId = z.infer<typeof FolderId>;
+/** What an agent keeps for a person. */
+export const MemoryId = idOf("memory");
+export type MemoryId = z.infer<typeof MemoryId>;
+const UndoId = idOf("undo");
+type UndoId = z.infer<typeof UndoId>;
 
 interface Ids {
   principal: PrincipalId;
@@ -91,6 +98,8 @@ interface Ids {
   erasure: ErasureId;
   schedule: ScheduleId;
   folder: FolderId;
+  undo: UndoId;
+  memory: MemoryId;
 }
 
 const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
@@ -111,6 +120,8 @@ const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   erasure: ErasureId,
   schedule: ScheduleId,
   folder: FolderId,
+  undo: UndoId,
+  memory: MemoryId,
 };
 
 /** Mints an id: a prefix and 130 random bits. */

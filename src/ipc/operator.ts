@@ -5,6 +5,8 @@ import { EGRESS_ANSWERS, EGRESS_CALLS } from "./egress-calls.ts";
 import { AdapterChannel } from "./channel.ts";
 import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, WebSessionId } from "./ids.ts";
 import { GRANT_ANSWERS, GRANT_CALLS } from "./grant-calls.ts";
+import { UNDO_ANSWERS, UNDO_CALLS } from "./undo-calls.ts";
+import { MEMORY_ANSWERS, MEMORY_CALLS } from "./memory-calls.ts";
 import { FOLDER_ANSWERS, FOLDER_CALLS } from "./folder-calls.ts";
 import { BUDGET_ANSWERS, BUDGET_CALLS } from "./budget-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
@@ -70,6 +72,8 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...HALT_CALLS,
   ...BUDGET_CALLS,
   ...FOLDER_CALLS,
+  ...MEMORY_CALLS,
+  ...UNDO_CALLS,
   ...GRANT_CALLS,
   ...VAULT_CALLS,
   ...AUDIT_CALLS,
@@ -218,6 +222,8 @@ export const OPERATOR_ANSWERS = {
   ...HALT_ANSWERS,
   ...BUDGET_ANSWERS,
   ...FOLDER_ANSWERS,
+  ...MEMORY_ANSWERS,
+  ...UNDO_ANSWERS,
   ...GRANT_ANSWERS,
   ...VAULT_ANSWERS,
   ...AUDIT_ANSWERS,

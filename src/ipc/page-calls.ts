@@ -22,6 +22,8 @@ export const PAGE_CALLS: ReadonlySet<CallName> = new Set([
   "pair.revoke",
   "web.sessions",
   "web.sessions.end",
+  "undo",
+  "undo.list",
   "folder.add",
   "folder.list",
   "folder.remove",

@@ -19,6 +19,8 @@ export interface Command {
   readonly sandbox?: "works" | "weaker";
   /** Its way to what it may reach; without one it reaches nothing. */
   readonly way?: Way;
+  /** What keeps a copy of what the command may change: begun and ended while nothing else writes to the workspace. Only for one that writes. */
+  readonly keeping?: { readonly begin: () => Promise<void>; readonly end: () => Promise<void> };
   /** Called immediately before it starts, when nothing else writes to the workspace any more; what it throws keeps it from starting. */
   readonly before?: () => void;
 }

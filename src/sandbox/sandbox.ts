@@ -128,9 +128,14 @@ export class Sandbox {
     const place = placeOf(command);
     return this.change(place, async () => {
       if (signal.aborted) return stoppedBefore();
+      await command.keeping?.begin();
       const before = surveyAll(place);
-      const end = await this.#run(command, signal);
-      return { ...end, setAside: setAllAside(place, before) };
+      try {
+        const end = await this.#run(command, signal);
+        return { ...end, setAside: setAllAside(place, before) };
+      } finally {
+        await command.keeping?.end();
+      }
     });
   }
 

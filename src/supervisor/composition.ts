@@ -66,6 +66,9 @@ import { Storage } from "./storage.ts";
 import { type Greeting, statusOf } from "./status.ts";
 import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
 import { VaultRecovery } from "./vault-recovery.ts";
+import { Undo } from "./undo.ts";
+import { UndoCopies } from "../effect/undo-copies.ts";
+import { Memory } from "./memory.ts";
 import { Workspaces } from "./workspaces.ts";
 import { wordsSaid } from "./words-said.ts";
 import { WebDoor } from "./web-door.ts";
@@ -115,6 +118,7 @@ export class Composition {
   readonly labels: LabelBook;
   readonly fileLabels: FileLabels;
   readonly folders: Folders;
+  readonly memory: Memory;
   /** How this machine's network is left. */
   readonly outward: Outward;
   readonly status: () => Promise<AnswerTo<"status">>;
@@ -153,7 +157,7 @@ export class Composition {
       unlocked: async () => await composed?.credentialsBack(),
     });
     const holds = new Holds(log, state);
-    const steps = stepsOf(log, state, keeper);
+    const steps = stepsOf(log, state, keeper, () => composed?.memory.refresh());
     const erasure = new Erasure({
       log,
       state,
@@ -206,13 +210,14 @@ export class Composition {
       line: parts.line,
     });
     const keeping = new Keeping({ erasure, holds, retention });
-    composed = new Composition(parts, { state, config, keeper, people, findings, history, keeping });
+    composed = new Composition(parts, { holds, state, config, keeper, people, findings, history, keeping });
     return composed;
   }
 
   private constructor(
     parts: CompositionParts,
     made: {
+      holds: Holds;
       state: State;
       config: ConfigFile;
       keeper: VaultKeeper;
@@ -295,6 +300,13 @@ export class Composition {
       executable: isSea() ? process.execPath : null,
       local: () => made.config.config.network.local,
     });
+    this.memory = new Memory({
+      log,
+      kept: () => made.state.placed("memory"),
+      holds: made.holds,
+      contentKey: async (scope) => await made.keeper.contentKey(scope),
+      nameOf: (principal) => made.state.person(principal)?.name ?? null,
+    });
     this.fetches = new Fetches({
       processes,
       config: () => made.config.config,
@@ -319,6 +331,8 @@ export class Composition {
       ways,
       web: this.fetches,
       schedules: planned.desk.port,
+      copies: new UndoCopies(log),
+      memory: this.memory,
       messages: {
         recipients: (to, asking) => recipients.meant(to, asking),
         send: async ({ conversation, text }, session, cause) =>
@@ -356,12 +370,19 @@ export class Composition {
     const workspaces = new Workspaces(home.workspaces, { of: (agent, person) => folders.of(agent, person) });
     const folders: Folders = new Folders({
       log,
+      added: () => made.state.placed("folder"),
       places: ownPlaces(home.root),
       knowsAgent: (agent) => knowsAgent(made.config.config, agent),
       nameOf: (principal) => made.state.person(principal)?.name ?? null,
       contentKey: async (scope) => await made.keeper.contentKey(scope),
       taken: (agent, principal, name) => workspaces.taken(agent, principal, name),
-      changed: async () => await this.agents.configure(null),
+      changed: async (name, agent, who) => {
+        // A folder of the same name may be another one tomorrow.
+        const keys = new Set([`folder.read:${name}`, `folder.write:${name}`]);
+        const old = grants.list().filter((grant) => grant.agent === agent && keys.has(grant.key));
+        for (const { grant } of old) await grants.revoke(grant, who, null);
+        await this.agents.configure(null);
+      },
     });
     this.folders = folders;
     const repeats = broker.repeats;
@@ -487,6 +508,8 @@ export class Composition {
       halts: this.#halts,
       budgets: this.budgets,
       folders,
+      memory: this.memory,
+      undo: new Undo({ log, sandbox: this.sandbox }),
       confined: this.confined,
       egress: new EgressView({
         config: () => made.config.config,
@@ -677,6 +700,7 @@ export class Composition {
     await this.web?.close();
     await this.outward.close();
     await this.#refusals.close();
+    this.memory.close();
   }
 
   /** After the log: its last rows are taken in too. */
@@ -685,13 +709,24 @@ export class Composition {
   }
 }
 
-function stepsOf(log: AuditLog, state: State, keeper: VaultKeeper): ErasureSteps {
+/** @param gone told after content went. */
+function stepsOf(log: AuditLog, state: State, keeper: VaultKeeper, gone: () => void): ErasureSteps {
+  const { removal } = log;
   return {
     ...contentKeys(
       () => keeper.vault,
       (cause) => keeper.recorder(cause),
     ),
-    removal: log.removal,
+    removal: {
+      parts: (from, to) => removal.parts(from, to),
+      delete: async (ids) => {
+        const deleted = await removal.delete(ids);
+        gone();
+        return deleted;
+      },
+      reseal: async (scopes) => await removal.reseal(scopes),
+      truncate: async () => await removal.truncate(),
+    },
     state,
   };
 }

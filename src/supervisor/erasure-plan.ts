@@ -99,6 +99,9 @@ export class ErasurePlan {
   /** Does this part belong to the subject? */
   owns(part: StoredPart): boolean {
     if (this.scopes.has(part.scope) || this.#theirs.has(part.seq)) return true;
+    // What was kept for somebody lies under their own key, and comes from a session.
+    if (part.kind === "memory.written")
+      return [...this.scopes].some((scope) => part.body.includes(`"session":"${scope}"`));
     return part.scope === "daemon" && this.#isTheirsByItsRow(part);
   }
 

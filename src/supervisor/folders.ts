@@ -7,7 +7,6 @@ import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import { type Places, refusalOf, within } from "./folder-refusal.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
-import { rowsOf } from "./standing.ts";
 
 export interface FolderRecord extends Folder {
   readonly folder: FolderId;
@@ -19,7 +18,9 @@ export interface FolderRecord extends Folder {
 }
 
 export interface FolderParts {
-  readonly log: AuditLog;
+  readonly log: Pick<AuditLog, "row" | "append">;
+  /** The rows of those there are, by the projection. */
+  readonly added: () => readonly number[];
   readonly places: Places;
   readonly knowsAgent: (agent: string) => boolean;
   /** What they are called; null: nobody has that id. */
@@ -49,9 +50,10 @@ export class Folders {
     if (this.#records !== null) return this.#records;
     const records = new Map<string, FolderRecord>();
     let unread = false;
-    for (const { seq, at, action, content } of rowsOf(this.#parts.log, "folder.")) {
-      if (action.kind === "folder.removed") records.delete(action.folder);
-      if (action.kind !== "folder.added") continue;
+    for (const row of this.#parts.added()) {
+      const found = this.#parts.log.row(row);
+      if (found?.action.kind !== "folder.added") continue;
+      const { seq, at, action, content } = found;
       const [path, identity] = [content("path"), content("identity")];
       if (path === null || identity === null) {
         unread = true;

@@ -182,6 +182,16 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       return `${by} made the folder ${quoted(row, "path")} part of agent ${action.agent}'s workspace as ${action.name}, to be ${action.access === "write" ? "changed" : "read"}${on} ${at}`;
     case "folder.removed":
       return `${by} took a folder out of a workspace${on} ${at}`;
+    case "memory.written":
+      return `agent ${action.agent} kept something for ${told.who(action.principal)} ${at}${action.untrusted === "yes" ? ", which may hold somebody else's words" : ""}: ${quoted(row, "text")}`;
+    case "memory.removed":
+      return `${by} had something removed from memory${on} ${at}`;
+    case "undo.kept":
+      return `${count(action.files, "file")} that it changed ${action.files === 1 ? "was" : "were"} kept as before ${at}, so that the turn can be taken back${action.beyond === 0 ? "" : `; ${action.beyond} of them could not be kept`}`;
+    case "undo.begun":
+      return `${by} had what the turn did to ${count(action.files, "file")} taken back${on} ${at}${action.force === "yes" ? ", also where somebody had changed them since" : ""}`;
+    case "undo.done":
+      return `${count(action.restored, "file")} ${action.restored === 1 ? "was" : "were"} put back ${at}; ${action.conflicts} had been changed since and stayed, ${action.failed} could not be put back`;
     case "halt.begun":
       return `${by} halted ${halted(action)}${on} ${at}: ${quoted(row, "reason")}`;
     case "halt.ended":

@@ -24,6 +24,8 @@ import type { PeopleDesk } from "./people-desk.ts";
 import type { RecordView } from "./record-view.ts";
 import type { Remembered } from "./remembered.ts";
 import type { ScheduleDesk } from "./schedule-desk.ts";
+import type { Memory } from "./memory.ts";
+import type { Undo } from "./undo.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
 import type { VaultRecovery } from "./vault-recovery.ts";
 import type { WebDoor } from "./web-door.ts";
@@ -55,6 +57,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "folder.add",
   "models.test",
   "models.use",
+  "undo",
   "pair.approve",
   "people.role",
   "people.link",
@@ -97,7 +100,9 @@ export interface OperatorParts {
   readonly halts: Halts;
   readonly budgets: Budgets;
   readonly folders: Folders;
+  readonly memory: Memory;
   readonly modelDesk: ModelDesk;
+  readonly undo: Undo;
   readonly remembered: Remembered;
   /** Null where no page is served: a command that runs without the daemon. */
   readonly web: WebDoor | null;
@@ -174,6 +179,16 @@ export class Operator {
         return await this.#parts.halts.begin(call.target, call.reason, who);
       case "halt.end":
         return await this.#parts.halts.end(call.target, call.reason, who);
+      case "undo":
+        return await this.#parts.undo.undo(call, who);
+      case "undo.list":
+        return await this.#parts.undo.list();
+      case "memory.list":
+        return this.#parts.memory.list(call);
+      case "memory.show":
+        return this.#parts.memory.show(call.memory);
+      case "memory.remove":
+        return await this.#parts.memory.remove(call.memory, who);
       case "folder.add":
         return await this.#parts.folders.add(call, who);
       case "folder.list":

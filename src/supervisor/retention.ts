@@ -37,7 +37,14 @@ const STAYS: readonly string[] = [
   "finding.",
   "anchor.",
   "folder.",
+  "memory.",
 ];
+
+/** Content that has a time of its own. */
+const OWN: Readonly<Record<"undo" | "memory", (part: StoredPart) => boolean>> = {
+  undo: ({ kind, part }) => kind === "undo.kept" || (kind === "tool.called" && part === "before"),
+  memory: ({ kind }) => kind === "memory.written",
+};
 
 export interface RetentionParts {
   readonly log: AuditLog;
@@ -103,13 +110,24 @@ export class Retention {
   apply(): Promise<void> {
     return this.#one(async () => {
       const { days, now, owner, log } = this.#parts;
-      const { content, rows } = days();
+      const { content, rows, undo, memory } = days();
       const who: By = { by: owner(), via: "retention" };
       const before = (given: number): string => new Date(now() - given * DAY_MS).toISOString();
       // Always a row for content, so that a missed night is seen; a year of nights is 365 rows.
       const at = before(content ?? 36_500);
       const taken = content === null ? { removed: 0, held: 0 } : await this.#content(at, who);
       await log.append({ kind: "retention.applied", store: "content", before: at, ...taken }, { cause: null });
+      for (const [store, given] of [
+        ["undo", undo],
+        ["memory", memory],
+      ] as const) {
+        if (given === null) continue;
+        const at = before(given);
+        const taken = await this.#store(OWN[store], at);
+        // A night in which nothing of it was old enough is no row: most stores are empty most of the time.
+        if (taken.removed + taken.held > 0)
+          await log.append({ kind: "retention.applied", store, before: at, ...taken }, { cause: null });
+      }
       if (rows === null) return;
       const { removed, held } = await this.#rows(before(rows), who);
       await log.append(
@@ -167,6 +185,25 @@ export class Retention {
     });
     await log.removal.truncate();
     return { removed: rows, held, from: before };
+  }
+
+  /** What has a time of its own goes part by part, overwritten where it lay; keys of sessions go on for the rest. */
+  async #store(is: (part: StoredPart) => boolean, at: string): Promise<Taken> {
+    const { log, holds, steps } = this.#parts;
+    const exempt = holds.exempt();
+    const ids: number[] = [];
+    let held = 0;
+    for await (const page of steps.removal.parts(0, log.removal.firstAt(at))) {
+      for (const part of page) {
+        if (!is(part)) continue;
+        if (exempt.part(part)) held += 1;
+        else ids.push(part.id);
+      }
+    }
+    if (ids.length === 0) return { removed: 0, held };
+    const removed = await steps.removal.delete(ids);
+    await steps.removal.truncate();
+    return { removed, held };
   }
 
   /** Sessions that have been quiet since end with their keys; of the others what is older goes, and what stays is sealed under another key. */

@@ -3,11 +3,12 @@ import { grantRowsOf } from "../../audit/rests.ts";
 import type { Held } from "../broker/grants.ts";
 import type { StateDatabase } from "./state-database.ts";
 
-/** What is looked up at each start and is rare among all rows: grants that hold, and questions that nobody has answered. The rows are what counts;
+/** What is looked up at each start and is rare among all rows: grants that hold, folders, what is kept in memory, and questions that nobody has answered. The rows are what counts;
  *  this says which of them to read, so that a start does not search the log for them. */
 export const STANDING = `
 CREATE TABLE granted (seq INTEGER PRIMARY KEY, grant TEXT NOT NULL, session TEXT, until TEXT NOT NULL, left INTEGER) STRICT;
 CREATE TABLE asked   (seq INTEGER PRIMARY KEY, approval TEXT NOT NULL) STRICT;
+CREATE TABLE placed  (seq INTEGER PRIMARY KEY, what TEXT NOT NULL, id TEXT NOT NULL) STRICT;
 `;
 
 const PAGE = 1_000;
@@ -36,6 +37,19 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
       for (const row of grantRowsOf(action))
         database.run("UPDATE granted SET left = max(0, left - 1) WHERE seq = ? AND left IS NOT NULL", row);
       return;
+    case "folder.added":
+      database.run("INSERT INTO placed VALUES (?, 'folder', ?)", seq, action.folder);
+      return;
+    case "folder.removed":
+      database.run("DELETE FROM placed WHERE id = ?", action.folder);
+      return;
+    case "memory.written":
+      if (action.replaces !== null) database.run("DELETE FROM placed WHERE id = ?", action.replaces);
+      database.run("INSERT INTO placed VALUES (?, 'memory', ?)", seq, action.memory);
+      return;
+    case "memory.removed":
+      database.run("DELETE FROM placed WHERE id = ?", action.memory);
+      return;
     case "approval.requested":
       database.run("INSERT INTO asked VALUES (?, ?)", seq, action.approval);
       return;
@@ -57,6 +71,11 @@ export function grantsHeld(database: StateDatabase): Held[] {
 /** The rows of questions that were neither answered nor expired. */
 export function questionsOpen(database: StateDatabase): number[] {
   return database.many("SELECT seq FROM asked ORDER BY seq").map(({ seq }) => Number(seq));
+}
+
+/** The rows of folders that were added, or of what is kept in memory, and were not removed. */
+export function placedRows(database: StateDatabase, what: "folder" | "memory"): number[] {
+  return database.many("SELECT seq FROM placed WHERE what = ? ORDER BY seq", what).map(({ seq }) => Number(seq));
 }
 
 /** Every row of a kind, oldest first. */

@@ -14,7 +14,7 @@ import { projectSuspects, suspectsIn } from "./suspects.ts";
 import type { Suspect } from "../broker/injection/suspects.ts";
 import { budgetsSet, projectSpending, type SetBudget, spent, type Spent, told, type ToldOf } from "./spending.ts";
 import { projectSchedules, scheduleOf, type ScheduleRecord, schedulesOf } from "./schedule-state.ts";
-import { grantsHeld, projectStanding, questionsOpen } from "./standing.ts";
+import { grantsHeld, placedRows, projectStanding, questionsOpen } from "./standing.ts";
 import { type Fields, StateDatabase } from "./state-database.ts";
 
 /** What stands where a name was. */
@@ -162,6 +162,10 @@ export class State {
   /** The row that lets somebody decide on the channel that asked; null: none does. */
   sameChannel(principal: string): number | null {
     return sameChannelOf(this.#database, principal);
+  }
+  /** Which rows added the folders, or wrote what is kept in memory, that are there. */
+  placed(what: "folder" | "memory"): number[] {
+    return placedRows(this.#database, what);
   }
   /** What the owner has halted. */
   halts(): HaltRecord[] {

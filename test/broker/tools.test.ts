@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { ToolDescription } from "../../src/ipc/completion.ts";
 import { effectivePolicy } from "../../src/broker/effective-policy.ts";
 import { findTool, toolDescriptions } from "../../src/broker/tools/catalogue.ts";
+import { NO_LABELS, SessionLabels } from "../../src/broker/labels.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import { ArgumentsError, type CallTurn, type Look } from "../../src/broker/tools/tool.ts";
 
@@ -15,6 +16,7 @@ const LOOK: Look = {
   }),
   base: (_, path) => (path === "a.txt" ? { digest: "a".repeat(64), text: "one two one\n" } : null),
   sandboxState: { state: "works" },
+  unkept: () => [],
   named: () => [{ path: "a.txt", digest: "a".repeat(64) }],
   credential: (name) =>
     name === "github"
@@ -35,6 +37,7 @@ const TURN: CallTurn = {
   channel: "terminal",
   conversation: mint("conversation"),
   talk: "direct",
+  labels: new SessionLabels("s", { append: () => Promise.reject(new Error("nothing is raised")) }, NO_LABELS),
 };
 const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepare(given, TURN, LOOK);
 
@@ -51,6 +54,8 @@ test("every tool is shown to the model with a closed schema whose fields are des
     "web_search",
     "send_message",
     "schedule",
+    "memory_read",
+    "memory_write",
     "plan",
   ]);
   for (const description of shown) {

@@ -12,6 +12,7 @@ import type { SeveralRule } from "../../src/broker/several.ts";
 import type { PendingApproval } from "../../src/broker/pending.ts";
 import type { Rule } from "../../src/broker/rules.ts";
 import { newCounters, type TurnContext } from "../../src/broker/turn.ts";
+import { UndoCopies } from "../../src/effect/undo-copies.ts";
 import { Effects } from "../../src/effect/effects.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../../src/effect/model.ts";
 import type { ActionOfType } from "../../src/effect/action.ts";
@@ -25,6 +26,8 @@ import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { Config } from "../../src/config/schema.ts";
 import { Budgets } from "../../src/supervisor/budgets.ts";
 import type { PlannedLine, SchedulePort } from "../../src/effect/scheduling.ts";
+import { Holds } from "../../src/supervisor/holds.ts";
+import { Memory } from "../../src/supervisor/memory.ts";
 import { State } from "../../src/supervisor/state.ts";
 import { wordsSaid } from "../../src/supervisor/words-said.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
@@ -127,7 +130,8 @@ export class World implements AsyncDisposable {
   readonly messages = new ScriptedMessages();
   readonly schedules = new ScriptedSchedules(() => this.clock.now());
   readonly sandbox: Sandbox;
-  readonly effects: Effects;
+  effects: Effects;
+  memory: Memory;
   readonly principal = mint("principal");
   readonly session = mint("session");
   readonly conversation = mint("conversation");
@@ -162,20 +166,11 @@ export class World implements AsyncDisposable {
     this.workspace = join(home, "workspaces", "default");
     const ours = { home, executable: process.execPath };
     this.sandbox = new Sandbox(ours);
-    const ways = {
-      open: (hosts: readonly string[]) =>
-        Promise.reject(new SandboxError(`there is no way to ${hosts.join(" or ")} in this test`)),
-    };
-    this.effects = new Effects(this.sandbox, ours, {
-      models: this.model,
-      ways,
-      web: this.web,
-      messages: this.messages,
-      schedules: this.schedules,
-    });
     this.log = log;
     this.state = State.open(join(home, "state.db"), keys.state);
     this.state.follow(log);
+    this.memory = this.#newMemory();
+    this.effects = this.#newEffects();
     this.grants = new Grants(log, clock, this.state.grantsHeld());
     this.approvals = new Approvals(log, clock, this.grants, this.#ports());
     this.labels = this.#newLabels();
@@ -199,6 +194,8 @@ export class World implements AsyncDisposable {
     this.log = await openLog(join(this.home, "audit.db"), this.clock, this.keys);
     this.state = State.open(join(this.home, "state.db"), this.keys.state);
     this.state.follow(this.log);
+    this.memory = this.#newMemory();
+    this.effects = this.#newEffects();
     this.grants = new Grants(this.log, this.clock, this.state.grantsHeld());
     this.approvals = new Approvals(this.log, this.clock, this.grants, this.#ports());
     this.labels = this.#newLabels();
@@ -290,6 +287,33 @@ export class World implements AsyncDisposable {
 
   #newBudgets(): Budgets {
     return new Budgets({ log: this.log, state: this.state, clock: this.clock, config: () => this.config });
+  }
+
+  #newMemory(): Memory {
+    return new Memory({
+      log: this.log,
+      kept: () => this.state.placed("memory"),
+      holds: new Holds(this.log, this.state),
+      contentKey: () => Promise.resolve(),
+      nameOf: (principal) => (principal === this.principal ? "Ada" : null),
+    });
+  }
+
+  #newEffects(): Effects {
+    const ways = {
+      open: (hosts: readonly string[]) =>
+        Promise.reject(new SandboxError(`there is no way to ${hosts.join(" or ")} in this test`)),
+    };
+    const ours = { home: this.home, executable: process.execPath };
+    return new Effects(this.sandbox, ours, {
+      models: this.model,
+      ways,
+      web: this.web,
+      messages: this.messages,
+      schedules: this.schedules,
+      copies: new UndoCopies(this.log),
+      memory: this.memory,
+    });
   }
 
   #newBroker(): Broker {

@@ -42,6 +42,7 @@ const places = () => ({ data: at("data"), executable: at("opt/wirken/wirken"), h
 function book(): Folders {
   const folders: Folders = new Folders({
     log: world.log,
+    added: () => world.state.placed("folder"),
     places: places(),
     knowsAgent: (agent) => agent === "default" || agent === "other",
     nameOf: (principal) => (principal === ada ? "Ada" : principal === bob ? "Bob" : null),

@@ -216,6 +216,11 @@ export class PageScript {
       case "grant.revoke":
       case "policy.test":
       case "confinement":
+      case "memory.list":
+      case "memory.show":
+      case "memory.remove":
+      case "undo":
+      case "undo.list":
       case "folder.add":
       case "folder.list":
       case "folder.remove":

@@ -28,6 +28,10 @@ export function renderExec(action: ActionOfType<"exec">): string {
       `${timeoutSeconds} s${timeoutSeconds > USUAL_SECONDS ? `, where ${USUAL_SECONDS} s are usual` : ""}`,
     ),
     ...(background ? ["  it goes on after the answer to this call, until it ends, is stopped, or its time is up"] : []),
+    ...(action.unkept?.named ?? []).map((path) => line("cannot be taken back if it changes", path)),
+    ...(action.unkept === undefined || action.unkept.more === 0
+      ? []
+      : [line("cannot be taken back if they change", `${action.unkept.more} more`)]),
     ...action.files.flatMap(({ path, digest }) => [
       line("uses the file", path),
       line("only if it is still", `sha256 ${digest}`),

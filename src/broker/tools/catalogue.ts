@@ -8,6 +8,8 @@ import { readFile } from "./read-file.ts";
 import { searchFiles } from "./search-files.ts";
 import { schedule } from "./schedule.ts";
 import { sendMessage } from "./send-message.ts";
+import { memoryRead } from "./memory-read.ts";
+import { memoryWrite } from "./memory-write.ts";
 import type { Tool } from "./tool.ts";
 import { webSearch } from "./web-search.ts";
 import { writeFile } from "./write-file.ts";
@@ -23,6 +25,8 @@ const TOOLS: readonly Tool[] = [
   webSearch,
   sendMessage,
   schedule,
+  memoryRead,
+  memoryWrite,
 ];
 
 export function findTool(name: string): Tool | null {

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
-import { MAX_HOSTS, MAX_SCRIPT, MOST_SECONDS, placed, USUAL_SECONDS } from "../../effect/action.ts";
-import { type Folder, MAX_FOLDERS, wrongWith } from "../../effect/effects.ts";
+import { MAX_HOSTS, MAX_SCRIPT, MAX_UNKEPT, MOST_SECONDS, placed, USUAL_SECONDS } from "../../effect/action.ts";
+import { type Folder, MAX_FOLDERS, type Place, wrongWith } from "../../effect/effects.ts";
 import { HostName } from "../../ipc/egress-frames.ts";
-import { ArgumentsError, defineTool } from "./tool.ts";
+import { ArgumentsError, defineTool, type Look } from "./tool.ts";
 
 /** Bytes of all arguments together: the kernel takes little more. Longer input goes through stdin. */
 const MAX_ARGV = 512 * 1024;
@@ -70,6 +70,7 @@ export const exec = defineTool({
         write || hosts.length > 0
           ? look.named(place, argv ?? words.flatMap((text) => text.split(BETWEEN)).filter((word) => word !== ""))
           : [],
+      ...(write ? unkeptIn(look, place) : {}),
       ...(look.sandboxState.state === "weaker" ? { sandbox: "weaker" } : {}),
     };
   },
@@ -99,4 +100,11 @@ function hostOf(text: string): string {
   throw new ArgumentsError(
     `${JSON.stringify(text.slice(0, 100))} is no host's name: write it without https://, a port or a path, and no address`,
   );
+}
+
+/** Files of which no copy is kept, so that whoever is asked knows before. */
+function unkeptIn(look: Look, place: Place): { unkept?: { named: string[]; more: number } } {
+  const unkept = look.unkept(place).filter((path) => path.isWellFormed());
+  if (unkept.length === 0) return {};
+  return { unkept: { named: unkept.slice(0, MAX_UNKEPT), more: Math.max(0, unkept.length - MAX_UNKEPT) } };
 }

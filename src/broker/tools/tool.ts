@@ -28,13 +28,13 @@ z.config(z.locales.en());
 /** What a tool looks at to say exactly what it would do. */
 export type Look = Pick<
   Effects,
-  "locate" | "base" | "named" | "sandboxState" | "credential" | "barred" | "searching" | "recipients" | "schedules"
+  "locate" | "base" | "named" | "sandboxState" | "unkept" | "credential" | "barred" | "searching" | "recipients" | "schedules"
 >;
 
 /** The turn that a call belongs to, as far as it decides what the call would do. */
 export type CallTurn = Pick<
   TurnContext,
-  "workspace" | "folders" | "agent" | "principal" | "channel" | "conversation" | "talk"
+  "workspace" | "folders" | "agent" | "principal" | "channel" | "conversation" | "talk" | "labels"
 >;
 
 /** A tool as the broker knows it. */
