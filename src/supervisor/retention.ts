@@ -122,11 +122,11 @@ export class Retention {
         ["memory", memory],
       ] as const) {
         if (given === null) continue;
-        const at = before(given);
-        const taken = await this.#store(OWN[store], at);
+        const since = before(given);
+        const gone = await this.#store(OWN[store], since);
         // A night in which nothing of it was old enough is no row: most stores are empty most of the time.
-        if (taken.removed + taken.held > 0)
-          await log.append({ kind: "retention.applied", store, before: at, ...taken }, { cause: null });
+        if (gone.removed + gone.held > 0)
+          await log.append({ kind: "retention.applied", store, before: since, ...gone }, { cause: null });
       }
       if (rows === null) return;
       const { removed, held } = await this.#rows(before(rows), who);

@@ -85,9 +85,12 @@ export class Undo {
   }
 }
 
+function depth({ path }: Undone): number {
+  return path.split("/").length;
+}
+
 /** What goes is taken away from below; what comes back is put back from above. */
 function ordered(files: readonly Undone[]): Undone[] {
-  const depth = ({ path }: Undone): number => path.split("/").length;
   const gone = files.filter(({ before }) => before === null).toSorted((a, b) => depth(b) - depth(a));
   const back = files.filter(({ before }) => before !== null).toSorted((a, b) => depth(a) - depth(b));
   return [...gone, ...back];

@@ -130,7 +130,7 @@ test("its limits are named: of one entry, and of all that is kept for a person",
   expect((await world.call(world.turn(), "memory_write", { text: "x".repeat(MAX_MEMORY_TEXT + 1) })).text).toContain(
     `at most ${MAX_MEMORY_TEXT} are kept as one entry`,
   );
-  const entry = `${"word ".repeat(MAX_MEMORY_TEXT / 5 - 1)}`;
+  const entry = "word ".repeat(MAX_MEMORY_TEXT / 5 - 1);
   const whole = Math.floor(MAX_MEMORY_BYTES / Buffer.byteLength(entry));
   for (let count = 0; count < whole; count += 1) await keep(entry);
   expect((await world.call(world.turn(), "memory_write", { text: entry })).text).toContain(

@@ -28,7 +28,16 @@ z.config(z.locales.en());
 /** What a tool looks at to say exactly what it would do. */
 export type Look = Pick<
   Effects,
-  "locate" | "base" | "named" | "sandboxState" | "unkept" | "credential" | "barred" | "searching" | "recipients" | "schedules"
+  | "locate"
+  | "base"
+  | "named"
+  | "sandboxState"
+  | "unkept"
+  | "credential"
+  | "barred"
+  | "searching"
+  | "recipients"
+  | "schedules"
 >;
 
 /** The turn that a call belongs to, as far as it decides what the call would do. */
