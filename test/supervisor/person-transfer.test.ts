@@ -32,6 +32,7 @@ beforeEach(async () => {
   grants = new Grants(log, clock, []);
   folders = new Folders({
     log,
+    added: () => state.placed("folder"),
     places: { data: join(machine, "data"), executable: join(machine, "opt"), home: join(machine, "home") },
     knowsAgent: () => true,
     nameOf: (principal) => state.person(principal)?.name ?? null,
