@@ -121,11 +121,11 @@ const Retention = z.strictObject({
   content: z._default(Days, 90),
   /** The rows themselves: their hashes stay. */
   rows: z._default(Days, null),
-  /** Copies of files as they were before an agent changed them. None are made so far. */
+  /** Copies of files as they were before an agent changed them. */
   undo: z._default(Days, 7),
   /** Files that were sent. None are kept so far. */
   blobs: z._default(Days, 30),
-  /** What agents remember between conversations. Nothing so far. */
+  /** What agents keep for people between conversations. */
   memory: z._default(Days, null),
 });
 
