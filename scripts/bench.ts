@@ -11,6 +11,7 @@ import { memoryFigures } from "./bench/memory.ts";
 import { peerFigures } from "./bench/peers.ts";
 import { sandboxFigures } from "./bench/sandbox.ts";
 import { startFigures } from "./bench/start.ts";
+import { stopFigures } from "./bench/stop.ts";
 import { turnFigures } from "./bench/turn.ts";
 import { vaultFigures } from "./bench/vault.ts";
 import { verifyFigures } from "./bench/verify.ts";
@@ -29,6 +30,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   growth: growthFigures,
   peers: peerFigures,
   turn: turnFigures,
+  stop: stopFigures,
   sandbox: sandboxFigures,
   confine: confineFigures,
   vault: vaultFigures,

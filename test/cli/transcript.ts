@@ -7,7 +7,7 @@
  *      = 2                        its status; 0 is left out
  *      & wirken start             a daemon: it runs until the transcript ends, and is waited for
  *
- *  `{home}` is the data directory, `{any}` some text of one line, `...` any number of lines. */
+ *  `{home}` is the data directory, also in a command, `{any}` some text of one line, `...` any number of lines. */
 
 export interface Step {
   readonly background: boolean;

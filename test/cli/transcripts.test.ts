@@ -46,7 +46,8 @@ async function runStep(
   { words, input }: Step,
   home: string,
 ): Promise<{ out: string; err: string; status: number | null }> {
-  const child = spawn(executable, words, { env: environmentOf(home), stdio: ["pipe", "pipe", "pipe"] });
+  const given = words.map((word) => word.replaceAll("{home}", join(home, "data")));
+  const child = spawn(executable, given, { env: environmentOf(home), stdio: ["pipe", "pipe", "pipe"] });
   child.stdin.on("error", () => undefined); // it may not read any
   child.stdin.end(input);
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
