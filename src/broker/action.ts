@@ -70,6 +70,8 @@ const FILES: Brings = { untrusted: "files", private: "workspace" };
 export function factsOf(action: ToolAction): Facts {
   switch (action.type) {
     case "file.read": {
+      if (action.outside === true)
+        return factsOfKeys(["file.read:outside"], { leaves: null, brings: { untrusted: "files", private: "own" } });
       const folder = folderOf(action);
       return factsOfKeys([folder === null ? "file.read:workspace" : `folder.read:${folder}`], {
         leaves: null,
@@ -81,6 +83,7 @@ export function factsOf(action: ToolAction): Facts {
     case "file.search":
       return factsOfKeys(["file.search:workspace"], { leaves: null, brings: FILES });
     case "file.write": {
+      if (action.outside === true) return factsOfKeys(["file.write:outside"], { leaves: null, brings: BRINGS_NOTHING });
       const folder = folderOf(action);
       const key = folder === null ? "file.write:workspace" : (`folder.write:${folder}` as const);
       return factsOfKeys([action.protected ? "file.write:protected" : key], {

@@ -34,7 +34,7 @@ export function renderAction(bytes: Uint8Array): string {
   switch (action.type) {
     case "file.read":
       return lines(
-        "read a file",
+        action.outside === true ? "read a file OUTSIDE THE WORKSPACE" : "read a file",
         line("file", action.path),
         line("lines", `${action.limit} from line ${action.offset}`),
         ...place(action, "it cannot change anything"),
@@ -82,7 +82,7 @@ export function renderAction(bytes: Uint8Array): string {
 
 function renderWrite(action: ActionOfType<"file.write">): string {
   return lines(
-    `${action.base === null ? "create" : "change"} a ${action.protected ? "PROTECTED " : ""}file (${action.tool})`,
+    `${action.base === null ? "create" : "change"} a ${action.protected ? "PROTECTED " : ""}file ${action.outside === true ? "OUTSIDE THE WORKSPACE " : ""}(${action.tool})`,
     line("file", action.path),
     ...(action.protected
       ? [

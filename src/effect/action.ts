@@ -22,6 +22,8 @@ const FolderInAction = z.strictObject({
   /** The very directory: `device:inode`. */
   identity: z.string().check(z.regex(/^\d{1,20}:\d{1,20}$/)),
 });
+/** A file outside of every workspace: then the workspace is `/`, and the path the file's own below that. */
+const Outside = z.optional(z.literal(true));
 /** Those that it can reach; left out where there are none. */
 const Folders = z.optional(z.array(FolderInAction).check(z.minLength(1), z.maxLength(MAX_FOLDERS)));
 /** A person's id, an agent's name, a channel: what the turn says, as rows do. */
@@ -82,6 +84,7 @@ export const ToolAction = z.discriminatedUnion("type", [
     type: z.literal("file.read"),
     workspace: Workspace,
     folders: Folders,
+    outside: Outside,
     path: Path,
     /** The first line wanted, from 1. */
     offset: z.int().check(z.gte(1)),
@@ -115,6 +118,7 @@ export const ToolAction = z.discriminatedUnion("type", [
     tool: z.enum(["write_file", "edit_file"]),
     workspace: Workspace,
     folders: Folders,
+    outside: Outside,
     path: Path,
     /** One of the files that steer an agent, an editor or a package manager. */
     protected: z.boolean(),

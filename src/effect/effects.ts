@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { ToolAction } from "./action.ts";
 import { unkeptOf } from "../sandbox/snapshot.ts";
-import { type Base, baseOf, bytesBefore, checkBase, checkNamed, namedFiles } from "./files.ts";
+import { type Base, baseOf, bytesBefore, checkBase, checkNamed, locateOutside, namedFiles } from "./files.ts";
 import { type SurveyedFile, surveyFile, surveyTrees } from "./file-survey.ts";
 import type { MemoryPort } from "./memory-port.ts";
 import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
@@ -23,6 +23,7 @@ export type { SurveyedFile } from "./file-survey.ts";
 export { LIMITS } from "../sandbox/limits.ts";
 export { PROTECTED } from "../sandbox/protected.ts";
 export { type SandboxState, WEAKER } from "../sandbox/state.ts";
+export { INSIDE } from "../sandbox/walk.ts";
 export { WorkspaceError } from "../sandbox/workspace-error.ts";
 export { type Folder, MAX_FOLDERS, type Place, SHARED, wrongWith } from "../sandbox/folder.ts";
 export type { Located, Ours } from "../sandbox/workspace.ts";
@@ -108,9 +109,14 @@ export class Effects {
     return new Workspace(place, this.#ours).locate(path);
   }
 
+  /** A file outside of every workspace, by its exact path. @throws {WorkspaceError} */
+  outside(path: string): Located {
+    return locateOutside(this.#ours, path);
+  }
+
   /** The text of a file that is to be changed; null where there is none. @throws {WorkspaceError} */
-  base(place: Place, path: string): Base | null {
-    return baseOf(this.#ours, place, path);
+  base(place: Place, path: string, outside = false): Base | null {
+    return baseOf(this.#ours, place, path, outside);
   }
 
   /** A file of the workspace as labels know it; null: there is none. @param path as {@link locate} says it. */

@@ -1,5 +1,8 @@
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
-import { type Entry, type FileRead, type Ours, Workspace } from "../sandbox/workspace.ts";
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname, isAbsolute, join } from "node:path";
+import { ownPlaces, refusalOfFile } from "../sandbox/refusal.ts";
+import { type Entry, type FileRead, type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { Place } from "../sandbox/folder.ts";
 import { type ActionOfType, placeOf } from "./action.ts";
 import { plain } from "./plain-name.ts";
@@ -20,8 +23,8 @@ export interface Base {
 
 /** The text of a file, or null where there is none.
  *  @throws {WorkspaceError} if it cannot be read, or is no UTF-8. */
-export function baseOf(ours: Ours, place: Place, path: string): Base | null {
-  const workspace = new Workspace(place, ours);
+export function baseOf(ours: Ours, place: Place, path: string, outside: boolean): Base | null {
+  const workspace = outside ? workspaceOf(ours, { ...place, path, outside }) : new Workspace(place, ours);
   const located = workspace.locate(path);
   if (located.kind === "missing") return null;
   const file = workspace.read(located.path, MAX_FILE);
@@ -64,7 +67,7 @@ function tryRead(workspace: Workspace, path: string, room: number): FileRead | n
 
 /** @throws {WorkspaceError} if a file is not the one any more that the action names. */
 export function checkNamed(ours: Ours, action: ActionOfType<"exec">): void {
-  const workspace = new Workspace(placeOf(action), ours);
+  const workspace = workspaceOf(ours, action);
   for (const { path, digest } of action.files) {
     if (workspace.read(path, MAX_NAMED, "none").digest !== digest) {
       throw new WorkspaceError("FILE_CHANGED", `${path} is not the file any more that it was when this was asked`);
@@ -74,7 +77,7 @@ export function checkNamed(ours: Ours, action: ActionOfType<"exec">): void {
 
 /** @throws {WorkspaceError} if the file is not the one any more that the action names. */
 export function checkBase(ours: Ours, action: ActionOfType<"file.write">): void {
-  const workspace = new Workspace(placeOf(action), ours);
+  const workspace = workspaceOf(ours, action);
   const now = workspace.locate(action.path);
   if (now.path !== action.path || now.protected !== action.protected) {
     throw new WorkspaceError("FILE_CHANGED", `${action.path} leads elsewhere now than when this was asked`);
@@ -91,12 +94,36 @@ export function checkBase(ours: Ours, action: ActionOfType<"file.write">): void 
 
 /** The file that an action writes over, so that it can be put back. @throws {WorkspaceError} */
 export function bytesBefore(ours: Ours, action: ActionOfType<"file.write">): Uint8Array | null {
-  return action.base === null ? null : new Workspace(placeOf(action), ours).read(action.path, MAX_FILE, "none").bytes;
+  return action.base === null ? null : workspaceOf(ours, action).read(action.path, MAX_FILE, "none").bytes;
+}
+
+/** Where an action's file is: in its workspace, or, by its exact path, outside of every one. @throws {WorkspaceError} for a file that no agent is given. */
+function workspaceOf(
+  ours: Ours,
+  action: Parameters<typeof placeOf>[0] & { readonly path?: string; readonly outside?: true | undefined },
+): Workspace {
+  if (action.outside !== true) return new Workspace(placeOf(action), ours);
+  const refusal = refusalOfFile(`/${action.path ?? ""}`, { ...ownPlaces(ours.home), executable: ours.executable });
+  if (refusal !== null) throw new WorkspaceError("PATH_FORBIDDEN", `${refusal}: no agent is given it`);
+  return Workspace.outside(ours);
+}
+
+/** A file outside of every workspace, by its own path, links resolved. A link that comes to stand on the way later is not followed.
+ *  @throws {WorkspaceError} PATH_FORBIDDEN for one that no agent is given; PATH_OUTSIDE for what is no absolute path. */
+export function locateOutside(ours: Ours, path: string): Located {
+  if (!isAbsolute(path)) throw new WorkspaceError("PATH_OUTSIDE", `${JSON.stringify(path)} leads out of the workspace`);
+  let real: string;
+  try {
+    real = existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
+  } catch (cause) {
+    throw new WorkspaceError("PATH_MISSING", `${path} does not exist`, { cause });
+  }
+  return workspaceOf(ours, { workspace: "/", path: real.slice(1), outside: true }).locate(real.slice(1));
 }
 
 /** Some lines of a file, as they are. */
 export function readLines(ours: Ours, action: ActionOfType<"file.read">): string {
-  const file = new Workspace(placeOf(action), ours).read(action.path, MAX_FILE, "none");
+  const file = workspaceOf(ours, action).read(action.path, MAX_FILE, "none");
   const lines = textOf(file).split("\n");
   // A last newline ends the last line and begins none.
   if (lines.at(-1) === "") lines.pop();
@@ -109,7 +136,7 @@ export function readLines(ours: Ours, action: ActionOfType<"file.read">): string
 
 /** One line an entry: directories end in `/`, links say where they point, files how many bytes they have. */
 export function listEntries(ours: Ours, action: ActionOfType<"file.list">): string {
-  const { path, entries, more } = new Workspace(placeOf(action), ours).list(action.path, action.depth, MAX_ENTRIES);
+  const { path, entries, more } = workspaceOf(ours, action).list(action.path, action.depth, MAX_ENTRIES);
   if (entries.length === 0) return `[${path} is empty]`;
   const lines = entries.map(lineOf);
   if (more) lines.push(`[only the first ${MAX_ENTRIES} entries: list a directory below, or use a smaller depth]`);
@@ -136,7 +163,7 @@ function lineOf(entry: Entry): string {
 export function writeFile(ours: Ours, action: ActionOfType<"file.write">): string {
   checkBase(ours, action);
   const content = new TextEncoder().encode(action.content);
-  new Workspace(placeOf(action), ours).replace(action.path, action.base, content, MAX_FILE);
+  workspaceOf(ours, action).replace(action.path, action.base, content, MAX_FILE);
   return `${action.base === null ? "created" : "wrote"} ${action.path} (${content.length} bytes)`;
 }
 

@@ -71,11 +71,11 @@ export class Workspace {
   readonly #ours: Ours;
 
   /** @param place an existing directory. @throws {WorkspaceError} if it is none, or if the data directory lies in it. */
-  constructor(place: Place, ours: Ours) {
+  constructor(place: Place, ours: Ours, outside = false) {
     this.root = resolve(place.workspace);
     this.#folders = place.folders;
     this.#ours = ours;
-    if (`${resolve(ours.home)}${sep}`.startsWith(`${this.root}${sep}`)) {
+    if (!outside && `${resolve(ours.home)}${sep}`.startsWith(`${this.root}${sep}`)) {
       throw new WorkspaceError(
         "WORKSPACE_UNUSABLE",
         `${this.root} holds the data directory, so it cannot be a workspace: choose a directory inside it or elsewhere`,
@@ -83,6 +83,11 @@ export class Workspace {
     }
     using top = this.#walk(".", "none");
     void top;
+  }
+
+  /** All of this machine's files, each by its exact path. Whoever asks for one was told by a person that they may, and that it is none of ours. */
+  static outside(ours: Ours): Workspace {
+    return new Workspace({ workspace: sep, folders: [] }, ours, true);
   }
 
   #walk(path: string, links: "within" | "none"): Walk {

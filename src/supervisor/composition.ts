@@ -37,7 +37,7 @@ import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
 import { Folders } from "./folders.ts";
-import { ownPlaces } from "./folder-refusal.ts";
+import { ownPlaces } from "../sandbox/refusal.ts";
 import { carriedCredential, Fetches } from "./fetches.ts";
 import { Findings } from "./findings.ts";
 import { Halts } from "./halts.ts";

@@ -4,7 +4,7 @@ import type { AuditLog } from "../../audit/log.ts";
 import { FOLDER_NAME, type Folder, identityOf, MAX_FOLDERS, SHARED, wrongWith } from "../sandbox/folder.ts";
 import { FolderId, mint } from "../ipc/ids.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
-import { type Places, refusalOf, within } from "./folder-refusal.ts";
+import { type Places, refusalOf, within } from "../sandbox/refusal.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
 

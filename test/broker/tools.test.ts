@@ -16,6 +16,9 @@ const LOOK: Look = {
   }),
   base: (_, path) => (path === "a.txt" ? { digest: "a".repeat(64), text: "one two one\n" } : null),
   sandboxState: { state: "works" },
+  outside: () => {
+    throw new Error("nothing leads outside here");
+  },
   unkept: () => [],
   named: () => [{ path: "a.txt", digest: "a".repeat(64) }],
   credential: (name) =>

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { mint, Name, type PrincipalId } from "../../src/ipc/ids.ts";
 import { Folders } from "../../src/supervisor/folders.ts";
-import { refusalOfFile } from "../../src/supervisor/folder-refusal.ts";
+import { refusalOfFile } from "../../src/sandbox/refusal.ts";
 import { Workspaces } from "../../src/supervisor/workspaces.ts";
 import { World } from "../broker/world.ts";
 

@@ -1,7 +1,6 @@
 import * as z from "zod/mini";
 import { unifiedDiff } from "../diff.ts";
-import { placed } from "../../effect/action.ts";
-import { ArgumentsError, checkWritable, defineTool, PathArgument, placeOfPath } from "./tool.ts";
+import { ArgumentsError, checkWritable, defineTool, PathArgument, fileAt } from "./tool.ts";
 import { checkContent } from "./write-file.ts";
 
 export const editFile = defineTool({
@@ -17,9 +16,13 @@ export const editFile = defineTool({
     all: z._default(z.boolean(), false).check(z.describe("Replace every occurrence.")),
   }),
   prepare: (given, turn, look) => {
-    const located = look.locate(turn, given.path);
+    const { located, at } = fileAt(turn, given.path, look);
     checkWritable(located);
-    const base = look.base(turn, located.path);
+    const base = look.base(
+      at.outside === true ? { workspace: "/", folders: [] } : turn,
+      located.path,
+      at.outside === true,
+    );
     if (base === null) throw new ArgumentsError(`${located.path} does not exist: use write_file to make it`);
     const pieces = base.text.split(given.old);
     const found = pieces.length - 1;
@@ -36,7 +39,7 @@ export const editFile = defineTool({
     return {
       type: "file.write",
       tool: "edit_file",
-      ...placed(placeOfPath(turn, located)),
+      ...at,
       path: located.path,
       protected: located.protected,
       base: base.digest,

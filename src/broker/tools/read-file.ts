@@ -1,6 +1,5 @@
 import * as z from "zod/mini";
-import { placed } from "../../effect/action.ts";
-import { defineTool, PathArgument, placeOfPath } from "./tool.ts";
+import { defineTool, PathArgument, fileAt } from "./tool.ts";
 
 export const readFile = defineTool({
   name: "read_file",
@@ -11,10 +10,10 @@ export const readFile = defineTool({
     limit: z._default(z.int().check(z.gte(1), z.lte(10_000)), 2000).check(z.describe("How many lines.")),
   }),
   prepare: ({ path, offset, limit }, turn, look) => {
-    const located = look.locate(turn, path);
+    const { located, at } = fileAt(turn, path, look);
     return {
       type: "file.read",
-      ...placed(placeOfPath(turn, located)),
+      ...at,
       path: located.path,
       offset,
       limit,

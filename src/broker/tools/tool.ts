@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { ToolAction } from "../../effect/action.ts";
-import type { Effects, Folder, Located, Place } from "../../effect/effects.ts";
+import { type Effects, type Folder, INSIDE, type Located, type Place, WorkspaceError } from "../../effect/effects.ts";
+import { placed } from "../../effect/action.ts";
 import type { TurnContext } from "../turn.ts";
 import type { ToolDescription } from "../../ipc/completion.ts";
 
@@ -9,6 +10,26 @@ export function placeOfPath({ workspace, folders }: Place, { path, folder }: Loc
   if (folder !== null) return { workspace, folders: [folder] };
   // Of the whole workspace the folders are a part.
   return { workspace, folders: path === "." ? unchanged(folders) : [] };
+}
+
+/** Where a file is, and how an action says so: in the workspace, or, by its exact path, outside of it. @throws {WorkspaceError} */
+export function fileAt(
+  turn: CallTurn,
+  path: string,
+  look: Look,
+): { readonly located: Located; readonly at: { workspace: string; folders?: Folder[]; outside?: true } } {
+  try {
+    const located = look.locate(turn, path);
+    return { located, at: placed(placeOfPath(turn, located)) };
+  } catch (error) {
+    if (!(error instanceof WorkspaceError) || error.code !== "PATH_OUTSIDE" || !isElsewhere(path, turn)) throw error;
+    return { located: look.outside(path), at: { workspace: "/", outside: true } };
+  }
+}
+
+/** Is it the path of another place of this machine, rather than one out of the workspace by a way up? */
+function isElsewhere(path: string, { workspace }: CallTurn): boolean {
+  return path.startsWith("/") && ![INSIDE, workspace].some((top) => path === top || path.startsWith(`${top}/`));
 }
 
 /** @throws {ArgumentsError} for a path that lies in a folder that may only be read. */
@@ -29,6 +50,7 @@ z.config(z.locales.en());
 export type Look = Pick<
   Effects,
   | "locate"
+  | "outside"
   | "base"
   | "named"
   | "sandboxState"

@@ -1,7 +1,6 @@
 import * as z from "zod/mini";
 import { unifiedDiff } from "../diff.ts";
-import { placed } from "../../effect/action.ts";
-import { ArgumentsError, checkWritable, defineTool, PathArgument, placeOfPath } from "./tool.ts";
+import { ArgumentsError, checkWritable, defineTool, PathArgument, fileAt } from "./tool.ts";
 
 /** Bytes of a file that is written. */
 export const MAX_CONTENT = 1024 * 1024;
@@ -16,13 +15,17 @@ export const writeFile = defineTool({
   }),
   prepare: ({ path, content }, turn, look) => {
     checkContent(content);
-    const located = look.locate(turn, path);
+    const { located, at } = fileAt(turn, path, look);
     checkWritable(located);
-    const base = look.base(turn, located.path);
+    const base = look.base(
+      at.outside === true ? { workspace: "/", folders: [] } : turn,
+      located.path,
+      at.outside === true,
+    );
     return {
       type: "file.write",
       tool: "write_file",
-      ...placed(placeOfPath(turn, located)),
+      ...at,
       path: located.path,
       protected: located.protected,
       base: base?.digest ?? null,
