@@ -34,8 +34,8 @@ beforeAll(async () => {
   });
   hers = turnOf(alice).workspace;
   const turn = turnOf(alice);
-  expect(await ask(turn, "write_file", { path: "told.txt", content: `the code is ${CANARY}` })).toContain("created");
-  expect(await ask(turn, "memory_write", { text: `the code is ${CANARY}` })).toContain("kept as");
+  await ask(turn, "write_file", { path: "told.txt", content: `the code is ${CANARY}` });
+  await ask(turn, "memory_write", { text: `the code is ${CANARY}` });
   if (process.getuid?.() === 0) {
     chmodSync(world.home, 0o755);
     execFileSync("chown", ["-R", "65534", join(world.home, "workspaces"), folder]);
