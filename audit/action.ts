@@ -499,6 +499,16 @@ export const KINDS = {
     fields: { outcome: f.oneOf("done", "failed", "stopped", "limit"), status: f.orNull(f.count) },
     content: ["result"],
   },
+  /** A command that its call asked to go on behind the answer. */
+  "command.started": {
+    fields: { ...TURN, command: f.id, agent: f.name, principal: f.id },
+    content: ["action"],
+    outcomes: ["command.ended"],
+  },
+  "command.ended": {
+    fields: { outcome: f.oneOf("done", "failed", "stopped", "limit"), status: f.orNull(f.count) },
+    content: ["result"],
+  },
   "tool.refused": {
     fields: {
       ...TURN,

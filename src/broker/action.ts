@@ -98,6 +98,11 @@ export function factsOf(action: ToolAction): Facts {
       });
     case "memory.write":
       return factsOfKeys(["memory.write:own"], { leaves: null, brings: BRINGS_NOTHING });
+    case "process":
+      return factsOfKeys(["process:own"], {
+        leaves: null,
+        brings: action.do === "list" ? BRINGS_NOTHING : action.network ? { ...FILES, untrusted: true } : FILES,
+      });
     case "exec": {
       const hosts = action.hosts ?? [];
       const folders = (action.folders ?? []).filter(({ write }) => write).map(({ name }) => name);

@@ -1,11 +1,13 @@
 import type { ActionOf } from "../../audit/action.ts";
 import { AuditError } from "../../audit/error.ts";
 import type { AuditLog } from "../../audit/log.ts";
+import type { Recorded } from "../../audit/recorded.ts";
 import type { Clock } from "../../audit/ports.ts";
 import { digestOf, encodeAction, type ToolAction } from "../effect/action.ts";
 import { boundText, MAX_RESULT } from "../effect/bound.ts";
 import { type Effects, WorkspaceError } from "../effect/effects.ts";
 import type { ToolDescription } from "../ipc/completion.ts";
+import type { ToolResult } from "../effect/tool.ts";
 import { mint } from "../ipc/ids.ts";
 import { factsOf } from "./action.ts";
 import type { ApprovalRequest, Approvals } from "./approvals.ts";
@@ -404,7 +406,10 @@ export class Broker {
     // Before it runs: a crash in between leaves no result without its label.
     await turn.labels.raise(labelsBefore(action, turn, this.#gates), recorded.seq);
     const written = await Written.before(action, turn, this.#gates, recorded.seq);
-    const result = await this.#gates.effects.runTool(recorded, turn.signal);
+    const result =
+      action.type === "exec" && action.background === true
+        ? await this.#inBackground(recorded, call)
+        : await this.#gates.effects.runTool(recorded, turn.signal);
     await written.after(result.outcome);
     turn.labels.words.resulted(result.text);
     if (result.brings !== undefined) await turn.labels.raise(result.brings, recorded.seq);
@@ -418,6 +423,22 @@ export class Broker {
     const outcome = result.outcome === "done" ? "done" : "failed";
     const suspects = await this.#gates.suspects.look(turn, entryOf(action), result.text, row.seq);
     return { outcome, text: result.text, row: row.seq, suspects, endTurn: null };
+  }
+
+  /** A command that goes on is an intent of its own, with an end of its own: its call is over when it runs. */
+  async #inBackground(recorded: Recorded<"tool.called">, { turn, bytes }: Call): Promise<ToolResult> {
+    recorded.redeem();
+    const { agent, principal, session } = turn;
+    const started = await this.#gates.log.record(
+      { kind: "command.started", turn: turn.turn, session, command: mint("command"), agent, principal },
+      { cause: recorded.seq, seal: session, content: { action: bytes } },
+    );
+    return await this.#gates.effects.startCommand(started);
+  }
+
+  /** Commands in the background. */
+  get background(): Effects["background"] {
+    return this.#gates.effects.background;
   }
 
   /** What a result leads to is an action of its own: decided, recorded and run like any other, or refused.

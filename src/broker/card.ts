@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type ActionOfType, decodeAction } from "../effect/action.ts";
-import { renderExec } from "./cards/exec.ts";
+import { renderExec, renderProcess } from "./cards/exec.ts";
 import { renderMessage } from "./cards/message.ts";
 import { renderScheduleAdd, renderScheduleRemove } from "./cards/schedule.ts";
 import { renderRequest, renderWebSearch } from "./cards/web.ts";
@@ -67,6 +67,8 @@ export function renderAction(bytes: Uint8Array): string {
       return renderScheduleRemove(action);
     case "exec":
       return renderExec(action);
+    case "process":
+      return renderProcess(action);
     case "http.request":
       return renderRequest(action);
     case "message.send":

@@ -4,6 +4,7 @@ import { MessageSend } from "./message-action.ts";
 import { ScheduleAdd, ScheduleList, ScheduleRemove } from "./schedule-action.ts";
 import { HttpRequest, WebSearch } from "./web-action.ts";
 import { HostName } from "../ipc/egress-frames.ts";
+import { CommandId } from "../ipc/ids.ts";
 import { type Folder, FOLDER_NAME, MAX_FOLDERS, type Place } from "../sandbox/folder.ts";
 
 /** What a tool call does, to the letter. These bytes are what a card is rendered from, what is recorded, and the only thing an effect reads. */
@@ -130,6 +131,14 @@ export const ToolAction = z.discriminatedUnion("type", [
     content: Text,
   }),
   Exec,
+  z.strictObject({
+    type: z.literal("process"),
+    do: z.enum(["list", "output", "stop"]),
+    /** The command that is meant; null: all of them. */
+    command: z.nullable(CommandId),
+    /** Can what it wrote come from elsewhere? */
+    network: z.boolean(),
+  }),
   HttpRequest,
   WebSearch,
   MessageSend,

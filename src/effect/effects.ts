@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { ToolAction } from "./action.ts";
 import { unkeptOf } from "../sandbox/snapshot.ts";
+import { BackgroundCommands, type Whose } from "./background.ts";
 import { type Base, baseOf, bytesBefore, checkBase, checkNamed, locateOutside, namedFiles } from "./files.ts";
 import { type SurveyedFile, surveyFile, surveyTrees } from "./file-survey.ts";
 import type { MemoryPort } from "./memory-port.ts";
@@ -14,7 +15,7 @@ import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
 import type { Asking, MessagePort, Recipient } from "./outgoing.ts";
 import type { SchedulePort } from "./scheduling.ts";
-import { runTool, type ToolResult } from "./tool.ts";
+import { runTool, type ToolResult, type World } from "./tool.ts";
 import type { UndoCopies } from "./undo-copies.ts";
 import type { WayPort } from "./way-port.ts";
 import type { CarriedCredential, WebPort } from "./web.ts";
@@ -41,6 +42,7 @@ export interface Ports {
 
 /** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */
 export class Effects {
+  readonly background = new BackgroundCommands();
   readonly #sandbox: Sandbox;
   readonly #ours: Ours;
   readonly #ports: Ports;
@@ -52,8 +54,21 @@ export class Effects {
   }
 
   runTool(recorded: Recorded<"tool.called">, signal: AbortSignal): Promise<ToolResult> {
-    const world = { sandbox: this.#sandbox, ours: this.#ours, ...this.#ports };
-    return runTool(recorded, world, signal);
+    return runTool(recorded, this.#world, signal);
+  }
+
+  /** Starts a command that goes on behind the answer to its call. */
+  startCommand(recorded: Recorded<"command.started">): Promise<ToolResult> {
+    return this.background.start(recorded, this.#world);
+  }
+
+  /** Does one of these commands in the background reach hosts? null: there is none of that name. */
+  commandReaches(whose: Whose, command: string): boolean | null {
+    return this.background.reaches(whose, command);
+  }
+
+  get #world(): World {
+    return { sandbox: this.#sandbox, ours: this.#ours, background: this.background, ...this.#ports };
   }
 
   callModel(

@@ -1,13 +1,15 @@
 import type { Recorded } from "../../audit/recorded.ts";
-import { type CommandEnd, SandboxError } from "../sandbox/command.ts";
+import { SandboxError } from "../sandbox/command.ts";
 import { LIMITS } from "../sandbox/limits.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
 import { SessionId } from "../ipc/ids.ts";
 import type { Ours } from "../sandbox/workspace.ts";
-import { type ActionOfType, commandOf, decodeAction, placeOf, type ToolAction } from "./action.ts";
+import { type ActionOfType, decodeAction, placeOf, type ToolAction } from "./action.ts";
+import type { BackgroundCommands } from "./background.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
-import { checkNamed, listEntries, readLines, writeFile } from "./files.ts";
+import { decode, runCommand, sentence } from "./command.ts";
+import { listEntries, readLines, writeFile } from "./files.ts";
 import { type MessagePort, runMessage } from "./outgoing.ts";
 import { runRequest, runWebSearch, type WebPort } from "./web.ts";
 import { runSchedule, type SchedulePort } from "./scheduling.ts";
@@ -42,6 +44,7 @@ export interface World {
   readonly schedules: SchedulePort;
   readonly copies: UndoCopies;
   readonly memory: MemoryPort;
+  readonly background: Pick<BackgroundCommands, "answer">;
 }
 
 /** Runs one recorded tool call: what is done is read from the recorded bytes, and from nothing else.
@@ -68,9 +71,15 @@ export async function runTool(
           return done(writeFile(ours, action));
         });
       case "exec":
-        return await runCommand(action, recorded, world, signal);
+        return await runCommand(action, { call: recorded.action.call, seq: recorded.seq }, world, signal, {
+          ...(action.write ? { keeping: world.copies.keeping(placeOf(action), recorded) } : {}),
+        });
       case "http.request":
         return await runRequest(action, recorded.seq, web, signal);
+      case "process": {
+        const { principal, agent } = recorded.action;
+        return await world.background.answer(action, { principal, agent });
+      }
       case "web.search":
         return await runWebSearch(action, recorded.seq, web, signal);
       case "message.send":
@@ -118,87 +127,4 @@ async function runSearch(
     status: end.status,
     text: boundText(found, MAX_RESULT),
   };
-}
-
-async function runCommand(
-  action: ActionOfType<"exec">,
-  { seq, action: called }: Pick<Recorded<"tool.called">, "seq" | "action">,
-  { sandbox, ours, ways, copies }: World,
-  signal: AbortSignal,
-): Promise<ToolResult> {
-  const open = action.hosts === undefined ? null : await ways.open(action.hosts, { call: called.call, seq });
-  const limits = { ...LIMITS, seconds: action.timeoutSeconds };
-  try {
-    const end = await sandbox.run(
-      {
-        ...placeOf(action),
-        argv: commandOf(action),
-        write: action.write,
-        stdin: action.stdin === null ? null : new TextEncoder().encode(action.stdin),
-        limits,
-        sandbox: action.sandbox ?? "works",
-        before: () => checkNamed(ours, action),
-        ...(action.write ? { keeping: copies.keeping(placeOf(action), { seq, action: called }) } : {}),
-        ...(open === null ? {} : { way: open.way }),
-      },
-      signal,
-    );
-    return { outcome: outcomeOf(end), status: end.status, text: textOf(end, action) };
-  } finally {
-    open?.end();
-  }
-}
-
-function outcomeOf(end: CommandEnd): ToolResult["outcome"] {
-  if (end.reason === "stopped") return "stopped";
-  if (end.reason !== "exited") return "limit";
-  return end.status === 0 ? "done" : "failed";
-}
-
-function decode(bytes: Uint8Array): string {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-}
-
-function textOf(end: CommandEnd, action: ActionOfType<"exec">): string {
-  const half = (MAX_RESULT - 4096) / 2;
-  const stdout = decode(end.stdout);
-  // The program that sets the limits is the one that finds nothing to run.
-  const stderr = decode(end.stderr).replace(/^(?:prlimit|setpriv): failed to execute /, "cannot run ");
-  // Short error output leaves its room to standard output.
-  const room = Math.min(Buffer.byteLength(stderr), half);
-  return boundText(
-    [
-      sentence(end, action.timeoutSeconds),
-      ...(stdout === "" ? [] : ["standard output:", boundText(stdout, 2 * half - room, end.left.stdout)]),
-      ...(stderr === "" ? [] : ["standard error:", boundText(stderr, half, end.left.stderr)]),
-      ...(stdout === "" && stderr === "" ? ["(no output)"] : []),
-      ...end.setAside.map(
-        ({ path, now }) =>
-          `${path} is protected: what the command put there was moved to ${now} (ask with write_file instead)`,
-      ),
-    ].join("\n"),
-    MAX_RESULT,
-  );
-}
-
-const MB = 1 << 20;
-
-function sentence(end: CommandEnd, seconds: number): string {
-  switch (end.reason) {
-    case "exited":
-      if (end.status !== null && end.status > 128) return `exit status ${end.status} (signal ${end.status - 128})`;
-      return `exit status ${end.status ?? "unknown"}`;
-    case "stopped":
-      return "stopped: the turn was ended";
-    case "time":
-      return `killed: it ran longer than ${seconds} s`;
-    case "memory":
-      return `killed: it used more than ${LIMITS.memory / MB} MB of memory`;
-    case "processes":
-      return `killed: it had more than ${LIMITS.processes} processes`;
-    case "output":
-      return `killed: it wrote more than ${LIMITS.output / MB} MB of output; here is the first of it`;
-    case "disk":
-      return `killed: it left less than ${LIMITS.diskReserve / MB} MB free on the disk`;
-  }
 }

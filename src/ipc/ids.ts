@@ -26,6 +26,7 @@ const PREFIX = {
   folder: "fo",
   undo: "un",
   memory: "me",
+  command: "cm",
 } as const;
 type Kind = keyof typeof PREFIX;
 
@@ -79,6 +80,9 @@ export const MemoryId = idOf("memory");
 export type MemoryId = z.infer<typeof MemoryId>;
 const UndoId = idOf("undo");
 type UndoId = z.infer<typeof UndoId>;
+/** A command in the background. */
+export const CommandId = idOf("command");
+export type CommandId = z.infer<typeof CommandId>;
 
 interface Ids {
   principal: PrincipalId;
@@ -100,6 +104,7 @@ interface Ids {
   folder: FolderId;
   undo: UndoId;
   memory: MemoryId;
+  command: CommandId;
 }
 
 const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
@@ -122,6 +127,7 @@ const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   folder: FolderId,
   undo: UndoId,
   memory: MemoryId,
+  command: CommandId,
 };
 
 /** Mints an id: a prefix and 130 random bits. */

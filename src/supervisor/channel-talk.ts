@@ -463,6 +463,7 @@ export class ChannelTalk<L extends symbol> {
   async #close(run: SessionRun<L>, reason: "new" | "idle"): Promise<void> {
     // A turn that still runs there can still be stopped.
     if (run.idle) this.#runs.delete(run.session.id);
+    await run.endCommands();
     await this.#parts.log.append(
       { kind: "session.closed", session: run.session.id, reason },
       { cause: null, seal: run.session.id },

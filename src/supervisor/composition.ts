@@ -12,6 +12,7 @@ import { FileLabels } from "../broker/file-labels.ts";
 import { Grants } from "../broker/grants.ts";
 import { LabelBook } from "../broker/labels.ts";
 import type { Rule } from "../broker/rules.ts";
+import type { BackgroundCommands } from "../effect/background.ts";
 import { Effects } from "../effect/effects.ts";
 import type { Home } from "../config/home.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
@@ -131,6 +132,7 @@ export class Composition {
   readonly #halts: Halts;
   readonly #schedules: Schedules;
   readonly #refusals: Refusals;
+  readonly #commands: BackgroundCommands;
   readonly #keeper: VaultKeeper;
   readonly #keeping: Keeping;
   readonly #care: CredentialCare;
@@ -251,7 +253,18 @@ export class Composition {
     this.#halts = new Halts({
       log,
       state: made.state,
-      stop: async (target, who) => await this.channels.stopWhere(target, who),
+      stop: async (target, who) => {
+        const commands = effects.background.endWhere(
+          target.subject === "all"
+            ? {}
+            : target.subject === "agent"
+              ? { agent: target.agent }
+              : { session: target.session },
+        );
+        const turns = await this.channels.stopWhere(target, who);
+        await commands;
+        return turns;
+      },
       knowsAgent: (agent) => knowsAgent(made.config.config, agent),
     });
     this.outward = new Outward({
@@ -339,6 +352,7 @@ export class Composition {
           await this.channels.pass(conversation, session, text, cause),
       },
     });
+    this.#commands = effects.background;
     const clock = systemClock;
     const grants = new Grants(log, clock, made.state.grantsHeld());
     const desk = new ApprovalDesk({
@@ -489,6 +503,7 @@ export class Composition {
         folders,
         home: home.root,
         channels: () => this.channels,
+        commands: effects.background,
         web: () => this.web,
       }),
       channels: this.channels,
@@ -588,8 +603,10 @@ export class Composition {
   /** A finding: whatever runs ends. The log refuses every intent already; looking and stopping still work. */
   async halt(): Promise<void> {
     if (!this.#parts.serve) return;
+    const commands = this.#commands.endWhere({});
     await this.#schedules.stop();
     await this.channels.halt({ by: this.#people.owner().principal, via: "terminal" });
+    await commands;
   }
 
   /** The finding is acknowledged. */
@@ -694,6 +711,7 @@ export class Composition {
     this.outward.shut();
     await this.#schedules.stop();
     await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
+    await this.#commands.endWhere({});
     await this.agents.close();
     await this.models.close();
     await this.anchors.close();

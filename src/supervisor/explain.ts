@@ -130,6 +130,10 @@ class Teller {
         return `agent ${action.agent} ran ${action.tool} ${at} (${action.key}, tier ${action.tier}), which ${AUTHORITY[action.authority]}: ${quoted(row, "action")}`;
       case "tool.finished":
         return `it ended (${action.outcome}) ${at}${action.status === null ? "" : ` with status ${action.status}`}`;
+      case "command.started":
+        return `the command went on in the background from ${at} on`;
+      case "command.ended":
+        return `the command in the background ended (${action.outcome}) ${at}${action.status === null ? "" : ` with status ${action.status}`}`;
       case "tool.refused":
         return `${action.tool ?? "an unknown tool"} was refused ${at} (${action.reason}), and nothing ran`;
       case "injection.found":

@@ -1,9 +1,10 @@
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, FactOf } from "../../audit/log.ts";
 import type { Grants } from "../broker/grants.ts";
+import type { BackgroundCommands } from "../effect/background.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Channels } from "./channels.ts";
 import type { Folders } from "./folders.ts";
-import type { People } from "./people.ts";
+import type { By, People } from "./people.ts";
 import { enrolledBy, PeopleDesk } from "./people-desk.ts";
 import { PersonChanges } from "./person-changes.ts";
 import { PersonExport } from "./person-export.ts";
@@ -26,13 +27,19 @@ export interface PeopleParts {
   /** The data directory. */
   readonly home: string;
   readonly channels: () => Channels;
+  /** Those that run in the background. */
+  readonly commands: Pick<BackgroundCommands, "endWhere">;
   /** Null where no page is served. */
   readonly web: () => WebDoor | null;
 }
 
 /** What the owner may ask about people, over everything in which somebody can have a part. */
 export function peopleDeskOf(parts: PeopleParts): PeopleDesk {
-  const { log, state, people, grants, approvals, keeper, schedules, folders, home, channels, web } = parts;
+  const { log, state, people, grants, approvals, keeper, schedules, folders, home, channels, commands, web } = parts;
+  const cut = (principal: string, who: By, channel?: string | null): FactOf[] => {
+    void commands.endWhere({ principal });
+    return channels().cutOf(principal, who, channel);
+  };
   const enrolled = async (principal: string) =>
     await enrolledBy(
       log,
@@ -50,7 +57,7 @@ export function peopleDeskOf(parts: PeopleParts): PeopleDesk {
       state,
       people,
       grants,
-      cut: (principal, who, channel) => channels().cutOf(principal, who, channel),
+      cut,
       contentKey: async (scope) => await keeper.contentKey(scope),
     }),
     exporting: new PersonExport({ log, state, home }),
@@ -68,7 +75,7 @@ export function peopleDeskOf(parts: PeopleParts): PeopleDesk {
       people,
       enrolled,
       holdings: {
-        turns: (principal, who) => channels().cutOf(principal, who),
+        turns: cut,
         approvals: (principal) => approvals.approvals.withdrawOf(principal),
         grants: (principal, who) => grants.takeOf(principal, who),
         schedules: (principal, who) => schedules.pauseOf(principal, who),

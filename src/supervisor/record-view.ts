@@ -164,6 +164,8 @@ const FOLLOWS: ReadonlySet<string> = new Set([
   "tool.called",
   "tool.refused",
   "tool.finished",
+  "command.started",
+  "command.ended",
   "message.sent",
   "message.delivered",
   "message.failed",

@@ -509,6 +509,8 @@ export class SessionRun<L extends symbol> {
     if (turn.ending !== null) return;
     turn.ending = ending;
     if (ending !== "done") turn.stop.abort();
+    // Nobody is left to look after what it started.
+    if (ending !== "done" && ending !== "rounds") void this.#parts.broker.background.endWhere({ turn: turn.id });
     turn.finished.resolve(ending);
   }
 
@@ -532,13 +534,19 @@ export class SessionRun<L extends symbol> {
   }
 
   /** Ends the running turn: what reduces authority is done first and recorded when it can be.
-   *  @returns false when nothing runs. */
+   *  @returns false when nothing runs, not even a command in the background. */
   async stop(who: By): Promise<boolean> {
     const cause = this.#turn?.seq ?? null;
+    const commands = this.endCommands();
     const [stopped] = this.cut(who);
-    if (stopped === undefined) return false;
+    if (stopped === undefined) return (await commands) > 0;
     await this.#parts.log.append(stopped, { cause, seal: this.session.id }).catch(() => undefined);
     return true;
+  }
+
+  /** Ends the commands that its turns left in the background. @returns how many they were. */
+  async endCommands(): Promise<number> {
+    return await this.#parts.broker.background.endWhere({ session: this.session.id });
   }
 
   /** The same, within this very step. @returns what says so, for whoever records it: nothing when nothing runs. */

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fitCard, renderAction, renderCard } from "../../src/broker/card.ts";
 import { visibleLine, visibleLines } from "../../src/broker/visible.ts";
+import { mint } from "../../src/ipc/ids.ts";
 import { encodeAction, type ToolAction } from "../../src/effect/action.ts";
 
 /** Characters that hide, turn around, look alike or end a line, beside ordinary ones. */
@@ -14,6 +15,7 @@ const hostile = fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((par
 const word = hostile.filter((text) => text !== "");
 const digest = fc.constantFrom("0".repeat(64), "1".repeat(64));
 
+const COMMANDS = [mint("command"), mint("command")] as const;
 const command = {
   write: fc.boolean(),
   stdin: fc.option(hostile),
@@ -59,6 +61,12 @@ const action: fc.Arbitrary<ToolAction> = fc.oneof(
     workspace: word,
     argv: fc.array(word, { minLength: 1, maxLength: 4 }),
     ...command,
+  }),
+  fc.record({
+    type: fc.constant("process" as const),
+    do: fc.constantFrom("list" as const, "output" as const, "stop" as const),
+    command: fc.option(fc.constantFrom(...COMMANDS)),
+    network: fc.boolean(),
   }),
   fc.record({
     type: fc.constant("exec" as const),

@@ -8,6 +8,7 @@ import { ArgumentsError, type CallTurn, type Look } from "../../src/broker/tools
 
 /** A workspace with one file in it. */
 const LOOK: Look = {
+  commandReaches: () => null,
   locate: (_, path) => ({
     path,
     folder: null,
@@ -53,6 +54,7 @@ test("every tool is shown to the model with a closed schema whose fields are des
     "write_file",
     "edit_file",
     "exec",
+    "process",
     "http_request",
     "web_search",
     "send_message",

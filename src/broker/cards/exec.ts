@@ -38,3 +38,17 @@ export function renderExec(action: ActionOfType<"exec">): string {
     ]),
   );
 }
+
+/** What is asked of commands in the background. */
+export function renderProcess({ do: what, command, network }: ActionOfType<"process">): string {
+  const asked = {
+    list: "list its own commands",
+    output: "see what one of its own commands wrote",
+    stop: "stop one of its own commands",
+  };
+  return lines(
+    `${asked[what]} in the background`,
+    ...(command === null ? [] : [line("command", command)]),
+    `  it ${network ? "reaches" : "does not reach"} the network`,
+  );
+}

@@ -4,6 +4,7 @@ import { exec } from "./exec.ts";
 import { httpRequest } from "./http-request.ts";
 import { PLAN } from "./plan.ts";
 import { listFiles } from "./list-files.ts";
+import { processTool } from "./process.ts";
 import { readFile } from "./read-file.ts";
 import { searchFiles } from "./search-files.ts";
 import { schedule } from "./schedule.ts";
@@ -21,6 +22,7 @@ const TOOLS: readonly Tool[] = [
   writeFile,
   editFile,
   exec,
+  processTool,
   httpRequest,
   webSearch,
   sendMessage,

@@ -1,5 +1,13 @@
 import * as z from "zod/mini";
-import { MAX_HOSTS, MAX_SCRIPT, MAX_UNKEPT, MOST_SECONDS, placed, USUAL_SECONDS } from "../../effect/action.ts";
+import {
+  MAX_HOSTS,
+  MAX_SCRIPT,
+  MAX_UNKEPT,
+  MOST_SECONDS,
+  MOST_SECONDS_IN_BACKGROUND,
+  placed,
+  USUAL_SECONDS,
+} from "../../effect/action.ts";
 import { type Folder, MAX_FOLDERS, type Place, wrongWith } from "../../effect/effects.ts";
 import { HostName } from "../../ipc/egress-frames.ts";
 import { ArgumentsError, defineTool, type Look } from "./tool.ts";
@@ -15,7 +23,7 @@ export const exec = defineTool({
     "Runs a command in a sandbox, in the workspace: as `argv`, which no shell reads, or as `script`, for pipes and wildcards. Say what it needs, and no more. With nothing said it " +
     "reads the workspace, reaches no network and is asked of nobody; `write` (to change files of the workspace) and `hosts` (to reach each of these over https or http, through the " +
     `proxy that HTTPS_PROXY names) may be asked of somebody first. It has ${USUAL_SECONDS} s, 512 MB of memory and 256 processes. HOME and TMPDIR lie in .home of the workspace. Its output is kept up to 1 MiB, and 64 KiB ` +
-    "are shown.",
+    "are shown. With `background` the call returns at once with a name for the tool `process`.",
   schema: z.strictObject({
     argv: z
       .optional(
@@ -36,13 +44,26 @@ export const exec = defineTool({
     stdin: z
       .optional(z.string().check(z.maxLength(1_048_576)))
       .check(z.describe("What the command reads from standard input.")),
+    background: z
+      ._default(z.boolean(), false)
+      .check(z.describe("Does it go on while you do something else? Then it only reads the workspace.")),
     timeout_seconds: z
-      ._default(z.int().check(z.gte(1), z.lte(MOST_SECONDS)), USUAL_SECONDS)
-      .check(z.describe("The command is killed after this long.")),
+      ._default(z.int().check(z.gte(1), z.lte(MOST_SECONDS_IN_BACKGROUND)), USUAL_SECONDS)
+      .check(
+        z.describe(
+          `It is killed after this long: at most ${MOST_SECONDS}, or ${MOST_SECONDS_IN_BACKGROUND} in the background.`,
+        ),
+      ),
   }),
   prepare: (given, turn, look) => {
     const { argv, script, shell, write } = given;
     if ((argv === undefined) === (script === undefined)) throw new ArgumentsError("give either argv or a script");
+    if (given.background && write)
+      throw new ArgumentsError(
+        "a command in the background only reads the workspace, for others change it meanwhile: it may write to TMPDIR, or run it without background",
+      );
+    if (!given.background && given.timeout_seconds > MOST_SECONDS)
+      throw new ArgumentsError(`timeout_seconds is at most ${MOST_SECONDS}: for longer set background to true`);
     const words = argv ?? [script ?? ""];
     const bytes = words.reduce((sum, word) => sum + Buffer.byteLength(word) + 1, 0);
     if (bytes > MAX_ARGV)
@@ -63,6 +84,7 @@ export const exec = defineTool({
       ...(script === undefined ? { argv: words } : { script: { shell, text: script } }),
       write,
       ...(hosts.length === 0 ? {} : { hosts }),
+      ...(given.background ? { background: true } : {}),
       stdin: given.stdin ?? null,
       timeoutSeconds: given.timeout_seconds,
       // Who may only read, and reaches nobody, does no harm by reading another file than was meant.

@@ -60,6 +60,7 @@ export type Look = Pick<
   | "searching"
   | "recipients"
   | "schedules"
+  | "commandReaches"
 >;
 
 /** The turn that a call belongs to, as far as it decides what the call would do. */

@@ -1,0 +1,110 @@
+import type { Command, CommandEnd, Output } from "../sandbox/command.ts";
+import { LIMITS } from "../sandbox/limits.ts";
+import { type ActionOfType, commandOf, placeOf } from "./action.ts";
+import { boundText, MAX_RESULT } from "./bound.ts";
+import { checkNamed } from "./files.ts";
+import type { ToolResult, World } from "./tool.ts";
+import type { WayFor } from "./way-port.ts";
+
+/** What a command wrote so far. */
+export type LiveOutput = () => { readonly stdout: Output; readonly stderr: Output };
+
+/** Runs a decided command until it and everything it started are gone.
+ *  @param more what is told of it while it runs.
+ *  @throws {SandboxError}, {WorkspaceError} if nothing of it ran. */
+export async function runCommand(
+  action: ActionOfType<"exec">,
+  what: WayFor,
+  { sandbox, ours, ways }: World,
+  signal: AbortSignal,
+  more: Pick<Command, "live" | "keeping"> = {},
+): Promise<ToolResult> {
+  const open = action.hosts === undefined ? null : await ways.open(action.hosts, what);
+  const limits = { ...LIMITS, seconds: action.timeoutSeconds };
+  try {
+    const end = await sandbox.run(
+      {
+        ...placeOf(action),
+        argv: commandOf(action),
+        write: action.write,
+        stdin: action.stdin === null ? null : new TextEncoder().encode(action.stdin),
+        limits,
+        sandbox: action.sandbox ?? "works",
+        before: () => checkNamed(ours, action),
+        ...(open === null ? {} : { way: open.way }),
+        ...more,
+      },
+      signal,
+    );
+    return { outcome: outcomeOf(end), status: end.status, text: textOf(end, action) };
+  } finally {
+    open?.end();
+  }
+}
+
+function outcomeOf(end: CommandEnd): ToolResult["outcome"] {
+  if (end.reason === "stopped") return "stopped";
+  if (end.reason !== "exited") return "limit";
+  return end.status === 0 ? "done" : "failed";
+}
+
+/** As text, whatever it is. */
+export function decode(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+function textOf(end: CommandEnd, action: ActionOfType<"exec">): string {
+  const { stdout, stderr, left } = end;
+  const said = textOfOutput({
+    stdout: { bytes: stdout, left: left.stdout },
+    stderr: { bytes: stderr, left: left.stderr },
+  });
+  return boundText(
+    [
+      sentence(end, action.timeoutSeconds, action.background),
+      said === "" ? "(no output)" : said,
+      ...end.setAside.map(
+        ({ path, now }) =>
+          `${path} is protected: what the command put there was moved to ${now} (ask with write_file instead)`,
+      ),
+    ].join("\n"),
+    MAX_RESULT,
+  );
+}
+
+/** Both outputs under their names, in less than what a result may have; empty where there is none. */
+export function textOfOutput(given: { readonly stdout: Output; readonly stderr: Output }): string {
+  const half = (MAX_RESULT - 4096) / 2;
+  const stdout = decode(given.stdout.bytes);
+  // The program that sets the limits is the one that finds nothing to run.
+  const stderr = decode(given.stderr.bytes).replace(/^(?:prlimit|setpriv): failed to execute /, "cannot run ");
+  // Short error output leaves its room to standard output.
+  const room = Math.min(Buffer.byteLength(stderr), half);
+  return [
+    ...(stdout === "" ? [] : ["standard output:", boundText(stdout, 2 * half - room, given.stdout.left)]),
+    ...(stderr === "" ? [] : ["standard error:", boundText(stderr, half, given.stderr.left)]),
+  ].join("\n");
+}
+
+const MB = 1 << 20;
+
+/** How a command ended, in words. */
+export function sentence(end: CommandEnd, seconds: number, background = false): string {
+  switch (end.reason) {
+    case "exited":
+      if (end.status !== null && end.status > 128) return `exit status ${end.status} (signal ${end.status - 128})`;
+      return `exit status ${end.status ?? "unknown"}`;
+    case "stopped":
+      return background ? "stopped" : "stopped: the turn was ended";
+    case "time":
+      return `killed: it ran longer than ${seconds} s`;
+    case "memory":
+      return `killed: it used more than ${LIMITS.memory / MB} MB of memory`;
+    case "processes":
+      return `killed: it had more than ${LIMITS.processes} processes`;
+    case "output":
+      return `killed: it wrote more than ${LIMITS.output / MB} MB of output; here is the first of it`;
+    case "disk":
+      return `killed: it left less than ${LIMITS.diskReserve / MB} MB free on the disk`;
+  }
+}

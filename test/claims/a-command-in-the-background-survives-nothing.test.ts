@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { sleepers } from "../support/sleeping-command.ts";
+import { Spine } from "../support/spine.ts";
+
+/** No other program sleeps so long: it is found by that. */
+const SECONDS = "2717.25";
+
+let spine: Spine;
+beforeAll(async () => {
+  spine = await Spine.start();
+  spine.model.script(
+    "begin",
+    { calls: [{ name: "exec", arguments: { argv: ["sleep", SECONDS], background: true, timeout_seconds: 3600 } }] },
+    { text: "it goes on" },
+  );
+});
+afterAll(async () => {
+  await spine[Symbol.asyncDispose]();
+});
+
+/** One that goes on after its turn has ended. */
+async function begins(): Promise<void> {
+  const ended = (await spine.rows("turn.ended")).length;
+  spine.write("begin");
+  await spine.eventually("the turn over", async () => (await spine.rows("turn.ended")).length > ended);
+  expect(sleepers(SECONDS)).toBe(1);
+}
+
+async function goneWithinASecond(): Promise<void> {
+  await spine.eventually("the command gone", () => sleepers(SECONDS) === 0, 1_000);
+}
+
+test("neither a stop in its conversation, nor one by the terminal, after its turn has ended", async () => {
+  await begins();
+  spine.write("/stop");
+  await goneWithinASecond();
+  await begins();
+  const [opened] = (await spine.rows("session.opened")).slice(-1);
+  await (await spine.operator()).call({ call: "session.stop", session: String(opened?.fields["session"]) as never });
+  await goneWithinASecond();
+  expect((await spine.rows("command.ended")).map(({ fields }) => fields["outcome"])).toEqual(["stopped", "stopped"]);
+});
+
+test("nor a new conversation", async () => {
+  await begins();
+  spine.write("/new");
+  await goneWithinASecond();
+});
+
+test("nor a halt", async () => {
+  await begins();
+  expect((await spine.daemon.wirken(["halt", "--reason", "a drill"])).status).toBe(0);
+  await goneWithinASecond();
+  expect((await spine.daemon.wirken(["resume"])).status).toBe(0);
+});
+
+test.for(["SIGTERM", "SIGKILL"] as const)("nor the daemon's end by %s, and then it is on the log how it ended", async (signal) => {
+  await begins();
+  await spine.stop(signal);
+  await goneWithinASecond();
+  await spine.restart();
+  const [started] = (await spine.rows("command.started")).slice(-1);
+  const after = await spine.rows(signal === "SIGTERM" ? "command.ended" : "action.interrupted");
+  expect(after.some(({ cause }) => cause === started?.seq)).toBe(true);
+  expect(await spine.verified()).toMatchObject({ status: 0 });
+});
