@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { SessionId } from "../../src/ipc/ids.ts";
 import { sleepers } from "../support/sleeping-command.ts";
 import { Spine } from "../support/spine.ts";
 
@@ -20,10 +21,11 @@ afterAll(async () => {
 
 /** One that goes on after its turn has ended. */
 async function begins(): Promise<void> {
-  const ended = (await spine.rows("turn.ended")).length;
+  const said = (): number => spine.shownTo().filter(({ text }) => text === "it goes on").length;
+  const before = said();
   spine.write("begin");
-  await spine.eventually("the turn over", async () => (await spine.rows("turn.ended")).length > ended);
-  expect(sleepers(SECONDS)).toBe(1);
+  await spine.eventually("the answer of its turn", () => said() > before);
+  await spine.eventually("the command running", () => sleepers(SECONDS) === 1);
 }
 
 async function goneWithinASecond(): Promise<void> {
@@ -36,7 +38,7 @@ test("neither a stop in its conversation, nor one by the terminal, after its tur
   await goneWithinASecond();
   await begins();
   const [opened] = (await spine.rows("session.opened")).slice(-1);
-  await (await spine.operator()).call({ call: "session.stop", session: String(opened?.fields["session"]) as never });
+  await (await spine.operator()).call({ call: "session.stop", session: SessionId.parse(opened?.fields["session"]) });
   await goneWithinASecond();
   expect((await spine.rows("command.ended")).map(({ fields }) => fields["outcome"])).toEqual(["stopped", "stopped"]);
 });
@@ -54,13 +56,16 @@ test("nor a halt", async () => {
   expect((await spine.daemon.wirken(["resume"])).status).toBe(0);
 });
 
-test.for(["SIGTERM", "SIGKILL"] as const)("nor the daemon's end by %s, and then it is on the log how it ended", async (signal) => {
-  await begins();
-  await spine.stop(signal);
-  await goneWithinASecond();
-  await spine.restart();
-  const [started] = (await spine.rows("command.started")).slice(-1);
-  const after = await spine.rows(signal === "SIGTERM" ? "command.ended" : "action.interrupted");
-  expect(after.some(({ cause }) => cause === started?.seq)).toBe(true);
-  expect(await spine.verified()).toMatchObject({ status: 0 });
-});
+test.for(["SIGTERM", "SIGKILL"] as const)(
+  "nor the daemon's end by %s, and then it is on the log how it ended",
+  async (signal) => {
+    await begins();
+    await spine.stop(signal);
+    await goneWithinASecond();
+    await spine.restart();
+    const [started] = (await spine.rows("command.started")).slice(-1);
+    const after = await spine.rows(signal === "SIGTERM" ? "command.ended" : "action.interrupted");
+    expect(after.some(({ cause }) => cause === started?.seq)).toBe(true);
+    expect(await spine.verified()).toMatchObject({ status: 0 });
+  },
+);
