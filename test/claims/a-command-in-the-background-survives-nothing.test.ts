@@ -47,6 +47,7 @@ test("nor a new conversation", async () => {
   await begins();
   spine.write("/new");
   await goneWithinASecond();
+  expect((await spine.rows("session.closed")).length).toBe(1);
 });
 
 test("nor a halt", async () => {
