@@ -64,5 +64,7 @@ function quoted(path: string): string {
 
 function sandboxLine({ works, note }: Greeting["sandbox"]): string {
   if (!works) return `does not work: ${note ?? "unknown"}`;
-  return note === null ? "works: commands run in bubblewrap, without network" : `WEAKER: ${note}`;
+  return note === null
+    ? "works: commands run in bubblewrap, and reach only hosts that somebody allowed them"
+    : `WEAKER: ${note}`;
 }

@@ -167,13 +167,16 @@ function seenOf(
 
 function descriptorsOf(pid: number): string[] | null {
   try {
-    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    const open = readdirSync(`/proc/${pid}/fd`);
+    const seen = open.flatMap((fd) => {
       try {
         return `${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:?\[\d+\]$/, "")}`;
       } catch {
         return []; // closed meanwhile
       }
     });
+    // In a user namespace they may be counted and not looked at.
+    return open.length > 0 && seen.length === 0 ? null : seen;
   } catch {
     // Another process that nobody may look into, as it should be: who is not root does not see even its own children's.
     return null;

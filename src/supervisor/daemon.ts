@@ -18,7 +18,7 @@ import type { Caller, Emit } from "./operator.ts";
 import type { OpenFinding } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
 import { finishRestore } from "./restore.ts";
-import { closeNetwork, forbidRingsToChildren, hideMemory } from "./own-walls.ts";
+import { closeNetwork, forbidRingsToChildren, hideMemory, offered } from "./own-walls.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { finishReplace } from "./vault-replace.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
@@ -37,8 +37,14 @@ function findingOf(error: AuditError): OpenFinding {
 /** Calls of a command in its own process that act by the agents' settings. */
 const NEEDS_SETTINGS: ReadonlySet<OperatorCall["call"]> = new Set(["say", "status", "vault.add"]);
 
-/** As the record of a start names what children are held by; what this system has of it, `wirken doctor confinement` says. */
-const WALLS = process.platform === "linux" ? "permissions+landlock+seccomp" : "permissions";
+/** The operating system's name for this account; one that it has none for, as in many containers, goes by its number. */
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? 0}`;
+  }
+}
 
 /** @throws {OperatorError} if a wall is missing here. One role stands for all: what the kernel offers, it offers to each. */
 async function refuseLess(composition: Composition): Promise<void> {
@@ -184,7 +190,7 @@ export class Daemon {
         booted.vault.protector === "keychain" || this.#composition?.anchors.pinned === true
           ? await this.#keychain.readPin(vaultId)
           : { state: "absent" },
-      owner: userInfo().username,
+      owner: accountName(),
       environment: this.#options.environment,
       serve,
       port: this.#options.port,
@@ -218,7 +224,7 @@ export class Daemon {
         commit: COMMIT,
         executable: await (digest ?? executableDigest()),
         system: `${process.platform}-${process.arch}/node-${process.versions.node}`,
-        confinement: WALLS,
+        confinement: offered(),
         vault: booted.vault.protector,
       },
       { cause: booted.starting },

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { isSea } from "node:sea";
 import * as confine from "../confine/confine.ts";
-import { buildLocalSocketsWall, closeOnExec, forbidRings, hideFromDumps } from "../confine/walls.ts";
+import { buildLocalSocketsWall, closeOnExec, forbidRings, hideFromDumps, kernelLandlock } from "../confine/walls.ts";
 import { findBubblewrap } from "../sandbox/state.ts";
 
 /** The walls of those who start the children: the daemon, and the owner's commands. They stand in the executable; a process that runs the
@@ -26,11 +26,22 @@ const SET_USER_ID = 0o4000;
  *  wall is left out, and every child's status says so. @throws {ConfineError} if it does not stand. */
 export function forbidRingsToChildren(): void {
   if (ringless || !isSea() || process.platform !== "linux") return;
+  landlock = kernelLandlock();
   closeOnExec();
   const bubblewrap = findBubblewrap();
   if (bubblewrap !== null && (statSync(bubblewrap).mode & SET_USER_ID) !== 0) return;
   forbidRings();
   ringless = true;
+}
+
+let landlock: number | null = null;
+
+/** What children are held by on this system, as the record of a start names it: what the kernel answered when it was asked, and nothing of which it was
+ *  not. Each child tries its own walls and does not begin without them. */
+export function offered(): string {
+  if (process.platform !== "linux") return "permissions";
+  const layers = ["permissions", ...(landlock === null ? [] : [`landlock:${landlock}`]), "seccomp"];
+  return [...layers, ...(ringless ? ["no-ring"] : []), ...(hidden ? ["not-dumpable"] : [])].join("+");
 }
 
 let hidden = false;
