@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { ConfineError } from "./error.ts";
 import { filterFor, localSocketsFilter, noRingsFilter } from "./filter.ts";
-import { enforceLandlock, landlockAbi } from "./landlock.ts";
+import { enforceLandlock, landlockAbi as abiOf } from "./landlock.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { LIMITS, RLIMIT_CORE } from "./limits.ts";
 import type { Needs } from "./role.ts";
@@ -165,7 +165,7 @@ function wipeWhatIsFreed(): void {
 /** The version of Landlock that the kernel answers with; 0: it has none, or it is switched off. */
 export function kernelLandlock(): number {
   using libc = openLibc(machineOf(process.arch));
-  return landlockAbi(libc);
+  return abiOf(libc);
 }
 
 /** For a process that starts others: whatever whoever started it left open is not theirs too. Node opens nothing that a child inherits. */
