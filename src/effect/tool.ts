@@ -71,9 +71,13 @@ export async function runTool(
           return done(writeFile(ours, action));
         });
       case "exec":
-        return await runCommand(action, { call: recorded.action.call, seq: recorded.seq }, world, signal, {
-          ...(action.write ? { keeping: world.copies.keeping(placeOf(action), recorded) } : {}),
-        });
+        return await runCommand(
+          action,
+          { call: recorded.action.call, seq: recorded.seq },
+          world,
+          signal,
+          action.write ? { keeping: world.copies.keeping(placeOf(action), recorded) } : {},
+        );
       case "http.request":
         return await runRequest(action, recorded.seq, web, signal);
       case "process": {
