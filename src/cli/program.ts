@@ -19,6 +19,7 @@ import { statusCommand } from "./commands/status.ts";
 import { folderCommand } from "./commands/folder.ts";
 import { grantsCommand } from "./commands/grants.ts";
 import { haltCommand, resumeCommand } from "./commands/halt.ts";
+import { labelCommand } from "./commands/label.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { memoryCommand } from "./commands/memory.ts";
 import { undoCommand } from "./commands/undo.ts";
@@ -91,6 +92,7 @@ export function programOf(context: Context): Command {
     memoryCommand,
     undoCommand,
     policyCommand,
+    labelCommand,
     auditCommand,
     egressCommand,
     webCommand,

@@ -13,6 +13,7 @@ import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { PairingCode, PEOPLE_ANSWERS, PEOPLE_CALLS, Role } from "./people-calls.ts";
 import { MODEL_ANSWERS, MODEL_CALLS } from "./model-calls.ts";
 import { SCHEDULE_ANSWERS, SCHEDULE_CALLS } from "./schedule-calls.ts";
+import { LABEL_ANSWERS, LABEL_CALLS } from "./label-calls.ts";
 import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
 
 /** What the owner may ask of the supervisor: the same words from the terminal and from the page. Who asked is a property of the pipe. */
@@ -75,6 +76,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...MEMORY_CALLS,
   ...UNDO_CALLS,
   ...GRANT_CALLS,
+  ...LABEL_CALLS,
   ...VAULT_CALLS,
   ...AUDIT_CALLS,
   ...EGRESS_CALLS,
@@ -225,6 +227,7 @@ export const OPERATOR_ANSWERS = {
   ...MEMORY_ANSWERS,
   ...UNDO_ANSWERS,
   ...GRANT_ANSWERS,
+  ...LABEL_ANSWERS,
   ...VAULT_ANSWERS,
   ...AUDIT_ANSWERS,
   ...EGRESS_ANSWERS,

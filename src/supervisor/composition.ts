@@ -44,6 +44,7 @@ import { Findings } from "./findings.ts";
 import { Halts } from "./halts.ts";
 import { Holds } from "./holds.ts";
 import { type InForce, knowsAgent } from "./in-force.ts";
+import { LabelDesk } from "./label-desk.ts";
 import { LogKeys } from "./log-keys.ts";
 import { Keeping } from "./keeping.ts";
 import { ModelDesk } from "./model-desk.ts";
@@ -490,6 +491,7 @@ export class Composition {
       findings: made.findings,
     });
     this.operator = new Operator({
+      labels: new LabelDesk({ log, state: made.state, labels: this.labels, files: this.fileLabels }),
       people: made.people,
       schedules: planned.desk,
       peopleDesk: peopleDeskOf({

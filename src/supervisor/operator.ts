@@ -14,6 +14,7 @@ import type { EgressView } from "./egress-view.ts";
 import type { EvidenceExport } from "./evidence-export.ts";
 import type { Folders } from "./folders.ts";
 import type { Halts } from "./halts.ts";
+import type { LabelDesk } from "./label-desk.ts";
 import type { Findings } from "./findings.ts";
 import type { LogKeys } from "./log-keys.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -98,6 +99,7 @@ export interface OperatorParts {
   readonly egress: EgressView;
   readonly confined: Confined;
   readonly halts: Halts;
+  readonly labels: LabelDesk;
   readonly budgets: Budgets;
   readonly folders: Folders;
   readonly memory: Memory;
@@ -175,6 +177,10 @@ export class Operator {
       case "models.test":
       case "models.use":
         return await this.#parts.modelDesk.answer(call, who, signal);
+      case "label.show":
+        return this.#parts.labels.show();
+      case "label.clear":
+        return await this.#parts.labels.clear(call, who);
       case "halt.begin":
         return await this.#parts.halts.begin(call.target, call.reason, who);
       case "halt.end":

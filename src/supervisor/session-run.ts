@@ -6,6 +6,7 @@ import { type Suspect, suspectSentence } from "../broker/injection/suspects.ts";
 import type { SessionLabels } from "../broker/labels.ts";
 import { RunPurse } from "../broker/schedules/purse.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
+import { replyFor } from "../broker/reply.ts";
 import { type RecordedReply, sendMessage, streamMessage } from "../effect/message.ts";
 import type { AskedRequest } from "../effect/request.ts";
 import type { FromAgent } from "../ipc/agent-frames.ts";
@@ -452,7 +453,8 @@ export class SessionRun<L extends symbol> {
     const text = Buffer.concat(reply.pieces);
     this.#then(turn, async () => {
       if (!reply.streams) {
-        const recorded = await this.#record(turn.seq, "reply", text);
+        const leaving = replyFor(turn.context, text.toString("utf8"));
+        const recorded = await this.#record(turn.seq, leaving.withheld ? "notice" : "reply", Buffer.from(leaving.text));
         const shape = { style: "markdown", card: null, replyTo: null } as const;
         const delivery = await sendMessage(recorded, this.#link, this.session.address, shape);
         // It is not sent again: nobody can tell whether it arrived. Whoever waits for it is told that much.

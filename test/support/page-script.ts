@@ -229,6 +229,8 @@ export class PageScript {
       case "hold.add":
       case "hold.list":
       case "hold.remove":
+      case "label.clear":
+      case "label.show":
       case "pair.revoke":
       case "people.link":
       case "people.remove":

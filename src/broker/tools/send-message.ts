@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { MAX_MESSAGE } from "../../effect/message-action.ts";
 import type { Recipient } from "../../effect/outgoing.ts";
+import { replyFor } from "../reply.ts";
 import { ArgumentsError, defineTool } from "./tool.ts";
 
 /** Choices that a model is told. */
@@ -38,7 +39,12 @@ export const sendMessage = defineTool({
       throw new ArgumentsError(
         `${JSON.stringify(to)} may be several; name one of them by its id, or ask which is meant:\n${elsewhere.slice(0, MAX_CHOICES).map(choice).join("\n")}`,
       );
-    return { type: "message.send", ...recipient, readers: [...recipient.readers], text };
+    return {
+      type: "message.send",
+      ...recipient,
+      readers: [...recipient.readers],
+      text: replyFor({ ...turn, talk: "direct" }, text).text,
+    };
   },
 });
 
