@@ -30,7 +30,7 @@ const FolderView = z.strictObject({
   folder: FolderId,
   name: z.string(),
   path: z.string(),
-  agent: z.string(),
+  agent: Name,
   write: z.boolean(),
   principal: z.nullable(z.string()),
   /** What that person is called. */

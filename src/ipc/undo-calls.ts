@@ -28,6 +28,6 @@ export const UNDO_ANSWERS = {
     row: z.nullable(z.int()),
   }),
   "undo.list": z.strictObject({
-    turns: z.array(z.strictObject({ turn: z.string(), at: z.string(), agent: z.string() })),
+    turns: z.array(z.strictObject({ turn: TurnId, at: z.string(), agent: z.string() })),
   }),
 } as const;

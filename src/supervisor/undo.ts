@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { AuditLog } from "../../audit/log.ts";
-import { mint } from "../ipc/ids.ts";
+import { mint, TurnId } from "../ipc/ids.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { putBack } from "../sandbox/put-back.ts";
@@ -29,7 +29,8 @@ export class Undo {
   }
 
   async list(): Promise<AnswerTo<"undo.list">> {
-    return { turns: await turnsWithCopies(this.#parts.log, MAX_LISTED) };
+    const turns = await turnsWithCopies(this.#parts.log, MAX_LISTED);
+    return { turns: turns.map(({ turn, ...rest }) => ({ turn: TurnId.parse(turn), ...rest })) };
   }
 
   /** @throws {OperatorError} if there is no such turn, it runs, or there is nothing of it to take back. */

@@ -155,6 +155,8 @@ export class PageScript {
           role: call.role,
           channel: "telegram",
         } satisfies AnswerTo<"pair.approve">;
+      case "folder.list":
+        return { folders: [] } satisfies AnswerTo<"folder.list">;
       case "web.sessions":
         return { sessions: this.sessions } satisfies AnswerTo<"web.sessions">;
       case "web.sessions.end":
@@ -222,7 +224,6 @@ export class PageScript {
       case "undo":
       case "undo.list":
       case "folder.add":
-      case "folder.list":
       case "folder.remove":
       case "halt.begin":
       case "halt.end":

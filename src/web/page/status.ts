@@ -1,5 +1,6 @@
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { ask } from "./call.ts";
+import { FolderCards } from "./folders.ts";
 import { button, byId, type Child, el } from "./element.ts";
 import { count, until, visible, when } from "./format.ts";
 import { attempt, command, tell, withCode } from "./notices.ts";
@@ -28,6 +29,7 @@ export class StatusTab {
   readonly #cards = byId("status-cards", HTMLElement);
   #timer: ReturnType<typeof setInterval> | null = null;
   #last = "";
+  readonly #folders = new FolderCards(() => this.load());
 
   show(): void {
     void attempt(() => this.load());
@@ -48,11 +50,12 @@ export class StatusTab {
   }
 
   async load(): Promise<void> {
-    const [status, pairs, { sessions }, { credentials }] = await Promise.all([
+    const [status, pairs, { sessions }, { credentials }, { folders }] = await Promise.all([
       ask({ call: "status" }),
       ask({ call: "pair.list" }),
       ask({ call: "web.sessions" }),
       ask({ call: "vault.list" }),
+      ask({ call: "folder.list", agent: null }),
     ]);
     // What has not changed stays, and with it the focus.
     const now = JSON.stringify([
@@ -60,6 +63,7 @@ export class StatusTab {
       pairs,
       sessions.map((one) => ({ ...one, last: null, until: null })),
       credentials,
+      folders,
     ]);
     if (now === this.#last) return;
     this.#last = now;
@@ -71,6 +75,8 @@ export class StatusTab {
       channels(status),
       vault(status, credentials),
       people(pairs),
+      this.#folders.folders(folders),
+      this.#folders.changes(),
       browsers(sessions, () => this.load()),
       processes(status),
       daemon(status),
