@@ -102,6 +102,8 @@ export class PageScript {
   /** Told of what is said; what it emits is up to the test. */
   said: (text: string, session: SessionId) => void | Promise<void> = () => undefined;
   readonly session = mint("session");
+  readonly turn = mint("turn");
+  readonly folders: AnswerTo<"folder.list">["folders"] = [];
   /** What was to be asked again. */
   readonly again: string[] = [];
 
@@ -156,7 +158,29 @@ export class PageScript {
           channel: "telegram",
         } satisfies AnswerTo<"pair.approve">;
       case "folder.list":
-        return { folders: [] } satisfies AnswerTo<"folder.list">;
+        return { folders: this.folders } satisfies AnswerTo<"folder.list">;
+      case "folder.add": {
+        const { path, agent, write } = call;
+        const made = { folder: mint("folder"), name: "documents", path, agent, write, principal: null, person: null };
+        this.folders.push({ ...made, at: ago(0), wrong: null });
+        return { ...made, at: ago(0), wrong: null } satisfies AnswerTo<"folder.add">;
+      }
+      case "folder.remove": {
+        const [gone] = this.folders.splice(0, 1);
+        if (gone === undefined) throw new Error("there is no folder");
+        return gone satisfies AnswerTo<"folder.remove">;
+      }
+      case "undo.list":
+        return { turns: [{ turn: this.turn, at: ago(60), agent: "default" }] } satisfies AnswerTo<"undo.list">;
+      case "undo":
+        return {
+          turn: call.turn,
+          session: this.session,
+          files: [{ path: "/w/notes.txt", state: "restored", why: null }],
+          beyond: ["a reply was sent (row 7)"],
+          before: 0,
+          row: call.preview ? null : 9,
+        } satisfies AnswerTo<"undo">;
       case "web.sessions":
         return { sessions: this.sessions } satisfies AnswerTo<"web.sessions">;
       case "web.sessions.end":
@@ -221,10 +245,6 @@ export class PageScript {
       case "memory.list":
       case "memory.show":
       case "memory.remove":
-      case "undo":
-      case "undo.list":
-      case "folder.add":
-      case "folder.remove":
       case "halt.begin":
       case "halt.end":
       case "hold.add":

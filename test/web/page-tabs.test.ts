@@ -107,7 +107,7 @@ test("the status says how things are; a pairing is approved and a session ended 
     "/home/ada/.wirken",
   ])
     await shown(world.page, text).waitFor();
-  expect(await world.page.locator("#panel-status input").count()).toBe(0);
+  expect(await world.page.locator("#panel-status input:not(#folder-path)").count()).toBe(0);
   await world.page.getByRole("button", { name: "Let them ask", exact: true }).click();
   await world.page.getByText("Sam may speak to Wirken now, as user.").waitFor();
   await shown(world.page, "Nobody waits to be paired").waitFor();
@@ -119,6 +119,24 @@ test("the status says how things are; a pairing is approved and a session ended 
     role: "user",
     as: null,
   });
+});
+
+test("a folder is added and removed, and what a turn did to files is seen before it is taken back", async () => {
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.tab("Status");
+  await world.page.getByLabel("A folder for agent default").fill("/home/ada/documents");
+  await world.page.getByRole("button", { name: "Add, to be read" }).click();
+  await world.page.getByText("/home/ada/documents is documents/ in the workspace now.").waitFor();
+  await world.page.getByRole("button", { name: "remove the folder documents of agent default" }).click();
+  await world.page.getByRole("button", { name: "Show the newest turns" }).click();
+  await world.page.getByRole("button", { name: /^see what would be taken back/ }).click();
+  await shown(world.page, "cannot be taken back: a reply was sent").waitFor();
+  await world.page.getByRole("button", { name: "Take it back" }).click();
+  await expect
+    .poll(() => world.supervisor.calls.map(({ call }) => call))
+    .toContainEqual({ call: "undo", turn: world.script.turn, force: false, preview: false });
+  const calls = world.supervisor.calls.map(({ call }) => call);
+  expect(calls).toContainEqual({ call: "folder.remove", name: "documents", agent: "default" });
 });
 
 test("a command is copied", async () => {
