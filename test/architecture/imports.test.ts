@@ -25,7 +25,8 @@ function fault(path: string, specifier: string): string | null {
   if (specifier === COMPUTED) return `${path} computes what it imports`;
   if (specifier.startsWith(".")) {
     const target = relative(root, resolve(root, dirname(path), specifier));
-    if (!specifier.endsWith(".ts")) return `${path} imports ${specifier} without its ending`;
+    // Data lies beside what reads it.
+    if (!/\.(ts|json)$/.test(specifier)) return `${path} imports ${specifier} without its ending`;
     const to = roomOf(target);
     if (to === from || (to !== null && room.ours.includes(to))) return null;
     return `${path} imports ${target}, of ${to ?? "no room"}`;

@@ -46,7 +46,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/agent": { ours: CHILD, packages: ["zod"], network: [] },
   "src/model": {
     ours: NETWORKED,
-    packages: ["@ai-sdk/anthropic", "@ai-sdk/openai-compatible", "zod"],
+    packages: ["@ai-sdk/amazon-bedrock", "@ai-sdk/anthropic", "@ai-sdk/google", "@ai-sdk/openai-compatible", "zod"],
     network: SDK_NETWORK,
   },
   "src/probe": { ours: CHILD, packages: [], network: [] },
