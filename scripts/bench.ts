@@ -9,6 +9,7 @@ import { growthFigures } from "./bench/growth.ts";
 import { busy, machine } from "./bench/machine.ts";
 import { memoryFigures } from "./bench/memory.ts";
 import { peerFigures } from "./bench/peers.ts";
+import { decideFigures } from "./bench/decide.ts";
 import { sandboxFigures } from "./bench/sandbox.ts";
 import { startFigures } from "./bench/start.ts";
 import { stopFigures } from "./bench/stop.ts";
@@ -31,6 +32,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   peers: peerFigures,
   turn: turnFigures,
   stop: stopFigures,
+  decide: decideFigures,
   sandbox: sandboxFigures,
   confine: confineFigures,
   vault: vaultFigures,
