@@ -200,7 +200,8 @@ export const KINDS = {
   },
   "vault.changed": { fields: {} },
   "vault.change.abandoned": { fields: {} },
-  "vault.opened": { fields: { protector: PROTECTOR, generation: f.count } },
+  /** `ended`: the row in which the newest change of the vault had ended. */
+  "vault.opened": { fields: { protector: PROTECTOR, generation: f.count }, optional: { ended: f.count } },
   "vault.protected": { fields: { protector: PROTECTOR, ...BY } },
   "vault.locked": { fields: { ...BY } },
   /** A recovery phrase was made and typed; one of before opens nothing any more. */

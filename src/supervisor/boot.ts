@@ -129,11 +129,16 @@ async function laterStart(parts: BootParts, bootLog: BootLog): Promise<Booted> {
   const open = new Set(bootLog.openIntents().map(({ seq }) => seq));
   const findings = findingsOf(await (pin ?? parts.readPin(hexOf(vault.id))), bootLog);
   const log = bootLog.unseal(vault.signer(epochOf(vault, bootLog)), vault.sealer(), parts.events(vault, findings));
-  await settle(log, newest, vault, open);
+  const ended = await settle(log, newest, vault, open);
   if (parts.recovery !== undefined && parts.recovery !== null)
     await log.append({ kind: "vault.recovered" }, { cause: starting });
   await log.append(
-    { kind: "vault.opened", protector: vault.protector, generation: vault.generation },
+    {
+      kind: "vault.opened",
+      protector: vault.protector,
+      generation: vault.generation,
+      ...(ended === null ? {} : { ended }),
+    },
     { cause: starting },
   );
   if (parts.makesRoomIn !== null)
@@ -174,35 +179,53 @@ async function openVault(
   }
 }
 
-/** The newest change of the vault that the log knows, and how it ended. */
-export function newestChange(bootLog: BootLog): NewestChange | null {
-  const [row] = bootLog.rows({ kind: "vault.changing", limit: 1 });
-  if (row?.action.kind !== "vault.changing") return null;
-  const outcome = outcomeOf(bootLog, row);
-  return { action: row.action, outcome };
+interface FoundChange extends NewestChange {
+  readonly seq: number;
+  /** The row that it ended in; null where the log does not know how it did. */
+  readonly ended: number | null;
 }
 
-function outcomeOf(bootLog: BootLog, row: CommittedRow): NewestChange["outcome"] {
-  for (const kind of ["vault.changed", "vault.change.abandoned"] as const) {
-    const [found] = bootLog.rows({ kind, limit: 1 });
-    if (found !== undefined && found.cause === row.seq) return kind;
+/** The newest change of the vault that the log knows, and how it ended. Read backwards: an opening of the vault names how the change before it ended, so that what
+ *  lies before the last start is not searched. */
+export function newestChange(bootLog: Pick<BootLog, "rows" | "row" | "size">): FoundChange | null {
+  const ended = new Map<number, CommittedRow>();
+  for (let before = bootLog.size; ; ) {
+    const [row] = bootLog.rows({ kind: "vault.", limit: 1, before });
+    if (row === undefined) return null;
+    const { action, cause, seq } = row;
+    if (action.kind === "vault.changing") return foundChange(row, ended.get(seq) ?? null);
+    if (cause !== null && isEnd(row)) ended.set(cause, row);
+    const named = action.kind === "vault.opened" && action.ended !== undefined ? bootLog.row(action.ended) : null;
+    const changing = named === null || named.cause === null ? null : bootLog.row(named.cause);
+    if (changing !== null) return foundChange(changing, named);
+    before = seq;
   }
-  return null;
 }
 
-/** A change whose outcome the log does not know: the vault tells on which side of it the crash fell. `interrupted` reports it as any other intent. */
+function isEnd({ action }: CommittedRow): boolean {
+  return action.kind === "vault.changed" || action.kind === "vault.change.abandoned";
+}
+
+function foundChange({ action, seq }: CommittedRow, end: CommittedRow | null): FoundChange | null {
+  if (action.kind !== "vault.changing") return null;
+  const how = end?.action.kind;
+  const outcome = how === "vault.changed" || how === "vault.change.abandoned" ? how : null;
+  return { action, seq, outcome, ended: outcome === null ? null : (end?.seq ?? null) };
+}
+
+/** A change whose outcome the log does not know: the vault tells on which side of it the crash fell. `interrupted` reports it as any other intent.
+ *  @returns the row that the newest change ended in; null where none tells. */
 async function settle(
   log: AuditLog,
-  newest: NewestChange | null,
+  newest: FoundChange | null,
   vault: Vault,
   open: ReadonlySet<number>,
-): Promise<void> {
-  if (newest === null || newest.outcome !== null) return;
-  const [row] = log.rows({ kind: "vault.changing", limit: 1 });
+): Promise<number | null> {
+  if (newest === null || newest.outcome !== null) return newest?.ended ?? null;
   // A commit that failed, as on a full disk, ended its row then: the vault tells the rest.
-  if (row === undefined || !open.has(row.seq)) return;
+  if (!open.has(newest.seq)) return null;
   const kind = vault.generation === newest.action.to ? "vault.changed" : "vault.change.abandoned";
-  await log.append({ kind }, { cause: row.seq });
+  return (await log.append({ kind }, { cause: newest.seq })).seq;
 }
 
 /** During a rotation the vault holds two epochs; the log says which one its next checkpoint must be signed with. */

@@ -143,6 +143,8 @@ export function bulkRows(
     readonly frontier: Frontier;
     readonly at: number;
     readonly step: number;
+    /** Another body than that of a message. */
+    readonly body?: (seq: number, at: string, nonce: string) => string;
   },
   rows: number,
   tamper: { seq: number; body: (body: string) => string } | null = null,
@@ -174,7 +176,9 @@ export function bulkRows(
           })
         : last
           ? `{"$at":"${at}","$cause":null,"$kind":"log.checkpointed","$seq":${seq},"nonce":"${nonce}","reason":"rows"}`
-          : `{"$at":"${at}","$cause":${seq - 1},"$kind":"message.received","$seq":${seq},"channel":"slack","conversation":"${conversation}","message":"m_${nonce.slice(0, 26)}","nonce":"${nonce}","principal":"${principal}","session":"${session}"}`;
+          : head.body !== undefined
+            ? head.body(seq, at, nonce)
+            : `{"$at":"${at}","$cause":${seq - 1},"$kind":"message.received","$seq":${seq},"channel":"slack","conversation":"${conversation}","message":"m_${nonce.slice(0, 26)}","nonce":"${nonce}","principal":"${principal}","session":"${session}"}`;
     previous = entryHash(previous, body);
     tree.append(previous);
     insert.run(seq, tamper?.seq === seq ? tamper.body(body) : body, previous);
