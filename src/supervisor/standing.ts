@@ -1,4 +1,4 @@
-import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import type { CommittedRow } from "../../audit/log.ts";
 import { grantRowsOf } from "../../audit/rests.ts";
 import type { Held } from "../broker/grants.ts";
 import type { StateDatabase } from "./state-database.ts";
@@ -10,8 +10,6 @@ CREATE TABLE granted (seq INTEGER PRIMARY KEY, grant TEXT NOT NULL, session TEXT
 CREATE TABLE asked   (seq INTEGER PRIMARY KEY, approval TEXT NOT NULL) STRICT;
 CREATE TABLE placed  (seq INTEGER PRIMARY KEY, what TEXT NOT NULL, id TEXT NOT NULL) STRICT;
 `;
-
-const PAGE = 1_000;
 
 /** What one row changes. */
 export function projectStanding(database: StateDatabase, { seq, at, action }: CommittedRow): void {
@@ -76,15 +74,4 @@ export function questionsOpen(database: StateDatabase): number[] {
 /** The rows of folders that were added, or of what is kept in memory, and were not removed. */
 export function placedRows(database: StateDatabase, what: "folder" | "memory"): number[] {
   return database.many("SELECT seq FROM placed WHERE what = ? ORDER BY seq", what).map(({ seq }) => Number(seq));
-}
-
-/** Every row of a kind, oldest first. */
-export function* rowsOf(log: Pick<AuditLog, "rows">, kind: string): Generator<CommittedRow> {
-  for (let after = -1; ; ) {
-    const rows = log.rows({ kind, after, limit: PAGE });
-    yield* rows;
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < PAGE) return;
-    after = last.seq;
-  }
 }
