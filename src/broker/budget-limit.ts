@@ -14,8 +14,9 @@ export interface Limit {
   readonly unit: Unit;
   /** Millionths of a US dollar, or tokens. */
   readonly most: number;
-  /** Nobody set it: for a model without a price {@link TOKENS_A_DAY} stands in for the money. */
-  readonly byDefault: boolean;
+  /** What money that is limited means for a model without a price: `refused` where somebody set it; else {@link TOKENS_A_DAY} stand in for it (`counted`), or
+   *  tokens that somebody set (`passed`). */
+  readonly unpriced: "refused" | "counted" | "passed";
 }
 
 /** Tokens a day, of models whose price is not known, where nobody set a budget. */
@@ -56,7 +57,8 @@ export function refusalOf(limit: Limit, taken: Amount, most: Ask, model: string)
     return `${whose} (${amountText("tokens", limit.most)}) does not hold another call to ${model}: ${amountText("tokens", taken.tokens)} are used or reserved, and this one may take ${amountText("tokens", most.tokens)}; ${anew(limit.per)}`;
   }
   if (most.microDollars === null) {
-    if (!limit.byDefault)
+    if (limit.unpriced === "passed") return null;
+    if (limit.unpriced === "refused")
       return `${model} has no known price, so ${whose} cannot hold it: give its price under prices in config.json, or take the money budget away and set one in tokens (wirken budget set)`;
     if (taken.unpriced + most.tokens <= TOKENS_A_DAY) return null;
     return `the ${TOKENS_A_DAY.toLocaleString("en-US")} tokens that ${subjectText(limit)} may use a day of models without a known price, such as ${model}, do not hold another call; ${anew(limit.per)}`;
@@ -72,7 +74,7 @@ export interface Ask {
 }
 
 /** What is said when most of a budget is used. */
-export function warningOf(limit: Limit, spent: number): string {
+export function warningOf(limit: Omit<Limit, "unpriced">, spent: number): string {
   return `${Math.floor((100 * spent) / Math.max(1, limit.most))} % of ${whoseBudget(limit)} are used: ${amountText(limit.unit, spent)} of ${amountText(limit.unit, limit.most)}; ${anew(limit.per)}`;
 }
 
@@ -80,10 +82,10 @@ export function amountText(unit: Unit, amount: number): string {
   return unit === "usd" ? `$${(amount / 1e6).toFixed(2)}` : `${amount.toLocaleString("en-US")} tokens`;
 }
 
-function whoseBudget(limit: Limit): string {
+function whoseBudget(limit: Pick<Limit, "subject" | "id" | "per">): string {
   return `the ${limit.per}'s budget of ${subjectText(limit)}`;
 }
-function subjectText({ subject, id }: Limit): string {
+function subjectText({ subject, id }: Pick<Limit, "subject" | "id">): string {
   return subject === "agent" ? `agent ${id}` : "the person who asks";
 }
 function anew(per: Period): string {

@@ -5,6 +5,7 @@ import { CommandError } from "./command-error.ts";
 import { approvalsCommand } from "./commands/approvals.ts";
 import { askCommand } from "./commands/ask.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { budgetCommand } from "./commands/budget.ts";
 import { channelCommand } from "./commands/channel.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { egressCommand } from "./commands/egress.ts";
@@ -23,6 +24,7 @@ import { labelCommand } from "./commands/label.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { memoryCommand } from "./commands/memory.ts";
 import { undoCommand } from "./commands/undo.ts";
+import { usageCommand } from "./commands/usage.ts";
 import { vaultCommand } from "./commands/vault.ts";
 import { witnessCommand } from "./commands/witness.ts";
 import { webCommand } from "./commands/web.ts";
@@ -93,6 +95,8 @@ export function programOf(context: Context): Command {
     undoCommand,
     policyCommand,
     labelCommand,
+    budgetCommand,
+    usageCommand,
     auditCommand,
     egressCommand,
     webCommand,

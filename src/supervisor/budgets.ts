@@ -88,8 +88,7 @@ export class Budgets {
   notes(): string[] {
     return this.show().budgets.flatMap((view) => {
       if (view.most === 0 || view.used * 100 < view.most * WARN_PERCENT) return [];
-      const limit = { ...view, byDefault: view.from === "default" };
-      const said = warningOf(limit, view.used);
+      const said = warningOf(view, view.used);
       return view.subject === "agent" ? [said] : [said.replace("the person who asks", view.name ?? view.id)];
     });
   }
@@ -107,14 +106,14 @@ export class Budgets {
     const found = own.flatMap(({ per, unit, state, most }) =>
       state !== "limited" || most === null
         ? []
-        : [{ limit: { subject, id, per, unit, most, byDefault: false }, from: "set" as const }],
+        : [{ limit: { subject, id, per, unit, most, unpriced: "refused" as const }, from: "set" as const }],
     );
     if (own.some(({ per, unit, state }) => per === "day" && unit === "usd" && state !== "default")) return found;
     const { dollars, from } = this.#dollarsADay(subject, id);
     // Tokens that somebody set stand in for the default, where that could only be counted in tokens.
-    const byDefault = from === "default" && !found.some(({ limit }) => limit.unit === "tokens");
-    if (from === "default" && !byDefault) return found;
-    const limit: Limit = { subject, id, per: "day", unit: "usd", most: Math.round(dollars * 1e6), byDefault };
+    const tokens = found.some(({ limit }) => limit.unit === "tokens");
+    const unpriced = from === "config" ? "refused" : tokens ? "passed" : "counted";
+    const limit: Limit = { subject, id, per: "day", unit: "usd", most: Math.round(dollars * 1e6), unpriced };
     return [...found, { limit, from }];
   }
 

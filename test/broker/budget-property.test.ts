@@ -21,7 +21,7 @@ const limit: fc.Arbitrary<Limit> = fc
     unit: fc.constantFrom("usd", "tokens"),
     most: fc.integer({ min: 0, max: 3_000_000 }),
   })
-  .map(({ who, ...rest }) => ({ ...who, ...rest, byDefault: false }));
+  .map(({ who, ...rest }) => ({ ...who, ...rest, unpriced: "refused" }));
 
 type Step =
   | {

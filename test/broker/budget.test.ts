@@ -170,7 +170,6 @@ test("a money budget that somebody set is no budget for a model without a price:
 
 test("tokens can be the budget, and the money's be taken away", async () => {
   const set = { call: "budget.set", of: DEFAULT, per: "day" } as const;
-  await world.budgets.set({ ...set, unit: "usd", state: "unlimited", most: null }, OWNER);
   await world.budgets.set({ ...set, unit: "tokens", state: "limited", most: 10_000 }, OWNER);
   answered(8_000, 100);
   expect(await ask(UNKNOWN)).toMatchObject({ state: "completed" });

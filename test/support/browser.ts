@@ -55,7 +55,7 @@ export class PageDriver {
     await this.page.getByRole("log").locator("> *").first().waitFor({ state: "attached" });
   }
 
-  async tab(name: "Chat" | "Audit log" | "Status"): Promise<void> {
+  async tab(name: "Chat" | "Audit log" | "Usage" | "Status"): Promise<void> {
     await this.page.getByRole("tab", { name }).click();
   }
 

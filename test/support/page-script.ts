@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
+import type { BudgetView } from "../../src/ipc/budget-calls.ts";
 import { mint, type SessionId } from "../../src/ipc/ids.ts";
 import type { RowView } from "../../src/ipc/audit-calls.ts";
 import type { AnswerTo, ApprovalView, OperatorCall } from "../../src/ipc/operator.ts";
+import type { Spent } from "../../src/supervisor/spending.ts";
+import { usageOf } from "../../src/supervisor/usage.ts";
 import { Refusal } from "./web-supervisor.ts";
 
 const NOW = Date.now();
@@ -99,6 +102,9 @@ export class PageScript {
       current: false,
     },
   ];
+  /** What models used, and what they may use: looked at by the usage tab. */
+  spent: Spent[] = [];
+  budgets: BudgetView[] = [];
   /** Told of what is said; what it emits is up to the test. */
   said: (text: string, session: SessionId) => void | Promise<void> = () => undefined;
   readonly session = mint("session");
@@ -116,6 +122,10 @@ export class PageScript {
         return { session: this.session, end: "done" } satisfies AnswerTo<"say">;
       case "transcript":
         return { session: this.session, entries: this.entries } satisfies AnswerTo<"transcript">;
+      case "budget.show":
+        return { budgets: this.budgets } satisfies AnswerTo<"budget.show">;
+      case "usage.show":
+        return usageOf(this.spent, call, (principal) => (principal === "p_ada" ? "Ada" : null));
       case "session.stop":
         return { stopped: true } satisfies AnswerTo<"session.stop">;
       case "approvals.list":
@@ -229,8 +239,6 @@ export class PageScript {
       case "audit.key.show":
       case "audit.prune":
       case "budget.set":
-      case "budget.show":
-      case "usage.show":
       case "channel.disable":
       case "channel.enable":
       case "channel.list":

@@ -9,6 +9,7 @@ import { byId, el } from "./element.ts";
 import { Events, type Heard } from "./events.ts";
 import { attempt, command, tell, withCode } from "./notices.ts";
 import { StatusTab } from "./status.ts";
+import { UsageTab } from "./usage.ts";
 import { TABS, Tabs } from "./tabs.ts";
 
 const LOGIN = /^#login=([A-Za-z0-9_-]{1,256})$/;
@@ -17,6 +18,7 @@ const offline = byId("offline", HTMLElement);
 const chat = new Chat();
 const audit = new Audit();
 const status = new StatusTab();
+const usage = new UsageTab();
 const approvals = new Approvals((waiting) => {
   const badge = byId("waiting", HTMLElement);
   badge.hidden = waiting === 0;
@@ -28,6 +30,7 @@ const tabs = new Tabs((tab) => {
   if (tab === "status") status.show();
   else status.hide();
   if (tab === "audit") audit.show();
+  if (tab === "usage") usage.show();
   if (tab === "chat") chat.focus();
 });
 const events = new Events(hear);
@@ -70,6 +73,7 @@ function showLogin(sentence: string | null, hint: string | null): void {
   approvals.clear();
   audit.clear();
   status.clear();
+  usage.clear();
   offline.hidden = true;
   byId("app", HTMLElement).hidden = true;
   byId("panel-login", HTMLElement).hidden = false;
@@ -85,6 +89,7 @@ async function loadAll(): Promise<void> {
   chat.toEnd(true);
   if (tabs.current === "audit") audit.show();
   if (tabs.current === "status") status.show();
+  if (tabs.current === "usage") usage.show();
 }
 
 async function nameAgent(): Promise<void> {

@@ -1,6 +1,6 @@
 import { byId } from "./element.ts";
 
-export const TABS = ["chat", "audit", "status"] as const;
+export const TABS = ["chat", "audit", "usage", "status"] as const;
 export type Tab = (typeof TABS)[number];
 
 /** Tabs as the ARIA practices have them: arrow keys move, the tab that has the focus is the one that is shown. */
