@@ -91,10 +91,7 @@ test("where nothing has a price the plot shows tokens, and where nothing was use
   await world.driver.tab("Status");
   await world.driver.tab("Usage");
   await world.page.getByRole("img", { name: "Tokens a day" }).waitFor();
-  await world.page
-    .getByText(/tokens without a price/)
-    .first()
-    .waitFor();
+  expect(await world.page.getByText(/tokens without a price/).count()).toBeGreaterThan(0);
 });
 
 test("on a narrow screen nothing of it is cut off, and the page does not scroll sideways", async () => {
