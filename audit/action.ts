@@ -400,6 +400,14 @@ export const KINDS = {
 
   // Turns
   /** Nothing runs there until it is ended. */
+  /** Something may have leaked: everything is halted (`before`: it was already) until every credential of that time is replaced, or may stay. */
+  "incident.opened": {
+    fields: { incident: f.id, halted: f.oneOf("before", "now"), credentials: f.count, ...BY },
+    /** `credentials`: scope and account of each, as JSON. */
+    content: ["reason", "credentials", "path"],
+  },
+  "incident.waived": { fields: { incident: f.id, scope: f.scope, ...BY }, content: ["reason"] },
+  "incident.closed": { fields: { incident: f.id, rotated: f.count, waived: f.count, ...BY } },
   "halt.begun": {
     fields: {
       halt: f.id,

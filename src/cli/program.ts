@@ -10,6 +10,7 @@ import { channelCommand } from "./commands/channel.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { egressCommand } from "./commands/egress.ts";
 import { modelsCommand } from "./commands/models.ts";
+import { incidentCommand } from "./commands/incident.ts";
 import { pairCommand } from "./commands/pair.ts";
 import { peopleCommand } from "./commands/people.ts";
 import { policyCommand } from "./commands/policy.ts";
@@ -97,6 +98,7 @@ export function programOf(context: Context): Command {
     labelCommand,
     budgetCommand,
     usageCommand,
+    incidentCommand,
     auditCommand,
     egressCommand,
     webCommand,

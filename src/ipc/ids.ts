@@ -27,6 +27,7 @@ const PREFIX = {
   undo: "un",
   memory: "me",
   command: "cm",
+  incident: "in",
 } as const;
 type Kind = keyof typeof PREFIX;
 
@@ -45,6 +46,8 @@ export const ConversationId = idOf("conversation");
 export type ConversationId = z.infer<typeof ConversationId>;
 export const MessageId = idOf("message");
 export type MessageId = z.infer<typeof MessageId>;
+export const IncidentId = idOf("incident");
+export type IncidentId = z.infer<typeof IncidentId>;
 export const TurnId = idOf("turn");
 export type TurnId = z.infer<typeof TurnId>;
 export const CallId = idOf("call");
@@ -105,6 +108,7 @@ interface Ids {
   undo: UndoId;
   memory: MemoryId;
   command: CommandId;
+  incident: IncidentId;
 }
 
 const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
@@ -128,6 +132,7 @@ const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   undo: UndoId,
   memory: MemoryId,
   command: CommandId,
+  incident: IncidentId,
 };
 
 /** Mints an id: a prefix and 130 random bits. */

@@ -9,6 +9,7 @@ import { UNDO_ANSWERS, UNDO_CALLS } from "./undo-calls.ts";
 import { MEMORY_ANSWERS, MEMORY_CALLS } from "./memory-calls.ts";
 import { FOLDER_ANSWERS, FOLDER_CALLS } from "./folder-calls.ts";
 import { BUDGET_ANSWERS, BUDGET_CALLS } from "./budget-calls.ts";
+import { INCIDENT_ANSWERS, INCIDENT_CALLS } from "./incident-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { PairingCode, PEOPLE_ANSWERS, PEOPLE_CALLS, Role } from "./people-calls.ts";
 import { MODEL_ANSWERS, MODEL_CALLS } from "./model-calls.ts";
@@ -71,6 +72,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...PEOPLE_CALLS,
   ...SCHEDULE_CALLS,
   ...HALT_CALLS,
+  ...INCIDENT_CALLS,
   ...BUDGET_CALLS,
   ...FOLDER_CALLS,
   ...MEMORY_CALLS,
@@ -222,6 +224,7 @@ export const OPERATOR_ANSWERS = {
   ...PEOPLE_ANSWERS,
   ...SCHEDULE_ANSWERS,
   ...HALT_ANSWERS,
+  ...INCIDENT_ANSWERS,
   ...BUDGET_ANSWERS,
   ...FOLDER_ANSWERS,
   ...MEMORY_ANSWERS,

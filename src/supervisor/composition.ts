@@ -41,6 +41,7 @@ import { Folders } from "./folders.ts";
 import { ownPlaces } from "../sandbox/refusal.ts";
 import { carriedCredential, Fetches } from "./fetches.ts";
 import { Findings } from "./findings.ts";
+import { Incidents } from "./incidents.ts";
 import { Halts } from "./halts.ts";
 import { Holds } from "./holds.ts";
 import { type InForce, knowsAgent } from "./in-force.ts";
@@ -112,6 +113,7 @@ export class Composition {
   readonly config: ConfigFile;
   readonly findings: Findings;
   readonly budgets: Budgets;
+  readonly incidents: Incidents;
   readonly storage: Storage;
   readonly anchors: Anchors;
   /** Null for a command that runs without the daemon. */
@@ -490,6 +492,15 @@ export class Composition {
       anchored: () => this.anchors.now(),
       findings: made.findings,
     });
+    const evidence = new EvidenceExport({ log, home, vault: booted.vault, now: () => Date.now() });
+    this.incidents = new Incidents({
+      log,
+      state: made.state,
+      vault: () => made.keeper.vault,
+      halts: this.#halts,
+      evidence,
+      anchor: () => this.anchors.now(),
+    });
     this.operator = new Operator({
       labels: new LabelDesk({ log, state: made.state, labels: this.labels, files: this.fileLabels }),
       people: made.people,
@@ -516,7 +527,8 @@ export class Composition {
       vault: made.keeper,
       record,
       findings: made.findings,
-      evidence: new EvidenceExport({ log, home, vault: booted.vault, now: () => Date.now() }),
+      evidence,
+      incidents: this.incidents,
       anchors: this.anchors,
       keys: new LogKeys(log, made.keeper, made.history),
       recovery: new VaultRecovery({ keeper: made.keeper, log, home: home.root, now: () => Date.now() }),

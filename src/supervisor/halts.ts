@@ -38,6 +38,11 @@ export class Halts {
     });
   }
 
+  /** Is everything halted? */
+  get everything(): boolean {
+    return this.#of({ subject: "all" }) !== null;
+  }
+
   /** It takes authority away: done first, and recorded then. @throws {OperatorError} if the log does not take it: it is in force all the same, until the daemon ends. */
   async begin(target: HaltTarget, reason: string, who: By): Promise<AnswerTo<"halt.begin">> {
     this.#check(target);
@@ -75,6 +80,12 @@ export class Halts {
   async end(target: HaltTarget, reason: string | null, who: By): Promise<AnswerTo<"halt.end">> {
     const known = this.#of(target);
     if (known === null) throw this.#notHalted(target);
+    if (target.subject === "all" && this.#parts.state.incident() !== null)
+      throw new OperatorError(
+        "refused",
+        "an incident is open: it ends the halt when it is closed",
+        "wirken incident show",
+      );
     if (known.seq !== null)
       await this.#parts.log.append(
         { kind: "halt.ended", halt: known.halt, ...who },
@@ -88,13 +99,19 @@ export class Halts {
   notes(): string[] {
     return [...this.#halts.values()].map(({ target, seq, at }) => {
       const reason = seq === null ? null : (this.#parts.log.row(seq)?.content("reason") ?? ERASED);
-      return `${sentenceOf(target)} is halted since ${at}${reason === null ? "" : ` (${reason})`}: messages are recorded and not acted on; go on with: ${resumeCommand(target)}`;
+      return `${sentenceOf(target)} is halted since ${at}${reason === null ? "" : ` (${reason})`}: messages are recorded and not acted on; ${this.#goesOn(target)}`;
     });
   }
 
   #of(target: HaltTarget): HaltRecord | null {
     const wanted = JSON.stringify(target);
     return [...this.#halts.values()].find((halt) => JSON.stringify(halt.target) === wanted) ?? null;
+  }
+
+  #goesOn(target: HaltTarget): string {
+    return target.subject === "all" && this.#parts.state.incident() !== null
+      ? "it ends with the incident"
+      : `go on with: ${resumeCommand(target)}`;
   }
 
   #check(target: HaltTarget): void {

@@ -15,6 +15,7 @@ import type { EvidenceExport } from "./evidence-export.ts";
 import type { Folders } from "./folders.ts";
 import type { Halts } from "./halts.ts";
 import type { LabelDesk } from "./label-desk.ts";
+import type { Incidents } from "./incidents.ts";
 import type { Findings } from "./findings.ts";
 import type { LogKeys } from "./log-keys.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -55,6 +56,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "channel.enable",
   "grant.add",
   "budget.set",
+  "incident.close",
   "folder.add",
   "models.test",
   "models.use",
@@ -100,6 +102,7 @@ export interface OperatorParts {
   readonly confined: Confined;
   readonly halts: Halts;
   readonly labels: LabelDesk;
+  readonly incidents: Incidents;
   readonly budgets: Budgets;
   readonly folders: Folders;
   readonly memory: Memory;
@@ -201,6 +204,12 @@ export class Operator {
         return this.#parts.folders.list(call.agent);
       case "folder.remove":
         return await this.#parts.folders.remove(call, who);
+      case "incident.open":
+        return await this.#parts.incidents.open(call, who, signal);
+      case "incident.show":
+        return await this.#parts.incidents.show();
+      case "incident.close":
+        return await this.#parts.incidents.close(call, who);
       case "budget.show":
         return this.#parts.budgets.show();
       case "budget.set":

@@ -88,6 +88,12 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
         at,
       );
       return;
+    case "incident.opened":
+      database.run("INSERT INTO incident VALUES (?, ?, ?, ?)", action.incident, seq, at, action.halted);
+      return;
+    case "incident.closed":
+      database.run("DELETE FROM incident WHERE incident = ?", action.incident);
+      return;
     case "halt.ended":
       database.run("DELETE FROM halt WHERE halt = ?", action.halt);
       return;

@@ -10,7 +10,23 @@ const REVOKE: Readonly<Record<string, string>> = {
   anthropic: "https://console.anthropic.com/settings/keys",
   openai: "https://platform.openai.com/api-keys",
   openrouter: "https://openrouter.ai/settings/keys",
+  google: "https://aistudio.google.com/apikey",
+  mistral: "https://console.mistral.ai/api-keys",
+  bedrock: "https://console.aws.amazon.com/bedrock → API keys",
+  discord: "https://discord.com/developers/applications → the app → Bot → Reset Token",
+  matrix: "the account's sessions, at its homeserver: sign this one out",
+  teams: "https://portal.azure.com → App registrations → the app → Certificates & secrets",
+  whatsapp: "https://business.facebook.com/settings → System users → Revoke tokens",
+  signal: "on the phone: Settings → Linked devices",
+  "google-chat": "https://console.cloud.google.com/iam-admin/serviceaccounts → the account → Keys",
 };
+
+/** @returns null where we know no place. */
+export function revokeAt(scope: string): string | null {
+  const [kind, subject = ""] = scope.split("/");
+  const [platform = ""] = subject.split(":");
+  return kind !== "secret" && Object.hasOwn(REVOKE, platform) ? (REVOKE[platform] ?? null) : null;
+}
 
 /** What to have on paper for the day on which this machine is lost or stolen: how the log is checked, who else holds it, and what to revoke where. No secret is on it. */
 export function recoverySheet(parts: {
@@ -25,10 +41,6 @@ export function recoverySheet(parts: {
     protector: vault.protector,
     recovery: vault.recoverable,
     anchors: anchors.map(({ name, type, place }) => ({ name, type, place })),
-    credentials: vault.credentials().map(({ scope, account }) => {
-      const [, subject = ""] = scope.split("/");
-      const [platform = ""] = subject.split(":");
-      return { scope, account, revoke: scope.startsWith("secret/") ? null : (REVOKE[platform] ?? null) };
-    }),
+    credentials: vault.credentials().map(({ scope, account }) => ({ scope, account, revoke: revokeAt(scope) })),
   };
 }

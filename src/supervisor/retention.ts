@@ -38,6 +38,7 @@ const STAYS: readonly string[] = [
   "anchor.",
   "folder.",
   "memory.",
+  "incident.",
 ];
 
 /** Content that has a time of its own. */

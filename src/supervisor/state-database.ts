@@ -59,6 +59,10 @@ const USED = "CREATE TABLE used (scope TEXT PRIMARY KEY, version INTEGER NOT NUL
 const HALT =
   "CREATE TABLE halt (halt TEXT PRIMARY KEY, agent TEXT NOT NULL, session TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL) STRICT;";
 
+/** The incident that is open. */
+const INCIDENT =
+  "CREATE TABLE incident (incident TEXT PRIMARY KEY, seq INTEGER NOT NULL, at TEXT NOT NULL, halted TEXT NOT NULL) STRICT;";
+
 /** Requests of strangers live an hour. */
 export const PAIRING_MINUTES = 60;
 
@@ -113,6 +117,7 @@ export class StateDatabase {
       this.#database.exec(STANDING);
       this.#database.exec(SPENDING);
       this.#database.exec(HALT);
+      this.#database.exec(INCIDENT);
       this.#database.exec(SCHEDULES);
       this.#database.exec(SUSPECTS);
       this.#database.exec(SAME_CHANNEL);

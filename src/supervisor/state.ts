@@ -63,6 +63,15 @@ export interface HaltRecord {
   readonly at: string;
 }
 
+/** An incident that is open; `seq` is the row that says so. */
+export interface IncidentRecord {
+  readonly incident: string;
+  readonly seq: number;
+  readonly at: string;
+  /** Everything was halted when it began: it stays so when it ends. */
+  readonly haltedBefore: boolean;
+}
+
 /** What follows from the log: who is who, what was said where, what waits. */
 export class State {
   readonly #database: StateDatabase;
@@ -175,6 +184,18 @@ export class State {
       seq: Number(row["seq"]),
       at: text(row["at"]),
     }));
+  }
+
+  /** The incident that is open, or null. */
+  incident(): IncidentRecord | null {
+    const row = this.#database.one("SELECT * FROM incident ORDER BY seq DESC LIMIT 1");
+    if (row === null) return null;
+    return {
+      incident: text(row["incident"]),
+      seq: Number(row["seq"]),
+      at: text(row["at"]),
+      haltedBefore: row["halted"] === "before",
+    };
   }
 
   person(principal: string): Person | null {

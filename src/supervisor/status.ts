@@ -33,6 +33,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
   notes.push(...composition.anchors.notes());
   notes.push(...composition.outward.notes());
   notes.push(...composition.sandbox.notes());
+  notes.push(...composition.incidents.notes());
   notes.push(...composition.haltNotes());
   notes.push(...composition.folders.notes());
   notes.push(...composition.budgets.notes());

@@ -239,6 +239,9 @@ export class PageScript {
       case "audit.key.show":
       case "audit.prune":
       case "budget.set":
+      case "incident.open":
+      case "incident.show":
+      case "incident.close":
       case "channel.disable":
       case "channel.enable":
       case "channel.list":
