@@ -1,17 +1,21 @@
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod/mini";
 import { rowsOf } from "../support/claims-log.ts";
 import { auditOf, startProtected } from "../support/claims-world.ts";
 import type { TestDaemon } from "../support/daemon.ts";
-import { PASSPHRASE } from "../support/claims-world.ts";
 
+const home = mkdtempSync(join(tmpdir(), "wirken-incident-"));
 let daemon: TestDaemon;
 beforeAll(async () => {
-  daemon = await startProtected({ config: {} });
+  daemon = await startProtected({ home, config: {} });
 });
-afterAll(async () => await daemon[Symbol.asyncDispose]());
+afterAll(async () => {
+  await daemon[Symbol.asyncDispose]();
+  rmSync(home, { recursive: true, force: true });
+});
 
 const Credential = z.object({ scope: z.string(), state: z.string(), rotate: z.string() });
 const Opened = z.object({
@@ -28,13 +32,13 @@ async function states(): Promise<string[]> {
   return (open?.credentials ?? []).map(({ scope, state }) => `${scope} ${state}`);
 }
 
-async function asks(): Promise<{ status: number | null; stdout: string }> {
+async function asks(): Promise<{ status: number | null; stderr: string }> {
   return await daemon.wirken(["ask", "list my files"]);
 }
 
 test("the detector detects: before it an agent works", async () => {
   for (const name of ["one", "two"])
-    expect((await daemon.wirken(["vault", "add", `secret/${name}`, "--stdin"], { stdin: "a value\n" })).status).toBe(0);
+    expect((await daemon.wirken(["vault", "add", `secret/${name}`, "--stdin"], { stdin: "a-value\n" })).status).toBe(0);
   expect((await asks()).status).toBe(0);
 });
 
@@ -54,16 +58,18 @@ test("it halts, signs, exports, and names every credential and the command that 
 });
 
 test("nothing runs, it is not resumed by another way, and kill -9 and a restart change nothing", async () => {
-  expect(await asks()).toMatchObject({ status: 4, stdout: expect.stringContaining("halted by the owner") });
+  expect(await asks()).toMatchObject({ status: 4, stderr: expect.stringContaining("halted by the owner") });
   expect((await daemon.wirken(["resume"])).status).toBe(4);
-  await daemon.restart("SIGKILL", { WIRKEN_VAULT_PASSPHRASE: PASSPHRASE });
+  process.kill(daemon.pid, "SIGKILL");
+  await daemon[Symbol.asyncDispose]();
+  daemon = await startProtected({ home });
   expect(await asks()).toMatchObject({ status: 4 });
   expect((await daemon.wirken(["status"])).stdout).toContain("an incident is open since");
   expect(await states()).toEqual(["secret/one to rotate", "secret/two to rotate"]);
 });
 
 test("it is not closed while one is left, and is once each is another or may stay for a reason", async () => {
-  const rotated = await daemon.wirken(["vault", "rotate", "secret/one", "--stdin"], { stdin: "another value\n" });
+  const rotated = await daemon.wirken(["vault", "rotate", "secret/one", "--stdin"], { stdin: "another-value\n" });
   expect(rotated.status, rotated.stderr).toBe(0);
   expect(await states()).toEqual(["secret/one rotated", "secret/two to rotate"]);
   const refused = await daemon.wirken(["incident", "close"]);
