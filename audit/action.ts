@@ -272,7 +272,7 @@ export const KINDS = {
   "message.refused": {
     fields: {
       channel: f.name,
-      reason: f.oneOf("stranger", "foreign-press", "not-ready", "bad-frame", "too-large"),
+      reason: f.oneOf("stranger", "foreign-press", "not-ready", "bad-frame", "too-large", "too-many"),
       times: f.count,
       since: f.time,
     },

@@ -1,10 +1,12 @@
 import { FromAgent, type ToAgent } from "../ipc/agent-frames.ts";
 import { Conversation, type Origin } from "./conversation.ts";
-import { OperatorError } from "./operator-error.ts";
+import { TurnGate } from "./turn-gate.ts";
 import type { Processes, RunningChild } from "./processes.ts";
 
 /** Agent processes at once; a session that has to wait is served in the order it came. */
 const MAX_AGENTS = 8;
+/** Of them, those that work for one person: another does not wait for them. */
+const MAX_OF_ONE = 4;
 /** An agent whose session is silent keeps its transcript in memory for this long. */
 const IDLE_MS = 10 * 60_000;
 
@@ -124,7 +126,9 @@ export class AgentPool {
   readonly #held = new Map<string, Held>();
   /** Sessions whose process is on its way out. */
   readonly #ending = new Map<string, Promise<void>>();
-  readonly #queue: (() => void)[] = [];
+  /** Turns that run, by whose they are. */
+  readonly #gate = new TurnGate(MAX_AGENTS, MAX_OF_ONE);
+  readonly #turns = new Map<string, string>();
   readonly #sweep: NodeJS.Timeout;
   #starting = 0;
 
@@ -140,14 +144,25 @@ export class AgentPool {
   /** The session's own agent process: the one it has, or a new one as soon as there is room. */
   async acquire(
     session: string,
-    options: { turnSeq: number; cause: number; rounds: number; signal: AbortSignal },
+    options: { principal: string; turnSeq: number; cause: number; rounds: number; signal: AbortSignal },
   ): Promise<AgentProcess> {
+    await this.#gate.enter(options.principal, options.signal);
+    this.#turns.set(session, options.principal);
+    try {
+      return await this.#process(session, options);
+    } catch (error) {
+      this.#leave(session);
+      throw error;
+    }
+  }
+
+  async #process(session: string, options: { turnSeq: number; cause: number; rounds: number }): Promise<AgentProcess> {
     const held = this.#held.get(session);
     if (held !== undefined && !held.agent.dead) {
       held.busy = true;
       return held.agent;
     }
-    await this.#room(options.signal);
+    this.#room();
     this.#starting += 1;
     try {
       let agent: AgentProcess | null = null;
@@ -174,12 +189,12 @@ export class AgentPool {
 
   /** The turn is over. @param discard the process is not to be trusted with another one. */
   release(session: string, discard: boolean): void {
+    this.#leave(session);
     const held = this.#held.get(session);
     if (held === undefined) return;
     held.busy = false;
     held.last = Date.now();
     if (discard || held.agent.dead) void this.#end(session, held.agent);
-    this.#queue.shift()?.();
   }
 
   /** The session is over, and with it its process. Resolves when nothing of it is in any process's memory. */
@@ -187,6 +202,13 @@ export class AgentPool {
     const held = this.#held.get(session);
     if (held !== undefined && !held.busy) await this.#end(session, held.agent);
     await this.#ending.get(session);
+  }
+
+  #leave(session: string): void {
+    const principal = this.#turns.get(session);
+    if (principal === undefined) return;
+    this.#turns.delete(session);
+    this.#gate.leave(principal);
   }
 
   #end(session: string, agent: AgentProcess): Promise<void> {
@@ -199,27 +221,12 @@ export class AgentPool {
     return ended;
   }
 
-  async #room(signal: AbortSignal): Promise<void> {
+  #room(): void {
     for (const [session, held] of this.#held) if (held.agent.dead) this.#held.delete(session);
     if (this.#held.size + this.#starting < MAX_AGENTS) return;
     const [idlest] = [...this.#held].filter(([, held]) => !held.busy).toSorted(([, a], [, b]) => a.last - b.last);
-    if (idlest !== undefined) {
-      void this.#end(idlest[0], idlest[1].agent);
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const go = (): void => {
-        signal.removeEventListener("abort", give);
-        resolve();
-      };
-      const give = (): void => {
-        this.#queue.splice(this.#queue.indexOf(go), 1);
-        reject(new OperatorError("stopped", "the turn was stopped while it waited"));
-      };
-      signal.addEventListener("abort", give, { once: true });
-      this.#queue.push(go);
-    });
-    await this.#room(signal);
+    // There is one: fewer turns run than there are processes, this one aside.
+    if (idlest !== undefined) void this.#end(idlest[0], idlest[1].agent);
   }
 
   async #endIdle(before: number): Promise<void> {

@@ -10,6 +10,7 @@ import { ConversationId, mint, SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
 import type { Address, AdapterLink, Delivery } from "../session/link.ts";
 import type { Decider, Repeater } from "./approval-desk.ts";
+import { MessageRate } from "./message-rate.ts";
 import type { By, People } from "./people.ts";
 import type { ScheduleView } from "../ipc/schedule-calls.ts";
 import type { Run } from "./schedules.ts";
@@ -48,6 +49,8 @@ const UNATTENDED = "(This runs by schedule: nobody is there to answer a question
 
 /** What is longer is only ever a message, and is not read here. */
 const MAX_COMMAND_BYTES = 4096;
+/** Messages that wait in one session for the turn that runs; one more is refused. */
+const MAX_WAITING = 50;
 
 /** A refusal of a paired person's text code or of a press, in words for them. */
 const FOREIGN_PRESS = "This is not yours to decide: only an approver or the owner can.";
@@ -57,6 +60,7 @@ export class ChannelTalk<L extends symbol> {
   readonly #link: AdapterLink<L>;
   readonly #parts: TalkParts;
   readonly #runs = new Map<string, SessionRun<L>>();
+  readonly #rate: MessageRate;
   #closed = false;
   /** What a `/stop` did that is not on the log yet: it comes again, and must not end a later turn. */
   readonly #obeyed = new Map<string, boolean>();
@@ -64,6 +68,7 @@ export class ChannelTalk<L extends symbol> {
   constructor(link: AdapterLink<L>, parts: TalkParts) {
     this.#link = link;
     this.#parts = parts;
+    this.#rate = new MessageRate(parts.now);
   }
 
   get channel(): string {
@@ -129,8 +134,15 @@ export class ChannelTalk<L extends symbol> {
     const agent = this.#parts.agent();
     // What takes authority away does not wait for the record of the word: there may be no room for that.
     if (command === "stop") await this.#obey(inbound, agent, who);
+    // Stopping always works.
+    if (command !== "stop" && (await this.#tooMany(person, inbound))) return;
     const address = await this.#address(inbound, person.principal);
     const run = await this.#runIn(address, agent);
+    if (command !== "stop" && run.waiting >= MAX_WAITING) {
+      this.#outLater(address, "answer", TOO_MANY, null, run.session.id);
+      await this.#parts.refusals.refuse({ channel: this.channel, reason: "too-many", source: inbound.sender });
+      return;
+    }
     const message = mint("message");
     const row = await log.append(
       {
@@ -164,6 +176,17 @@ export class ChannelTalk<L extends symbol> {
       return;
     }
     this.#begin(run, { message, seq: row.seq, principal: person.principal, text });
+  }
+
+  /** Refuses what somebody writes beyond what one person may, before anything of it is recorded; where they are known to be reached, they are told. */
+  async #tooMany(person: Person, inbound: Inbound): Promise<boolean> {
+    const verdict = this.#rate.take(person.principal);
+    if (verdict === "taken") return false;
+    const place = this.#parts.state.conversationAt(this.channel, inbound.place, inbound.thread);
+    if (verdict === "refused" && place !== null)
+      this.#outLater(this.#at(place), "answer", TOO_MANY, null, null, person.principal);
+    await this.#parts.refusals.refuse({ channel: this.channel, reason: "too-many", source: inbound.sender });
+    return true;
   }
 
   /** What comes in while the daemon stops stays on the log, for the next start. */
@@ -581,3 +604,6 @@ export class ChannelTalk<L extends symbol> {
 function wordsOf(text: Uint8Array): string {
   return text.length > MAX_COMMAND_BYTES ? "" : Buffer.from(text).toString("utf8");
 }
+
+const TOO_MANY =
+  "You write faster than I can follow: what you wrote just now is not taken. Wait a minute, and say it again if you still need it; /stop works at any time.";

@@ -257,6 +257,7 @@ export class SessionRun<L extends symbol> {
     let agent: AgentProcess | null = null;
     try {
       agent = await pool.acquire(this.session.id, {
+        principal: person.principal,
         turnSeq: begun.seq,
         cause: begun.seq,
         rounds: force.rounds,

@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { Refusals } from "../../audit/refused.ts";
+import { AdapterChannel } from "../../src/ipc/channel.ts";
+import { type Carrier, withLink } from "../../src/session/link.ts";
+import { AgentPool } from "../../src/supervisor/agent-pool.ts";
+import { ChannelTalk } from "../../src/supervisor/channel-talk.ts";
+import { People } from "../../src/supervisor/people.ts";
+import { Processes } from "../../src/supervisor/processes.ts";
+import { State } from "../../src/supervisor/state.ts";
+import { World } from "../broker/world.ts";
+
+const TELEGRAM = AdapterChannel.parse("telegram");
+const OWNER = "42";
+const DIGEST = "0".repeat(64);
+
+const carrier: Carrier = {
+  send: () => Promise.resolve({ state: "delivered", ids: [] }),
+  edit: () => Promise.resolve({ state: "delivered", ids: [] }),
+  typing: () => undefined,
+  streams: false,
+  stream: () => null,
+};
+
+const noKey = (): Promise<void> => Promise.resolve();
+
+const inForce = () => ({
+  agent: "default",
+  policy: DIGEST,
+  settings: DIGEST,
+  provider: "offline",
+  model: "offline",
+  local: true,
+  rounds: 20,
+  turnMs: 60_000,
+});
+
+/** A channel with its owner, over a real log whose clock can be moved. What is written here is answered without an agent. */
+export async function newTalk() {
+  const world = await World.make();
+  const state = State.open(join(world.home, "state.db"), world.keys.state);
+  const { log, clock } = world;
+  state.follow(log);
+  const people = new People(log, state, () => clock.now(), noKey);
+  const processes = new Processes({
+    log,
+    vault: () => {
+      throw new Error("no process is started here");
+    },
+    line: () => undefined,
+    certificates: () => null,
+    lanes: { lane: () => Promise.reject(new Error("nothing is reached here")) },
+  });
+  const pool = new AgentPool(processes, () => Promise.resolve(new Uint8Array(0)), noKey);
+  const refusals = new Refusals(log, clock);
+  const talk = withLink(TELEGRAM, carrier, (link) => {
+    const made = new ChannelTalk(link, {
+      log,
+      state,
+      people,
+      refusals,
+      agent: () => "default",
+      contentKey: noKey,
+      decide: () => Promise.resolve({ state: "gone", sentence: "" }),
+      again: () => Promise.resolve({ again: false, sentence: "" }),
+      now: () => clock.now(),
+      run: () => ({
+        log,
+        state,
+        broker: world.broker,
+        pool,
+        inForce,
+        place: () => ({ workspace: world.workspace, folders: [] }),
+        labels: (session) => world.labels.of(session),
+        halted: () => false,
+        tell: () => undefined,
+      }),
+      waitingFor: () => 0,
+      schedules: () => [],
+      notice: () => "",
+    });
+    return { receive: made.receive.bind(made) };
+  });
+  onTestFinished(async () => {
+    state.close();
+    await world[Symbol.asyncDispose]();
+  });
+  const { principal: by } = await people.ensureOwner("Ada");
+  const { code } = await people.invite(TELEGRAM, { by, via: "terminal" });
+  /** @param sender the platform's id of whoever writes, in direct talk with them. */
+  const say = async (text: string, sender = OWNER): Promise<string> => {
+    const where = { place: sender, thread: null, sender, senderName: `person ${sender}`, talk: "direct" } as const;
+    await talk.receive({ type: "inbound", ref: 1, ...where, dedupe: randomUUID() }, Buffer.from(text));
+    const action = world.rows("message.received").at(-1)?.action;
+    return action?.kind === "message.received" ? action.session : "";
+  };
+  await say(`/start ${code}`);
+  return { world, say, clock, state, people };
+}
