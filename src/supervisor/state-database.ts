@@ -20,7 +20,7 @@ export class StateError extends Error {
 }
 
 /** Another schema, another number: a file of a lower one is made anew from the log. */
-const VERSION = 10;
+const VERSION = 11;
 /** From this version on, what is personal is sealed. */
 const SEALED_SINCE = 4;
 
