@@ -11,7 +11,11 @@ import { PRICES } from "./prices.ts";
 export function effectivePolicy(): object {
   return {
     actions: KEYS.map(({ form, tier, needsSandbox, leaves }) => ({ key: form, tier, needsSandbox, leaves })),
-    sandbox: { network: "none", limits: LIMITS, protected: PROTECTED },
+    sandbox: {
+      network: "the hosts that were decided for a command, on ports 443 and 80",
+      limits: LIMITS,
+      protected: PROTECTED,
+    },
     approvals: { expireAfterMs: EXPIRES_MS, alwaysMs: ALWAYS_MS, denialsThatEndATurn: MAX_DENIALS },
     badArgumentsThatEndATurn: MAX_BAD_ARGUMENTS,
     budget: { tokensADayWithoutAPrice: TOKENS_A_DAY, warnAtPercent: WARN_PERCENT, dollarsForAMillionTokens: PRICES },

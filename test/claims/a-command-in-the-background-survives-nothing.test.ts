@@ -47,7 +47,8 @@ test("nor a new conversation", async () => {
   await begins();
   spine.write("/new");
   await goneWithinASecond();
-  expect((await spine.rows("session.closed")).length).toBe(1);
+  await spine.eventually("its end on the log", async () => (await spine.rows("session.closed")).length === 1);
+  expect((await spine.rows("command.ended")).at(-1)?.fields["outcome"]).toBe("stopped");
 });
 
 test("nor a halt", async () => {
