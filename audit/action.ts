@@ -441,6 +441,7 @@ export const KINDS = {
   "turn.stopped": { fields: { ...TURN, ...BY } },
   "model.called": {
     fields: { ...TURN, agent: f.name, principal: f.id, provider: f.name, model: f.model, ...UNDER },
+    optional: { chain: f.chain },
     /** `items`: the root of the request and what is new in it (request-check.ts). Older rows have `request`, the whole of it as JSON, of which
      *  only the salt was kept, and `sources`, the rows it was made of. */
     content: ["request", "sources", "items"],
@@ -499,9 +500,9 @@ export const KINDS = {
       ...UNDER,
     },
     /** Where it has several keys: the rows of the grants of the others. */
-    optional: { restsAlso: f.seqs },
+    optional: { chain: f.chain, restsAlso: f.seqs },
     /** `call` is the model's own id for it; `before` is the file as it was that this writes, so that it can be taken back. */
-    content: ["action", "call", "before"],
+    content: ["action", "call", "before", "task"],
     outcomes: ["tool.finished"],
   },
   "tool.finished": {
@@ -540,6 +541,7 @@ export const KINDS = {
       ),
       ...UNDER,
     },
+    optional: { chain: f.chain },
     content: ["action", "why", "call"],
   },
   /** Something that is in a session's context, or is about to be, looks as if it tried to steer the agent. It decides nothing. */
@@ -598,6 +600,7 @@ export const KINDS = {
       tier: f.count,
       expires: f.time,
     },
+    optional: { chain: f.chain },
     content: ["action", "card"],
   },
   /** One of the several people who have to approve it did. */

@@ -16,6 +16,8 @@ function text(pattern: RegExp, bound: number): FieldClass<string> {
 
 /** An id minted by us: a short prefix and 26 random characters. */
 export const id = text(/^[a-z]{1,2}_[0-9a-hjkmnp-tv-z]{26}$/, 29);
+/** The calls that started one agent after the other: ids with commas between them. */
+export const chain = text(/^k_[0-9a-hjkmnp-tv-z]{26}(,k_[0-9a-hjkmnp-tv-z]{26}){0,3}$/, 119);
 /** A word the operator chose: an agent, a channel's instance, a provider; also a process's role. */
 export const name = text(/^[a-z0-9][a-z0-9:-]{0,63}$/, 64);
 /** A host that we ship, or a pattern for those below it; what an operator wrote down, or a child asked for, is content. */

@@ -13,6 +13,7 @@ import { decideFigures } from "./bench/decide.ts";
 import { sandboxFigures } from "./bench/sandbox.ts";
 import { startFigures } from "./bench/start.ts";
 import { stopFigures } from "./bench/stop.ts";
+import { toolFigures } from "./bench/tool.ts";
 import { turnFigures } from "./bench/turn.ts";
 import { vaultFigures } from "./bench/vault.ts";
 import { verifyFigures } from "./bench/verify.ts";
@@ -33,6 +34,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   turn: turnFigures,
   stop: stopFigures,
   decide: decideFigures,
+  tool: toolFigures,
   sandbox: sandboxFigures,
   confine: confineFigures,
   vault: vaultFigures,

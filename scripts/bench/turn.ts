@@ -25,7 +25,7 @@ function prose(bytes: number): string {
 }
 
 /** A write and a sync of two pages, as an append takes: the one thing that a turn cannot do without. */
-class Sync implements Disposable {
+export class Sync implements Disposable {
   readonly #folder = new DiskFolder();
   readonly #descriptor = openSync(join(this.#folder.path, "raw"), "w");
   readonly #pages = Buffer.alloc(8_192, 7);

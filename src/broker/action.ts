@@ -118,6 +118,9 @@ export function factsOf(action: ToolAction): Facts {
     }
     case "http.request":
       return requestFacts(action);
+    case "agent.spawn":
+      // What it does is decided when it does it, with the labels of this session.
+      return factsOfKeys(["agent:spawn"], { leaves: null, brings: BRINGS_NOTHING });
     case "message.send":
       return factsOfKeys([`message:${action.conversation}`], {
         leaves: {

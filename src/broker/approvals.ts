@@ -11,6 +11,7 @@ import type { Several } from "./cards/subject.ts";
 import { type ClosedCard, ClosedCards } from "./closed-cards.ts";
 import { Deadline } from "./deadline.ts";
 import type { Grants } from "./grants.ts";
+import { agentName, chainOf } from "./lowered.ts";
 import type { ActionKey } from "./keys.ts";
 import type { Suspect } from "./injection/suspects.ts";
 import { decidedElsewhere, endsOf, isLocal, mayDecide, newCode, type PendingApproval } from "./pending.ts";
@@ -176,7 +177,8 @@ export class Approvals {
     return new Promise((settle, fail) => {
       const { keys, remembers, scopes, end } = request;
       const kind = [keys, remembers, scopes, [end ?? ""]].map((all) => all.join(" ")).join("/");
-      const key = `${request.turn.turn}/${request.group}/${kind}/${request.tier}`;
+      // References are those of one agent's pipe.
+      const key = `${request.turn.turn}/${request.turn.chain.join()}/${request.group}/${kind}/${request.tier}`;
       const gathering = this.#gathering.get(key);
       if (gathering !== undefined) {
         gathering.requests.push({ request, settle, fail });
@@ -208,7 +210,7 @@ export class Approvals {
     const render = (given: readonly string[]): Card =>
       renderCard({
         requester: turn.requester,
-        agent: turn.agent,
+        agent: agentName(turn),
         channel: turn.channel,
         tier,
         reason: first.reason,
@@ -230,6 +232,7 @@ export class Approvals {
         session: turn.session,
         agent: turn.agent,
         principal: turn.principal,
+        ...chainOf(turn),
         key: keys[0],
         tier,
         expires,

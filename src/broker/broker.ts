@@ -23,6 +23,7 @@ import { askedOfSeveral, severalFor, type SeveralRule } from "./several.ts";
 import type { FileLabels } from "./file-labels.ts";
 import { labelsBefore, Written } from "./labelling.ts";
 import type { SessionLabels } from "./labels.ts";
+import { chainOf, lowered, NO_GRANTS } from "./lowered.ts";
 import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
 import type { Rule } from "./rules.ts";
 import { wentNoFurther } from "./went-no-further.ts";
@@ -162,8 +163,8 @@ export class Broker {
       bytes: ask.arguments.subarray(0, MAX_KEPT),
     };
     if (turn.signal.aborted) return this.#refuse(unread, "stopped", "the turn was stopped");
-    if (plans) return this.#plan(unread, ask);
-    if (tool === null) {
+    if (plans && turn.chain.length === 0) return this.#plan(unread, ask);
+    if (tool === null || !turn.tools.has(ask.name)) {
       return this.#refuse(unread, "unknown-tool", `there is no tool ${JSON.stringify(ask.name.slice(0, 100))}`);
     }
     // What is asked is decided for the sandbox that stands: so it is looked at before.
@@ -264,6 +265,7 @@ export class Broker {
         call: mint("call"),
         agent: turn.agent,
         principal: turn.principal,
+        ...chainOf(turn),
         tool: PLAN.name,
         key: "plan:calls",
         tier: planned.tier,
@@ -310,7 +312,7 @@ export class Broker {
       }
       case "ask": {
         if (turn.scheduled !== null) return this.#refuse(call, "policy", unattended(decision));
-        const planned = this.#plans.take(turn.session, digestOf(bytes));
+        const planned = turn.chain.length === 0 ? this.#plans.take(turn.session, digestOf(bytes)) : null;
         if (planned !== null) return this.#run(call, tool, action, { authority: "approval", rests: planned }, ask);
         const { keys } = factsOf(action);
         const verdict = await this.#gates.approvals.request({
@@ -338,7 +340,7 @@ export class Broker {
             return this.#deny(call, verdict.reason);
           case "expired":
             turn.counters.denied.add(digestOf(bytes));
-            this.repeats.add(verdict.approval, turn, ask);
+            if (turn.chain.length === 0) this.repeats.add(verdict.approval, turn, ask);
             return this.#refuse(call, "expired", "nobody approved it in time");
           case "withdrawn":
             return this.#refuse(call, "stopped", "the turn was stopped");
@@ -356,7 +358,7 @@ export class Broker {
   /** What one person may allow. */
   #alone(turn: TurnContext, bytes: Uint8Array, action: ToolAction): Decision {
     const { agent, principal, role, channel, session, talk, labels, counters } = turn;
-    return decide(action, {
+    const decision = decide(action, {
       agent,
       principal,
       role,
@@ -366,13 +368,14 @@ export class Broker {
       labels: { untrusted: labels.now.untrusted, private: labels.now.private.length > 0 },
       exemption: exemptionOf(turn, action)?.reason ?? null,
       now: this.#gates.clock.now(),
-      grants: this.#gates.grants,
+      grants: turn.chain.length === 0 ? this.#gates.grants : NO_GRANTS,
       rules: this.#gates.rules(),
       sandbox: this.#gates.effects.sandboxState.state,
       deniedBefore: counters.denied.has(digestOf(bytes)),
       denials: counters.denials,
       stopped: turn.signal.aborted,
     });
+    return turn.chain.length === 0 ? decision : lowered(decision);
   }
 
   async #run(call: Call, tool: Tool, action: ToolAction, authority: Authority, ask: ToolAsk): Promise<ToolAnswer> {
@@ -390,6 +393,7 @@ export class Broker {
         call: mint("call"),
         agent: turn.agent,
         principal: turn.principal,
+        ...chainOf(turn),
         tool: tool.name,
         key: keys[0],
         tier,
@@ -400,7 +404,7 @@ export class Broker {
       {
         cause: call.cause,
         seal: turn.session,
-        content: { action: bytes, call: call.id, ...(before === null ? {} : { before }) },
+        content: { action: bytes, call: call.id, ...(before === null ? {} : { before }), ...taskOf(action) },
       },
     );
     // Before it runs: a crash in between leaves no result without its label.
@@ -409,9 +413,10 @@ export class Broker {
     const result =
       action.type === "exec" && action.background === true
         ? await this.#inBackground(recorded, call)
-        : await this.#gates.effects.runTool(recorded, turn.signal);
+        : await this.#gates.effects.runTool(recorded, turn.signal, turn.spawn);
     await written.after(result.outcome);
-    turn.labels.words.resulted(result.text);
+    // What an agent below says is what a model makes of anything: no address in it is one that was found.
+    if (action.type !== "agent.spawn") turn.labels.words.resulted(result.text);
     if (result.brings !== undefined) await turn.labels.raise(result.brings, recorded.seq);
     const row = await recorded.finish(
       { kind: "tool.finished", outcome: result.outcome, status: result.status },
@@ -485,6 +490,7 @@ export class Broker {
         call: mint("call"),
         agent: turn.agent,
         principal: turn.principal,
+        ...chainOf(turn),
         tool: tool?.name ?? null,
         key: action === null ? null : factsOf(action).keys[0],
         reason,
@@ -538,6 +544,11 @@ function exemptionOf(turn: TurnContext, action: ToolAction): ReturnType<SessionL
 function cover(turn: TurnContext, action: ToolAction): void {
   const { leaves } = factsOf(action);
   if (leaves !== null) turn.labels.exemptions.cover(leaves);
+}
+
+/** A sub-agent begins with these bytes: what it is asked can be shown to come from here. */
+function taskOf(action: ToolAction): { task?: string } {
+  return action.type === "agent.spawn" ? { task: action.task } : {};
 }
 
 /** What a row says of it. */

@@ -3,6 +3,7 @@ import { type ActionOfType, decodeAction } from "../effect/action.ts";
 import { renderExec, renderProcess } from "./cards/exec.ts";
 import { renderMessage } from "./cards/message.ts";
 import { renderScheduleAdd, renderScheduleRemove } from "./cards/schedule.ts";
+import { renderSpawn } from "./cards/spawn.ts";
 import { renderRequest, renderWebSearch } from "./cards/web.ts";
 import { renderMemoryRead, renderMemoryWrite } from "./cards/memory.ts";
 import { block, line, lines, place } from "./cards/lines.ts";
@@ -71,6 +72,8 @@ export function renderAction(bytes: Uint8Array): string {
       return renderProcess(action);
     case "http.request":
       return renderRequest(action);
+    case "agent.spawn":
+      return renderSpawn(action);
     case "message.send":
       return renderMessage(action);
     case "web.search":

@@ -7,6 +7,7 @@ import type { AskedRequest } from "../effect/request.ts";
 import type { CompletionFailure, StopReason } from "../ipc/model-frames.ts";
 import type { Budget, Reached, Reservation, Reserving, Spending } from "./budget.ts";
 import { warningOf, windowStart } from "./budget-limit.ts";
+import { chainOf } from "./lowered.ts";
 import type { EndTurn, TurnContext } from "./turn.ts";
 
 /** A completion as an agent asks for it. */
@@ -142,6 +143,7 @@ async function once(
       session: turn.session,
       agent: turn.agent,
       principal: turn.principal,
+      ...chainOf(turn),
       provider: model.provider,
       model: model.model,
       policy: turn.policy,

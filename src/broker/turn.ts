@@ -2,6 +2,7 @@ import type { Folder } from "../effect/effects.ts";
 import type { Channel } from "../ipc/channel.ts";
 import type { ConversationId, PrincipalId, SessionId, TurnId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
+import type { Spawn } from "../effect/spawn.ts";
 import type { SessionLabels } from "./labels.ts";
 import type { RunPurse } from "./schedules/purse.ts";
 
@@ -52,7 +53,13 @@ export interface TurnContext {
   readonly folders: readonly Folder[];
   /** Does the conversation have one reader, or may it have many? */
   readonly talk: "direct" | "group";
-  /** The `turn.started` row. */
+  /** The calls that started this agent and those above it; none for the one that a person talks with. */
+  readonly chain: readonly string[];
+  /** The names of the tools that it has. */
+  readonly tools: ReadonlySet<string>;
+  /** How it starts an agent below it. */
+  readonly spawn: Spawn;
+  /** The `turn.started` row; of an agent below, the call that started it. */
   readonly cause: number;
   /** Commitments of the newest `policy.loaded` and `agent.configured`. */
   readonly policy: string;

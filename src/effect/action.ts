@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { MessageSend } from "./message-action.ts";
 import { ScheduleAdd, ScheduleList, ScheduleRemove } from "./schedule-action.ts";
+import { AgentSpawn } from "./spawn-action.ts";
 import { HttpRequest, WebSearch } from "./web-action.ts";
 import { HostName } from "../ipc/egress-frames.ts";
 import { CommandId } from "../ipc/ids.ts";
@@ -169,6 +170,7 @@ export const ToolAction = z.discriminatedUnion("type", [
     untrusted: z.boolean(),
     private: z.array(Word).check(z.maxLength(1000)),
   }),
+  AgentSpawn,
 ]);
 export type ToolAction = z.infer<typeof ToolAction>;
 export type ActionOfType<T extends ToolAction["type"]> = Extract<ToolAction, { type: T }>;

@@ -15,6 +15,7 @@ import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
 import type { Asking, MessagePort, Recipient } from "./outgoing.ts";
 import type { SchedulePort } from "./scheduling.ts";
+import type { Spawn } from "./spawn.ts";
 import { runTool, type ToolResult, type World } from "./tool.ts";
 import type { UndoCopies } from "./undo-copies.ts";
 import type { WayPort } from "./way-port.ts";
@@ -53,8 +54,9 @@ export class Effects {
     this.#ports = ports;
   }
 
-  runTool(recorded: Recorded<"tool.called">, signal: AbortSignal): Promise<ToolResult> {
-    return runTool(recorded, this.#world, signal);
+  /** @param spawn how the agent that calls starts another. */
+  runTool(recorded: Recorded<"tool.called">, signal: AbortSignal, spawn: Spawn): Promise<ToolResult> {
+    return runTool(recorded, this.#world, signal, spawn);
   }
 
   /** Starts a command that goes on behind the answer to its call. */

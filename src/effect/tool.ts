@@ -18,6 +18,7 @@ import { readMemory, writeMemory } from "./memory.ts";
 import type { MemoryPort } from "./memory-port.ts";
 import type { UndoCopies } from "./undo-copies.ts";
 import type { WayPort } from "./way-port.ts";
+import { runSpawn, type Spawn } from "./spawn.ts";
 
 /** What became of a tool call. */
 export interface ToolResult {
@@ -53,6 +54,7 @@ export async function runTool(
   recorded: Recorded<"tool.called">,
   world: World,
   signal: AbortSignal,
+  spawn: Spawn,
 ): Promise<ToolResult> {
   const { sandbox, ours, web, messages } = world;
   recorded.redeem();
@@ -86,6 +88,8 @@ export async function runTool(
       }
       case "web.search":
         return await runWebSearch(action, recorded.seq, web, signal);
+      case "agent.spawn":
+        return await runSpawn(action, recorded, spawn, signal);
       case "message.send":
         return await runMessage(action, SessionId.parse(recorded.action.session), recorded.seq, messages, signal);
       case "schedule.add":

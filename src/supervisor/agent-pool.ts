@@ -112,6 +112,27 @@ export class AgentProcess {
   }
 }
 
+/** Starts an agent process, which serves whoever starts it and nobody after. @param over its conversation goes on no more. */
+export async function startAgent(
+  processes: Processes,
+  cause: number,
+  over: (conversation: number) => Promise<void>,
+): Promise<AgentProcess> {
+  let agent: AgentProcess | null = null;
+  const child = await processes.once<FromAgent, ToAgent>({
+    role: "agent",
+    args: [],
+    subject: null,
+    accepts: FromAgent,
+    stop: { type: "stop" },
+    cause,
+    hear: (header, payload) => agent?.heard(header, payload),
+    ended: () => agent?.ended(),
+  });
+  agent = new AgentProcess(child, over);
+  return agent;
+}
+
 interface Held {
   agent: AgentProcess;
   busy: boolean;
@@ -165,18 +186,7 @@ export class AgentPool {
     this.#room();
     this.#starting += 1;
     try {
-      let agent: AgentProcess | null = null;
-      const child = await this.#processes.once<FromAgent, ToAgent>({
-        role: "agent",
-        args: [],
-        subject: null,
-        accepts: FromAgent,
-        stop: { type: "stop" },
-        cause: options.cause,
-        hear: (header, payload) => agent?.heard(header, payload),
-        ended: () => agent?.ended(),
-      });
-      agent = new AgentProcess(child, this.#over);
+      const agent = await startAgent(this.#processes, options.cause, this.#over);
       this.#held.set(session, { agent, busy: true, last: Date.now() });
       const { conversation } = agent;
       const start = await this.#start(session, options.turnSeq, (bytes, origin) => conversation.from(bytes, origin));

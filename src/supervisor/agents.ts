@@ -14,6 +14,7 @@ import { OperatorError } from "./operator-error.ts";
 import type { Processes } from "./processes.ts";
 import type { AgentInForce, RunParts } from "./session-run.ts";
 import type { State } from "./state.ts";
+import { SubAgents } from "./sub-agents.ts";
 import { transcriptBefore } from "./transcript.ts";
 
 export interface AgentsParts {
@@ -39,16 +40,23 @@ export class Agents {
   readonly inForce: InForce;
   readonly #parts: AgentsParts;
   readonly #pool: AgentPool;
+  readonly #below: SubAgents;
   #ollama: string | null = null;
 
   constructor(parts: AgentsParts) {
     this.#parts = parts;
     this.inForce = new InForce(parts.log, toolDescriptions());
+    const over = async (conversation: number): Promise<void> => await parts.models.forget(conversation);
     this.#pool = new AgentPool(
       parts.processes,
       async (session, turnSeq, from) => this.#start(session, turnSeq, from),
-      async (conversation) => await parts.models.forget(conversation),
+      over,
     );
+    this.#below = new SubAgents({
+      processes: parts.processes,
+      settings: (agent) => this.#settings(agent),
+      over,
+    });
   }
 
   /** The names of all of them. */
@@ -109,6 +117,7 @@ export class Agents {
         // Of a conversation that is not known nothing is assumed: it gets what everybody may see.
         workspaces.placeOf(agent, principal, state.conversation(conversation)?.talk ?? "group"),
       inForce: () => this.#agentInForce(agent),
+      spawner: (parent, force) => this.#below.spawner(parent, force, broker),
       halted: (session) => halted(agent, session),
       labels: (session) => labels.of(session),
       tell,
@@ -132,7 +141,7 @@ export class Agents {
   }
 
   #agentInForce(agent: string): AgentInForce {
-    const { choice, config, digest } = this.#settings(agent);
+    const { choice, config, digest, tools } = this.#settings(agent);
     return {
       agent,
       provider: choice.provider,
@@ -141,6 +150,7 @@ export class Agents {
       turnMs: config.turnMinutes * 60_000,
       policy: this.inForce.policy,
       settings: digest,
+      tools: new Set(tools.map(({ name }) => name)),
       local: isLocalProvider(this.#parts.config(), choice.provider),
     };
   }

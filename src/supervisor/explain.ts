@@ -124,11 +124,11 @@ class Teller {
       case "turn.stopped":
         return `${this.who(action.by)} stopped the turn ${where(action.via)} ${at}`;
       case "model.called":
-        return `agent ${action.agent} asked the model ${action.provider}/${action.model} ${at}`;
+        return `${agentOf(action)} asked the model ${action.provider}/${action.model} ${at}`;
       case "model.answered":
         return `${action.model} answered ${at} with ${count(action.outputTokens, "token")} (${action.stop})`;
       case "tool.called":
-        return `agent ${action.agent} ran ${action.tool} ${at} (${action.key}, tier ${action.tier}), which ${AUTHORITY[action.authority]}: ${quoted(row, "action")}`;
+        return `${agentOf(action)} ran ${action.tool} ${at} (${action.key}, tier ${action.tier}), which ${AUTHORITY[action.authority]}: ${quoted(row, "action")}`;
       case "tool.finished":
         return `it ended (${action.outcome}) ${at}${action.status === null ? "" : ` with status ${action.status}`}`;
       case "command.started":
@@ -146,7 +146,7 @@ class Teller {
       case "label.cleared":
         return `${this.who(action.by)} had that count no more ${where(action.via)} ${at}`;
       case "approval.requested":
-        return `agent ${action.agent} asked ${at} for an approval of ${action.key} (tier ${action.tier}), for ${this.who(action.principal)}`;
+        return `${agentOf(action)} asked ${at} for an approval of ${action.key} (tier ${action.tier}), for ${this.who(action.principal)}`;
       case "approval.counted":
         return `${this.who(action.by)} approved this ${where(action.via)} ${at}, as number ${action.count} of the people who have to`;
       case "approval.repeated":
@@ -212,6 +212,13 @@ class Teller {
     const there = under === undefined ? "" : `, on the channel that asked, which row ${under} allows them`;
     return `${who} ${SCOPE[scope]}${there}`;
   }
+}
+
+/** Who acted: the agent that a person talks with, or one below it, with the calls that started those. */
+function agentOf({ agent, chain }: { readonly agent: string; readonly chain?: string }): string {
+  if (chain === undefined) return `agent ${agent}`;
+  const calls = chain.split(",");
+  return `${calls.length === 1 ? "a sub-agent" : "a sub-agent of a sub-agent"} of agent ${agent} (started by ${calls.join(", then ")})`;
 }
 
 const SCOPE: Readonly<Record<"once" | "session" | "always", string>> = {

@@ -15,6 +15,8 @@ const MOST_AT_ONCE = 4;
 const MOST_WAITING = 64;
 /** The process has 30 s of its own; what does not keep to them is ended. */
 const PATIENCE_MS = 45_000;
+/** After the turn was stopped. */
+const GRACE_MS = 500;
 /** Where a free-named credential stands in a request, unless its metadata says otherwise. */
 const BEARER: CredentialPlace = { header: "authorization", prefix: "Bearer " };
 
@@ -27,7 +29,7 @@ export interface ListedCredential {
 }
 
 export interface FetchesParts {
-  readonly processes: Processes;
+  readonly processes: Pick<Processes, "once">;
   readonly config: () => Config;
   /** @returns in words why it cannot be handed over. */
   readonly credential: (scope: string) => ListedCredential | string;
@@ -151,12 +153,12 @@ export class Fetches implements WebPort {
       : `the credential secret/${key} does not go to ${host}`;
   }
 
-  /** In the order they came. One that is stopped while it waits gives its place on at once. */
+  /** In the order they came. */
   async #perform(what: Performance, signal: AbortSignal): Promise<WebAnswer> {
     if (this.#running >= MOST_AT_ONCE) {
       if (this.#waiting.length >= MOST_WAITING)
         return { state: "failed", sentence: "too many requests wait already", asked: false };
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (!(await this.#place(signal))) return { state: "stopped" };
     } else this.#running += 1;
     try {
       return signal.aborted ? { state: "stopped" } : await this.#performed(what, signal);
@@ -165,6 +167,23 @@ export class Fetches implements WebPort {
       if (next === undefined) this.#running -= 1;
       else next();
     }
+  }
+
+  /** Waits for the place of one that ends. @returns false if the turn is ended first: then it has none. */
+  async #place(signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
+    return await new Promise<boolean>((resolve) => {
+      const give = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(go), 1);
+        resolve(false);
+      };
+      const go = (): void => {
+        signal.removeEventListener("abort", give);
+        resolve(true);
+      };
+      signal.addEventListener("abort", give, { once: true });
+      this.#waiting.push(go);
+    });
   }
 
   async #performed({ cause, reach, secret, order, payload }: Performance, signal: AbortSignal): Promise<WebAnswer> {
@@ -203,7 +222,12 @@ export class Fetches implements WebPort {
     } finally {
       clearTimeout(late);
       signal.removeEventListener("abort", stop);
-      await child.stop();
+      const gone = child.stop();
+      if (signal.aborted) {
+        // A stop waits for nobody: one that is busy with a page is ended.
+        setTimeout(() => child.end("timeout", "did not end with its turn"), GRACE_MS).unref();
+        void gone;
+      } else await gone;
     }
   }
 }

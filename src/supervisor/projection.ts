@@ -160,12 +160,16 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
       database.run("UPDATE session SET last = ? WHERE session = ?", at, action.session);
       return;
     case "model.called":
+      // What an agent below says stays with whoever started it: its end is the result of that call.
+      if (action.chain !== undefined) return;
       said(database, seq, action.session, action.turn, "model");
       return;
     case "tool.called":
+      if (action.chain !== undefined) return;
       said(database, seq, action.session, action.turn, "call");
       return;
     case "tool.refused":
+      if (action.chain !== undefined) return;
       said(database, seq, action.session, action.turn, "refusal");
       return;
     case "model.answered":

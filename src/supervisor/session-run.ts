@@ -10,6 +10,8 @@ import { replyFor } from "../broker/reply.ts";
 import { type RecordedReply, sendMessage, streamMessage } from "../effect/message.ts";
 import type { AskedRequest } from "../effect/request.ts";
 import type { FromAgent } from "../ipc/agent-frames.ts";
+import { type AgentAsks, passCompletion, passTool } from "./agent-asks.ts";
+import type { Spawn } from "../effect/spawn.ts";
 import { mint, type TurnId } from "../ipc/ids.ts";
 import { ItemsError } from "../ipc/items.ts";
 import type { OperatorEvent } from "../ipc/operator.ts";
@@ -22,9 +24,6 @@ import { toolLine } from "./tool-line.ts";
 
 /** After `/stop` the agent has this long to end its turn itself; then its process is ended. */
 const STOP_GRACE_MS = 500;
-/** A completion may take this long in all, and be this long. */
-const COMPLETION_MS = 10 * 60_000;
-const MAX_OUTPUT_TOKENS = 16_384;
 /** Calls that are made again came from no completion of this turn. */
 const NO_GROUP = -1;
 /** A reply that leaves whole is at most this long; the rest of the turn goes on without it. */
@@ -60,6 +59,8 @@ export interface AgentInForce {
   readonly turnMs: number;
   readonly policy: string;
   readonly settings: string;
+  /** The names of its tools. */
+  readonly tools: ReadonlySet<string>;
 }
 
 export interface RunParts {
@@ -68,6 +69,8 @@ export interface RunParts {
   readonly broker: Broker;
   readonly pool: AgentPool;
   readonly inForce: () => AgentInForce;
+  /** How the agent of a turn starts another. */
+  readonly spawner: (parent: () => TurnContext, force: AgentInForce) => Spawn;
   /** Where that person's turn takes place in a conversation; made if it is not there. */
   readonly place: (principal: string, conversation: string) => Place;
   /** What the agent was given in a session. */
@@ -240,6 +243,9 @@ export class SessionRun<L extends symbol> {
         counters: newCounters(),
         // What runs by schedule is known by its row, also where it is taken up again after a crash.
         scheduled: log.row(message.seq)?.action.kind === "schedule.started" ? new RunPurse() : null,
+        chain: [],
+        tools: force.tools,
+        spawn: this.#parts.spawner(() => turn.context, force),
       },
       force,
       outbox: Promise.resolve(),
@@ -362,25 +368,14 @@ export class SessionRun<L extends symbol> {
 
   async #complete(turn: Turn, agent: AgentProcess, ref: number, request: AskedRequest): Promise<void> {
     turn.rounds += 1;
-    const { provider, model, local } = turn.force;
-    const result = await this.#parts.broker.complete(
-      turn.context,
-      { ref, request },
-      { provider, model, local, maxOutputTokens: MAX_OUTPUT_TOKENS, timeoutMs: COMPLETION_MS },
-      (delta) => void agent.send({ type: "delta", ref }, delta),
-      turn.stop.signal,
-    );
-    turn.asking = false;
-    if (result.state === "completed") {
-      agent.conversation.from(result.answer, { row: result.row, part: "answer" });
-      for (const notice of result.notices) this.#say(turn, notice);
-      await agent.send({ type: "completed", ref, stop: result.stop }, result.answer);
-      return;
-    }
-    await agent.send({ type: "failed", ref, code: result.code }, Buffer.from(result.sentence));
-    if (result.endTurn === null) return;
-    if (result.endTurn.reason === "budget") this.#say(turn, `I stopped: ${result.endTurn.sentence}.`);
-    this.#end(turn, result.endTurn.reason);
+    const over = await passCompletion(this.#asks(turn, agent), ref, request, () => {
+      turn.asking = false;
+    });
+    if (over !== null) this.#end(turn, over);
+  }
+
+  #asks(turn: Turn, agent: AgentProcess): AgentAsks {
+    return { broker: this.#parts.broker, agent, context: turn.context, force: turn.force };
   }
 
   async #tool(
@@ -394,15 +389,11 @@ export class SessionRun<L extends symbol> {
       Buffer.from(toolLine(ask.name, Buffer.from(args).toString("utf8"))),
     );
     this.#link.typing(this.session.address);
-    const { group, name, call } = ask;
-    const result = await this.#parts.broker.tool(turn.context, { group, name, call, arguments: args });
-    if (result.outcome === "refused" || result.outcome === "denied") {
-      this.#parts.tell({ event: "notice", about: "refusal" }, Buffer.from(result.text));
-    }
-    const text = Buffer.from(result.text);
-    if (result.row !== null) agent.conversation.from(text, { row: result.row, part: "result" });
-    this.#suspected(result.suspects);
-    await agent.send({ type: "result", ref: ask.ref, outcome: result.outcome }, text);
+    const result = await passTool(this.#asks(turn, agent), ask, args, ({ outcome, text, suspects }) => {
+      if (outcome === "refused" || outcome === "denied")
+        this.#parts.tell({ event: "notice", about: "refusal" }, Buffer.from(text));
+      this.#suspected(suspects);
+    });
     this.#endWith(turn, result);
   }
 

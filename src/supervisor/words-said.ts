@@ -11,8 +11,12 @@ export function wordsSaid(log: Pick<AuditLog, "row">, state: State, session: str
   for (const { seq, what } of state.said(session, MAX_ROWS)) {
     if (what !== "message" && what !== "result") continue;
     const row = log.row(seq);
-    if (what === "result") words.resulted(row?.content("result") ?? "");
-    else if (row?.action.kind === "turn.started" && row.cause !== null)
+    if (what === "result") {
+      const called = row === null || row.cause === null ? null : log.row(row.cause);
+      // What an agent below says is what a model makes of anything.
+      if (called?.action.kind === "tool.called" && called.action.key !== "agent:spawn")
+        words.resulted(row?.content("result") ?? "");
+    } else if (row?.action.kind === "turn.started" && row.cause !== null)
       words.typed(row.action.principal, log.row(row.cause)?.content("text") ?? "");
   }
   return words;

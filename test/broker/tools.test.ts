@@ -42,6 +42,8 @@ const TURN: CallTurn = {
   conversation: mint("conversation"),
   talk: "direct",
   labels: new SessionLabels("s", { append: () => Promise.reject(new Error("nothing is raised")) }, NO_LABELS),
+  chain: [],
+  tools: new Set(["read_file"]),
 };
 const prepare = (name: string, given: unknown): unknown => findTool(name)?.prepare(given, TURN, LOOK);
 
@@ -61,6 +63,7 @@ test("every tool is shown to the model with a closed schema whose fields are des
     "schedule",
     "memory_read",
     "memory_write",
+    "spawn_agent",
     "plan",
   ]);
   for (const description of shown) {

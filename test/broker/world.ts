@@ -14,6 +14,7 @@ import type { Rule } from "../../src/broker/rules.ts";
 import { newCounters, type TurnContext } from "../../src/broker/turn.ts";
 import { UndoCopies } from "../../src/effect/undo-copies.ts";
 import { Effects } from "../../src/effect/effects.ts";
+import { toolDescriptions } from "../../src/broker/tools/catalogue.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../../src/effect/model.ts";
 import type { ActionOfType } from "../../src/effect/action.ts";
 import type { CarriedCredential, WebAnswer, WebPort } from "../../src/effect/web.ts";
@@ -205,7 +206,12 @@ export class World implements AsyncDisposable {
   }
 
   turn(
-    given: Partial<Pick<TurnContext, "role" | "channel" | "signal" | "talk" | "folders" | "labels" | "scheduled">> = {},
+    given: Partial<
+      Pick<
+        TurnContext,
+        "role" | "channel" | "signal" | "talk" | "folders" | "labels" | "scheduled" | "chain" | "tools" | "spawn"
+      >
+    > = {},
   ): TurnContext {
     return {
       turn: mint("turn"),
@@ -226,6 +232,9 @@ export class World implements AsyncDisposable {
       signal: given.signal ?? new AbortController().signal,
       counters: newCounters(),
       scheduled: given.scheduled ?? null,
+      chain: given.chain ?? [],
+      tools: given.tools ?? new Set(toolDescriptions().map(({ name }) => name)),
+      spawn: given.spawn ?? (() => Promise.reject(new Error("the test starts no agent"))),
     };
   }
 

@@ -31,6 +31,7 @@ const FORCE = {
   turnMs: 1,
   policy: "p",
   settings: "s",
+  tools: new Set<string>(),
 } as const;
 
 test("the status says what goes on: a turn, what waits, who halted it and what is scheduled", () => {

@@ -34,6 +34,7 @@ const inForce = () => ({
   local: true,
   rounds: 20,
   turnMs: 60_000,
+  tools: new Set<string>(),
 });
 
 /** A channel with its owner, over a real log whose clock can be moved. What is written here is answered without an agent. */
@@ -71,6 +72,7 @@ export async function newTalk() {
         broker: world.broker,
         pool,
         inForce,
+        spawner: () => () => Promise.reject(new Error("this test starts no agent")),
         place: () => ({ workspace: world.workspace, folders: [] }),
         labels: (session) => world.labels.of(session),
         halted: () => false,

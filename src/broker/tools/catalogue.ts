@@ -11,6 +11,7 @@ import { schedule } from "./schedule.ts";
 import { sendMessage } from "./send-message.ts";
 import { memoryRead } from "./memory-read.ts";
 import { memoryWrite } from "./memory-write.ts";
+import { spawnAgent } from "./spawn-agent.ts";
 import type { Tool } from "./tool.ts";
 import { webSearch } from "./web-search.ts";
 import { writeFile } from "./write-file.ts";
@@ -29,6 +30,7 @@ const TOOLS: readonly Tool[] = [
   schedule,
   memoryRead,
   memoryWrite,
+  spawnAgent,
 ];
 
 export function findTool(name: string): Tool | null {

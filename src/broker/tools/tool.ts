@@ -66,7 +66,7 @@ export type Look = Pick<
 /** The turn that a call belongs to, as far as it decides what the call would do. */
 export type CallTurn = Pick<
   TurnContext,
-  "workspace" | "folders" | "agent" | "principal" | "channel" | "conversation" | "talk" | "labels"
+  "workspace" | "folders" | "agent" | "principal" | "channel" | "conversation" | "talk" | "labels" | "chain" | "tools"
 >;
 
 /** A tool as the broker knows it. */

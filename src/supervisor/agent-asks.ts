@@ -1,0 +1,59 @@
+import type { Broker, ToolAnswer } from "../broker/broker.ts";
+import type { EndTurn, TurnContext } from "../broker/turn.ts";
+import type { AskedRequest } from "../effect/request.ts";
+import type { FromAgent } from "../ipc/agent-frames.ts";
+import type { AgentProcess } from "./agent-pool.ts";
+import type { AgentInForce } from "./session-run.ts";
+
+/** A completion may take this long in all, and be this long. */
+const COMPLETION_MS = 10 * 60_000;
+const MAX_OUTPUT_TOKENS = 16_384;
+
+/** Who asks, for whom, and of whom. */
+export interface AgentAsks {
+  readonly broker: Broker;
+  readonly agent: AgentProcess;
+  readonly context: TurnContext;
+  readonly force: AgentInForce;
+}
+
+/** Answers an agent's wish for a completion. @param answered is called before the agent is told: it may ask for the next one then.
+ *  @returns why its turn is over; null: it goes on. */
+export async function passCompletion(
+  { broker, agent, context, force }: AgentAsks,
+  ref: number,
+  request: AskedRequest,
+  answered: () => void,
+): Promise<EndTurn | null> {
+  const { provider, model, local } = force;
+  const result = await broker.complete(
+    context,
+    { ref, request },
+    { provider, model, local, maxOutputTokens: MAX_OUTPUT_TOKENS, timeoutMs: COMPLETION_MS },
+    (delta) => void agent.send({ type: "delta", ref }, delta),
+    context.signal,
+  );
+  answered();
+  if (result.state === "completed") {
+    agent.conversation.from(result.answer, { row: result.row, part: "answer" });
+    await agent.send({ type: "completed", ref, stop: result.stop }, result.answer);
+    return null;
+  }
+  await agent.send({ type: "failed", ref, code: result.code }, Buffer.from(result.sentence));
+  return result.endTurn?.reason ?? null;
+}
+
+/** Answers an agent's tool call. @param before is told what came of it before the agent is. */
+export async function passTool(
+  { broker, agent, context }: Pick<AgentAsks, "broker" | "agent" | "context">,
+  { ref, group, name, call }: Extract<FromAgent, { type: "tool" }>,
+  args: Uint8Array,
+  before: (result: ToolAnswer) => void,
+): Promise<ToolAnswer> {
+  const result = await broker.tool(context, { group, name, call, arguments: args });
+  const text = Buffer.from(result.text);
+  if (result.row !== null) agent.conversation.from(text, { row: result.row, part: "result" });
+  before(result);
+  await agent.send({ type: "result", ref, outcome: result.outcome }, text);
+  return result;
+}
