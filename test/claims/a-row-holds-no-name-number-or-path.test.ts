@@ -133,6 +133,10 @@ async function manage(): Promise<void> {
   }, "a denial");
   await denied;
   await daemon.wirken(["vault", "add", "bookkeeper", "--stdin", "--no-check"], { stdin: `key-of-${BARNABAS.name}\n` });
+  const planned = await daemon.wirken(["schedule", "add", "every day at 4", `${WORDS} ${FILE}`, "--json"]);
+  if (planned.status !== 0) throw new Error(planned.stderr);
+  await daemon.wirken(["people", "link", NICKNAME, `telegram:${PHONE}`]);
+  await daemon.wirken(["people", "unlink", NICKNAME, `telegram:${PHONE}`]);
   await daemon.wirken(["channel", "disable", "telegram"]);
   await daemon.wirken(["channel", "enable", "telegram"]);
   await connected(daemon);
@@ -193,7 +197,7 @@ test("the detector detects what is planted in a row, plain or in disguise", () =
 test("all that people do here was done, and is on the log", () => {
   const kinds = new Set(rowsOf(auditOf(daemon)).map(({ $kind }) => $kind));
   const wanted = `message.received message.refused message.sent message.delivered pair.requested pair.approved pair.invited person.added
-    person.revoked identity.linked conversation.opened session.opened approval.requested approval.decided tool.called tool.finished tool.refused
+    person.revoked identity.linked identity.unlinked schedule.added conversation.opened session.opened approval.requested approval.decided tool.called tool.finished tool.refused
     model.called model.answered config.loaded agent.configured policy.loaded credential.added channel.disabled secret.used process.ended`;
   expect(wanted.split(/\s+/).filter((kind) => !kinds.has(kind))).toEqual([]);
 });

@@ -85,6 +85,7 @@ export class PageScript {
       expires: new Date(NOW + 3_000_000).toISOString(),
     },
   ];
+  schedules: AnswerTo<"schedule.list">["schedules"] = [];
   decided: Extract<OperatorCall, { call: "approvals.decide" }>[] = [];
   sessions: AnswerTo<"web.sessions">["sessions"] = [
     {
@@ -159,6 +160,8 @@ export class PageScript {
         } satisfies AnswerTo<"vault.list">;
       case "pair.list":
         return this.#pairs();
+      case "schedule.list":
+        return { schedules: this.schedules } satisfies AnswerTo<"schedule.list">;
       case "pair.approve":
         this.pending = this.pending.filter(({ code }) => code !== call.code);
         return {
@@ -273,7 +276,6 @@ export class PageScript {
       case "people.transfer":
       case "people.export":
       case "schedule.add":
-      case "schedule.list":
       case "schedule.pause":
       case "schedule.remove":
       case "schedule.resume":

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { approvalOf, CARD } from "../support/page-script.ts";
 import { shown, usePage } from "../support/page-world.ts";
+import { mint } from "../../src/ipc/ids.ts";
 
 const world = usePage();
 
@@ -204,4 +205,32 @@ test("a narrow window has everything, and nothing to scroll sideways", async () 
     await world.page.waitForTimeout(200);
     expect(await world.page.evaluate("document.documentElement.scrollWidth"), tab).toBeLessThanOrEqual(340);
   }
+});
+
+test("what is scheduled is listed with the times and whose it is, as text", async () => {
+  const one = {
+    schedule: mint("schedule"),
+    agent: "default",
+    principal: mint("principal"),
+    owner: "Sam",
+    channel: "telegram",
+    talk: "direct",
+    cron: "0 9 * * 1-5",
+    zone: "Europe/Berlin",
+    text: "Read <b>my</b> notes",
+    paused: null,
+    running: false,
+    failures: 0,
+    next: ["2027-03-29T07:00:00.000Z"],
+    last: null,
+  } as const;
+  world.script.schedules = [
+    { ...one, next: [...one.next] },
+    { ...one, schedule: mint("schedule"), text: "Water the plants", paused: "failures", next: [] },
+  ];
+  await world.driver.logIn(world.supervisor.link());
+  await world.page.getByRole("tab", { name: "Status" }).click();
+  await world.page.getByText("Read <b>my</b> notes").waitFor();
+  await world.page.getByText("0 9 * * 1-5 (Europe/Berlin), for Sam, answered on telegram").first().waitFor();
+  expect(await world.page.getByText("paused, because it failed too often").isVisible()).toBe(true);
 });

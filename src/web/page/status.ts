@@ -3,6 +3,7 @@ import { ask } from "./call.ts";
 import { FolderCards } from "./folders.ts";
 import { button, byId, type Child, el } from "./element.ts";
 import { count, until, visible, when } from "./format.ts";
+import { scheduleList } from "./schedules.ts";
 import { attempt, command, tell, withCode } from "./notices.ts";
 
 const EVERY_MS = 10_000;
@@ -50,12 +51,13 @@ export class StatusTab {
   }
 
   async load(): Promise<void> {
-    const [status, pairs, { sessions }, { credentials }, { folders }] = await Promise.all([
+    const [status, pairs, { sessions }, { credentials }, { folders }, { schedules }] = await Promise.all([
       ask({ call: "status" }),
       ask({ call: "pair.list" }),
       ask({ call: "web.sessions" }),
       ask({ call: "vault.list" }),
       ask({ call: "folder.list", agent: null }),
+      ask({ call: "schedule.list" }),
     ]);
     // What has not changed stays, and with it the focus.
     const now = JSON.stringify([
@@ -64,6 +66,7 @@ export class StatusTab {
       sessions.map((one) => ({ ...one, last: null, until: null })),
       credentials,
       folders,
+      schedules,
     ]);
     if (now === this.#last) return;
     this.#last = now;
@@ -77,6 +80,7 @@ export class StatusTab {
       people(pairs),
       this.#folders.folders(folders),
       this.#folders.changes(),
+      card("Schedules", scheduleList(schedules), command("wirken schedule list")),
       browsers(sessions, () => this.load()),
       processes(status),
       daemon(status),
