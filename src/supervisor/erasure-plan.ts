@@ -84,7 +84,7 @@ export class ErasurePlan {
       shared,
       pairings,
       conversations: direct.map(({ conversation }) => conversation),
-      senders: await sendersOf(log, principal),
+      senders: await sendersOf(log, state, principal),
       theirs: await rowsCausedBy(
         log,
         shared
@@ -146,13 +146,15 @@ export class ErasurePlan {
   }
 }
 
-/** As whom they wrote, wherever that was: also of somebody who is out, whom nothing but rows knows. */
-async function sendersOf(log: AuditLog, principal: string): Promise<string[]> {
+/** As whom they wrote, wherever that was. Of somebody who is out only rows know it; of an erasure that a crash cut short only the projection does, for the
+ *  key that opens those rows is what goes first. */
+async function sendersOf(log: AuditLog, state: State, principal: string): Promise<string[]> {
   const linked = await log.search({ kind: "identity.linked", principal, limit: 1_000 });
-  return linked.flatMap((row) => {
+  const told = linked.flatMap((row) => {
     const sender = row.content("sender");
     return row.action.kind !== "identity.linked" || sender === null ? [] : [`${row.action.channel}\n${sender}`];
   });
+  return [...told, ...state.identities(principal).map(({ channel, id }) => `${channel}\n${id}`)];
 }
 
 /** These rows and all that they led to. */
