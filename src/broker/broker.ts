@@ -21,7 +21,8 @@ import { Repeats } from "./repeats.ts";
 import { askOf, type Planned, type Step, stepsOf } from "./planning.ts";
 import { askedOfSeveral, severalFor, type SeveralRule } from "./several.ts";
 import type { FileLabels } from "./file-labels.ts";
-import { labelsBefore, Written } from "./labelling.ts";
+import { labelsBefore, mayBeFound, Written } from "./labelling.ts";
+import { NO_LABELS, union } from "./labels.ts";
 import type { SessionLabels } from "./labels.ts";
 import { chainOf, lowered, NO_GRANTS } from "./lowered.ts";
 import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
@@ -408,15 +409,16 @@ export class Broker {
       },
     );
     // Before it runs: a crash in between leaves no result without its label.
-    await turn.labels.raise(labelsBefore(action, turn, this.#gates), recorded.seq);
+    const labels = labelsBefore(action, turn, this.#gates);
+    await turn.labels.raise(labels, recorded.seq);
     const written = await Written.before(action, turn, this.#gates, recorded.seq);
     const result =
       action.type === "exec" && action.background === true
         ? await this.#inBackground(recorded, call)
         : await this.#gates.effects.runTool(recorded, turn.signal, turn.spawn);
     await written.after(result.outcome);
-    // What an agent below says is what a model makes of anything: no address in it is one that was found.
-    if (action.type !== "agent.spawn") turn.labels.words.resulted(result.text);
+    if (mayBeFound(action, union(labels, result.brings ?? NO_LABELS)))
+      turn.labels.words.resulted(result.text, Buffer.from(bytes).toString("utf8"));
     if (result.brings !== undefined) await turn.labels.raise(result.brings, recorded.seq);
     const row = await recorded.finish(
       { kind: "tool.finished", outcome: result.outcome, status: result.status },

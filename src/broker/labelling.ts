@@ -20,6 +20,23 @@ export function labelsBefore(action: ToolAction, turn: TurnContext, gates: Gates
   );
 }
 
+/** Is an address in the result one that was found, and not one that a model may have made? What a command prints, or an agent below says, it can make of
+ *  anything; so can it a file or a note that was written beside something untrusted. */
+export function mayBeFound(action: ToolAction, labels: Labels): boolean {
+  switch (action.type) {
+    case "http.request":
+    case "web.search":
+      return true;
+    case "file.read":
+    case "file.list":
+    case "file.search":
+    case "memory.read":
+      return !labels.untrusted;
+    default:
+      return false;
+  }
+}
+
 function whose({ private: of }: Brings, { talk, principal }: TurnContext): string[] {
   if (of === "nothing") return [];
   return [of === "workspace" && talk === "group" ? EVERYBODY : principal];

@@ -33,9 +33,10 @@ export class Words {
     }
   }
 
-  /** A tool gave this. */
-  resulted(text: string): void {
-    for (const address of addressesIn(text)) keep(this.#results, address);
+  /** A tool gave this. @param asked what it was asked: an address that stands there is not found, it comes back. */
+  resulted(text: string, asked: string): void {
+    const given = new Set(addressesIn(asked));
+    for (const address of addressesIn(text)) if (!given.has(address)) keep(this.#results, address);
   }
 
   /** Where an address stands, byte for byte; null: nowhere. */

@@ -5,6 +5,9 @@ import type { State } from "./state.ts";
 /** Rows that are read of a session that goes on. */
 const MAX_ROWS = 2_000;
 
+/** What brings addresses that no model made. */
+const FOUND = /^(search:web|http(\.get)?:)/;
+
 /** What people typed and tools gave in a session so far, read from its rows. */
 export function wordsSaid(log: Pick<AuditLog, "row">, state: State, session: string): Words {
   const words = new Words();
@@ -13,9 +16,9 @@ export function wordsSaid(log: Pick<AuditLog, "row">, state: State, session: str
     const row = log.row(seq);
     if (what === "result") {
       const called = row === null || row.cause === null ? null : log.row(row.cause);
-      // What an agent below says is what a model makes of anything.
-      if (called?.action.kind === "tool.called" && called.action.key !== "agent:spawn")
-        words.resulted(row?.content("result") ?? "");
+      // Whether a file had a label when it was read is not asked once more: such addresses are asked about after a restart.
+      if (called?.action.kind === "tool.called" && FOUND.test(called.action.key))
+        words.resulted(row?.content("result") ?? "", called.content("action") ?? "");
     } else if (row?.action.kind === "turn.started" && row.cause !== null)
       words.typed(row.action.principal, log.row(row.cause)?.content("text") ?? "");
   }

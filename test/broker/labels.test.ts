@@ -176,10 +176,20 @@ describe("words", () => {
 
   test("no part of an address stands anywhere", () => {
     const words = new Words();
-    words.resulted("https://a.example/?q=abcdef");
+    words.resulted("https://a.example/?q=abcdef", "");
     expect(words.addressIn("https://a.example/?q=abcdef", ADA)).toBe("result");
     for (const part of ["https://a.example/?q=abc", "https://a.example/?q=", "https://a.example/", "https://a.example"])
       expect(words.addressIn(part, ADA)).toBeNull();
+  });
+
+  test("what was asked for and comes back was not found", () => {
+    const words = new Words();
+    words.resulted(
+      "nothing at https://a.example/?q=abcdef, but see https://b.example/",
+      '{"url":"https://a.example/?q=abcdef"}',
+    );
+    expect(words.addressIn("https://a.example/?q=abcdef", ADA)).toBeNull();
+    expect(words.addressIn("https://b.example/", ADA)).toBe("result");
   });
 
   test("what one person typed is no other person's", () => {
