@@ -10,7 +10,7 @@ export interface Price {
 interface ProviderPrices {
   /** Where the provider says it. */
   readonly source: string;
-  /** The day on which it was read there. */
+  /** As of which day. It was reported by others, and not read at the source: a provider's page says what it costs today. */
   readonly asOf: string;
   readonly models: Readonly<Record<string, Price>>;
 }
@@ -18,16 +18,13 @@ interface ProviderPrices {
 /** The prices that we ship: enough to stop a runaway by, not a bill. `prices` of the configuration goes before them. */
 export const PRICES: Readonly<Record<string, ProviderPrices>> = shipped.providers;
 
-/** What a dated snapshot, a region or a release of a model is called by beside it: it costs what the model does. */
+/** What a dated snapshot of a model is called by beside it: it costs what the model does. */
 const SNAPSHOT = /-(?:\d{8}|\d{4}|\d{4}-\d\d-\d\d|latest)$/;
-const BEDROCK_REGION = /^(?:us|eu|apac|jp|au|global)\./;
-const BEDROCK_RELEASE = /-v\d+:\d+$/;
 
 /** @returns the price that we ship for a model, or null. */
 export function shippedPrice(provider: string, model: string): Price | null {
   const models = own(PRICES, provider)?.models;
-  const plain = provider === "bedrock" ? model.replace(BEDROCK_REGION, "").replace(BEDROCK_RELEASE, "") : model;
-  return own(models, plain) ?? own(models, plain.replace(SNAPSHOT, "")) ?? null;
+  return own(models, model) ?? own(models, model.replace(SNAPSHOT, "")) ?? null;
 }
 
 /** Millionths of a US dollar for the tokens of one call, rounded up. */
