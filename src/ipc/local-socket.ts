@@ -1,5 +1,3 @@
-import * as z from "zod/mini";
-
 /** A server that listens on a Unix socket of this machine, as an operator writes it down: `unix:/run/ollama.sock`, or `unix:/run/ollama.sock:/v1` where
  *  what is asked for lies below a path. */
 
@@ -8,8 +6,6 @@ export const LOCAL_SOCKET_HOST = "local-socket.internal";
 
 /** The kernel takes no longer path. */
 const ADDRESS = /^unix:(?<path>\/[^\0:]{1,106})(?<below>:\/[!-~]{0,200})?$/;
-
-export const LocalSocket = z.string().check(z.regex(ADDRESS, "write unix:/PATH, or unix:/PATH:/v1"));
 
 /** @returns the socket's path, and the address that it has for a process; null for what is no such address. */
 export function readLocalSocket(address: string): { readonly path: string; readonly url: string } | null {

@@ -161,6 +161,8 @@ test("the keyboard alone is enough, and the focus is seen", async () => {
   expect(await world.page.evaluate("document.activeElement.id")).toBe("tab-status");
   expect(await world.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe("solid");
   await world.page.keyboard.press("ArrowLeft");
+  expect(await world.page.evaluate("document.activeElement.id")).toBe("tab-usage");
+  await world.page.keyboard.press("ArrowLeft");
   expect(await world.page.evaluate("document.activeElement.id")).toBe("tab-audit");
   await world.page.locator("#verdict h2").waitFor();
   await world.page.keyboard.press("End");
