@@ -120,6 +120,8 @@ test("with the keyboard alone: a question, its answer, a card, its approval, and
   await page.keyboard.press("ArrowRight");
   await page.getByText("approval.decided").first().waitFor();
   await page.keyboard.press("ArrowRight");
+  await page.locator("#panel-usage").waitFor();
+  await page.keyboard.press("ArrowRight");
   await page.locator("#panel-status").getByText("offline/offline").waitFor();
 });
 
