@@ -66,9 +66,10 @@ test("tokens end again and again while turns run: each is renewed before, no mes
     const word = `word ${words.length} of many`;
     words.push(word);
     spine.slack.direct(word, SLACK_OWNER);
-    await new Promise((done) => setTimeout(done, 300));
-    if (words.length === 10) gate.resolve();
-    expect(words.length, "it is renewed within two minutes").toBeLessThan(400);
+    // As fast as one person may write for so long.
+    await new Promise((done) => setTimeout(done, 1_200));
+    if (words.length === 3) gate.resolve();
+    expect(words.length, "it is renewed within two minutes").toBeLessThan(100);
   }
   gate.resolve();
   await spine.posted("it took its time");
