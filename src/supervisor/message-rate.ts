@@ -1,5 +1,5 @@
 /** Messages to an agent that one person may write on one channel in one go. */
-export const MESSAGES_AT_ONCE = 20;
+export const MESSAGES_AT_ONCE = 60;
 /** After them, one more in this time, in milliseconds. */
 export const ONE_MORE_MS = 3_000;
 /** Somebody is told that they write too much once in this time, in milliseconds. */

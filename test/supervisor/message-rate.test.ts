@@ -13,7 +13,7 @@ test("so many messages are taken in one go, then one more every three seconds; i
   expect([rate.take("ada"), rate.take("ada")]).toEqual(["taken", "told"]);
   // Nobody else is the slower for it.
   expect(rate.take("ben")).toBe("taken");
-  now += 60_000;
+  now += MESSAGES_AT_ONCE * ONE_MORE_MS;
   expect(took()).toEqual([...Array(MESSAGES_AT_ONCE).fill("taken"), "refused", "told"]);
 });
 
