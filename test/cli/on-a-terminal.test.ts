@@ -149,7 +149,7 @@ test("a secret is typed without being shown", async () => {
 });
 
 test("an action is shown whole, and runs when it is approved on the keyboard", async () => {
-  const { screen, status } = await typing(["ask", "write notes.txt: hello"], [["[d]eny? ", "once\r"]]);
+  const { screen, status } = await typing(["ask", "write notes.txt: hello"], [["[d]eny (and why)? ", "once\r"]]);
   expect(screen).toContain("the whole file as it will be");
   expect(screen).toContain("created notes.txt");
   expect(readFileSync(notes(), "utf8")).toBe("hello\n");
@@ -157,7 +157,7 @@ test("an action is shown whole, and runs when it is approved on the keyboard", a
 });
 
 test("what is denied does not run, and the agent is told", async () => {
-  await typing(["ask", "edit notes.txt: hello => goodbye"], [["[d]eny? ", "d\r"]]);
+  await typing(["ask", "edit notes.txt: hello => goodbye"], [["[d]eny (and why)? ", "d\r"]]);
   expect(readFileSync(notes(), "utf8")).toBe("hello\n");
 });
 
@@ -165,8 +165,8 @@ test("an answer that means nothing is asked for again", async () => {
   const { status } = await typing(
     ["ask", "edit notes.txt: hello => goodbye"],
     [
-      ["[d]eny? ", "what\r"],
-      ["[d]eny? ", "o\r"],
+      ["[d]eny (and why)? ", "what\r"],
+      ["[d]eny (and why)? ", "o\r"],
     ],
   );
   expect(readFileSync(notes(), "utf8")).toBe("goodbye\n");
@@ -174,7 +174,7 @@ test("an answer that means nothing is asked for again", async () => {
 });
 
 test("Ctrl-C on the question ends the turn, and nothing runs", async () => {
-  const { screen, status } = await typing(["ask", "write other.txt: hello"], [["[d]eny? ", "\u0003"]]);
+  const { screen, status } = await typing(["ask", "write other.txt: hello"], [["[d]eny (and why)? ", "\u0003"]]);
   expect(screen).toContain("Stopped");
   expect(existsSync(join(ownWorkspace(home), "other.txt"))).toBe(false);
   expect(status).toBe(1);
