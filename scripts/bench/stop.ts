@@ -9,7 +9,7 @@ import { type Figure, ms, spread } from "./figure.ts";
 import { Speaker } from "./speaker.ts";
 
 /** As many turns as agents run at once, each with a command that would go on for an hour. */
-const AGENTS = 8;
+const AGENTS = 4;
 /** A stop has to have ended everything by then, in milliseconds. */
 const BUDGET_MS = 1_000;
 /** A command that is not there by then does not come. */
@@ -44,6 +44,8 @@ export async function stopFigures(): Promise<Figure[]> {
   await using daemon = await TestDaemon.start({ config });
   using speaker = new Speaker(join(daemon.data, "control.sock"), readFileSync(join(daemon.data, "control.token")));
   const turns = names.map(async (name, nth) => await speaker.say(name, `run sleep ${secondsOf(nth)}`));
+  // Awaited one by one; one that fails before its turn comes is told then.
+  for (const turn of turns) turn.catch(() => undefined);
   await until("every command", () => names.every((_, nth) => sleepers(secondsOf(nth)) > 0));
   using _ = load();
   await delay(500);

@@ -37,7 +37,8 @@ export function verifyFigures(): Promise<Figure[]> {
     const shares = pairs.map(({ ours, baseline }) => baseline.busy / ours.busy);
     const signed = pairs.map(({ ours, baseline, signatures }) => (baseline.busy + signatures.busy) / ours.busy);
     const seconds = median(pairs.map(({ ours }) => ours.seconds));
-    const peak = Math.max(...pairs.flatMap(({ ours, threads }) => [ours.megabytes, threads.megabytes]));
+    const peakOf = (of: "ours" | "threads"): number => Math.max(...pairs.map((pair) => pair[of].megabytes));
+    const [peak, together] = [peakOf("ours"), peakOf("threads")];
     const times = pairs.map(({ ours, threads }) => ours.seconds / threads.seconds);
     return Promise.resolve([
       {
@@ -59,6 +60,7 @@ export function verifyFigures(): Promise<Figure[]> {
         met: null,
       },
       { what: "its memory at the most", measured: `${peak.toFixed(0)} MB`, budget: "≤ 160 MB", met: peak <= 160 },
+      { what: "in two threads", measured: `${together.toFixed(0)} MB`, budget: null, met: null },
     ]);
   } finally {
     rmSync(folder, { recursive: true, force: true });

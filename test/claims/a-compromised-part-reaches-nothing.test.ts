@@ -239,7 +239,7 @@ describe("each layer", () => {
 });
 
 describe("a part of the product, with all its walls,", () => {
-  test.for(["agent", "model", "adapter", "egress"] as const)(
+  test.for(["agent", "model", "adapter", "fetch", "egress"] as const)(
     "as %s does nothing of it but reach what its role reaches",
     async (role) => {
       const answers = await part.attack(role, LAYERS);
@@ -249,7 +249,7 @@ describe("a part of the product, with all its walls,", () => {
   );
 
   test.for(["nobody", "no namespaces"] as const)("is held as well as %s", async (as) => {
-    for (const role of ["agent", "adapter", "egress"] as const) {
+    for (const role of ["agent", "adapter", "fetch", "egress"] as const) {
       const outward = NEEDS[role].sockets === "internet" ? [...OUTWARD].toSorted() : [];
       expect([role, through(await part.attack(role, LAYERS, as))]).toEqual([role, outward]);
     }

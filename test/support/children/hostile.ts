@@ -19,7 +19,7 @@ import { hasRing, installFilter, limit, standAlone } from "../../../src/confine/
 import { readAhead } from "../../../src/confine/warm.ts";
 
 const Told = z.object({
-  role: z.enum(["adapter", "model", "agent", "egress"]),
+  role: z.enum(["adapter", "model", "agent", "fetch", "egress"]),
   /** Which walls it builds; null: as the product does, all. */
   walls: z.nullable(z.array(z.enum(["permissions", "alone", "limits", "landlock", "seccomp"]))),
   library: z.string(),
