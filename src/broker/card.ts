@@ -96,7 +96,8 @@ function renderWrite(action: ActionOfType<"file.write">): string {
       : []),
     ...place(action, "it changes this one file"),
     line("only if the file is still", action.base === null ? "absent" : `sha256 ${action.base}`),
-    block("difference", action.diff),
+    // Of a new file there is none.
+    ...(action.diff === "" ? [] : [block("difference", action.diff)]),
     block("the whole file as it will be", action.content),
   );
 }

@@ -64,7 +64,7 @@ export function placeNotes(root: string, facts: PlaceFacts = systemFacts()): str
 
 const SENTENCES: Readonly<Record<PlaceRisk, string>> = {
   unencrypted:
-    "the data directory is on a disk that is not encrypted: whoever takes the machine reads names, accounts and what you set up (README, A stolen machine); encrypt the disk, or move WIRKEN_HOME to one that is",
+    "the data directory is on a disk that is not encrypted: whoever takes the machine reads workspaces, accounts and what you set up (README, A stolen machine); encrypt the disk, or move WIRKEN_HOME to one that is",
   network:
     "the data directory is on a network share: others may reach it, and its locks may not hold; move WIRKEN_HOME to a disk of this machine",
   synced:

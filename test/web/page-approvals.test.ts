@@ -65,6 +65,8 @@ test("a card taller than the window is shown from its beginning", async () => {
     Number(await world.page.evaluate("document.querySelector('.approval h3').getBoundingClientRect().top"));
   await expect.poll(top).toBeLessThan(250);
   expect(await top()).toBeGreaterThan(0);
+  // And the page's head stays where it is.
+  expect(await world.page.evaluate("document.querySelector('header').getBoundingClientRect().top")).toBe(0);
 });
 
 test("a card that is decided elsewhere goes away, and says how it ended", async () => {

@@ -240,7 +240,9 @@ export class Chat {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     // A card that is taller than the window is read from its beginning, not from its buttons.
     const card = this.#cards.lastElementChild;
-    if (card !== null && card.clientHeight > this.#scroller.clientHeight) card.scrollIntoView({ block: "start" });
+    if (card !== null && card.clientHeight > this.#scroller.clientHeight)
+      // Not `scrollIntoView`: that moves the page's head out of the window as well.
+      this.#scroller.scrollTop += card.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
   }
 
   get isNearEnd(): boolean {

@@ -73,10 +73,11 @@ function plotted(usage: Usage): Node[] {
       null,
       `${dollars(total.microDollars)} for ${tokens(total.inputTokens + total.outputTokens)} in ${total.calls.toLocaleString("en")} calls${unpriced}.`,
     ),
+    el("p", { class: "hint" }, total.microDollars > 0 ? "US dollars a day" : "Tokens a day"),
     // Where nothing has a price there is still something to see.
     total.microDollars > 0
-      ? bars(rows, "US dollars a day", ({ microDollars }) => microDollars, dollars)
-      : bars(rows, "Tokens a day", ({ inputTokens, outputTokens }) => inputTokens + outputTokens, tokens),
+      ? bars(rows, "US dollars a day", ({ microDollars }) => microDollars, dollars, dollars)
+      : bars(rows, "Tokens a day", ({ inputTokens, outputTokens }) => inputTokens + outputTokens, tokens, compact),
     el(
       "details",
       null,
@@ -91,6 +92,8 @@ function bars(
   what: string,
   valueOf: (row: Row) => number,
   say: (value: number) => string,
+  /** For the axis, which has little room. */
+  short: (value: number) => string,
 ): SVGElement {
   const most = Math.max(1, ...rows.map((row) => valueOf(row)));
   const step = (WIDTH - LEFT) / Math.max(1, rows.length);
@@ -107,7 +110,7 @@ function bars(
       "g",
       {},
       svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: yOf(value), y2: yOf(value) }),
-      svg("text", { class: "tick", x: LEFT - 8, y: yOf(value) + 4, "text-anchor": "end" }, say(value)),
+      svg("text", { class: "tick", x: LEFT - 8, y: yOf(value) + 4, "text-anchor": "end" }, short(value)),
     ),
   );
   const named = [rows[0], rows[Math.floor(rows.length / 2)], rows.at(-1)].flatMap((row, place) => {
@@ -185,6 +188,11 @@ function tableOf(headings: readonly string[], rows: readonly (readonly string[])
 function dollars(microDollars: number): string {
   return `$${(microDollars / 1e6).toFixed(microDollars > 0 && microDollars < 10_000 ? 4 : 2)}`;
 }
+/** Such as 1.8K. */
+function compact(number: number): string {
+  return number.toLocaleString("en", { notation: "compact" });
+}
+
 function tokens(number: number): string {
   return `${Math.round(number).toLocaleString("en")} tokens`;
 }
