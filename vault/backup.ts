@@ -56,7 +56,7 @@ export async function sealBackup(unlocked: Unlocked, made: string, { passphrase 
   if (recovery === null && passphrase === null)
     throw new VaultError(
       "VAULT_NO_RECOVERY",
-      "Nothing would open this backup: make a recovery phrase first (wirken vault recovery create), or give it a passphrase",
+      "Nothing would open this backup: make a recovery phrase first (wirken vault recovery create), or give it a passphrase (--passphrase)",
     );
   using key = Secret.random(KEY_BYTES);
   const place = { vault: head.id, masterId: NO_MASTER };

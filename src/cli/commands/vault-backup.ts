@@ -61,7 +61,10 @@ export function vaultBackupCommand(context: Context): Command {
                 ["backup", answer.path],
                 ["bytes", String(answer.bytes)],
                 ["opens with", OPENS[answer.opens]],
-                ["restore it with", `wirken vault restore ${answer.path}`],
+                [
+                  "restore it with",
+                  `wirken vault restore ${answer.path}${answer.opens === "passphrase" ? " --passphrase" : ""}`,
+                ],
               ]),
         );
         return EXIT.ok;
@@ -101,7 +104,7 @@ export function vaultRestoreCommand(context: Context): Command {
         const source = secretSource(given, context.terminal, how);
         const question = passphrase
           ? "Passphrase of the backup (not shown): "
-          : "The 24 words, with a space between two (not shown): ";
+          : "The 24 words, with a space between two; or leave it with Ctrl-C and say --passphrase (not shown): ";
         const typed =
           source.stdin || source.file !== null ? readSecret(source) : await askedHidden(context.terminal, question);
         const { restoreVaultOffline } = await import("../../supervisor/offline-vault.ts");
