@@ -40,7 +40,7 @@ export const exec = defineTool({
       .check(z.describe('With write: names of folders of the workspace that it changes too, such as ["shared"].')),
     hosts: z
       ._default(z.array(z.string()).check(z.maxLength(MAX_HOSTS)), [])
-      .check(z.describe('Names of the hosts that it reaches, on ports 443 and 80, such as ["registry.npmjs.org"].')),
+      .check(z.describe('Names of the hosts that it reaches, on ports 443 and 80, such as ["api.github.com"].')),
     stdin: z
       .optional(z.string().check(z.maxLength(1_048_576)))
       .check(z.describe("What the command reads from standard input.")),
