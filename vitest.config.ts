@@ -8,7 +8,7 @@ const WHOLE = ["test/claims/**/*.test.ts", "test/cli/transcripts.test.ts", "test
 const POLL = { poll: { timeout: 10_000 } };
 
 /** Of many processors not all are taken: each whole daemon has ten processes of its own. */
-const WORKERS = Math.min(6, availableParallelism() + 2);
+const WORKERS = Math.min(6, availableParallelism() + 1);
 
 // The one default export: vitest looks for it.
 // oxlint-disable-next-line import/no-default-export
@@ -20,7 +20,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: WHOLE,
-          // Half of what they do is waiting for processes that they started: two more than there are processors.
+          // Half of what they do is waiting for processes that they started: one more than there are processors.
           maxWorkers: WORKERS,
           // A process for each of two hundred files takes a minute and a half of two processors. What a file starts, it ends.
           isolate: false,

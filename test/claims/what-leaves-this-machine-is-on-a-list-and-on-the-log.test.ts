@@ -185,8 +185,14 @@ test("a company's proxy is used from the next connection on, with its credential
   expect((await spine.status()).proxy).toBe(`${place} (network.proxy in config.json)`);
   // What is on this machine is reached directly.
   await spine.connected("telegram");
-  spine.write("without a credential");
-  await spine.eventually("the proxy asked", () => proxy.asked.includes("models.example:8000"));
+  // What was asked while the way out was being replaced ends with it, and is said to: it is asked again.
+  for (let times = 0; times < 6 && !proxy.asked.includes("models.example:8000"); times++) {
+    spine.write("without a credential");
+    const until = performance.now() + 3_000;
+    while (performance.now() < until && !proxy.asked.includes("models.example:8000"))
+      await new Promise((done) => setTimeout(done, 50));
+  }
+  expect(proxy.asked).toContain("models.example:8000");
   const added = await spine.daemon.wirken(["vault", "add", "proxy", "--stdin", "--json"], {
     stdin: `${PROXY_CREDENTIAL}\n`,
   });
