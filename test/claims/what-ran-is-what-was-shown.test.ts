@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { ApprovalView } from "../../src/ipc/operator.ts";
 import { readCard } from "../support/card-reader.ts";
@@ -235,7 +236,10 @@ test("an answer that names another card is refused: it is not what was seen", as
 
 test("a file that changed between the question and the answer is not written", async () => {
   const before = await spine.calls();
-  writeFileSync(file("base.txt"), "old line\n");
+  // The guest of a test before has a workspace too.
+  const [owner] = await spine.rows("person.added");
+  const base = join(spine.daemon.data, "workspaces", String(owner?.fields["principal"]), "default", "base.txt");
+  writeFileSync(base, "old line\n");
   spine.model.script(
     "edit the base",
     { calls: [{ name: "edit_file", arguments: { path: "base.txt", old: "old", new: "new" } }] },
@@ -244,12 +248,12 @@ test("a file that changed between the question and the answer is not written", a
   spine.write("edit the base");
   const card = await spine.card();
   expect(readCard(card.text).base).toBe(createHash("sha256").update("old line\n").digest("hex"));
-  writeFileSync(file("base.txt"), "old line, but another\n");
+  writeFileSync(base, "old line, but another\n");
   expect(await spine.press(card, "Approve")).toBe("approved");
   await spine.shown("edited or not");
   expect(await spine.calls()).toBe(before);
   expect((await spine.rows("tool.refused")).at(-1)?.fields["reason"]).toBe("changed");
-  expect(readFileSync(file("base.txt"), "utf8")).toBe("old line, but another\n");
+  expect(readFileSync(base, "utf8")).toBe("old line, but another\n");
 });
 
 test("a late press is told so, after a stop and after a crash", async () => {
