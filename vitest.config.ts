@@ -20,6 +20,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: WHOLE,
+          setupFiles: "test/support/seed.ts",
           // Half of what they do is waiting for processes that they started: one more than there are processors.
           maxWorkers: WORKERS,
           // A process for each of two hundred files takes a minute and a half of two processors. What a file starts, it ends.
@@ -51,6 +52,7 @@ export default defineConfig({
         test: {
           name: "whole",
           include: WHOLE,
+          setupFiles: "test/support/seed.ts",
           testTimeout: 120_000,
           retry: 1,
           expect: POLL,

@@ -63,7 +63,8 @@ const FENCE = /^([ \t]*)(`{3,}|~{3,})[ \t]*([^`\n]*)$/;
 /** A language is what `pre` is tagged with: longer or odder words are left out. */
 const LANGUAGE = /^[A-Za-z0-9+#_.-]{1,32}/;
 
-/** A fence that is never closed runs to the end: an answer that was cut off is shown as the code it is. */
+/** A fence that is never closed runs to the end: an answer that was cut off is shown as the code it is. With nothing after it, it is text: what stands
+ *  behind the fence would be lost as the language of no code. */
 function codeAt(lines: readonly string[], i: number): Block | null {
   const open = FENCE.exec(lines[i] ?? "");
   if (open === null) return null;
@@ -74,6 +75,7 @@ function codeAt(lines: readonly string[], i: number): Block | null {
     body.push(dedented(lines[next] ?? "", indent.length));
   }
   const text = body.join("\n");
+  if (next === lines.length && text.trim() === "" && info !== "") return null;
   const unit = text.trim() === "" ? [] : [span(text, { pre: LANGUAGE.exec(info.trim())?.[0] ?? "" })];
   return { unit, next: Math.min(next + 1, lines.length) };
 }
