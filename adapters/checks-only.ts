@@ -1,4 +1,4 @@
-import type { Connection, Platform } from "./contract.ts";
+import type { Connection, Platform } from "./adapter.ts";
 import { SendFailure } from "./failure.ts";
 import type { Renewable } from "./renewal.ts";
 

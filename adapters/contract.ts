@@ -5,67 +5,15 @@ import { PROTOCOL } from "../src/ipc/frame-common.ts";
 import { ownPipe, type PipeEvents } from "../src/ipc/pipe.ts";
 import { isPlain } from "../src/ipc/platform-credentials.ts";
 import { withoutSecret } from "../src/ipc/redaction.ts";
+import { type Attachment, type Connection, type Host, type Platform, type Start, shortened } from "./adapter.ts";
+import { Answers } from "./answers.ts";
+import { Attachments } from "./attachments.ts";
+import { Drafts } from "./drafts.ts";
 import { SendFailure } from "./failure.ts";
 import { CLOCK, type Draft, Outbox, type Outcome } from "./outbox.ts";
-import { type Renewable, Renewal } from "./renewal.ts";
+import { Renewal } from "./renewal.ts";
 
 /** The adapter's half of what it and the supervisor say to each other, the same for every platform. */
-
-type Frame<T extends FromAdapter["type"]> = Omit<Extract<FromAdapter, { type: T }>, "type" | "ref">;
-type Order<T extends ToAdapter["type"]> = Omit<Extract<ToAdapter, { type: T }>, "type" | "ref">;
-export type Inbound = Omit<Frame<"inbound">, "senderName">;
-export type Pressed = Frame<"pressed">;
-export type Send = Order<"send">;
-export type Edit = Order<"edit">;
-export type Start = Order<"start">;
-type State = Frame<"state">["state"];
-
-/** Secrets by the names they have in the vault. */
-export type Credentials = ReadonlyMap<string, string>;
-
-export type Checked =
-  | { readonly account: string }
-  | {
-      readonly failure: NonNullable<Frame<"checked">["failure"]>;
-      readonly sentence: string;
-      /** It was good, and its time is over: another may be had for it. */
-      readonly expired?: true;
-    };
-
-/** What a platform's code may ask of the supervisor. */
-export interface Host {
-  /** Resolves once the message is on the log, and never before: only then may the platform be told that it was taken. It never rejects. */
-  inbound(message: Inbound, senderName: string | Promise<string>, text: string): Promise<void>;
-  /** As {@link inbound}. `answer` is called with what the presser is to be told, before or after that. */
-  pressed(press: Pressed, answer: (sentence: string) => void): Promise<void>;
-  /** Saves where to go on after a restart. */
-  cursor(cursor: string): void;
-  /** @param sentence for the operator: what is wrong and what to do. */
-  state(state: State, account: string | null, sentence?: string): void;
-  /** The platform says that the token is past its end. @returns whether another one is in use now. */
-  renew(): Promise<boolean>;
-}
-
-/** A platform that the adapter is, or tries to be, connected to. */
-export interface Connection {
-  /** Cuts and formats a message. @returns what is sent, in order. @throws {SendFailure} if it cannot be shown there. */
-  compose(message: Send, text: string): Draft[];
-  /** Plans the replacement of messages sent before; a draft's `post` returns the id of what it replaced. @throws {SendFailure} */
-  replace(edit: Edit, text: string): Draft[];
-  typing(place: string, thread: string | null): void;
-  /** Goes on with these credentials of the same account, and says a `state` of them. Where it is left out, the connection is closed and another one made. */
-  adopt?(credentials: Credentials): void;
-  /** Takes in nothing more and closes. What was heard and is not on the log is left to be delivered again. */
-  stop(): Promise<void>;
-}
-
-export interface Platform {
-  /** @throws nothing: what goes wrong is an answer. */
-  check(credentials: Credentials, start: Start): Promise<Checked>;
-  connect(credentials: Credentials, start: Start, host: Host): Connection;
-  /** How its tokens are renewed, where they end by themselves. */
-  readonly renewable?: Renewable;
-}
 
 /** As many parts as a frame can name. */
 const MAX_PARTS = 64;
@@ -108,6 +56,13 @@ export class Adapter {
   readonly #outbox = new Outbox(CLOCK);
   readonly #acknowledged = new Map<number, () => void>();
   readonly #answers = new Map<number, (sentence: string) => void>();
+  readonly #stored = new Map<number, () => void>();
+  readonly #kept: Uint8Array[] = [];
+  readonly #questions = new Answers((frame, payload) => this.#say(frame, payload));
+  readonly #drafts = new Drafts();
+  readonly #attachments = new Attachments();
+  /** Messages of one place are handed to the outbox in the order they came, files or none. */
+  readonly #planning = new Map<string, Promise<void>>();
   readonly #turns = new Map<string, Promise<void>>();
   readonly #deliveries = new Set<Promise<void>>();
   #said: Promise<void> = Promise.resolve();
@@ -163,10 +118,34 @@ export class Adapter {
         this.#answers.delete(frame.ref);
         break;
       case "send":
-        this.#begin(this.#deliver(frame, payload, (connection, text) => connection.compose(frame, text)));
+        this.#begin(this.#send(frame, payload));
+        break;
+      case "attach":
+        this.#attachments.take(frame, payload);
         break;
       case "edit":
         this.#begin(this.#deliver(frame, payload, (connection, text) => connection.replace(frame, text)));
+        break;
+      case "draft":
+        if (this.#connection !== null) this.#drafts.show(this.#connection, frame, textOf(payload));
+        break;
+      case "react":
+        void this.#connection?.react?.(frame.place, frame.thread, frame.message, frame.mark).catch(() => undefined);
+        break;
+      case "get-file":
+      case "open-direct":
+      case "look-up":
+        void this.#questions.answer(frame, this.#connection);
+        break;
+      case "wake":
+        this.#connection?.wake?.();
+        break;
+      case "record":
+        if (this.#start === null) this.#kept.push(payload);
+        break;
+      case "stored":
+        this.#stored.get(frame.ref)?.();
+        this.#stored.delete(frame.ref);
         break;
       case "typing":
         this.#connection?.typing(frame.place, frame.thread);
@@ -231,7 +210,7 @@ export class Adapter {
   #connect(start: Start): void {
     const host = this.#host();
     this.#live = host;
-    this.#connection = this.#platform.connect(this.#secrets, start, host);
+    this.#connection = this.#platform.connect(this.#secrets, start, host, this.#kept);
   }
 
   /** Closes the connection and opens one with what was handed over since. What waits for the log is waited for so long, and is otherwise left
@@ -271,6 +250,15 @@ export class Adapter {
           });
         });
       },
+      changed: async (change, text) => {
+        await this.#inTurn(change.place, async () => {
+          await this.#acknowledgement((ref) => this.#say({ type: "changed", ref, ...change }, text));
+        });
+      },
+      notice: (notice, sentence) => {
+        if (this.#live === host) this.#say({ type: "notice", ...notice }, this.#clean(sentence));
+      },
+      store: async (record, replaces) => await this.#store(record, replaces),
       cursor: (cursor) => {
         if (this.#live !== host) return;
         if (this.#start !== null) this.#start = { ...this.#start, cursor };
@@ -305,6 +293,40 @@ export class Adapter {
     this.#acknowledged.set(ref, resolve);
     say(ref);
     await promise;
+  }
+
+  /** Where a connection is made anew within this process, it begins with what is kept by then. */
+  async #store(record: Uint8Array, replaces: boolean): Promise<void> {
+    this.#ref += 1;
+    const ref = this.#ref;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#stored.set(ref, resolve);
+    if (replaces) this.#kept.length = 0;
+    this.#kept.push(record);
+    this.#say({ type: "store", ref, replaces }, record);
+    await promise;
+  }
+
+  async #send(frame: Extract<ToAdapter, { type: "send" }>, payload: Uint8Array): Promise<void> {
+    const before = this.#planning.get(frame.place);
+    const ready = this.#filesOf(frame, before);
+    const planned = ready.then(() => undefined);
+    this.#planning.set(frame.place, planned);
+    const files = await ready;
+    if (this.#planning.get(frame.place) === planned) this.#planning.delete(frame.place);
+    await this.#deliver(frame, payload, (connection, text) => connection.compose(frame, text, files));
+  }
+
+  async #filesOf(
+    frame: Extract<ToAdapter, { type: "send" }>,
+    before: Promise<void> | undefined,
+  ): Promise<readonly Attachment[]> {
+    const [files] = await Promise.all([
+      this.#attachments.of(frame.ref, frame.files ?? 0),
+      frame.draft === undefined ? null : this.#drafts.end(frame.draft),
+      before,
+    ]);
+    return files;
   }
 
   #begin(delivery: Promise<void>): void {
@@ -366,9 +388,10 @@ export class Adapter {
     return clean;
   }
 
-  #say(frame: FromAdapter, sentence = ""): void {
+  #say(frame: FromAdapter, payload: string | Uint8Array = ""): void {
+    const bytes = typeof payload === "string" ? Buffer.from(payload, "utf8") : payload;
     // When the pipe is over the process ends: there is nobody left to tell.
-    this.#said = this.#pipe.send(frame, Buffer.from(sentence, "utf8")).catch(() => undefined);
+    this.#said = this.#pipe.send(frame, bytes).catch(() => undefined);
   }
 }
 
@@ -398,9 +421,4 @@ function failed(reason: "unreachable" | "too-large" | "refused", sentence: strin
 
 function textOf(payload: Uint8Array): string {
   return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("utf8");
-}
-
-/** A name of somebody else's making as a frame takes it: at most 200 UTF-16 units, no half of a surrogate pair. */
-export function shortened(name: string): string {
-  return name.slice(0, 200).toWellFormed();
 }

@@ -1,7 +1,7 @@
 import { encodeNamedBytes } from "../src/ipc/named-bytes.ts";
 import type { FromAdapter, ToAdapter } from "../src/ipc/adapter-frames.ts";
 import { TOKEN_LIFE } from "../src/ipc/platform-credentials.ts";
-import type { Credentials, Start } from "./contract.ts";
+import type { Credentials, Start } from "./adapter.ts";
 
 /** What a platform gave in the place of what is kept. */
 export interface Fresh {

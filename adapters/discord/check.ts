@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { ask } from "../ask.ts";
-import type { Checked, Credentials, Start } from "../contract.ts";
+import type { Checked, Credentials, Start } from "../adapter.ts";
 
 const API = "https://discord.com/api/v10";
 

@@ -1,7 +1,7 @@
 import { createSign } from "node:crypto";
 import * as z from "zod/mini";
 import { type Answer, ask } from "../ask.ts";
-import type { Checked, Credentials, Start } from "../contract.ts";
+import type { Checked, Credentials, Start } from "../adapter.ts";
 
 /** Where each is asked; `apiRoot` takes the place of all three. */
 const TOKEN = "https://oauth2.googleapis.com";

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { ask, baseOf } from "../ask.ts";
-import type { Checked, Credentials, Start } from "../contract.ts";
+import type { Checked, Credentials, Start } from "../adapter.ts";
 
 /** @see https://documenter.getpostman.com/view/765844/UV5RnfwM (Server, Info) */
 const Info = z.object({

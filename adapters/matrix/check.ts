@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { ask, baseOf } from "../ask.ts";
-import type { Checked, Credentials, Start } from "../contract.ts";
+import type { Checked, Credentials, Start } from "../adapter.ts";
 
 /** @see https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3accountwhoami */
 const WhoAmI = z.object({ user_id: z.string(), device_id: z.optional(z.string()) });

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { Credentials, Start } from "../contract.ts";
+import type { Credentials, Start } from "../adapter.ts";
 import { whyUnreachable } from "../failure.ts";
 import {
   type Daemon,

@@ -1,4 +1,4 @@
-import type { Checked, Credentials, Start } from "../contract.ts";
+import type { Checked, Credentials, Start } from "../adapter.ts";
 import { AccountError, holdsAccount } from "./account.ts";
 import { Daemon, daemonPlace } from "./daemon.ts";
 

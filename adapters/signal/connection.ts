@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod/mini";
-import type { Connection, Credentials, Edit, Host, Send, Start } from "../contract.ts";
+import type { Connection, Credentials, Edit, Host, Send, Start } from "../adapter.ts";
 import { networkFailure, SendFailure } from "../failure.ts";
 import type { Draft } from "../outbox.ts";
 import { type Account, AccountError, BY_ITSELF, identify } from "./account.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { type Inbound, type Pressed, shortened } from "../contract.ts";
+import { type Inbound, type Pressed, shortened } from "../adapter.ts";
 import type { Account } from "./account.ts";
 
 export type Heard =

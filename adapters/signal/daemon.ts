@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import * as z from "zod/mini";
 import { addressOnLane } from "../../src/ipc/local-socket.ts";
 import { ownTunnel } from "../../src/tunnel/own-tunnel.ts";
-import type { Credentials, Start } from "../contract.ts";
+import type { Credentials, Start } from "../adapter.ts";
 
 /** The signal-cli daemon of this machine: where it listens, and how it is asked.
  *  @see https://github.com/AsamK/signal-cli/blob/master/man/signal-cli-jsonrpc.5.adoc */

@@ -1,7 +1,7 @@
 import { markdown } from "../markdown.ts";
 import { type Look, plainText, type Span, sliceSpans, span } from "../spans.ts";
 import { cuts } from "../split.ts";
-import type { Send } from "../contract.ts";
+import type { Send } from "../adapter.ts";
 
 /** Bytes of UTF-8. Signal makes an attachment of what is longer than 2,000, which not every program shows. */
 export const MAX_PART = 1_800;

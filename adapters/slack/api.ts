@@ -1,5 +1,5 @@
 import { ErrorCode, type Logger, LogLevel, WebClient, type WebClientOptions } from "@slack/web-api";
-import type { Credentials, Start } from "../contract.ts";
+import type { Credentials, Start } from "../adapter.ts";
 import { networkFailure, SendFailure, whyUnreachable } from "../failure.ts";
 import { laneFetch } from "./way.ts";
 

@@ -1,4 +1,4 @@
-import type { Checked, Credentials, Start } from "../contract.ts";
+import type { Checked, Credentials, Start } from "../adapter.ts";
 import { client, platformCode, tokensOf, trouble } from "./api.ts";
 import { accountOf, introduce, isOneApp, missingScopes, TWO_APPS } from "./identity.ts";
 import { Line } from "./line.ts";

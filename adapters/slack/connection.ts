@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { App } from "@slack/bolt";
 import type { WebClient } from "@slack/web-api";
-import type { Connection, Credentials, Edit, Host, Send, Start } from "../contract.ts";
+import type { Connection, Credentials, Edit, Host, Send, Start } from "../adapter.ts";
 import { SendFailure } from "../failure.ts";
 import type { Draft } from "../outbox.ts";
 import { markdown } from "../markdown.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { type Inbound, shortened } from "../contract.ts";
+import { type Inbound, shortened } from "../adapter.ts";
 
 /** Whose messages these are: what `auth.test` said. */
 export interface Bot {

@@ -1,5 +1,5 @@
 import type { RichTextBlock } from "@slack/web-api";
-import type { Send } from "../contract.ts";
+import type { Send } from "../adapter.ts";
 import { markdown } from "../markdown.ts";
 import { type Look, plainText, type Span, sliceSpans, span } from "../spans.ts";
 import { cuts } from "../split.ts";

@@ -1,6 +1,6 @@
 import { SocketModeClient } from "@slack/socket-mode";
 import * as z from "zod/mini";
-import type { Start } from "../contract.ts";
+import type { Start } from "../adapter.ts";
 import { options } from "./api.ts";
 import { type LineWay, lineWay } from "./way.ts";
 

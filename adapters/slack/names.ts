@@ -1,5 +1,5 @@
 import type { WebClient } from "@slack/web-api";
-import { shortened } from "../contract.ts";
+import { shortened } from "../adapter.ts";
 import { platformCode } from "./api.ts";
 
 /** How people call themselves, for show. Slack waits for an answer to the message meanwhile, so this one is not waited for long. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { App, Receiver } from "@slack/bolt";
-import type { Start } from "../contract.ts";
+import type { Start } from "../adapter.ts";
 import { type Envelope, Line } from "./line.ts";
 
 /** A line that Slack is about to close is kept this long for acknowledgements that are under way. */

@@ -1,5 +1,5 @@
 import { Api, GrammyError, HttpError } from "grammy/web";
-import type { Credentials, Start } from "../contract.ts";
+import type { Credentials, Start } from "../adapter.ts";
 import { networkFailure, SendFailure, whyUnreachable } from "../failure.ts";
 
 /** One call may take this long; a poll asks Telegram to answer well before. */

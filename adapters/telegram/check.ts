@@ -1,5 +1,5 @@
 import { HttpError } from "grammy/web";
-import type { Checked, Credentials, Start } from "../contract.ts";
+import type { Checked, Credentials, Start } from "../adapter.ts";
 import { BAD_TOKEN, openApi, trouble } from "./api.ts";
 
 /** Asks Telegram whose token this is. */

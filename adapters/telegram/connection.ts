@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Api, GrammyError } from "grammy/web";
-import type { Connection, Credentials, Edit, Host, Send, Start } from "../contract.ts";
+import type { Connection, Credentials, Edit, Host, Send, Start } from "../adapter.ts";
 import { SendFailure } from "../failure.ts";
 import type { Draft } from "../outbox.ts";
 import { BAD_TOKEN, openApi, sendFailure, trouble } from "./api.ts";

@@ -1,7 +1,7 @@
 import { markdown } from "../markdown.ts";
 import { type Look, plainText, type Span, sliceSpans, span } from "../spans.ts";
 import { cuts } from "../split.ts";
-import type { Send } from "../contract.ts";
+import type { Send } from "../adapter.ts";
 
 /** Telegram's limit on a message, in UTF-16 units of what is shown.
  *  @see https://core.telegram.org/bots/api#sendmessage */

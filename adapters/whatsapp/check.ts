@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import * as z from "zod/mini";
 import { type Answer, ask } from "../ask.ts";
-import type { Checked, Credentials, Start } from "../contract.ts";
+import type { Checked, Credentials, Start } from "../adapter.ts";
 
 const GRAPH = "https://graph.facebook.com/v25.0";
 

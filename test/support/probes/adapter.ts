@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { readFileSync, writeSync } from "node:fs";
-import type { Connection, Credentials, Edit, Host, Send, Start } from "../../../adapters/contract.ts";
+import type { Connection, Credentials, Edit, Host, Send, Start } from "../../../adapters/adapter.ts";
 import type { Draft } from "../../../adapters/outbox.ts";
 import type { FromAdapter } from "../../../src/ipc/adapter-frames.ts";
 import { encodeFrame } from "../../../src/ipc/frame.ts";
