@@ -39,7 +39,8 @@ export class Vault implements Disposable {
   #closed = false;
   readonly #now: () => number;
   readonly #content: ContentSeal;
-  #state: StateSeal | null = null;
+  /** By the epoch of the daemon's key. */
+  readonly #state = new Map<number, StateSeal>();
   /** What {@link credentials} said of these records. */
   #listed: { readonly of: Contents["records"]; readonly all: readonly Credential[] } | null = null;
   #planned: Plan | null = null;
@@ -262,14 +263,25 @@ export class Vault implements Disposable {
     return this.#content;
   }
 
-  /** @returns what seals the projection of the log, until the vault is closed. @throws {VaultError} VAULT_LOCKED the first time, VAULT_CLOSED. */
+  /** @returns what seals the projection of the log, by the newest key of the daemon's content, until the vault is closed.
+   *  @throws {VaultError} VAULT_LOCKED the first time, VAULT_CLOSED. */
   stateSealer(): StateSealer {
-    if (this.#state !== null) return this.#state;
-    const unlocked = this.#unlocked();
-    const newest = keysOf(unlocked.contents, DAEMON_SCOPE).at(-1);
-    using key = keyOf(unlocked, DAEMON_SCOPE, newest?.epoch ?? 1);
-    this.#state = new StateSeal(key, this.id);
-    return this.#state;
+    return this.#stateSeal(keysOf(this.#contents, DAEMON_SCOPE).at(-1)?.epoch ?? 1);
+  }
+
+  /** The same by its former keys, newest first: there are some only while an erasure seals anew what stays, or a crash left it so. */
+  formerStateSealers(): StateSealer[] {
+    const former = keysOf(this.#contents, DAEMON_SCOPE).slice(0, -1);
+    return former.map(({ epoch }) => this.#stateSeal(epoch)).toReversed();
+  }
+
+  #stateSeal(epoch: number): StateSealer {
+    const known = this.#state.get(epoch);
+    if (known !== undefined) return known;
+    using key = keyOf(this.#unlocked(), DAEMON_SCOPE, epoch);
+    const made = new StateSeal(key, this.id);
+    this.#state.set(epoch, made);
+    return made;
   }
 
   /** Whether content of this session can be sealed and opened; after its key was destroyed, or before it was made, it cannot. */
@@ -324,7 +336,7 @@ export class Vault implements Disposable {
   close(): void {
     this.#closed = true;
     this.#content.close();
-    this.#state?.[Symbol.dispose]();
+    for (const seal of this.#state.values()) seal[Symbol.dispose]();
     this.#kek?.[Symbol.dispose]();
     this.#kek = null;
     this.#store.close();

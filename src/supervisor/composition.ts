@@ -147,7 +147,7 @@ export class Composition {
     const { booted, home } = parts;
     const { log, starting } = booted;
     let composed: Composition | null = null;
-    const state = State.open(home.state, booted.vault.stateSealer());
+    const state = State.open(home.state, booted.vault.stateSealer(), booted.vault.formerStateSealers());
     state.follow(log);
     const keeper = new VaultKeeper({
       vault: booted.vault,

@@ -1,4 +1,5 @@
 import { contentScope } from "../../vault/credential-change.ts";
+import type { StateSealer } from "../../vault/state-seal.ts";
 import type { RecordChange, Vault } from "../../vault/vault.ts";
 
 /** What an erasure does to the keys of content. A scope is a session's id, a person's, a pairing's, or `daemon`. Each change is recorded under `cause`. */
@@ -11,6 +12,8 @@ export interface ContentKeys {
   readonly renewing: () => readonly string[];
   /** Destroys all keys of a scope but the newest. */
   readonly forgetKeys: (scope: string, cause: number) => Promise<void>;
+  /** What seals the projection of the log, by the newest key of the daemon's content. */
+  readonly projectionSeal: () => StateSealer;
 }
 
 /** @param recorder records a change of the vault under a row. */
@@ -29,5 +32,6 @@ export function contentKeys(vault: () => Vault, recorder: (cause: number) => Rec
       if (!vault().formerContentKeys().includes(scope)) return;
       await vault().change({ change: "content-key", session: scope, step: "forget" }, recorder(cause));
     },
+    projectionSeal: () => vault().stateSealer(),
   };
 }

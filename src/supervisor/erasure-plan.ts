@@ -1,5 +1,5 @@
 import { readHead } from "../../audit/entry.ts";
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import type { StoredPart } from "../../audit/removal.ts";
 import type { State } from "./state.ts";
 
@@ -8,6 +8,8 @@ export type ErasureTarget = { readonly session: string } | { readonly principal:
 
 /** Kinds whose rows say who somebody is: content sealed under the daemon's key by builds that gave nobody a key of their own. */
 const WHO: ReadonlySet<string> = new Set(["person.added", "identity.linked"]);
+/** Of them, the one that says as whom they wrote. */
+const TELLS = "identity.linked";
 const PAIRING: ReadonlySet<string> = new Set(["pair.requested", "pair.invited"]);
 
 /** What belongs to the subject of an erasure: which keys end, and which sealed parts go. It follows from the log and its projection, so that a start after a
@@ -37,7 +39,7 @@ export class ErasurePlan {
       shared: readonly string[];
       pairings: readonly string[];
       conversations: readonly string[];
-      senders: readonly string[];
+      senders: ReadonlySet<string>;
       theirs: ReadonlySet<number>;
       from: number;
     },
@@ -49,7 +51,7 @@ export class ErasurePlan {
     this.from = found.from;
     this.#pairings = new Set(found.pairings);
     this.#conversations = new Set(found.conversations);
-    this.#senders = new Set(found.senders);
+    this.#senders = found.senders;
     this.#theirs = found.theirs;
     this.scopes = new Set([
       ...found.sessions,
@@ -66,7 +68,7 @@ export class ErasurePlan {
         shared: [],
         pairings: [],
         conversations: [],
-        senders: [],
+        senders: new Set<string>(),
         theirs: new Set<number>(),
       };
       return new ErasurePlan(log, { ...nothing, sessions: [target.session], from: first?.seq ?? 0 });
@@ -75,8 +77,8 @@ export class ErasurePlan {
     const all = state.sessionsOf(principal);
     const alone = all.filter((session) => state.principalsOf(session).every((one) => one === principal));
     const shared = all.filter((session) => !alone.includes(session));
-    const approved = await log.search({ kind: "pair.approved", principal, limit: 1_000 });
-    const pairings = approved.flatMap(({ action }) => (action.kind === "pair.approved" ? [action.pairing] : []));
+    const senders = await sendersOf(log, state, principal);
+    const pairings = await pairingsOf(log, principal, senders);
     const direct = state.conversationsOf(alone).filter(({ talk }) => talk === "direct");
     return new ErasurePlan(log, {
       principal,
@@ -84,7 +86,7 @@ export class ErasurePlan {
       shared,
       pairings,
       conversations: direct.map(({ conversation }) => conversation),
-      senders: await sendersOf(log, state, principal),
+      senders,
       theirs: await rowsCausedBy(
         log,
         shared
@@ -103,6 +105,11 @@ export class ErasurePlan {
     if (part.kind === "memory.written")
       return [...this.scopes].some((scope) => part.body.includes(`"session":"${scope}"`));
     return part.scope === "daemon" && this.#isTheirsByItsRow(part);
+  }
+
+  /** Does it say as whom they wrote? What they left at the door is found by nothing else, so this goes after it. */
+  tells({ kind }: StoredPart): boolean {
+    return kind === TELLS;
   }
 
   /** The conversation that a part says the place of, or null. */
@@ -129,8 +136,8 @@ export class ErasurePlan {
   #isTheirMessage(seq: number): boolean {
     const row = this.#log.row(seq);
     if (row?.action.kind === "message.refused") {
-      const sender = row.content("sender");
-      return sender !== null && this.#senders.has(`${row.action.channel}\n${sender}`);
+      const sender = senderOf(row);
+      return sender !== null && this.#senders.has(sender);
     }
     const sent = row?.action.kind === "message.sent" ? row : (this.#rowOf(row?.cause ?? null) ?? row);
     if (sent?.action.kind !== "message.sent") return false;
@@ -146,15 +153,40 @@ export class ErasurePlan {
   }
 }
 
-/** As whom they wrote, wherever that was. Of somebody who is out only rows know it; of an erasure that a crash cut short only the projection does, for the
- *  key that opens those rows is what goes first. */
-async function sendersOf(log: AuditLog, state: State, principal: string): Promise<string[]> {
-  const linked = await log.search({ kind: "identity.linked", principal, limit: 1_000 });
-  const told = linked.flatMap((row) => {
-    const sender = row.content("sender");
-    return row.action.kind !== "identity.linked" || sender === null ? [] : [`${row.action.channel}\n${sender}`];
-  });
-  return [...told, ...state.identities(principal).map(({ channel, id }) => `${channel}\n${id}`)];
+/** Rows that are asked of the log at once. */
+const ROWS_AT_ONCE = 1_000;
+
+/** As whom they wrote, wherever that was, as `channel`, a line's end and the platform's id. Of somebody who is out only rows know it, and their key opens those
+ *  to the end of an erasure; of an erasure of a former build that a crash cut short the projection may. */
+async function sendersOf(log: AuditLog, state: State, principal: string): Promise<ReadonlySet<string>> {
+  const linked = await log.search({ kind: TELLS, principal, limit: ROWS_AT_ONCE });
+  const told = linked.flatMap((row) => senderOf(row) ?? []);
+  return new Set([...told, ...state.identities(principal).map(({ channel, id }) => `${channel}\n${id}`)]);
+}
+
+/** The pairings that let them in, and those that they asked for and nobody approved. */
+async function pairingsOf(log: AuditLog, principal: string, senders: ReadonlySet<string>): Promise<string[]> {
+  const theirs = new Set<string>();
+  for (let after = -1; ; ) {
+    const rows = await log.search({ kind: "pair.", after, limit: ROWS_AT_ONCE });
+    for (const row of rows) {
+      const { action } = row;
+      if (action.kind === "pair.requested" && senders.has(senderOf(row) ?? "")) theirs.add(action.pairing);
+      // Who was let in anew by it is somebody else now, and keeps the place where they are talked to.
+      if (action.kind === "pair.approved" && action.principal !== principal) theirs.delete(action.pairing);
+      if (action.kind === "pair.approved" && action.principal === principal) theirs.add(action.pairing);
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < ROWS_AT_ONCE) return [...theirs];
+    after = last.seq;
+  }
+}
+
+/** Null where its content was erased. */
+function senderOf({ action, content }: CommittedRow): string | null {
+  if (action.kind !== TELLS && action.kind !== "pair.requested" && action.kind !== "message.refused") return null;
+  const sender = content("sender");
+  return sender === null ? null : `${action.channel}\n${sender}`;
 }
 
 /** These rows and all that they led to. */

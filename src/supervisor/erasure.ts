@@ -1,3 +1,4 @@
+import { DAEMON } from "../../audit/content.ts";
 import type { AuditLog } from "../../audit/log.ts";
 import type { Removal, StoredPart } from "../../audit/removal.ts";
 import { mint } from "../ipc/ids.ts";
@@ -16,7 +17,7 @@ const TRUNCATE_EVERY_MS = 50;
 /** The steps of an erasure, in their order; each can be made again. */
 export interface ErasureSteps extends ContentKeys {
   readonly removal: Pick<Removal, "parts" | "delete" | "reseal" | "truncate">;
-  readonly state: Pick<State, "forgetRows" | "forgetPerson" | "compact">;
+  readonly state: Pick<State, "forgetRows" | "forgetPerson" | "reseal" | "compact">;
 }
 
 export interface ErasureParts {
@@ -135,45 +136,68 @@ export class Erasure {
     return completed;
   }
 
-  /** The steps, in the order in which each makes what lies behind it unreadable first. */
+  /** The steps, in the order in which each makes what lies behind it unreadable first, and none takes what a start after a crash finds the rest by. */
   async #make(plan: ErasurePlan, principal: string | null, cause: number): Promise<Erased> {
-    const { steps } = this.#parts;
-    const { ids, rows, conversations, shared } = await this.#found(plan);
-    for (const scope of plan.scopes) await steps.destroyKey(scope, cause);
+    const { log, steps } = this.#parts;
+    const { ids, telling, rows, conversations, shared } = await this.#found(plan);
+    for (const scope of plan.scopes) if (scope !== principal) await steps.destroyKey(scope, cause);
     // Before the content goes: after a crash only a second key says that the first still opens what was erased.
     for (const scope of shared) await steps.renewKey(scope, cause);
     // Before the content goes: after a crash only it says which conversations these are.
     steps.state.forgetRows(rows, conversations);
-    const parts = await steps.removal.delete(ids);
+    let parts = await steps.removal.delete(ids);
+    if (principal !== null) await steps.destroyKey(principal, cause);
+    parts += await steps.removal.delete(telling);
     const renewing = new Set(steps.renewing());
     const resealed = renewing.size === 0 ? 0 : await steps.removal.reseal(renewing);
     await steps.removal.truncate();
-    for (const scope of renewing) await steps.forgetKeys(scope, cause);
+    await forgetFormerKeys(steps, log, renewing, cause);
     if (principal !== null) steps.state.forgetPerson(principal);
     await compacted(steps.state);
     return { sessions: plan.sessions.length, parts, files: 0, resealed };
   }
 
   /** @returns also the scopes whose keys opened what goes, and open what stays. */
-  async #found(
-    plan: ErasurePlan,
-  ): Promise<{ ids: number[]; rows: number[]; conversations: string[]; shared: ReadonlySet<string> }> {
+  async #found(plan: ErasurePlan): Promise<Found> {
     const { log, steps } = this.#parts;
     const shared = new Set(plan.shared);
     const ids: number[] = [];
+    const telling: number[] = [];
     const rows = new Set<number>();
     const conversations: string[] = [];
     const take = (part: StoredPart): void => {
       if (!plan.owns(part)) return;
-      ids.push(part.id);
+      (plan.tells(part) ? telling : ids).push(part.id);
       rows.add(part.seq);
       if (!plan.scopes.has(part.scope)) shared.add(part.scope);
       const conversation = plan.conversationOf(part);
       if (conversation !== null) conversations.push(conversation);
     };
     for await (const page of steps.removal.parts(plan.from, log.size)) page.forEach(take);
-    return { ids, rows: [...rows], conversations, shared };
+    return { ids, telling, rows: [...rows], conversations, shared };
   }
+}
+
+/** What an erasure takes out, as it lies in the log and its projection. */
+interface Found {
+  readonly ids: readonly number[];
+  /** Parts that the others are found by. */
+  readonly telling: readonly number[];
+  readonly rows: readonly number[];
+  readonly conversations: readonly string[];
+  readonly shared: ReadonlySet<string>;
+}
+
+/** Destroys the former keys of these scopes: what stays of them is sealed under their newest by now. */
+export async function forgetFormerKeys(
+  steps: ErasureSteps,
+  log: Pick<AuditLog, "row">,
+  scopes: ReadonlySet<string>,
+  cause: number,
+): Promise<void> {
+  // What seals the projection comes of the daemon's key: while the former one is there, it opens what is to be sealed anew.
+  if (scopes.has(DAEMON)) steps.state.reseal(steps.projectionSeal(), log);
+  for (const scope of scopes) await steps.forgetKeys(scope, cause);
 }
 
 /** @throws {OperatorError} while another program reads the projection. */

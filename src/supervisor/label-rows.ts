@@ -67,6 +67,11 @@ function projectFiles(database: StateDatabase, { seq, content }: CommittedRow): 
   for (const path of gone) database.run("DELETE FROM file_label WHERE found = ?", database.index("file_label", path));
 }
 
+/** Which file an opened entry is about. */
+export function labelledPath(entry: string): string {
+  return Entry.parse(JSON.parse(entry)).path;
+}
+
 /** @param path null: of all files. */
 function clearFiles(database: StateDatabase, path: string | null): void {
   if (path === null) {

@@ -180,7 +180,7 @@ function aheadOf(verdict: Verdict | null): number | null {
 function peopleOf(home: Home, vault: Vault): { name: string; role: string }[] {
   if (!existsSync(home.state)) return [];
   try {
-    const state = State.open(home.state, vault.stateSealer());
+    const state = State.open(home.state, vault.stateSealer(), vault.formerStateSealers());
     try {
       return state.people().flatMap(({ name, role }) => (role === "owner" ? [] : [{ name, role }]));
     } finally {

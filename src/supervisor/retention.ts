@@ -5,7 +5,7 @@ import type { StoredPart } from "../../audit/removal.ts";
 import type { RetentionConfig } from "../config/schema.ts";
 import { mint } from "../ipc/ids.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
-import type { Erasure, ErasureSteps } from "./erasure.ts";
+import { type Erasure, type ErasureSteps, forgetFormerKeys } from "./erasure.ts";
 import type { Holds } from "./holds.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
@@ -226,7 +226,7 @@ export class Retention {
           continue;
         }
         ids.push(part.id);
-        // The daemon's own key seals the projection too: another one would cost what that keeps beside the log.
+        // The daemon's own key seals the projection too: with another one every night, all of that would be written anew.
         if (part.scope !== DAEMON) opened.add(part.scope);
         if (!stranger) continue;
         gone.scopes.add(part.scope);
@@ -253,7 +253,7 @@ export class Retention {
       const renewing = new Set(steps.renewing());
       if (renewing.size > 0) await steps.removal.reseal(renewing);
       await steps.removal.truncate();
-      for (const scope of renewing) await steps.forgetKeys(scope, intent.seq);
+      await forgetFormerKeys(steps, log, renewing, intent.seq);
       if (gone.rows.size > 0) steps.state.compact();
       await intent.finish<"content.erased">({ kind: "content.erased", sessions: sessions.length, parts, files: 0 });
       return { removed: parts, held };

@@ -78,7 +78,7 @@ interface Kept {
 /** The file of the projection, its statements prepared once. */
 export class StateDatabase {
   readonly #database: Database.Database;
-  readonly #seal: StateSealer;
+  #seal: StateSealer;
   readonly #prepared = new Map<string, Database.Statement>();
 
   private constructor(database: Database.Database, seal: StateSealer) {
@@ -87,8 +87,9 @@ export class StateDatabase {
   }
 
   /** A file of an older schema, or sealed by another vault, is emptied: {@link State.follow} fills it from the log.
+   *  @param former seals of keys that are about to be destroyed: what one of them sealed is used as it is, until {@link StateDatabase.reseal}.
    *  @throws {StateError} STATE_NEWER. */
-  static open(path: string, seal: StateSealer): StateDatabase {
+  static open(path: string, seal: StateSealer, former: readonly StateSealer[] = []): StateDatabase {
     const database = new Database(path);
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = NORMAL");
@@ -102,14 +103,18 @@ export class StateDatabase {
       );
     }
     const made = new StateDatabase(database, seal);
-    const own = version >= SEALED_SINCE && made.one("SELECT found FROM sealing")?.["found"] === made.index("sealing");
-    if (version < VERSION || !own) made.#anew(version, version > 0 && (own || version < SEALED_SINCE));
+    const found = version >= SEALED_SINCE ? made.one("SELECT found FROM sealing")?.["found"] : undefined;
+    const own = [seal, ...former].find((one) => one.index("sealing") === found);
+    if (own !== undefined) made.#seal = own;
+    if (version < VERSION || own === undefined)
+      made.#anew(seal, version, version > 0 && (own !== undefined || version < SEALED_SINCE));
     return made;
   }
 
-  #anew(version: number, keeps: boolean): void {
+  #anew(seal: StateSealer, version: number, keeps: boolean): void {
     this.#database.transaction(() => {
       const { cursors, cards } = keeps ? this.#kept(version) : { cursors: [], cards: [] };
+      this.#seal = seal;
       for (const { name } of this.many("SELECT name FROM sqlite_master WHERE type = 'table'"))
         this.#database.exec(`DROP TABLE "${String(name).replaceAll('"', '""')}"`);
       this.#database.exec(SCHEMA);
@@ -155,6 +160,16 @@ export class StateDatabase {
         return { approval, channel, conversation, ids: read(`card/${approval}/${conversation}`, row["ids"]) };
       }),
     };
+  }
+
+  /** Everything under another seal, or nothing: `change` reads by the one so far, and writes by the new one. */
+  reseal(seal: StateSealer, change: (seal: StateSealer) => void): void {
+    if (this.one("SELECT found FROM sealing")?.["found"] === seal.index("sealing")) return;
+    this.transaction(() => {
+      change(seal);
+      this.run("UPDATE sealing SET found = ?", seal.index("sealing"));
+    });
+    this.#seal = seal;
   }
 
   /** Seals a personal value. @param place its table and the row's key: it opens nowhere else. */
@@ -218,4 +233,10 @@ export class StateDatabase {
     this.#prepared.set(sql, made);
     return made;
   }
+}
+
+/** What several personal values of one row are sealed as. */
+export function named(sealed: string): (string | null)[] {
+  const values: unknown = JSON.parse(sealed);
+  return Array.isArray(values) ? values.map((value: unknown) => (typeof value === "string" ? value : null)) : [];
 }

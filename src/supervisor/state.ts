@@ -15,7 +15,8 @@ import type { Suspect } from "../broker/injection/suspects.ts";
 import { budgetsSet, projectSpending, type SetBudget, spent, type Spent, told, type ToldOf } from "./spending.ts";
 import { projectSchedules, scheduleOf, type ScheduleRecord, schedulesOf } from "./schedule-state.ts";
 import { grantsHeld, placedRows, projectStanding, questionsOpen } from "./standing.ts";
-import { type Fields, StateDatabase } from "./state-database.ts";
+import { resealState } from "./state-reseal.ts";
+import { type Fields, named, StateDatabase } from "./state-database.ts";
 
 /** What stands where a name was. */
 export const ERASED = "[erased]";
@@ -80,9 +81,10 @@ export class State {
     this.#database = database;
   }
 
-  /** @param seal of the vault that the log's content is sealed with. @throws {StateError} STATE_NEWER if a newer build wrote it. */
-  static open(path: string, seal: StateSealer): State {
-    return new State(StateDatabase.open(path, seal));
+  /** @param seal of the vault that the log's content is sealed with. @param former those of its former keys, which an erasure has not destroyed yet.
+   *  @throws {StateError} STATE_NEWER if a newer build wrote it. */
+  static open(path: string, seal: StateSealer, former: readonly StateSealer[] = []): State {
+    return new State(StateDatabase.open(path, seal, former));
   }
 
   close(): void {
@@ -427,6 +429,10 @@ export class State {
       );
     });
   }
+  /** Seals all of it anew: the key so far is about to be destroyed. */
+  reseal(seal: StateSealer, log: Pick<AuditLog, "row">): void {
+    resealState(this.#database, seal, log);
+  }
   /** What was forgotten is not to be found in the file either: it is written anew, and its write-ahead log emptied.
    *  @returns false while another program reads it. */
   compact(): boolean {
@@ -493,12 +499,6 @@ export class State {
       talk: row["talk"] === "direct" ? "direct" : "group",
     };
   }
-}
-
-/** What several personal values of one row are sealed as. */
-function named(sealed: string): (string | null)[] {
-  const values: unknown = JSON.parse(sealed);
-  return Array.isArray(values) ? values.map((value: unknown) => (typeof value === "string" ? value : null)) : [];
 }
 
 function text(value: unknown): string {

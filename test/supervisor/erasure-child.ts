@@ -10,7 +10,7 @@ function after(reached: string): void {
   if (reached === step) process.kill(process.pid, "SIGKILL");
 }
 
-let [keys, renewed, forgotten] = [0, 0, 0];
+let [keys, renewed, forgotten, deleted] = [0, 0, 0, 0];
 await world
   .erasure({
     ...world.steps,
@@ -18,7 +18,7 @@ await world
       if (keys === 0) after("intent");
       await world.steps.destroyKey(scope, cause);
       keys += 1;
-      after(keys === 1 ? "key" : "second key");
+      after(scope === principal ? "own key" : keys === 1 ? "key" : "second key");
     },
     renewKey: async (scope, cause) => {
       await world.steps.renewKey(scope, cause);
@@ -33,10 +33,11 @@ await world
     removal: {
       parts: (from, to) => removal.parts(from, to),
       delete: async (ids) => {
-        after("rows");
-        const deleted = await removal.delete(ids);
-        after("content");
-        return deleted;
+        if (deleted === 0) after("rows");
+        const parts = await removal.delete(ids);
+        deleted += 1;
+        after(deleted === 1 ? "content" : "own content");
+        return parts;
       },
       reseal: async (scopes) => {
         const resealed = await removal.reseal(scopes);
@@ -53,6 +54,10 @@ await world
       forgetPerson: (one) => {
         state.forgetPerson(one);
         after("person");
+      },
+      reseal: (seal, log) => {
+        state.reseal(seal, log);
+        after("projection");
       },
       compact: () => {
         const done = state.compact();

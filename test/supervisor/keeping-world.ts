@@ -28,7 +28,7 @@ export class KeepingWorld implements AsyncDisposable {
     this.world = world;
     const { log, vault } = world;
     if (before !== null) log.follow(log.size - 1, before);
-    const state = State.open(join(folder.path, "state.db"), vault.stateSealer());
+    const state = State.open(join(folder.path, "state.db"), vault.stateSealer(), vault.formerStateSealers());
     this.state = state;
     state.follow(log);
     this.people = new People(
