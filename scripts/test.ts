@@ -20,7 +20,7 @@ const environment: NodeJS.ProcessEnv = {
   PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}`,
   ...(values.long ? { WIRKEN_TEST_ROUNDS: "long" } : {}),
 };
-const SOURCES = ["src", "adapters", "vault", "audit", "scripts", "test"];
+const SOURCES = ["src", "adapters", "vault", "audit", "skills", "scripts", "test"];
 
 interface Check {
   readonly name: string;

@@ -24,6 +24,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/main.ts": { ours: ["src/executable"], packages: [], network: [] },
 
   audit: { ours: [], packages: ["better-sqlite3"], network: [] },
+  skills: { ours: [], packages: [], network: [] },
   vault: { ours: ["audit"], packages: ["better-sqlite3", "libsodium-wrappers"], network: [] },
 
   // Files that two adapters share: how a text is cut and marked up.
