@@ -155,10 +155,15 @@ export class LogCore {
     this.#events.failed?.(error);
   }
 
-  /** Gives every row above `after` to `take`, in order, then each new one before its recorder is told. */
-  follow(after: number, take: (row: CommittedRow) => void): void {
+  /** Gives every row above `after` to `take`, in order, then each new one before its recorder is told.
+   *  @param before is given the rows that are there already instead, a page at a time. */
+  follow(after: number, take: (row: CommittedRow) => void, before?: (page: readonly CommittedRow[]) => void): void {
     const follower: Follower = { last: after, take };
-    this.#catchUp(follower, this.query.after(after));
+    for (const page of this.query.pages(after)) {
+      if (before === undefined) this.#catchUp(follower, page);
+      else before(page);
+      follower.last = page.at(-1)?.seq ?? follower.last;
+    }
     this.#followers.push(follower);
   }
 
@@ -180,7 +185,7 @@ export class LogCore {
       // One that threw before has missed rows: it gets them from the file, so that none is left out.
       this.#catchUp(
         follower,
-        follower.last + 1 === first.seq ? rows.map((row) => this.#view(row)) : this.query.after(follower.last),
+        follower.last + 1 === first.seq ? rows.map((row) => this.#view(row)) : this.#since(follower.last),
       );
     }
     for (const heard of this.#watchers) heard();
@@ -190,6 +195,10 @@ export class LogCore {
   watch(heard: () => void): () => void {
     this.#watchers.add(heard);
     return () => this.#watchers.delete(heard);
+  }
+
+  *#since(seq: number): Generator<CommittedRow> {
+    for (const page of this.query.pages(seq)) yield* page;
   }
 
   #catchUp(follower: Follower, rows: Iterable<CommittedRow>): void {

@@ -383,9 +383,10 @@ class OpenAuditLog {
     return await Promise.all(ended);
   }
 
-  /** Gives every row above `after` to `take`, in order, then each new one before whoever recorded it is told. What `take` throws, the recorder gets. */
-  follow(after: number, take: (row: CommittedRow) => void): void {
-    this.#core.follow(after, take);
+  /** Gives every row above `after` to `take`, in order, then each new one before whoever recorded it is told. What `take` throws, the recorder gets.
+   *  @param before is given the rows that are there already instead, a page at a time: what a million of them change is written faster together. */
+  follow(after: number, take: (row: CommittedRow) => void, before?: (page: readonly CommittedRow[]) => void): void {
+    this.#core.follow(after, take, before);
   }
   /** Newest first, or with `after` oldest first. A filter by kind or session that matches few of many rows is for {@link search}. */
   rows(filter: RowFilter): CommittedRow[] {

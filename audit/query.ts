@@ -51,14 +51,14 @@ export class Query {
   }
 
   /** Every row above `after` in order, a page at a time. */
-  *after(after: number): Generator<CommittedRow> {
+  *pages(after: number): Generator<CommittedRow[]> {
     let last = after;
     for (
       let page = this.rows({ after: last, limit: MAX_LIMIT });
       page.length > 0;
       page = this.rows({ after: last, limit: MAX_LIMIT })
     ) {
-      yield* page;
+      yield page;
       last = page.at(-1)?.seq ?? last;
     }
   }

@@ -24,6 +24,7 @@ import { Anchors } from "./anchors.ts";
 import { ApprovalDesk } from "./approval-desk.ts";
 import type { Booted } from "./boot.ts";
 import { Budgets } from "./budgets.ts";
+import { catchUp } from "./catch-up.ts";
 import { Channels } from "./channels.ts";
 import type { TalkParts } from "./channel-talk.ts";
 import { CommandWays } from "./command-ways.ts";
@@ -148,7 +149,7 @@ export class Composition {
     const { log, starting } = booted;
     let composed: Composition | null = null;
     const state = State.open(home.state, booted.vault.stateSealer(), booted.vault.formerStateSealers());
-    state.follow(log);
+    catchUp(state, log, (line) => parts.line("state", line));
     const keeper = new VaultKeeper({
       vault: booted.vault,
       keepers: parts.keepers,

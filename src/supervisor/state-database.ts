@@ -202,6 +202,26 @@ export class StateDatabase {
     this.#database.transaction(change)();
   }
 
+  /** Many changes with few commits: after a crash those since the last are missing, and none is half there.
+   *  @param each so many of them are committed together. */
+  inBulk(each: number): { next(change: () => void): void; done(): void } & Disposable {
+    let open = 0;
+    const end = (how: "COMMIT" | "ROLLBACK"): void => {
+      if (open > 0) this.#database.exec(how);
+      open = 0;
+    };
+    return {
+      next: (change) => {
+        if (open === 0) this.#database.exec("BEGIN IMMEDIATE");
+        open += 1;
+        change();
+        if (open === each) end("COMMIT");
+      },
+      done: () => end("COMMIT"),
+      [Symbol.dispose]: () => end("ROLLBACK"),
+    };
+  }
+
   /** Writes the file anew, and empties the write-ahead log: overwriting what is deleted leaves copies where pages were rearranged before.
    *  @returns false while another program reads it. */
   compact(): boolean {

@@ -21,6 +21,9 @@ import { type Fields, named, StateDatabase } from "./state-database.ts";
 /** What stands where a name was. */
 export const ERASED = "[erased]";
 
+/** Pages of a thousand rows that one transaction takes in where the projection is made anew: what they change lies on the same pages of the file, which are written once. */
+const PAGES_AT_ONCE = 64;
+
 export interface Person {
   readonly principal: PrincipalId;
   readonly role: Role;
@@ -96,24 +99,45 @@ export class State {
     return Number(this.#database.one("SELECT seq FROM applied")?.["seq"] ?? -1);
   }
 
-  /** Takes in the rows that came since, and from now on each one as it is written. */
-  follow(log: Pick<AuditLog, "follow">): void {
-    log.follow(this.applied, (row) => this.apply(row));
+  /** Takes in the rows that came since, and from now on each one as it is written.
+   *  @param caughtUp told of the newest row that was taken in, page by page. */
+  follow(log: Pick<AuditLog, "follow">, caughtUp: (seq: number) => void = () => undefined): void {
+    using many = this.#database.inBulk(PAGES_AT_ONCE);
+    log.follow(
+      this.applied,
+      (row) => this.apply(row),
+      (page) => {
+        many.next(() => this.#take(page));
+        caughtUp(page.at(-1)?.seq ?? this.applied);
+      },
+    );
+    many.done();
   }
 
   /** Takes in one row, and that it did, in one transaction. A row that was taken in before changes nothing. */
   apply(row: CommittedRow): void {
-    if (row.seq <= this.applied) return;
-    this.#database.transaction(() => {
-      project(this.#database, row);
-      projectStanding(this.#database, row);
-      projectSpending(this.#database, row);
-      projectSchedules(this.#database, row);
-      projectSuspects(this.#database, row);
-      projectSameChannel(this.#database, row);
-      projectLabels(this.#database, row);
-      projectNewest(this.#database, row);
-      this.#database.run("UPDATE applied SET seq = ?", row.seq);
+    this.#take([row]);
+  }
+
+  /** Rows in their order, all of them or none. */
+  #take(rows: readonly CommittedRow[]): void {
+    const { applied } = this;
+    const last = rows.at(-1);
+    if (last === undefined || last.seq <= applied) return;
+    const database = this.#database;
+    database.transaction(() => {
+      for (const row of rows) {
+        if (row.seq <= applied) continue;
+        project(database, row);
+        projectStanding(database, row);
+        projectSpending(database, row);
+        projectSchedules(database, row);
+        projectSuspects(database, row);
+        projectSameChannel(database, row);
+        projectLabels(database, row);
+        projectNewest(database, row);
+      }
+      database.run("UPDATE applied SET seq = ?", last.seq);
     });
   }
 

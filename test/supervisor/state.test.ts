@@ -3,6 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { mint } from "../../src/ipc/ids.ts";
+import { catchUp } from "../../src/supervisor/catch-up.ts";
 import { State } from "../../src/supervisor/state.ts";
 import { newKeys } from "../broker/real-log.ts";
 import { newWorld, type World } from "./world.ts";
@@ -213,4 +214,52 @@ test("a name that was put in another's place is not read as theirs", async () =>
   const state = State.open(path, world.keys.state);
   expect(() => state.people()).toThrow("state.db was changed by another program");
   state.close();
+});
+
+test("a start that reads many rows says so, how far it is, and how long it took; one that reads few says nothing", async () => {
+  const world = await newWorld();
+  await letIn(world);
+  const before = world.state.people();
+  const state = State.open(join(world.folder, "anew.db"), world.keys.state);
+  const said: string[] = [];
+  let now = 0;
+  const clock = (): number => (now += 3_000);
+  const say = (line: string): void => void said.push(line);
+  catchUp(state, world.log, say, 2, clock);
+  expect(state.people()).toEqual(before);
+  const { size } = world.log;
+  expect(said).toEqual([
+    expect.stringMatching(`^${size} rows of the log are read`),
+    `read up to row ${size - 1} of ${size - 1}`,
+    expect.stringMatching(/^they were read in \d+\.0 s$/),
+  ]);
+  // What comes from now on is taken in as before.
+  await world.people.request("telegram", "sender-77", "Ada");
+  expect(state.pairingOf("telegram", "sender-77")?.name).toBe("Ada");
+  state.close();
+  const few = State.open(join(world.folder, "anew.db"), world.keys.state);
+  catchUp(few, world.log, say, 2, clock);
+  expect(said).toHaveLength(3);
+  few.close();
+});
+
+test("a crash while rows are read leaves all that a transaction took in, or none: the next start reads the rest", async () => {
+  const world = await newWorld();
+  await letIn(world);
+  const before = world.state.people();
+  const path = join(world.folder, "anew.db");
+  const state = State.open(path, world.keys.state);
+  expect(() =>
+    state.follow(world.log, () => {
+      throw new Error("the power went");
+    }),
+  ).toThrow("the power went");
+  expect(state.applied).toBe(-1);
+  expect(state.people()).toEqual([]);
+  state.close();
+  const again = State.open(path, world.keys.state);
+  again.follow(world.log);
+  expect(again.people()).toEqual(before);
+  expect(again.applied).toBe(world.log.size - 1);
+  again.close();
 });
