@@ -133,6 +133,8 @@ export function factsOf(action: ToolAction): Facts {
         // What somebody else reads is asked for every time.
         tier: action.own ? 2 : 3,
       });
+    case "reply":
+      return factsOfKeys([`reply:${action.conversation}`], { leaves: { by: "reply" }, brings: BRINGS_NOTHING });
     case "schedule.add":
       return factsOfKeys(["schedule:add"], { leaves: null, brings: BRINGS_NOTHING });
     case "schedule.list":

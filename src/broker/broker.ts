@@ -1,115 +1,66 @@
-import type { ActionOf } from "../../audit/action.ts";
 import { AuditError } from "../../audit/error.ts";
-import type { AuditLog } from "../../audit/log.ts";
 import type { Recorded } from "../../audit/recorded.ts";
-import type { Clock } from "../../audit/ports.ts";
 import { digestOf, encodeAction, type ToolAction } from "../effect/action.ts";
 import { boundText, MAX_RESULT } from "../effect/bound.ts";
 import { type Effects, WorkspaceError } from "../effect/effects.ts";
-import type { ToolDescription } from "../ipc/completion.ts";
 import type { ToolResult } from "../effect/tool.ts";
+import type { ToolDescription } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
 import { factsOf } from "./action.ts";
-import type { ApprovalRequest, Approvals } from "./approvals.ts";
-import type { Budget } from "./budget.ts";
+import { type Call, recordedOf, type ToolAnswer, type ToolAsk } from "./call.ts";
 import { complete, type CompletionAsk, type CompletionOutcome, type ModelChoice } from "./completion.ts";
-import type { Grants } from "./grants.ts";
+import type { Gates } from "./gates.ts";
 import { entryOf } from "./injection/entry.ts";
-import type { Suspect, Suspects } from "./injection/suspects.ts";
-import { Plans } from "./plans.ts";
-import { Repeats } from "./repeats.ts";
-import { askOf, type Planned, type Step, stepsOf } from "./planning.ts";
-import { askedOfSeveral, severalFor, type SeveralRule } from "./several.ts";
-import type { FileLabels } from "./file-labels.ts";
+import type { Suspect } from "./injection/suspects.ts";
+import { exemptionOf, Judge, REFUSAL } from "./judge.ts";
 import { labelsBefore, mayBeFound, Written } from "./labelling.ts";
 import { NO_LABELS, union } from "./labels.ts";
-import type { SessionLabels } from "./labels.ts";
-import { chainOf, lowered, NO_GRANTS } from "./lowered.ts";
-import { type Decision, decide, MAX_DENIALS } from "./policy.ts";
-import type { Rule } from "./rules.ts";
-import { wentNoFurther } from "./went-no-further.ts";
+import { Leaving } from "./leaving.ts";
+import { PlanAsking } from "./plan-asking.ts";
+import { Plans } from "./plans.ts";
+import type { Decision } from "./policy.ts";
+import { Refusing } from "./refusing.ts";
+import { Repeats } from "./repeats.ts";
 import { unattended } from "./schedules/unattended.ts";
-import { findTool, toolDescriptions } from "./tools/catalogue.ts";
+import { severalFor } from "./several.ts";
 import { parseArguments } from "./tools/arguments.ts";
-import { PLAN, planOf } from "./tools/plan.ts";
+import { findTool, toolDescriptions } from "./tools/catalogue.ts";
+import { PLAN } from "./tools/plan.ts";
 import { ArgumentsError, type Tool, whyOf } from "./tools/tool.ts";
-import type { EndTurn, TurnContext } from "./turn.ts";
+import type { TurnContext } from "./turn.ts";
+import { wentNoFurther } from "./went-no-further.ts";
 
-/** Calls with bad arguments of one tool that end a turn. */
-export const MAX_BAD_ARGUMENTS = 3;
 /** Bytes of refused arguments that are kept. */
 const MAX_KEPT = 64 * 1024;
 
-/** A tool call as an agent asks for it. Nothing in it says for whom or where: that is the turn's. */
-export interface ToolAsk {
-  /** The completion that it came from, by its reference on the agent's pipe. */
-  readonly group: number;
-  readonly name: string;
-  /** The model's own id for it, at most 200 characters. */
-  readonly call: string;
-  /** The model's own JSON, as UTF-8: it may be anything. */
-  readonly arguments: Uint8Array;
-}
-
-export interface ToolAnswer {
-  readonly outcome: "done" | "failed" | "refused" | "denied";
-  /** For the model, at most 64 KiB. */
-  readonly text: string;
-  /** The row whose `result` that text is; null where nothing ran. */
-  readonly row: number | null;
-  /** What looks in that text as if it tried to steer the agent. */
-  readonly suspects: readonly Suspect[];
-  /** The turn is over, and why. */
-  readonly endTurn: { readonly reason: EndTurn; readonly sentence: string } | null;
-}
-
-type Refusal = ActionOf<"tool.refused">["reason"];
 interface Authority {
   readonly authority: "free" | "grant" | "approval" | "policy";
   readonly rests: number | null;
   readonly restsAlso?: string;
 }
-/** A call on its way, as far as it is known what it is. */
-interface Call {
-  readonly turn: TurnContext;
-  readonly cause: number;
-  /** The model's id for it. */
-  readonly id: string;
-  readonly tool: Pick<Tool, "name"> | null;
-  /** Why the model says it wants it. */
-  readonly why: string | null;
-  readonly action: ToolAction | null;
-  /** The action's bytes; the arguments where there is no action. */
-  readonly bytes: Uint8Array;
-}
-
-/** Everything the broker stands on. There is no broker without one of them. */
-export interface Gates {
-  readonly log: Pick<AuditLog, "record" | "append">;
-  readonly effects: Effects;
-  readonly approvals: Approvals;
-  readonly grants: Grants;
-  readonly budget: Budget;
-  readonly clock: Clock;
-  readonly suspects: Suspects;
-  /** What is known of files that agents wrote. */
-  readonly files: FileLabels;
-  /** What the configuration says now. */
-  readonly rules: () => readonly Rule[];
-  /** What takes two people. */
-  readonly several: () => readonly SeveralRule[];
-}
 
 /** Decides, records and executes what agents ask for. */
 export class Broker {
   readonly #gates: Gates;
+  readonly #judge: Judge;
+  readonly #refusing: Refusing;
   readonly #plans: Plans;
+  readonly #planAsking: PlanAsking;
   /** What nobody answered in time. */
   readonly repeats = new Repeats();
 
   constructor(gates: Gates) {
     this.#gates = gates;
+    this.#judge = new Judge(gates);
+    this.#refusing = new Refusing(gates.log);
     this.#plans = new Plans(gates.clock);
+    this.#planAsking = new PlanAsking({
+      gates,
+      judge: this.#judge,
+      refusing: this.#refusing,
+      plans: this.#plans,
+      repeats: this.repeats,
+    });
   }
 
   /** The tools as a model is shown them. */
@@ -131,6 +82,14 @@ export class Broker {
   /** A person's message that is about to enter a context is looked through. @param row the one that it came in. */
   async received(turn: TurnContext, text: Uint8Array, row: number): Promise<readonly Suspect[]> {
     return await this.#gates.suspects.look(turn, "message", Buffer.from(text).toString("utf8"), row);
+  }
+
+  /** A reply that is about to leave where its turn is: nothing of it does but what this gives back. */
+  leaving(turn: TurnContext): Leaving {
+    return new Leaving(
+      { gates: this.#gates, judge: this.#judge, refusing: this.#refusing, repeats: this.repeats },
+      turn,
+    );
   }
 
   /** A tool call: decided, recorded, run; or refused, which is recorded as well. It does not throw for what a model, a person or the disk does. */
@@ -163,13 +122,17 @@ export class Broker {
       action: null,
       bytes: ask.arguments.subarray(0, MAX_KEPT),
     };
-    if (turn.signal.aborted) return this.#refuse(unread, "stopped", "the turn was stopped");
-    if (plans && turn.chain.length === 0) return this.#plan(unread, ask);
+    if (turn.signal.aborted) return this.#refusing.refuse(unread, "stopped", "the turn was stopped");
+    if (plans && turn.chain.length === 0) return this.#planAsking.ask(unread, ask);
     if (tool === null || !turn.tools.has(ask.name)) {
-      return this.#refuse(unread, "unknown-tool", `there is no tool ${JSON.stringify(ask.name.slice(0, 100))}`);
+      return this.#refusing.refuse(
+        unread,
+        "unknown-tool",
+        `there is no tool ${JSON.stringify(ask.name.slice(0, 100))}`,
+      );
     }
     // What is asked is decided for the sandbox that stands: so it is looked at before.
-    if (this.#gates.effects.sandboxDue) await this.#probe(turn);
+    if (this.#gates.effects.sandboxDue) await this.#judge.probe(turn);
     let action: ToolAction;
     let bytes: Uint8Array;
     let why: string | null;
@@ -179,132 +142,34 @@ export class Broker {
       action = tool.prepare(given, turn, this.#gates.effects);
       bytes = encodeAction(action);
     } catch (wrong) {
-      if (wrong instanceof ArgumentsError) return this.#badArguments(unread, tool, wrong.message);
+      if (wrong instanceof ArgumentsError) return this.#refusing.badArguments(unread, tool, wrong.message);
       if (wrong instanceof WorkspaceError) {
         const outside = wrong.code === "PATH_OUTSIDE" || wrong.code === "PATH_FORBIDDEN";
         return outside
-          ? this.#refuse(unread, "policy", wrong.message)
-          : this.#badArguments(unread, tool, wrong.message);
+          ? this.#refusing.refuse(unread, "policy", wrong.message)
+          : this.#refusing.badArguments(unread, tool, wrong.message);
       }
       throw wrong;
     }
     return this.#decided({ turn, cause, id: ask.call, tool, why, action, bytes }, tool, action, ask);
   }
 
-  /** Several calls at once, to be made when they are approved. It runs nothing. */
-  async #plan(call: Call, ask: ToolAsk): Promise<ToolAnswer> {
-    const { turn } = call;
-    let steps: Step[];
-    let minutes: number;
-    let why: string | null;
-    try {
-      const given = parseArguments(ask.arguments);
-      why = whyOf(given);
-      const plan = planOf(given);
-      minutes = plan.minutes;
-      const decideOn = (action: ToolAction, bytes: Uint8Array): Decision => this.#decide(turn, bytes, action);
-      steps = stepsOf(plan, turn, this.#gates.effects, decideOn);
-    } catch (wrong) {
-      if (wrong instanceof ArgumentsError) return this.#badArguments(call, PLAN, wrong.message);
-      throw wrong;
-    }
-    const refused = steps.findIndex(({ decision }) => decision.verdict === "refuse");
-    const refusal = steps[refused]?.decision;
-    if (refusal?.verdict === "refuse")
-      return this.#refuse(call, REFUSAL[refusal.code], `call ${refused + 1}: ${this.#withHint(refusal)}`);
-    const planned = askOf(steps);
-    if (planned === null)
-      return this.#refuse(call, "bad-arguments", "none of these calls needs an approval: just make them");
-    if (turn.scheduled !== null) return this.#refuse(call, "policy", unattended(planned));
-    const actions = planned.steps.map(({ bytes }) => bytes);
-    const until = this.#gates.clock.now() + minutes * 60_000;
-    const verdict = await this.#gates.approvals.request({
-      ...this.#asking(turn),
-      group: ask.group,
-      cause: call.cause,
-      keys: planned.keys,
-      tier: planned.tier,
-      scopes: ["once"],
-      remembers: [],
-      reason: planned.reason,
-      actions,
-      whys: planned.steps.map((step) => step.why ?? why),
-      end: until,
-      several: severalFor(planned.keys, this.#gates.several()),
-    });
-    switch (verdict.state) {
-      case "approved": {
-        this.#plans.add(turn.session, verdict.covers, { rests: verdict.rests, until });
-        const end = new Date(until).toISOString();
-        return await this.#told(
-          call,
-          planned,
-          verdict.rests,
-          `approved: make each of these ${actions.length} calls with exactly these arguments, once, before ${end}`,
-        );
-      }
-      case "denied":
-        for (const bytes of actions) turn.counters.denied.add(digestOf(bytes));
-        return this.#deny(call, verdict.reason);
-      case "expired":
-        for (const bytes of actions) turn.counters.denied.add(digestOf(bytes));
-        this.repeats.add(verdict.approval, turn, ask);
-        return this.#refuse(call, "expired", "nobody approved it in time");
-      case "withdrawn":
-        return this.#refuse(call, "stopped", "the turn was stopped");
-    }
-  }
-
-  /** A plan was approved: that is on the record, as the result of the call that asked for it. */
-  async #told(call: Call, planned: Planned, rests: number, text: string): Promise<ToolAnswer> {
-    const { turn } = call;
-    await using recorded = await this.#gates.log.record(
-      {
-        kind: "tool.called",
-        turn: turn.turn,
-        session: turn.session,
-        call: mint("call"),
-        agent: turn.agent,
-        principal: turn.principal,
-        ...chainOf(turn),
-        tool: PLAN.name,
-        key: "plan:calls",
-        tier: planned.tier,
-        authority: "approval",
-        rests,
-        policy: turn.policy,
-        settings: turn.settings,
-      },
-      { cause: call.cause, seal: turn.session, content: { action: call.bytes, call: call.id } },
-    );
-    recorded.redeem();
-    const row = await recorded.finish({ kind: "tool.finished", outcome: "done", status: null }, { result: text });
-    return { outcome: "done", text, row: row.seq, suspects: [], endTurn: null };
-  }
-
-  /** What a card says beside the actions. */
-  #asking(turn: TurnContext): Pick<ApprovalRequest, "turn" | "labels" | "suspects"> {
-    const { untrusted, private: whose } = turn.labels.now;
-    const suspects = this.#gates.suspects.of(turn.session);
-    return { turn, labels: { untrusted, private: whose.length > 0 }, suspects };
-  }
-
   async #decided(call: Call, tool: Tool, action: ToolAction, ask: ToolAsk): Promise<ToolAnswer> {
     const { turn, bytes } = call;
     if (turn.counters.unsure.has(digestOf(bytes)))
-      return this.#refuse(
+      return this.#refusing.refuse(
         call,
         "again",
         "nobody knows whether this very action took effect before, so it is not repeated",
       );
-    let decision = this.#decide(turn, bytes, action);
+    let decision = this.#judge.decide(turn, bytes, action);
     if (decision.verdict === "refuse" && decision.code === "no-sandbox") {
-      await this.#probe(turn);
-      decision = this.#decide(turn, bytes, action);
+      await this.#judge.probe(turn);
+      decision = this.#judge.decide(turn, bytes, action);
     }
     switch (decision.verdict) {
       case "refuse":
-        return this.#refuse(call, REFUSAL[decision.code], this.#withHint(decision));
+        return this.#refusing.refuse(call, REFUSAL[decision.code], this.#judge.withHint(decision));
       case "allow": {
         exemptionOf(turn, action)?.use();
         // Counted before it is awaited: two calls at once do not share one use.
@@ -312,12 +177,12 @@ export class Broker {
         return this.#run(call, tool, action, authorityOf(decision), ask);
       }
       case "ask": {
-        if (turn.scheduled !== null) return this.#refuse(call, "policy", unattended(decision));
+        if (turn.scheduled !== null) return this.#refusing.refuse(call, "policy", unattended(decision));
         const planned = turn.chain.length === 0 ? this.#plans.take(turn.session, digestOf(bytes)) : null;
         if (planned !== null) return this.#run(call, tool, action, { authority: "approval", rests: planned }, ask);
         const { keys } = factsOf(action);
         const verdict = await this.#gates.approvals.request({
-          ...this.#asking(turn),
+          ...this.#judge.asking(turn),
           group: ask.group,
           cause: call.cause,
           keys,
@@ -334,73 +199,37 @@ export class Broker {
           case "approved":
             // What was approved are these bytes and no others.
             if (verdict.covers[0] !== digestOf(bytes))
-              return this.#refuse(call, "changed", "it is not what was approved");
+              return this.#refusing.refuse(call, "changed", "it is not what was approved");
             if (verdict.scope === "session") cover(turn, action);
             return this.#run(call, tool, action, { authority: "approval", rests: verdict.rests }, ask);
           case "denied":
-            return this.#deny(call, verdict.reason);
+            return this.#refusing.deny(call, verdict.reason);
           case "expired":
             turn.counters.denied.add(digestOf(bytes));
             if (turn.chain.length === 0) this.repeats.add(verdict.approval, turn, ask);
-            return this.#refuse(call, "expired", "nobody approved it in time");
+            return this.#refusing.refuse(call, "expired", "nobody approved it in time");
           case "withdrawn":
-            return this.#refuse(call, "stopped", "the turn was stopped");
+            return this.#refusing.refuse(call, "stopped", "the turn was stopped");
         }
       }
     }
   }
 
-  #decide(turn: TurnContext, bytes: Uint8Array, action: ToolAction): Decision {
-    const facts = factsOf(action);
-    const decision = this.#alone(turn, bytes, action);
-    return severalFor(facts.keys, this.#gates.several()) === null ? decision : askedOfSeveral(decision, facts);
-  }
-
-  /** What one person may allow. */
-  #alone(turn: TurnContext, bytes: Uint8Array, action: ToolAction): Decision {
-    const { agent, principal, role, channel, session, talk, labels, counters } = turn;
-    const decision = decide(action, {
-      agent,
-      principal,
-      role,
-      channel,
-      session,
-      talk,
-      labels: { untrusted: labels.now.untrusted, private: labels.now.private.length > 0 },
-      exemption: exemptionOf(turn, action)?.reason ?? null,
-      now: this.#gates.clock.now(),
-      grants: turn.chain.length === 0 ? this.#gates.grants : NO_GRANTS,
-      rules: this.#gates.rules(),
-      sandbox: this.#gates.effects.sandboxState.state,
-      deniedBefore: counters.denied.has(digestOf(bytes)),
-      denials: counters.denials,
-      stopped: turn.signal.aborted,
-    });
-    return turn.chain.length === 0 ? decision : lowered(decision);
-  }
-
   async #run(call: Call, tool: Tool, action: ToolAction, authority: Authority, ask: ToolAsk): Promise<ToolAnswer> {
     const { turn, bytes } = call;
-    if (turn.signal.aborted) return this.#refuse(call, "stopped", "the turn was stopped");
+    if (turn.signal.aborted) return this.#refusing.refuse(call, "stopped", "the turn was stopped");
     const changed = this.#gates.effects.changed(action);
-    if (changed !== null) return this.#refuse(call, "changed", changed);
+    if (changed !== null) return this.#refusing.refuse(call, "changed", changed);
     const { keys, tier } = factsOf(action);
     const before = this.#gates.effects.before(action);
     await using recorded = await this.#gates.log.record(
       {
         kind: "tool.called",
-        turn: turn.turn,
-        session: turn.session,
-        call: mint("call"),
-        agent: turn.agent,
-        principal: turn.principal,
-        ...chainOf(turn),
+        ...recordedOf(turn),
         tool: tool.name,
         key: keys[0],
         tier,
         ...authority,
-        policy: turn.policy,
-        settings: turn.settings,
       },
       {
         cause: call.cause,
@@ -454,92 +283,6 @@ export class Broker {
     const answer = await this.#decided({ ...call, action: next, bytes: encodeAction(next) }, tool, next, ask);
     return answer.row === null ? { ...answer, text: boundText(wentNoFurther(said, answer.text), MAX_RESULT) } : answer;
   }
-
-  async #badArguments(call: Call, tool: Pick<Tool, "name">, why: string): Promise<ToolAnswer> {
-    const { badArguments } = call.turn.counters;
-    const times = (badArguments.get(tool.name) ?? 0) + 1;
-    badArguments.set(tool.name, times);
-    const answer = await this.#refuse(call, "bad-arguments", why);
-    if (times < MAX_BAD_ARGUMENTS) return answer;
-    const sentence = `the agent called ${tool.name} wrongly ${times} times`;
-    return { ...answer, endTurn: { reason: "failed", sentence } };
-  }
-
-  async #deny(call: Call, reason: string | null): Promise<ToolAnswer> {
-    const { counters } = call.turn;
-    counters.denials += 1;
-    counters.denied.add(digestOf(call.bytes));
-    const why = reason === null ? "a person denied it" : `a person denied it: ${reason}`;
-    const answer = await this.#refuse(call, "denied", why);
-    const last = counters.denials >= MAX_DENIALS;
-    return {
-      outcome: "denied",
-      text: `${answer.text}; do not ask for it again in this turn`,
-      row: null,
-      suspects: [],
-      endTurn: last ? { reason: "denied", sentence: `${MAX_DENIALS} requests were denied` } : null,
-    };
-  }
-
-  /** Records a refusal, and tells the model what was refused, why, and that nothing ran. */
-  async #refuse(call: Call, reason: Refusal, why: string): Promise<ToolAnswer> {
-    const { turn, tool, action } = call;
-    await this.#gates.log.append(
-      {
-        kind: "tool.refused",
-        turn: turn.turn,
-        session: turn.session,
-        call: mint("call"),
-        agent: turn.agent,
-        principal: turn.principal,
-        ...chainOf(turn),
-        tool: tool?.name ?? null,
-        key: action === null ? null : factsOf(action).keys[0],
-        reason,
-        policy: turn.policy,
-        settings: turn.settings,
-      },
-      { cause: call.cause, seal: turn.session, content: { action: call.bytes, why, call: call.id } },
-    );
-    const over = reason === "denied" && turn.counters.denials >= MAX_DENIALS;
-    return {
-      outcome: "refused",
-      text: boundText(`refused: ${why}. Nothing ran.`, MAX_RESULT),
-      row: null,
-      suspects: [],
-      endTurn:
-        reason === "stopped"
-          ? { reason: "stopped", sentence: "stopped" }
-          : over
-            ? { reason: "denied", sentence: `${MAX_DENIALS} requests were denied` }
-            : null,
-    };
-  }
-
-  /** Tries the sandbox again: whoever installed it in the meantime need not restart. A change is on the record. */
-  async #probe(turn: TurnContext): Promise<void> {
-    const before = this.#gates.effects.sandboxState.state;
-    const now = await this.#gates.effects.probeSandbox();
-    if (now.state === before) return;
-    const detail = now.state === "works" ? "" : `${now.sentence}\n${now.hint}`;
-    await this.#gates.log.append(
-      { kind: "sandbox.probed", state: now.state },
-      { cause: turn.cause, content: { detail } },
-    );
-  }
-
-  #withHint(decision: Extract<Decision, { verdict: "refuse" }>): string {
-    const { sandboxState } = this.#gates.effects;
-    if (decision.code !== "no-sandbox" || sandboxState.state === "works") return decision.reason;
-    return [sandboxState.sentence, sandboxState.hint].filter((text) => text !== "").join("; to mend it: ");
-  }
-}
-
-/** Why a way out is open although untrusted and private bytes are both there. It is used up in the same step of the program in which it was decided on: calls
- *  that come at once do not share one. */
-function exemptionOf(turn: TurnContext, action: ToolAction): ReturnType<SessionLabels["exempts"]> {
-  const { leaves } = factsOf(action);
-  return leaves === null ? null : turn.labels.exempts(leaves, turn);
 }
 
 /** Somebody let this through for the session. */
@@ -552,17 +295,6 @@ function cover(turn: TurnContext, action: ToolAction): void {
 function taskOf(action: ToolAction): { task?: string } {
   return action.type === "agent.spawn" ? { task: action.task } : {};
 }
-
-/** What a row says of it. */
-const REFUSAL: Readonly<Record<Extract<Decision, { verdict: "refuse" }>["code"], Refusal>> = {
-  stopped: "stopped",
-  denied: "denied",
-  again: "again",
-  "no-sandbox": "no-sandbox",
-  unknown: "policy",
-  rule: "policy",
-  group: "policy",
-};
 
 function authorityOf({ authority, rests }: Extract<Decision, { verdict: "allow" }>): Authority {
   const [first, ...others] = rests.map(({ row }) => row);

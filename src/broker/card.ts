@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type ActionOfType, decodeAction } from "../effect/action.ts";
 import { renderExec, renderProcess } from "./cards/exec.ts";
-import { renderMessage } from "./cards/message.ts";
+import { renderMessage, renderReply } from "./cards/message.ts";
 import { renderScheduleAdd, renderScheduleRemove } from "./cards/schedule.ts";
 import { renderSpawn } from "./cards/spawn.ts";
 import { renderRequest, renderWebSearch } from "./cards/web.ts";
@@ -76,6 +76,8 @@ export function renderAction(bytes: Uint8Array): string {
       return renderSpawn(action);
     case "message.send":
       return renderMessage(action);
+    case "reply":
+      return renderReply(action);
     case "web.search":
       return renderWebSearch(action);
     case "memory.read":

@@ -1,6 +1,6 @@
 import { LIMITS, PROTECTED } from "../effect/effects.ts";
 import { EXPIRES_MS } from "./approvals.ts";
-import { MAX_BAD_ARGUMENTS } from "./broker.ts";
+import { MAX_BAD_ARGUMENTS } from "./refusing.ts";
 import { TOKENS_A_DAY, WARN_PERCENT } from "./budget-limit.ts";
 import { ALWAYS_MS } from "./grants.ts";
 import { KEYS } from "./keys.ts";

@@ -22,6 +22,7 @@ export type ActionKey =
   | "memory.read:other"
   | "memory.write:own"
   | `message:${string}`
+  | `reply:${string}`
   | "schedule:add"
   | "schedule:list"
   | "schedule:remove"
@@ -90,6 +91,9 @@ export const KEYS: readonly KeyClass[] = [
   key("memory.read:other", 3, "reading what was kept for another conversation"),
   key("memory.write:own", 1, "keeping something in memory for this person"),
   key("message:<conversation>", 2, (conversation) => `messages into the conversation ${conversation}`, {
+    leaves: true,
+  }),
+  key("reply:<conversation>", 1, (conversation) => `answers in the conversation ${conversation}, which others read`, {
     leaves: true,
   }),
   key("schedule:add", 3, "doing something later, when nobody has just asked for it"),

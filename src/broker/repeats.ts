@@ -1,4 +1,4 @@
-import type { ToolAsk } from "./broker.ts";
+import type { ToolAsk } from "./call.ts";
 import type { TurnContext } from "./turn.ts";
 
 /** Requests that nobody answered, kept for whoever comes too late. */
@@ -11,6 +11,8 @@ export interface Repeat {
   readonly approval: string;
   readonly turn: Pick<TurnContext, "turn" | "session" | "channel" | "agent" | "principal" | "cause">;
   readonly asks: readonly ToolAsk[];
+  /** Answers that nobody let out. */
+  readonly replies: readonly string[];
 }
 
 /** What can be asked again, once. */
@@ -20,12 +22,22 @@ export class Repeats {
   /** A call of a request that expired. */
   add(approval: string, turn: TurnContext, ask: ToolAsk): void {
     if (ask.arguments.length > MAX_BYTES) return;
-    const { asks } = this.#kept.get(approval) ?? { asks: [] };
+    this.#keep(approval, turn, { asks: [{ ...ask, arguments: ask.arguments.slice() }], replies: [] });
+  }
+
+  /** An answer that nobody let out in time. */
+  addReply(approval: string, turn: TurnContext, text: string): void {
+    this.#keep(approval, turn, { asks: [], replies: [text] });
+  }
+
+  #keep(approval: string, turn: TurnContext, more: Pick<Repeat, "asks" | "replies">): void {
+    const { asks, replies } = this.#kept.get(approval) ?? { asks: [], replies: [] };
     const { turn: id, session, channel, agent, principal, cause } = turn;
     this.#kept.set(approval, {
       approval,
       turn: { turn: id, session, channel, agent, principal, cause },
-      asks: [...asks, { ...ask, arguments: ask.arguments.slice() }],
+      asks: [...asks, ...more.asks],
+      replies: [...replies, ...more.replies],
     });
     const oldest = this.#kept.keys().next();
     if (this.#kept.size > MAX_REPEATS && oldest.done !== true) this.#kept.delete(oldest.value);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { MessageSend } from "./message-action.ts";
+import { MessageSend, Reply } from "./message-action.ts";
 import { ScheduleAdd, ScheduleList, ScheduleRemove } from "./schedule-action.ts";
 import { AgentSpawn } from "./spawn-action.ts";
 import { HttpRequest, WebSearch } from "./web-action.ts";
@@ -143,6 +143,7 @@ export const ToolAction = z.discriminatedUnion("type", [
   HttpRequest,
   WebSearch,
   MessageSend,
+  Reply,
   ScheduleAdd,
   ScheduleList,
   ScheduleRemove,

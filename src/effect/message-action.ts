@@ -8,6 +8,19 @@ const Text = z.string().check(z.refine((text) => text.isWellFormed(), "holds hal
 /** Of a message that an agent sends elsewhere, in characters. */
 export const MAX_MESSAGE = 16_384;
 
+/** Of an answer that somebody is asked about, in characters: as much as a person can be expected to read before they press. */
+export const MAX_ASKED_REPLY = 65_536;
+
+/** An answer into the conversation that the turn is in, where others read it than whom it is for. */
+export const Reply = z.strictObject({
+  type: z.literal("reply"),
+  conversation: ConversationId,
+  channel: z.union([AdapterChannel, z.enum(LOCAL_CHANNELS)]),
+  /** Those who have written there, as we know them. */
+  readers: z.array(Text.check(z.maxLength(200))).check(z.maxLength(32)),
+  text: Text.check(z.minLength(1), z.maxLength(MAX_ASKED_REPLY)),
+});
+
 /** A message into another conversation than the one that the turn is in. */
 export const MessageSend = z.strictObject({
   type: z.literal("message.send"),

@@ -92,6 +92,8 @@ export async function runTool(
         return await runSpawn(action, recorded, spawn, signal);
       case "message.send":
         return await runMessage(action, SessionId.parse(recorded.action.session), recorded.seq, messages, signal);
+      case "reply":
+        throw new TypeError("a reply leaves by its session, and by no tool");
       case "schedule.add":
       case "schedule.list":
       case "schedule.remove":

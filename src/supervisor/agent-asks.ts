@@ -1,4 +1,5 @@
-import type { Broker, ToolAnswer } from "../broker/broker.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { ToolAnswer } from "../broker/call.ts";
 import type { EndTurn, TurnContext } from "../broker/turn.ts";
 import type { AskedRequest } from "../effect/request.ts";
 import type { FromAgent } from "../ipc/agent-frames.ts";

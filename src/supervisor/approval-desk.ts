@@ -154,7 +154,8 @@ export class ApprovalDesk {
     const requested = log.row(repeat.turn.cause)?.action;
     if (requested?.kind !== "turn.started") return no("there is nothing of that to ask again: say what you need");
     const session = SessionId.parse(repeat.turn.session);
-    const text = `Ask again for what nobody answered in time: ${repeat.asks.map(({ name }) => name).join(", ")}.`;
+    const what = [...repeat.asks.map(({ name }) => name), ...repeat.replies.map(() => "an answer here")];
+    const text = `Ask again for what nobody answered in time: ${what.join(", ")}.`;
     const row = await log.append(
       { kind: "approval.repeated", approval: ApprovalId.parse(over.approval), session, by: person.principal, via },
       { cause: repeat.turn.cause, seal: session, content: { text } },
@@ -167,6 +168,7 @@ export class ApprovalDesk {
       principal: repeat.turn.principal,
       text: Buffer.from(text),
       asks: repeat.asks,
+      replies: repeat.replies,
     });
     return { again: true, sentence: "asked again" };
   }

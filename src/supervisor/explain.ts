@@ -136,6 +136,7 @@ class Teller {
       case "command.ended":
         return `the command in the background ended (${action.outcome}) ${at}${action.status === null ? "" : ` with status ${action.status}`}`;
       case "tool.refused":
+        if (action.tool === "reply") return `an answer was not given there ${at} (${action.reason})`;
         return `${action.tool ?? "an unknown tool"} was refused ${at} (${action.reason}), and nothing ran`;
       case "injection.found":
         return `${suspectSentence(action)}, as was noticed ${at}, which decided nothing: ${quoted(row, "text")}`;

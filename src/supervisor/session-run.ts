@@ -1,12 +1,13 @@
 import type { ActionOf } from "../../audit/action.ts";
 import type { AuditLog } from "../../audit/log.ts";
 import type { Recorded } from "../../audit/recorded.ts";
-import type { Broker, ToolAnswer, ToolAsk } from "../broker/broker.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { ToolAnswer, ToolAsk } from "../broker/call.ts";
+import type { Leaving, Left } from "../broker/leaving.ts";
 import { type Suspect, suspectSentence } from "../broker/injection/suspects.ts";
 import type { SessionLabels } from "../broker/labels.ts";
 import { RunPurse } from "../broker/schedules/purse.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
-import { replyFor } from "../broker/reply.ts";
 import { type RecordedReply, sendMessage, streamMessage } from "../effect/message.ts";
 import type { AskedRequest } from "../effect/request.ts";
 import type { FromAgent } from "../ipc/agent-frames.ts";
@@ -40,13 +41,15 @@ export interface Waiting {
   readonly ended?: (ending: TurnEnding) => void;
 }
 
-/** Calls that nobody approved in time, to be made again: decided anew, before the agent goes on. */
+/** What nobody approved in time, to be done again: decided anew. Calls are made before the agent goes on; for answers it has nothing more to do. */
 export interface Repeated extends Waiting {
   readonly asks: readonly ToolAsk[];
+  readonly replies: readonly string[];
 }
 
 /** One that waits for another to be answered. Its text is not kept, it is on the log: however much is written to a session, it holds no memory here. */
-type Queued = Omit<Waiting, "text"> & { readonly text: Uint8Array | null; readonly asks?: readonly ToolAsk[] };
+type Queued = Omit<Waiting, "text"> &
+  Partial<Pick<Repeated, "asks" | "replies">> & { readonly text: Uint8Array | null };
 
 /** What is in force for the agent that answers. */
 export interface AgentInForce {
@@ -98,13 +101,18 @@ interface Turn {
   readonly replies: Map<number, Reply>;
   readonly work: Set<Promise<void>>;
   ending: TurnEnding | null;
+  /** The agent has said that it is done: what is still to leave may wait for somebody. */
+  answered: boolean;
   readonly finished: PromiseWithResolvers<TurnEnding>;
 }
 
 interface Reply {
+  /** What decides before anything of it leaves. */
+  readonly leaving: Leaving;
+  /** What came, where it leaves whole. */
   readonly pieces: Uint8Array[];
   bytes: number;
-  /** Where text is shown while it comes: open once its intent is on the log. */
+  /** Where text is shown while it comes: open once something of it may leave, and its intent is on the log. */
   live: RecordedReply | null;
   readonly streams: boolean;
 }
@@ -253,6 +261,7 @@ export class SessionRun<L extends symbol> {
       replies: new Map(),
       work: new Set(),
       ending: null,
+      answered: false,
       finished: Promise.withResolvers(),
     };
     this.#turn = turn;
@@ -262,6 +271,12 @@ export class SessionRun<L extends symbol> {
     const limit = setTimeout(() => this.#end(turn, "time"), force.turnMs);
     let agent: AgentProcess | null = null;
     try {
+      const { asks = [], replies = [] } = message;
+      for (const reply of replies) this.#answer(turn, Buffer.from(reply));
+      if (replies.length > 0 && asks.length === 0) {
+        this.#over(turn, "done");
+        return await this.#close(turn, null, await turn.finished.promise);
+      }
       agent = await pool.acquire(this.session.id, {
         principal: person.principal,
         turnSeq: begun.seq,
@@ -277,7 +292,7 @@ export class SessionRun<L extends symbol> {
       if (message.asks === undefined) {
         agent.conversation.from(text, { row: message.seq, part: "text" });
         this.#suspected(await this.#parts.broker.received(turn.context, text, message.seq));
-      } else told = Buffer.concat([text, await this.#repeat(turn, message.asks)]);
+      } else told = Buffer.concat([text, await this.#repeat(turn, asks)]);
       if (turn.ending === null) await agent.send({ type: "turn" }, told);
       const ending = await turn.finished.promise;
       return await this.#close(turn, agent, ending);
@@ -328,8 +343,9 @@ export class SessionRun<L extends symbol> {
         return;
       }
       case "turn.end":
-        if (header.reason === "failed" && payload.length > 0) this.#say(turn, Buffer.from(payload).toString("utf8"));
-        this.#end(turn, header.reason);
+        turn.answered = true;
+        if (header.reason === "failed" && payload.length > 0) this.#failed(turn, payload);
+        this.#over(turn, header.reason);
         return;
     }
   }
@@ -424,39 +440,67 @@ export class SessionRun<L extends symbol> {
     this.#end(turn, endTurn.reason);
   }
 
+  #newReply(turn: Turn): Reply {
+    const leaving = this.#parts.broker.leaving(turn.context);
+    return { leaving, pieces: [], bytes: 0, live: null, streams: this.#link.streams };
+  }
+
   #openReply(turn: Turn, ref: number): void {
-    const reply: Reply = { pieces: [], bytes: 0, live: null, streams: this.#link.streams };
-    turn.replies.set(ref, reply);
-    if (!reply.streams) return;
-    this.#then(turn, async () => {
-      reply.live = streamMessage(await this.#record(turn.seq, "reply"), this.#link, this.session.address);
-    });
+    turn.replies.set(ref, this.#newReply(turn));
   }
 
   #piece(turn: Turn, reply: Reply, text: Uint8Array): void {
     if (reply.bytes + text.length > MAX_REPLY_BYTES) return;
     reply.bytes += text.length;
-    if (reply.streams) this.#then(turn, () => Promise.resolve(reply.live?.piece(text)));
+    if (reply.streams) this.#then(turn, async () => await this.#show(turn, reply, reply.leaving.piece(text)));
     else reply.pieces.push(text);
+  }
+
+  /** What may leave of it by now is shown. */
+  async #show(turn: Turn, reply: Reply, text: string): Promise<void> {
+    if (text === "") return;
+    reply.live ??= streamMessage(await this.#record(turn.seq, "reply"), this.#link, this.session.address);
+    reply.live?.piece(Buffer.from(text));
+  }
+
+  /** Why the agent could not go on, in its words: they leave as an answer does, but nobody is asked any more. */
+  #failed(turn: Turn, text: Uint8Array): void {
+    const leaving = this.#parts.broker.leaving(turn.context);
+    this.#then(turn, async () => {
+      const left = await leaving.end(text);
+      await this.#notice(left.state === "leaves" ? left.text : FAILED, turn.seq);
+    });
+  }
+
+  /** All of an answer at once. */
+  #answer(turn: Turn, text: Uint8Array): void {
+    const reply = this.#newReply(turn);
+    this.#then(turn, async () => await this.#left(turn, reply, await reply.leaving.end(text)));
   }
 
   #closeReply(turn: Turn, ref: number, reply: Reply): void {
     turn.replies.delete(ref);
-    const text = Buffer.concat(reply.pieces);
-    this.#then(turn, async () => {
-      if (!reply.streams) {
-        const leaving = replyFor(turn.context, text.toString("utf8"));
-        const recorded = await this.#record(turn.seq, leaving.withheld ? "notice" : "reply", Buffer.from(leaving.text));
-        const shape = { style: "markdown", card: null, replyTo: null } as const;
-        const delivery = await sendMessage(recorded, this.#link, this.session.address, shape);
-        // It is not sent again: nobody can tell whether it arrived. Whoever waits for it is told that much.
-        if (delivery.state === "failed" && (delivery.reason === "died" || delivery.reason === "unknown"))
-          await this.#notice(UNSURE, turn.seq);
-        return;
-      }
-      // It has left already: the row that says so and what comes next share one sync.
-      if (reply.live !== null) this.#saying(turn, reply.live.end());
-    });
+    this.#then(turn, async () => await this.#left(turn, reply, await reply.leaving.end(Buffer.concat(reply.pieces))));
+  }
+
+  /** It is decided what becomes of the end of a reply. */
+  async #left(turn: Turn, reply: Reply, left: Left): Promise<void> {
+    if (left.state === "leaves" && reply.streams) await this.#show(turn, reply, left.text);
+    // It has left already: the row that says so and what comes next share one sync.
+    if (reply.live !== null) this.#saying(turn, reply.live.end());
+    if (left.state === "dropped") {
+      if (left.told !== null) await this.#notice(left.told, turn.seq);
+    } else if (left.state === "approved") await this.#whole(turn, left.text, left.rests);
+    else if (!reply.streams && left.text !== "") await this.#whole(turn, left.text, turn.seq);
+  }
+
+  async #whole(turn: Turn, text: string, cause: number): Promise<void> {
+    const recorded = await this.#record(cause, "reply", Buffer.from(text));
+    const shape = { style: "markdown", card: null, replyTo: null } as const;
+    const delivery = await sendMessage(recorded, this.#link, this.session.address, shape);
+    // It is not sent again: nobody can tell whether it arrived. Whoever waits for it is told that much.
+    if (delivery.state === "failed" && (delivery.reason === "died" || delivery.reason === "unknown"))
+      await this.#notice(UNSURE, turn.seq);
   }
 
   #saying(turn: Turn, delivered: Promise<unknown>): void {
@@ -499,6 +543,12 @@ export class SessionRun<L extends symbol> {
     });
   }
 
+  /** The agent is done. What it said may wait for somebody who lets it out: until then the turn can be stopped. */
+  #over(turn: Turn, ending: TurnEnding): void {
+    if (ending !== "done" && ending !== "rounds") this.#end(turn, ending);
+    else void turn.outbox.then(() => this.#end(turn, ending));
+  }
+
   #end(turn: Turn, ending: TurnEnding): void {
     if (turn.ending !== null) return;
     turn.ending = ending;
@@ -510,8 +560,7 @@ export class SessionRun<L extends symbol> {
 
   async #close(turn: Turn, agent: AgentProcess | null, ending: TurnEnding, why?: string): Promise<TurnEnding> {
     turn.stop.abort();
-    if (agent !== null && ending !== "done" && ending !== "rounds" && ending !== "failed" && ending !== "died")
-      await agent.stopTurn(STOP_GRACE_MS);
+    if (agent !== null && !turn.answered && STOPPED_BY_US.has(ending)) await agent.stopTurn(STOP_GRACE_MS);
     await Promise.all(turn.work);
     for (const [ref, reply] of turn.replies) this.#closeReply(turn, ref, reply);
     const sentence = why ?? ENDINGS[ending];
@@ -552,6 +601,9 @@ export class SessionRun<L extends symbol> {
   }
 }
 
+/** Endings that the agent may not have heard of. */
+const STOPPED_BY_US: ReadonlySet<TurnEnding> = new Set(["stopped", "time", "budget", "denied", "halted"]);
+
 /** What the person is told, where the agent itself says nothing. */
 const ENDINGS: Readonly<Record<TurnEnding, string | null>> = {
   done: null,
@@ -569,6 +621,8 @@ const HALTED = "I am halted by the owner: your message is recorded, and nothing 
 
 const ERASED = "What you wrote while I was busy was erased before I came to it: say it again if you still need it.";
 
+const FAILED = "I stopped: something went wrong, and why is not told here. The record has it.";
+
 const UNSURE =
   "I do not know whether my last answer reached you: the connection broke while it was sent. Ask again if it is not there.";
 
@@ -578,5 +632,3 @@ function sentenceOf(error: unknown): string {
     return "I stopped: this action cannot be recorded, and nothing runs that cannot be. The daemon's status says what to do.";
   return "I stopped: something went wrong inside wirken. The daemon's own lines say what.";
 }
-
-/** A tool's arguments in one short line for whoever watches; the whole is on the log. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AuditError } from "../../audit/error.ts";
 import { ApprovalError } from "../../src/broker/approval-error.ts";
-import type { ToolAnswer } from "../../src/broker/broker.ts";
+import type { ToolAnswer } from "../../src/broker/call.ts";
 import { type PendingApproval, viewOf } from "../../src/broker/pending.ts";
 import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
 import type { Role } from "../../src/ipc/operator.ts";

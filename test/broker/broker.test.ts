@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AuditError } from "../../audit/error.ts";
 import { decodeAction } from "../../src/effect/action.ts";
-import type { ToolAnswer } from "../../src/broker/broker.ts";
+import type { ToolAnswer } from "../../src/broker/call.ts";
 import type { TurnContext } from "../../src/broker/turn.ts";
 import { World } from "./world.ts";
 

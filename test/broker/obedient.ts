@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ToolAnswer } from "../../src/broker/broker.ts";
+import type { ToolAnswer } from "../../src/broker/call.ts";
 import { NO_LABELS, SessionLabels, type Labels } from "../../src/broker/labels.ts";
 import type { PendingApproval } from "../../src/broker/pending.ts";
 import type { TurnContext } from "../../src/broker/turn.ts";

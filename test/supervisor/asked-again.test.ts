@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { Broker, ToolAsk } from "../../src/broker/broker.ts";
+import type { Broker } from "../../src/broker/broker.ts";
+import type { ToolAsk } from "../../src/broker/call.ts";
 import { AdapterChannel } from "../../src/ipc/channel.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import { ApprovalDesk } from "../../src/supervisor/approval-desk.ts";

@@ -1,6 +1,17 @@
 import type { ActionOfType } from "../../effect/action.ts";
 import { block, line, lines } from "./lines.ts";
 
+export function renderReply({ conversation, channel, readers, text }: ActionOfType<"reply">): string {
+  return lines(
+    "ANSWER IN A GROUP, where it was asked",
+    line("channel", channel),
+    line("conversation", conversation),
+    "  talk | a group: whoever is in it reads this",
+    ...readers.map((reader) => line("has written there", reader)),
+    block("text", text),
+  );
+}
+
 export function renderMessage(action: ActionOfType<"message.send">): string {
   const { conversation, channel, talk, readers, own, text } = action;
   return lines(

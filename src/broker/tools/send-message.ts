@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { MAX_MESSAGE } from "../../effect/message-action.ts";
 import type { Recipient } from "../../effect/outgoing.ts";
-import { replyFor } from "../reply.ts";
+import { inertFor } from "../reply.ts";
 import { ArgumentsError, defineTool } from "./tool.ts";
 
 /** Choices that a model is told. */
@@ -43,7 +43,7 @@ export const sendMessage = defineTool({
       type: "message.send",
       ...recipient,
       readers: [...recipient.readers],
-      text: replyFor({ ...turn, talk: "direct" }, text).text,
+      text: inertFor(turn, text),
     };
   },
 });
