@@ -20,6 +20,8 @@ export interface Home {
   readonly vault: string;
   readonly audit: string;
   readonly state: string;
+  /** What adapters keep between their runs. */
+  readonly kept: string;
   readonly lock: string;
   /** Who runs: `{pid, since, web}`, written by the daemon; only ever a hint, the lock is what counts. */
   readonly running: string;
@@ -38,6 +40,7 @@ export function homeFrom(environment: NodeJS.ProcessEnv): Home {
     vault: join(root, "vault.db"),
     audit: join(root, "audit.db"),
     state: join(root, "state.db"),
+    kept: join(root, "kept.db"),
     lock: join(root, "lock.db"),
     running: join(root, "running.json"),
     token: join(root, "control.token"),

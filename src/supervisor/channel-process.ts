@@ -8,6 +8,7 @@ import type { ChannelTalk } from "./channel-talk.ts";
 import type { CredentialRenewal } from "./credential-renewal.ts";
 import type { Verdict } from "./credentials.ts";
 import { Intake, type Source } from "./intake.ts";
+import { KeptError, type KeptRecords } from "./kept-records.ts";
 import type { Kept, Processes, SecretOf, StartedChild } from "./processes.ts";
 import type { Reach } from "./reach-list.ts";
 import { RenewalExchange } from "./renewal-exchange.ts";
@@ -15,6 +16,8 @@ import type { State } from "./state.ts";
 
 /** The text of one message; no platform lets a person write nearly as much. */
 const MAX_INBOUND_BYTES = 1_048_576;
+/** A sentence for the operator, in characters. */
+const MAX_NOTE = 500;
 /** A process that was given new credentials has this long to be connected with them. */
 const HAND_OVER_MS = 60_000;
 /** What a platform gave and the vault does not hold yet has this long to get there before its process ends. */
@@ -32,6 +35,7 @@ export interface Withheld {
 export interface ChannelProcessParts {
   readonly state: State;
   readonly processes: Processes;
+  readonly kept: Pick<KeptRecords, "add" | "of">;
   /** What people say and press on this channel. */
   readonly talk: Pick<ChannelTalk<symbol>, "receive" | "press">;
   /** The other end of the channel's link. */
@@ -131,6 +135,7 @@ export class ChannelProcess {
         this.#handed = null;
         current = { line: child, source: intake.from(child) };
         carrier.attach((header, payload) => child.send(header, payload));
+        if (!(await this.#handKept(child))) return;
         await child.send({ type: "start", check: false, cursor: state.cursor(channel), apiRoot: onLane });
       },
       hear: (header, payload) => {
@@ -140,6 +145,13 @@ export class ChannelProcess {
         }
         const from = current;
         if (from === null) return;
+        if (header.type === "store") {
+          // In its own order and not behind what people say: an encrypted message is read only once its keys are kept.
+          void this.#keep(from.line, header, payload, (why) => {
+            if (from === current) kept.broke(why);
+          });
+          return;
+        }
         if (header.type === "inbound" && payload.length > MAX_INBOUND_BYTES) {
           kept.broke(`a message of more than ${MAX_INBOUND_BYTES} bytes`);
           return;
@@ -187,7 +199,7 @@ export class ChannelProcess {
           this.#note = null;
           carrier.connected();
         } else carrier.disconnected();
-        if (header.state === "refused") this.#note = Buffer.from(payload).toString("utf8").slice(0, 500);
+        if (header.state === "refused") this.#note = Buffer.from(payload).toString("utf8").slice(0, MAX_NOTE);
         await this.#judged(header.state, this.#note ?? `${this.channel} refused it`);
         return;
       case "switched":
@@ -207,9 +219,50 @@ export class ChannelProcess {
         return;
       case "ready":
       case "checked":
+      case "changed":
+        // Nothing is made of it, as before there was a frame for it.
+        await from.send({ type: "acknowledged", ref: header.ref, again: false });
+        return;
+      case "notice":
+        this.#note = Buffer.from(payload).toString("utf8").slice(0, MAX_NOTE);
+        return;
+      case "file":
+      case "file.failed":
+      case "direct":
+      case "looked-up":
+        this.#kept?.broke("an answer to nothing");
+        return;
       case "delivered":
       case "undelivered":
+      case "store":
         return;
+    }
+  }
+
+  /** @returns false if what it had kept is not as it was: it is not begun without that, because it would begin anew and be another. */
+  async #handKept(child: Line): Promise<boolean> {
+    try {
+      for (const record of this.#parts.kept.of(this.channel)) await child.send({ type: "record" }, record);
+      return true;
+    } catch (error) {
+      if (!(error instanceof KeptError)) throw error;
+      // Not waited for: its end is waited for where it is begun.
+      void this.shut().then(() => this.mark("failed", error.message));
+      return false;
+    }
+  }
+
+  async #keep(
+    from: Line,
+    { ref, replaces }: Extract<FromAdapter, { type: "store" }>,
+    record: Uint8Array,
+    broke: (why: string) => void,
+  ): Promise<void> {
+    try {
+      await this.#parts.kept.add(this.channel, record, replaces);
+      await from.send({ type: "stored", ref });
+    } catch (error) {
+      if (error instanceof KeptError) broke(error.message);
     }
   }
 

@@ -14,6 +14,7 @@ import { ChannelTalk, type TalkParts } from "./channel-talk.ts";
 import type { ConfigFile } from "./config-file.ts";
 import type { CredentialRenewal } from "./credential-renewal.ts";
 import type { Checked, Verdict } from "./credentials.ts";
+import type { KeptRecords } from "./kept-records.ts";
 import { LocalCarrier } from "./local-carrier.ts";
 import type { Emit } from "./operator.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -63,6 +64,7 @@ export interface ChannelsParts {
   readonly log: AuditLog;
   readonly state: State;
   readonly processes: Processes;
+  readonly kept: KeptRecords;
   readonly config: ConfigFile;
   readonly talk: (channel: string, agent: () => string) => TalkParts;
   /** Where a channel's credentials are, or why they cannot be had. */
@@ -140,12 +142,13 @@ export class Channels {
     const carrier = new AdapterCarrier();
     const agent = (): string => configOf(this.#parts.config.config, channel)?.agent ?? "default";
     const talk = withLink<Talk>(channel, carrier, (link) => new ChannelTalk(link, this.#parts.talk(channel, agent)));
-    const { state, processes, worked, failed, renewals } = this.#parts;
+    const { state, processes, kept, worked, failed, renewals } = this.#parts;
     const made: Adapter = {
       talk,
       process: new ChannelProcess(channel, {
         state,
         processes,
+        kept,
         talk,
         carrier,
         secrets: () => this.#parts.secrets(channel),

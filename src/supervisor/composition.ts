@@ -4,6 +4,7 @@ import type { AuditLog } from "../../audit/log.ts";
 import { systemClock } from "../../audit/ports.ts";
 import { Refusals } from "../../audit/refused.ts";
 import type { VerifyOptions } from "../../audit/verify.ts";
+import { contentScope } from "../../vault/credential-change.ts";
 import type { Keepers } from "../../vault/protector.ts";
 import { Broker } from "../broker/broker.ts";
 import { Suspects } from "../broker/injection/suspects.ts";
@@ -47,6 +48,7 @@ import { Halts } from "./halts.ts";
 import { Holds } from "./holds.ts";
 import { type InForce, knowsAgent } from "./in-force.ts";
 import { LabelDesk } from "./label-desk.ts";
+import { KeptRecords } from "./kept-records.ts";
 import { LogKeys } from "./log-keys.ts";
 import { Keeping } from "./keeping.ts";
 import { ModelDesk } from "./model-desk.ts";
@@ -132,6 +134,7 @@ export class Composition {
   readonly #parts: CompositionParts;
   readonly #state: State;
   readonly #desk: ApprovalDesk;
+  readonly #kept: KeptRecords;
   readonly #people: People;
   readonly #halts: Halts;
   readonly #schedules: Schedules;
@@ -161,6 +164,15 @@ export class Composition {
         await composed?.proxyLocked();
       },
       unlocked: async () => await composed?.credentialsBack(),
+    });
+    const kept = new KeptRecords({
+      path: home.kept,
+      sealer: () => keeper.vault.sealer(),
+      hasKey: (scope) => keeper.vault.hasContentKey(scope),
+      contentKey: async (scope) => await keeper.contentKey(scope),
+      destroyKey: async (scope) =>
+        await keeper.vault.change({ change: "remove", scope: contentScope(scope) }, keeper.recorder(null)),
+      lost: (channel, sentence) => parts.line(channel, sentence),
     });
     const holds = new Holds(log, state);
     const steps = stepsOf(log, state, keeper, () => composed?.memory.refresh());
@@ -216,7 +228,7 @@ export class Composition {
       line: parts.line,
     });
     const keeping = new Keeping({ erasure, holds, retention });
-    composed = new Composition(parts, { holds, state, config, keeper, people, findings, history, keeping });
+    composed = new Composition(parts, { holds, state, kept, config, keeper, people, findings, history, keeping });
     return composed;
   }
 
@@ -225,6 +237,7 @@ export class Composition {
     made: {
       holds: Holds;
       state: State;
+      kept: KeptRecords;
       config: ConfigFile;
       keeper: VaultKeeper;
       people: People;
@@ -238,6 +251,7 @@ export class Composition {
     this.#parts = parts;
     this.#state = made.state;
     this.#people = made.people;
+    this.#kept = made.kept;
     this.#keeper = made.keeper;
     this.config = made.config;
     this.#keeping = made.keeping;
@@ -425,6 +439,7 @@ export class Composition {
     this.channels = new Channels({
       log,
       state: made.state,
+      kept: made.kept,
       processes,
       config: made.config,
       secrets: (channel) => {
@@ -479,6 +494,7 @@ export class Composition {
       models: this.models,
       channels: () => this.channels,
       agents: () => this.agents,
+      kept: made.kept,
       serve: parts.serve,
       line: parts.line,
     });
@@ -726,6 +742,7 @@ export class Composition {
     this.outward.shut();
     await this.#schedules.stop();
     await this.channels.close({ by: this.#people.owner().principal, via: "terminal" });
+    await this.#kept.close();
     await this.#commands.endWhere({});
     await this.agents.close();
     await this.models.close();

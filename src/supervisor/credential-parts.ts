@@ -13,6 +13,7 @@ import { CredentialDates } from "./credential-dates.ts";
 import { CredentialRenewal } from "./credential-renewal.ts";
 import { CredentialRotation } from "./credential-rotation.ts";
 import { type Checked, Credentials } from "./credentials.ts";
+import type { KeptRecords } from "./kept-records.ts";
 import type { Models } from "./models.ts";
 import type { Outward } from "./outward.ts";
 import type { People } from "./people.ts";
@@ -30,6 +31,7 @@ export interface CredentialParts {
   readonly models: Models;
   readonly channels: () => Channels;
   readonly agents: () => Agents;
+  readonly kept: KeptRecords;
   /** False for a command that runs without the daemon: no channel runs. */
   readonly serve: boolean;
   readonly line: (role: string, line: string) => void;
@@ -71,7 +73,10 @@ export function careForCredentials(parts: CredentialParts): CredentialCare {
       } else if (serve) await channels().credentialsChanged(channel);
       return [`${channel} is enabled`];
     },
-    channelRemoved: async (channel) => await channels().release(channel),
+    channelRemoved: async (channel) => {
+      await channels().release(channel);
+      await parts.kept.forget(channel);
+    },
     providerAdded: async (provider) => await parts.agents().providerAdded(provider),
     proxyChanged,
     providerRemoved: async (provider) => await models.end(provider),
