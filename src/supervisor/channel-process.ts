@@ -217,8 +217,6 @@ export class ChannelProcess {
         if (this.#renewing?.exchange.take(header, payload) !== true)
           this.#kept?.broke("what was renewed, in no form that is known here");
         return;
-      case "ready":
-      case "checked":
       case "changed":
         // Nothing is made of it, as before there was a frame for it.
         await from.send({ type: "acknowledged", ref: header.ref, again: false });
@@ -232,6 +230,8 @@ export class ChannelProcess {
       case "looked-up":
         this.#kept?.broke("an answer to nothing");
         return;
+      case "ready":
+      case "checked":
       case "delivered":
       case "undelivered":
       case "store":

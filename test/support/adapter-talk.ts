@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { bundleRole } from "../../scripts/build/bundle.ts";
-import type { Platform } from "../../adapters/adapter.ts";
+import type { Attachment, Platform } from "../../adapters/adapter.ts";
 import { Adapter } from "../../adapters/contract.ts";
 import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import { FromAdapter, type ToAdapter } from "../../src/ipc/adapter-frames.ts";
@@ -155,10 +155,18 @@ export class AdapterTalk implements AsyncDisposable {
   }
 
   /** Sends a message. @returns what became of it. */
-  async send(place: string, text: string, how: Partial<Send> = {}): Promise<Said<"delivered"> | Said<"undelivered">> {
+  async send(
+    place: string,
+    text: string,
+    how: Partial<Send> = {},
+    files: readonly Attachment[] = [],
+  ): Promise<Said<"delivered"> | Said<"undelivered">> {
     this.#ref += 1;
     const ref = this.#ref;
-    this.tell({ type: "send", ref, place, thread: null, style: "markdown", card: null, replyTo: null, ...how }, text);
+    const shape = { place, thread: null, style: "markdown", card: null, replyTo: null, ...how } as const;
+    this.tell({ type: "send", ref, ...shape, ...(files.length === 0 ? {} : { files: files.length }) }, text);
+    for (const [index, { name, mime, bytes }] of files.entries())
+      this.#tell({ type: "attach", ref, index, name, mime }, bytes);
     return await this.#outcome(ref);
   }
 

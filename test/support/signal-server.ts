@@ -86,9 +86,9 @@ export class SignalServer implements AsyncDisposable {
     this.#server = createServer((socket) => this.#serve(socket));
   }
 
-  static async start(): Promise<SignalServer> {
+  static async start(port = 0): Promise<SignalServer> {
     const server = new SignalServer();
-    await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => server.#server.listen(port, "127.0.0.1", resolve));
     return server;
   }
 
