@@ -1,5 +1,8 @@
 import * as z from "zod/mini";
-import { type Inbound, type Pressed, shortened } from "../adapter.ts";
+import { type FileRef, MAX_FILES } from "../../src/ipc/adapter-frames.ts";
+import type { Changed, Inbound, Pressed } from "../adapter.ts";
+import { seen, withinMessage, wordFor } from "../untrusted.ts";
+import { held, MEDIA } from "./media.ts";
 
 /** Whose messages these are: what `getMe` said. */
 export interface Bot {
@@ -9,10 +12,18 @@ export interface Bot {
 
 export type Heard =
   | { readonly kind: "inbound"; readonly message: Inbound; readonly senderName: string; readonly text: string }
+  /** `calls`: it is for us by itself. Otherwise only if the message was before. */
+  | { readonly kind: "changed"; readonly change: Changed; readonly text: string; readonly calls: boolean }
   | { readonly kind: "pressed"; readonly press: Pressed; readonly query: string }
+  /** A group became a supergroup, which has another number. */
+  | { readonly kind: "moved"; readonly from: number; readonly to: number }
+  /** We are not in that chat any more. */
+  | { readonly kind: "removed"; readonly place: string; readonly sentence: string }
   | { readonly kind: "nothing" };
 
 const NOTHING: Heard = { kind: "nothing" };
+/** As much of what is replied to as a frame takes. */
+const MAX_QUOTE = 2_048;
 
 const Id = z.int();
 const User = z.object({
@@ -34,35 +45,36 @@ type Entity = z.infer<typeof Entity>;
 const Entities = z._default(z.array(Entity), []);
 const Anything = z.optional(z.unknown());
 
-/** What is read of a message; everything else is left out.
- *  @see https://core.telegram.org/bots/api#message */
+/** @see https://core.telegram.org/bots/api#message */
+const Replied = z.object({
+  message_id: z.optional(Id),
+  from: z.optional(z.object({ id: Id })),
+  sender_chat: Anything,
+  text: z._default(z.string(), ""),
+  caption: z._default(z.string(), ""),
+  ...MEDIA,
+});
+
+/** What is read of a message; everything else is left out. */
 const Message = z.object({
   message_id: Id,
+  date: z.optional(z.int().check(z.gte(0))),
   from: z.optional(User),
   sender_chat: Anything,
   chat: Chat,
   message_thread_id: z.optional(Id),
   is_topic_message: z._default(z.boolean(), false),
-  reply_to_message: z.optional(z.object({ from: z.optional(z.object({ id: Id })) })),
+  reply_to_message: z.optional(Replied),
+  quote: z.optional(z.object({ text: z.string() })),
   forward_origin: Anything,
   text: z.optional(z.string()),
   entities: Entities,
   caption: z._default(z.string(), ""),
   caption_entities: Entities,
-  photo: Anything,
-  voice: Anything,
-  audio: Anything,
-  video: Anything,
-  video_note: Anything,
-  animation: Anything,
-  document: z.optional(z.object({ file_name: z._default(z.string(), "") })),
-  sticker: z.optional(z.object({ emoji: z._default(z.string(), "") })),
-  location: Anything,
-  venue: Anything,
-  contact: Anything,
-  poll: Anything,
-  dice: Anything,
-  story: Anything,
+  media_group_id: z.optional(z.string()),
+  migrate_to_chat_id: z.optional(Id),
+  migrate_from_chat_id: z.optional(Id),
+  ...MEDIA,
 });
 type Message = z.infer<typeof Message>;
 
@@ -77,90 +89,168 @@ const CallbackQuery = z.object({
     is_topic_message: z._default(z.boolean(), false),
   }),
 });
+const Membership = z.object({ chat: Chat, new_chat_member: z.object({ status: z.string() }) });
 
-const Update = z.object({ message: z.optional(z.unknown()), callback_query: z.optional(z.unknown()) });
+const Update = z.object({
+  update_id: z._default(Id, 0),
+  message: z.optional(z.unknown()),
+  edited_message: z.optional(z.unknown()),
+  callback_query: z.optional(z.unknown()),
+  my_chat_member: z.optional(z.unknown()),
+});
 
-/** One update as the supervisor is told of it. Nothing: it is no message for us (an edit, another bot's, unmentioned group talk, somebody
- *  behind a channel's name), or not of a form that we know. */
-export function convert(update: unknown, bot: Bot): Heard {
+/** Pictures that were sent together come as messages of their own. @returns what they have in common, or null. */
+export function albumOf(update: unknown): string | null {
   const known = Update.safeParse(update);
-  if (!known.success) return NOTHING;
-  if (known.data.message !== undefined) {
-    const message = Message.safeParse(known.data.message);
-    return message.success ? fromMessage(message.data, bot) : NOTHING;
-  }
-  if (known.data.callback_query !== undefined) {
-    const query = CallbackQuery.safeParse(known.data.callback_query);
-    return query.success ? fromQuery(query.data) : NOTHING;
-  }
-  return NOTHING;
+  const message = known.success ? Message.safeParse(known.data.message) : null;
+  if (message?.success !== true || message.data.media_group_id === undefined) return null;
+  return `${message.data.chat.id}:${message.data.from?.id ?? ""}:${message.data.media_group_id}`;
 }
 
-function fromMessage(message: Message, bot: Bot): Heard {
-  const { from, chat } = message;
-  // Whoever writes in the name of a chat is nobody in particular, whatever `from` says.
-  if (from === undefined || from.is_bot || from.id === bot.id || message.sender_chat !== undefined) return NOTHING;
-  if (chat.type === "channel") return NOTHING;
-  const body = bodyOf(message);
-  if (body === null) return NOTHING;
+/** One update as the supervisor is told of it. Nothing: it is no message for us (another bot's, unmentioned group talk, somebody
+ *  behind a channel's name), or not of a form that we know.
+ *  @param rest of the same album: they are told as one message with the first. */
+export function convert(update: unknown, bot: Bot, rest: readonly unknown[] = []): Heard {
+  const known = Update.safeParse(update);
+  if (!known.success) return NOTHING;
+  const { message, edited_message: edited, callback_query: query, my_chat_member: membership } = known.data;
+  if (message !== undefined) {
+    const others = rest.map((one) => Update.safeParse(one)).map((one) => (one.success ? one.data.message : undefined));
+    return fromMessage([message, ...others], bot);
+  }
+  if (edited !== undefined) return fromEdit(edited, known.data.update_id, bot);
+  if (query !== undefined) {
+    const pressed = CallbackQuery.safeParse(query);
+    return pressed.success ? fromQuery(pressed.data) : NOTHING;
+  }
+  return membership === undefined ? NOTHING : fromMembership(membership);
+}
+
+/** A message that a person wrote: not another bot, nor we, nor somebody in the name of a chat, who is nobody in particular whatever `from` says. */
+function writtenBy(message: Message, bot: Bot): User | null {
+  const { from, chat, sender_chat: behind } = message;
+  if (from === undefined || from.is_bot || from.id === bot.id || behind !== undefined) return null;
+  return chat.type === "channel" ? null : from;
+}
+
+function fromMessage(given: readonly unknown[], bot: Bot): Heard {
+  const messages = given.map((one) => Message.safeParse(one)).flatMap((one) => (one.success ? [one.data] : []));
+  const [message] = messages;
+  if (message === undefined) return NOTHING;
+  const { chat, migrate_to_chat_id: to, migrate_from_chat_id: old } = message;
+  if (to !== undefined) return { kind: "moved", from: chat.id, to };
+  if (old !== undefined) return { kind: "moved", from: old, to: chat.id };
+  const from = writtenBy(message, bot);
+  if (from === null) return NOTHING;
+  const bodies = messages.map(bodyOf).filter((body) => body !== null);
   const direct = chat.type === "private";
-  if (!direct && !isForUs(message, body, bot)) return NOTHING;
-  const said = direct ? body.said : withoutMention(body.said, bot);
-  const forwarded = message.forward_origin === undefined ? "" : "[forwarded message]";
-  const text = [forwarded, body.media, said.trim()].filter((part) => part !== "").join("\n");
+  if (!direct && !messages.some((one) => isForUs(one, bot))) return NOTHING;
+  const files = bodies.flatMap((body) => (body.file === null ? [] : [body.file]));
+  const text = wordsOf(message, bodies, direct ? null : bot);
   if (text === "") return NOTHING;
+  const quote = quoteOf(message, from, bot);
   return {
     kind: "inbound",
     message: {
       place: String(chat.id),
       thread: threadOf(message),
       sender: String(from.id),
-      dedupe: `${chat.id}:${message.message_id}`,
+      dedupe: idOf(message),
       talk: direct ? "direct" : "group",
+      ...(message.date === undefined ? {} : { sentAt: message.date * 1_000 }),
+      ...(quote === null ? {} : { quote }),
+      ...(files.length === 0 ? {} : { files: files.slice(0, MAX_FILES) }),
+      ...(files.length > MAX_FILES ? { filesLeft: files.length - MAX_FILES } : {}),
     },
     senderName: nameOf(from),
     text,
   };
 }
 
-/** What was said or written under a picture, and a word for what we cannot read. Null: a notice of Telegram's own. */
-function bodyOf(message: Message): { said: string; media: string; entities: readonly Entity[] } | null {
-  if (message.text !== undefined) return { said: message.text, media: "", entities: message.entities };
-  const media = mediaOf(message);
+/** What was changed is named by the message; the change by the number of its update, as a message may be changed twice in a second. */
+function fromEdit(given: unknown, update: number, bot: Bot): Heard {
+  const known = Message.safeParse(given);
+  const from = known.success ? writtenBy(known.data, bot) : null;
+  if (!known.success || from === null) return NOTHING;
+  const message = known.data;
+  const body = bodyOf(message);
+  const direct = message.chat.type === "private";
+  return {
+    kind: "changed",
+    change: {
+      place: String(message.chat.id),
+      thread: threadOf(message),
+      sender: String(from.id),
+      dedupe: `edit:${idOf(message)}:${update}`,
+      message: idOf(message),
+      change: "edited",
+    },
+    text: body === null ? "" : wordsOf(message, [body], direct ? null : bot),
+    calls: direct || isForUs(message, bot),
+  };
+}
+
+function idOf({ chat, message_id: id }: Message): string {
+  return `${chat.id}:${id}`;
+}
+
+interface Body {
+  readonly said: string;
+  readonly entities: readonly Entity[];
+  readonly word: string;
+  readonly file: FileRef | null;
+}
+
+/** What was said or written under a picture, and what is there besides. Null: a notice of Telegram's own. */
+function bodyOf(message: Message): Body | null {
+  if (message.text !== undefined) return { said: message.text, word: "", file: null, entities: message.entities };
+  const media = held(message);
   if (media === null) return null;
-  return { said: message.caption, media, entities: message.caption_entities };
+  const common = { said: message.caption, entities: message.caption_entities };
+  return "file" in media ? { ...common, word: "", file: media.file } : { ...common, word: media.word, file: null };
 }
 
-function mediaOf(message: Message): string | null {
-  if (message.photo !== undefined) return "[photo]";
-  if (message.voice !== undefined) return "[voice message]";
-  if (message.video_note !== undefined) return "[video message]";
-  if (message.video !== undefined) return "[video]";
-  if (message.audio !== undefined) return "[audio]";
-  // An animation is a document too, for programs that do not know animations; so is a venue a location.
-  if (message.animation !== undefined) return "[animation]";
-  if (message.document !== undefined) return worded("document", message.document.file_name);
-  if (message.sticker !== undefined) return worded("sticker", message.sticker.emoji);
-  if (message.venue !== undefined) return "[venue]";
-  if (message.location !== undefined) return "[location]";
-  if (message.contact !== undefined) return "[contact]";
-  if (message.poll !== undefined) return "[poll]";
-  if (message.dice !== undefined) return "[dice]";
-  if (message.story !== undefined) return "[story]";
-  return null;
+/** The words of a message; where it has none, those that stand for its files.
+ *  @param calls taken out where it calls us at the beginning; null: nobody needs to be called here. */
+function wordsOf(message: Message, bodies: readonly Body[], calls: Bot | null): string {
+  const said = bodies.flatMap((body) => [
+    body.word,
+    (calls === null ? body.said : withoutMention(body.said, calls)).trim(),
+  ]);
+  const files = bodies.flatMap((body) => (body.file === null ? [] : [wordFor(body.file)]));
+  const words = said.some((one) => one !== "") ? said : files.slice(0, MAX_FILES);
+  const forwarded = message.forward_origin === undefined || words.length === 0 ? "" : "[forwarded message]";
+  return withinMessage([forwarded, ...words].filter((part) => part !== "").join("\n"));
 }
 
-/** A name inside a bracket of ours cannot close the bracket, nor begin a line. */
-function worded(what: string, name: string): string {
-  const safe = shortened(name.replaceAll(/[[\]\p{C}\p{Zl}\p{Zp}]/gu, " ").trim());
-  return safe === "" ? `[${what}]` : `[${what} ${safe}]`;
+/** In a topic each message is a reply to the one that opened it, which is not what it answers. */
+function repliedIn(message: Message): z.infer<typeof Replied> | null {
+  const { reply_to_message: replied } = message;
+  if (replied === undefined) return null;
+  return message.is_topic_message && replied.message_id === message.message_thread_id ? null : replied;
 }
 
-function isForUs(message: Message, body: { said: string; entities: readonly Entity[] }, bot: Bot): boolean {
-  if (message.reply_to_message?.from?.id === bot.id) return true;
+function quoteOf(message: Message, from: User, bot: Bot): Inbound["quote"] | null {
+  const replied = repliedIn(message);
+  const picked = message.quote?.text ?? "";
+  if (replied === null && picked === "") return null;
+  const media = replied === null ? null : held(replied);
+  const shown = media === null ? "" : "file" in media ? wordFor(media.file) : media.word;
+  const whole = [shown, replied?.text ?? "", replied?.caption ?? ""].filter((part) => part !== "").join("\n");
+  const by = replied?.sender_chat === undefined ? replied?.from?.id : undefined;
+  return {
+    by: by === bot.id ? "us" : by === from.id ? "sender" : "other",
+    text: (picked === "" ? whole : picked).slice(0, MAX_QUOTE).toWellFormed(),
+  };
+}
+
+function isForUs(message: Message, bot: Bot): boolean {
+  if (repliedIn(message)?.from?.id === bot.id) return true;
+  const body = bodyOf(message);
+  if (body === null) return false;
   const own = `@${bot.username}`.toLowerCase();
   return body.entities.some((entity) => {
-    const words = body.said.slice(entity.offset, entity.offset + entity.length).toLowerCase();
+    const words = body.said.slice(entity.offset, entity.offset + Math.min(entity.length, MAX_CALL)).toLowerCase();
     switch (entity.type) {
       case "mention":
         return words === own;
@@ -173,6 +263,8 @@ function isForUs(message: Message, body: { said: string; entities: readonly Enti
     }
   });
 }
+/** A name has at most 32 letters, and a command as many before it: a longer entity is no call, and need not be copied. */
+const MAX_CALL = 100;
 
 /** The bot's name is how a group calls it, not what it is asked: it goes from the beginning, and from a command. */
 function withoutMention(text: string, bot: Bot): string {
@@ -189,9 +281,11 @@ function threadOf(message: { message_thread_id?: number | undefined; is_topic_me
 }
 
 function nameOf(user: User): string {
-  const name = `${user.first_name} ${user.last_name}`.trim();
-  return shortened(name === "" ? user.username : name);
+  const name = seen(`${user.first_name.slice(0, 500)} ${user.last_name.slice(0, 500)}`, MAX_NAME);
+  return name === "" ? seen(user.username, MAX_NAME) : name;
 }
+/** UTF-16 units, as a frame takes them. */
+const MAX_NAME = 200;
 
 const DECISIONS = { a: "approve", s: "approve-session", d: "deny" } as const;
 const LETTERS = { approve: "a", "approve-session": "s", deny: "d" } as const;
@@ -223,4 +317,16 @@ function fromQuery(query: z.infer<typeof CallbackQuery>): Heard {
     },
     query: query.id,
   };
+}
+
+function fromMembership(given: unknown): Heard {
+  const known = Membership.safeParse(given);
+  if (!known.success) return NOTHING;
+  const { chat, new_chat_member: now } = known.data;
+  if (now.status !== "left" && now.status !== "kicked") return NOTHING;
+  const sentence =
+    chat.type === "private"
+      ? "somebody blocked the bot on Telegram"
+      : `the bot was removed from a ${chat.type} on Telegram`;
+  return { kind: "removed", place: String(chat.id), sentence };
 }

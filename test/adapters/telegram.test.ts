@@ -42,7 +42,7 @@ test("a message in a direct chat is told with who wrote it, and confirmed to Tel
   talk.acknowledge(inbound);
   const { cursor } = await talk.next("cursor");
   await expect.poll(() => server.pending).toBe(0);
-  expect(cursor).toMatch(/^1002@\d+$/);
+  expect(cursor).toMatch(/^1002@\d+\/\d+$/);
 });
 
 test("a message that was not on the log is delivered again after a restart, and one that was is not", async () => {

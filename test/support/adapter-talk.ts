@@ -113,8 +113,8 @@ export class AdapterTalk implements AsyncDisposable {
     for (const look of this.#waiting) look();
   }
 
-  tell(frame: ToAdapter, text = ""): void {
-    this.#tell(frame, Buffer.from(text, "utf8"));
+  tell(frame: ToAdapter, payload: string | Uint8Array = ""): void {
+    this.#tell(frame, typeof payload === "string" ? Buffer.from(payload, "utf8") : payload);
   }
 
   start(secrets: Record<string, string>, start: Partial<Start> = {}): void {

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { z } from "zod/mini";
+import { readMultipart } from "./multipart.ts";
+import { Unfurler } from "./unfurler.ts";
+import { buttons, checked, type Entity, type Given, read, Refusal } from "./telegram-parameters.ts";
 
 /** A Bot API server for what `telegram-test-api` lacks: offsets, long polls, redelivery, two pollers, webhooks, refusals of every kind. It
  *  refuses a parameter that the real one does not have, and checks the limits that the real one documents.
@@ -22,80 +24,11 @@ export interface Shown {
   readonly thread: number | null;
   readonly replyTo: number | null;
   readonly at: number;
+  /** A picture or a file, and what it is called. */
+  readonly file: { readonly kind: "photo" | "document"; readonly name: string; readonly bytes: Buffer } | null;
 }
 
-const Chat = z.int();
-const Entity = z.strictObject({
-  type: z.enum(["bold", "italic", "strikethrough", "code", "pre", "blockquote"]),
-  offset: z.int().check(z.gte(0)),
-  length: z.int().check(z.gte(1)),
-  language: z.optional(z.string().check(z.minLength(1))),
-});
-type Entity = z.infer<typeof Entity>;
-const Keyboard = z.strictObject({
-  inline_keyboard: z.array(
-    z
-      .array(
-        z.strictObject({
-          text: z.string().check(z.minLength(1), z.maxLength(64)),
-          callback_data: z.string().check(z.refine((data) => bytes(data) >= 1 && bytes(data) <= 64)),
-        }),
-      )
-      .check(z.minLength(1)),
-  ),
-});
-const Preview = z.strictObject({ is_disabled: z.literal(true) });
-
-const PARAMETERS = {
-  getMe: z.strictObject({}),
-  getWebhookInfo: z.strictObject({}),
-  deleteWebhook: z.strictObject({ drop_pending_updates: z.optional(z.boolean()) }),
-  getUpdates: z.strictObject({
-    offset: z.optional(z.int()),
-    timeout: z.int().check(z.gte(0), z.lte(50)),
-    allowed_updates: z.array(z.string()),
-  }),
-  sendMessage: z.strictObject({
-    chat_id: Chat,
-    text: z.string(),
-    entities: z.optional(z.array(Entity).check(z.maxLength(100))),
-    link_preview_options: Preview,
-    message_thread_id: z.optional(z.int()),
-    reply_parameters: z.optional(
-      z.strictObject({ message_id: z.int(), allow_sending_without_reply: z.optional(z.boolean()) }),
-    ),
-    reply_markup: z.optional(Keyboard),
-  }),
-  editMessageText: z.strictObject({
-    chat_id: Chat,
-    message_id: z.int(),
-    text: z.string(),
-    entities: z.optional(z.array(Entity).check(z.maxLength(100))),
-    link_preview_options: Preview,
-    reply_markup: z.optional(Keyboard),
-  }),
-  answerCallbackQuery: z.strictObject({
-    callback_query_id: z.string(),
-    text: z.optional(z.string().check(z.maxLength(200))),
-    show_alert: z.optional(z.boolean()),
-  }),
-  sendChatAction: z.strictObject({
-    chat_id: Chat,
-    action: z.literal("typing"),
-    message_thread_id: z.optional(z.int()),
-  }),
-} as const;
-
-class Refusal extends Error {
-  override readonly name = "Refusal";
-  readonly status: number;
-  readonly details: object;
-  constructor(status: number, description: string, details: object = {}) {
-    super(description);
-    this.status = status;
-    this.details = details;
-  }
-}
+type Attached = Map<string, { readonly name: string; readonly bytes: Buffer }>;
 
 export const BOT = { id: 700_100, is_bot: true, first_name: "Wirken", username: "wirken_bot" } as const;
 
@@ -107,6 +40,21 @@ export class TelegramServer implements AsyncDisposable {
   readonly answers: { readonly query: string; readonly text: string; readonly alert: boolean }[] = [];
   readonly mishaps: Mishap[] = [];
   readonly moved = new Map<number, number>();
+  /** Chats that the bot was thrown out of, and people who never wrote to it. */
+  readonly kicked = new Set<number>();
+  readonly strangers = new Set<number>();
+  /** Every state of what was shown as being written. */
+  readonly drafts: {
+    readonly chat: number;
+    readonly draft: number;
+    readonly text: string;
+    readonly thread: number | null;
+  }[] = [];
+  /** The bot's marks, by `chat:message`. */
+  readonly marks = new Map<string, string>();
+  /** Files that people sent, and how often each was fetched. */
+  readonly files = new Map<string, { readonly bytes: Buffer; fetched: number }>();
+  readonly unfurler = new Unfurler();
   /** The status that a call with this token is refused with, or null. */
   refuses: (token: string, method: string) => number | null = (token) => (token === this.token ? null : 401);
   webhook = "";
@@ -117,6 +65,7 @@ export class TelegramServer implements AsyncDisposable {
   #update = 1_000;
   #message = 10;
   #query = 1;
+  #file = 1;
   #poll: { end(refusal: Refusal): void; wake(): void } | null = null;
 
   private constructor(token: string) {
@@ -166,6 +115,14 @@ export class TelegramServer implements AsyncDisposable {
     });
   }
 
+  /** A file that somebody can send. @returns it as a message names it. */
+  file(bytes: Buffer, more: object = {}): { readonly file_id: string; readonly file_size: number } {
+    this.#file += 1;
+    const id = `BQACAgIAAx${this.#file}`;
+    this.files.set(id, { bytes, fetched: 0 });
+    return { file_id: id, file_size: bytes.length, ...more };
+  }
+
   /** Somebody presses the button with that text under a message. @returns the id of the query. */
   press(on: Shown, text: string, from = 42): string {
     const button = on.keyboard.find((one) => one.text === text);
@@ -189,6 +146,11 @@ export class TelegramServer implements AsyncDisposable {
     return this.#updates.length;
   }
 
+  /** Something else happens that the bot is told of. */
+  update(update: Record<string, unknown>): void {
+    this.#deliver(update);
+  }
+
   #deliver(update: Record<string, unknown>): void {
     this.#update += 1;
     this.#updates.push({ update_id: this.#update, ...update });
@@ -198,8 +160,10 @@ export class TelegramServer implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) if (chunk instanceof Buffer) chunks.push(chunk);
+    const [, wanted, path = ""] = /^\/file\/bot([^/]*)\/(.+)$/.exec(request.url ?? "") ?? [];
+    if (wanted !== undefined) return this.#hand(wanted, path, response);
     const [, token, method = ""] = /^\/bot([^/]*)\/([A-Za-z]+)$/.exec(request.url ?? "") ?? [];
-    const parameters: unknown = chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    const { parameters, attached } = this.#given(request, Buffer.concat(chunks));
     this.calls.push({ method, at: performance.now(), parameters });
     const at = this.mishaps.findIndex((one) => one.method === method);
     const [mishap] = at === -1 ? [] : this.mishaps.splice(at, 1);
@@ -218,7 +182,7 @@ export class TelegramServer implements AsyncDisposable {
     try {
       const refused = this.refuses(token ?? "", method);
       if (refused !== null) throw new Refusal(refused, refused === 401 ? "Unauthorized" : "Bad Gateway");
-      const result = await this.#call(method, parameters, response);
+      const result = await this.#call(method, parameters, attached, response);
       if (mishap?.cut === "after") request.socket.destroy();
       else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ ok: true, result }));
     } catch (error) {
@@ -233,45 +197,111 @@ export class TelegramServer implements AsyncDisposable {
     }
   }
 
-  async #call(name: string, given: unknown, response: ServerResponse): Promise<unknown> {
+  #given(request: IncomingMessage, body: Buffer): { parameters: unknown; attached: Attached } {
+    const attached: Attached = new Map();
+    if (body.length === 0) return { parameters: {}, attached };
+    const type = request.headers["content-type"] ?? "";
+    if (type === "application/json") return { parameters: JSON.parse(body.toString("utf8")), attached };
+    const parameters: Record<string, string> = {};
+    for (const { name, fileName, bytes } of readMultipart(type, body)) {
+      if (fileName === null) parameters[name] = bytes.toString("utf8");
+      else attached.set(name, { name: fileName, bytes });
+    }
+    return { parameters, attached };
+  }
+
+  /** The bytes of a file, to whoever knows the token. */
+  #hand(token: string, path: string, response: ServerResponse): void {
+    const file = this.files.get(decodeURIComponent(path).replace(/^documents\/file_/, ""));
+    if (this.refuses(token, "getFile") !== null || file === undefined) {
+      response.writeHead(404, { "content-type": "application/json" }).end('{"ok":false,"error_code":404}');
+      return;
+    }
+    file.fetched += 1;
+    response.writeHead(200, { "content-type": "application/octet-stream" }).end(file.bytes);
+  }
+
+  async #call(name: string, given: unknown, attached: Attached, response: ServerResponse): Promise<unknown> {
     switch (name) {
       case "getMe":
-        read(PARAMETERS.getMe, given);
+        read("getMe", given);
         return { ...BOT, can_join_groups: true, can_read_all_group_messages: false, supports_inline_queries: false };
       case "getWebhookInfo":
-        read(PARAMETERS.getWebhookInfo, given);
+        read("getWebhookInfo", given);
         return { url: this.webhook, has_custom_certificate: false, pending_update_count: this.#updates.length };
       case "deleteWebhook":
-        read(PARAMETERS.deleteWebhook, given);
+        read("deleteWebhook", given);
         this.webhook = "";
         return true;
       case "getUpdates":
-        return await this.#getUpdates(read(PARAMETERS.getUpdates, given), response);
+        return await this.#getUpdates(read("getUpdates", given), response);
       case "sendMessage":
-        return this.#send(read(PARAMETERS.sendMessage, given));
+        return this.#send(read("sendMessage", given));
       case "editMessageText":
-        return this.#edit(read(PARAMETERS.editMessageText, given));
+        return this.#edit(read("editMessageText", given));
       case "answerCallbackQuery": {
-        const {
-          callback_query_id: query,
-          text = "",
-          show_alert: alert = false,
-        } = read(PARAMETERS.answerCallbackQuery, given);
+        const { callback_query_id: query, text = "", show_alert: alert = false } = read("answerCallbackQuery", given);
         if (this.answers.some((one) => one.query === query))
           throw new Refusal(400, "Bad Request: query is too old and response timeout expired or query ID is invalid");
         this.answers.push({ query, text, alert });
         return true;
       }
-      case "sendChatAction":
-        read(PARAMETERS.sendChatAction, given);
+      case "sendChatAction": {
+        const { chat_id: chat } = read("sendChatAction", given);
+        this.#reach(chat);
         return true;
+      }
+      case "deleteMessage": {
+        const { chat_id: chat, message_id: id } = read("deleteMessage", given);
+        const at = this.shown.findIndex((one) => one.id === id && one.chat === chat);
+        if (at === -1) throw new Refusal(400, "Bad Request: message to delete not found");
+        this.shown.splice(at, 1);
+        return true;
+      }
+      case "sendMessageDraft": {
+        const {
+          chat_id: chat,
+          draft_id: draft,
+          text,
+          entities = [],
+          message_thread_id: thread = null,
+        } = read(name, given);
+        if (chat < 0) throw new Refusal(400, "Bad Request: TEXTDRAFT_PEER_INVALID");
+        this.#reach(chat);
+        this.drafts.push({ chat, draft, text: checked(text, entities), thread });
+        return true;
+      }
+      case "setMessageReaction": {
+        const { chat_id: chat, message_id: id, reaction } = read(name, given);
+        this.#reach(chat);
+        const [mark] = reaction;
+        if (mark === undefined) this.marks.delete(`${chat}:${id}`);
+        else this.marks.set(`${chat}:${id}`, mark.emoji);
+        return true;
+      }
+      case "getFile": {
+        const { file_id: id } = read(name, given);
+        const file = this.files.get(id);
+        if (file === undefined)
+          throw new Refusal(400, "Bad Request: wrong file_id or the file is temporarily unavailable");
+        if (file.bytes.length > 20 * 1_048_576) throw new Refusal(400, "Bad Request: file is too big");
+        return { file_id: id, file_unique_id: id, file_size: file.bytes.length, file_path: `documents/file_${id}` };
+      }
+      case "sendPhoto": {
+        const { photo, ...how } = read(name, given);
+        return this.#sendFile("photo", photo, how, attached);
+      }
+      case "sendDocument": {
+        const { document, ...how } = read(name, given);
+        return this.#sendFile("document", document, how, attached);
+      }
       default:
         throw new Refusal(404, "Not Found");
     }
   }
 
   async #getUpdates(
-    { offset, timeout, allowed_updates: allowed }: z.infer<(typeof PARAMETERS)["getUpdates"]>,
+    { offset, timeout, allowed_updates: allowed }: Given<"getUpdates">,
     response: ServerResponse,
   ): Promise<unknown> {
     if (this.webhook !== "")
@@ -302,14 +332,11 @@ export class TelegramServer implements AsyncDisposable {
     return this.#updates.filter((update) => allowed.some((kind) => kind in update)).slice(0, 100);
   }
 
-  #send(message: z.infer<(typeof PARAMETERS)["sendMessage"]>): unknown {
+  #send(message: Given<"sendMessage">): unknown {
     const { chat_id: chat, entities = [], reply_markup: markup } = message;
-    const moved = this.moved.get(chat);
-    if (moved !== undefined)
-      throw new Refusal(400, "Bad Request: group chat was upgraded to a supergroup chat", {
-        migrate_to_chat_id: moved,
-      });
+    this.#reach(chat);
     const text = checked(message.text, entities);
+    if (message.link_preview_options?.is_disabled !== true) this.unfurler.look(text);
     this.#message += 1;
     this.shown.push({
       id: this.#message,
@@ -320,6 +347,7 @@ export class TelegramServer implements AsyncDisposable {
       thread: message.message_thread_id ?? null,
       replyTo: message.reply_parameters?.message_id ?? null,
       at: performance.now(),
+      file: null,
     });
     return {
       message_id: this.#message,
@@ -329,13 +357,54 @@ export class TelegramServer implements AsyncDisposable {
     };
   }
 
-  #edit(edit: z.infer<(typeof PARAMETERS)["editMessageText"]>): unknown {
+  #sendFile(
+    kind: "photo" | "document",
+    place: string,
+    how: Pick<Given<"sendPhoto">, "chat_id" | "message_thread_id" | "reply_parameters">,
+    attached: Attached,
+  ): unknown {
+    const file = attached.get(place.replace("attach://", ""));
+    if (file === undefined || file.bytes.length === 0) throw new Refusal(400, "Bad Request: file must be non-empty");
+    const picture = /^(?:\x89PNG|\xff\xd8\xff|RIFF....WEBP)/s.test(file.bytes.subarray(0, 12).toString("latin1"));
+    if (kind === "photo" && !picture) throw new Refusal(400, "Bad Request: IMAGE_PROCESS_FAILED");
+    const chat = how.chat_id;
+    this.#reach(chat);
+    this.#message += 1;
+    this.shown.push({
+      id: this.#message,
+      chat,
+      text: "",
+      entities: [],
+      keyboard: [],
+      thread: how.message_thread_id ?? null,
+      replyTo: how.reply_parameters?.message_id ?? null,
+      at: performance.now(),
+      file: { kind, ...file },
+    });
+    return { message_id: this.#message, date: Math.floor(Date.now() / 1_000), chat: { id: chat, type: "private" } };
+  }
+
+  /** @throws {Refusal} where the bot cannot write. */
+  #reach(chat: number): void {
+    const moved = this.moved.get(chat);
+    if (moved !== undefined)
+      throw new Refusal(400, "Bad Request: group chat was upgraded to a supergroup chat", {
+        migrate_to_chat_id: moved,
+      });
+    if (this.kicked.has(chat)) throw new Refusal(403, "Forbidden: bot was kicked from the supergroup chat");
+    if (this.strangers.has(chat)) throw new Refusal(403, "Forbidden: bot can't initiate conversation with a user");
+  }
+
+  #edit(edit: Given<"editMessageText">): unknown {
     const { chat_id: chat, message_id: id, entities = [] } = edit;
     const known = this.shown.find((one) => one.id === id && one.chat === chat);
     if (known === undefined) throw new Refusal(400, "Bad Request: message to edit not found");
+    this.#reach(chat);
     const text = checked(edit.text, entities);
+    if (edit.link_preview_options?.is_disabled !== true) this.unfurler.look(text);
     const keyboard = buttons(edit.reply_markup);
-    if (known.text === text && known.keyboard.length === keyboard.length) {
+    const looks = JSON.stringify(entities) === JSON.stringify(known.entities);
+    if (known.text === text && looks && known.keyboard.length === keyboard.length) {
       throw new Refusal(
         400,
         "Bad Request: message is not modified: specified new message content and reply markup are exactly the same",
@@ -344,49 +413,4 @@ export class TelegramServer implements AsyncDisposable {
     Object.assign(known, { text, entities, keyboard });
     return { message_id: id, date: Math.floor(Date.now() / 1_000), chat: { id: chat, type: "private" }, text };
   }
-}
-
-function read<T>(parameters: z.ZodMiniType<T>, given: unknown): T {
-  const known = parameters.safeParse(given);
-  if (!known.success) throw new Refusal(400, `Bad Request: ${z.prettifyError(known.error)}`);
-  return known.data;
-}
-
-function buttons(markup: z.infer<typeof Keyboard> | undefined): Shown["keyboard"] {
-  return (markup?.inline_keyboard ?? []).flat().map(({ text, callback_data: data }) => ({ text, data }));
-}
-
-/** Telegram's own rules for a text and its entities. @returns the text as it is shown. */
-function checked(text: string, entities: readonly Entity[]): string {
-  if (text.trim() === "") throw new Refusal(400, "Bad Request: message text is empty");
-  if (text.length > 4_096) throw new Refusal(400, "Bad Request: message is too long");
-  if (!text.isWellFormed()) throw new Refusal(400, "Bad Request: strings must be encoded in UTF-8");
-  for (const [i, one] of entities.entries()) {
-    const end = one.offset + one.length;
-    const bad = end > text.length || splits(text, one.offset) || splits(text, end);
-    const crossed = entities.slice(i + 1).some((other) => {
-      const [first, second] = one.offset <= other.offset ? [one, other] : [other, one];
-      return second.offset < first.offset + first.length && second.offset + second.length > first.offset + first.length;
-    });
-    const filled = entities.some(
-      (other) =>
-        other !== one &&
-        (one.type === "pre" || one.type === "code") &&
-        other.offset >= one.offset &&
-        other.offset + other.length <= end,
-    );
-    if (bad || crossed || filled)
-      throw new Refusal(400, `Bad Request: can't parse entities: bad ${one.type} at byte offset ${one.offset}`);
-  }
-  return text.trim();
-}
-
-function splits(text: string, at: number): boolean {
-  const unit = text.charCodeAt(at);
-  const before = text.charCodeAt(at - 1);
-  return unit >= 0xdc00 && unit <= 0xdfff && before >= 0xd800 && before <= 0xdbff;
-}
-
-function bytes(text: string): number {
-  return Buffer.byteLength(text);
 }

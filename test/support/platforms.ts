@@ -1,0 +1,17 @@
+import type { Platform } from "../../adapters/adapter.ts";
+import { check as checkSlack } from "../../adapters/slack/check.ts";
+import { SlackConnection } from "../../adapters/slack/connection.ts";
+import { check as checkTelegram } from "../../adapters/telegram/check.ts";
+import { TelegramConnection } from "../../adapters/telegram/connection.ts";
+
+/** Adapters as their programs put them together, to be talked to in the test's own process. */
+
+export const telegram: Platform = {
+  check: checkTelegram,
+  connect: (credentials, start, host) => new TelegramConnection(credentials, start, host),
+};
+
+export const slack: Platform = {
+  check: checkSlack,
+  connect: (credentials, start, host) => new SlackConnection(credentials, start, host),
+};
