@@ -169,6 +169,29 @@ export const KINDS = {
     content: ["path", "identity"],
   },
   "folder.removed": { fields: { folder: f.id, ...BY } },
+  /** A file of a workspace that an agent would be told waits for its owner, in this version. `principal`: that person's alone. */
+  "instructions.waiting": {
+    fields: {
+      agent: f.name,
+      name: f.oneOf("AGENTS.md", "SOUL.md", "USER.md"),
+      principal: f.orNull(f.id),
+      state: f.oneOf("new", "changed"),
+    },
+    content: ["path"],
+  },
+  /** The owner has looked at a version: it is told from here on. `untrusted`: it was written beside something that nobody vouches for. */
+  "instructions.accepted": {
+    fields: {
+      instructions: f.id,
+      agent: f.name,
+      name: f.oneOf("AGENTS.md", "SOUL.md", "USER.md"),
+      principal: f.orNull(f.id),
+      untrusted: f.oneOf("yes", "no"),
+      replaces: f.orNull(f.id),
+      ...BY,
+    },
+    content: ["path", "text", "digest"],
+  },
   "channel.enabled": { fields: { channel: f.name, ...BY } },
   "channel.disabled": { fields: { channel: f.name, ...BY } },
   "process.started": {
@@ -548,7 +571,7 @@ export const KINDS = {
   "injection.found": {
     fields: {
       ...TURN,
-      entry: f.oneOf("message", "result", "page", "memory", "mcp", "skill"),
+      entry: f.oneOf("message", "result", "page", "memory", "mcp", "skill", "instructions"),
       class: f.oneOf("override", "role", "hidden", "encoded", "exfiltration", "tool-call", "credentials"),
       times: f.count,
     },

@@ -84,6 +84,11 @@ export class Broker {
     return await this.#gates.suspects.look(turn, "message", Buffer.from(text).toString("utf8"), row);
   }
 
+  /** Files that the agent is told as instructions are about to enter a context. @param row the one that this stands under. */
+  async instructed(turn: TurnContext, text: string, row: number): Promise<readonly Suspect[]> {
+    return await this.#gates.suspects.look(turn, "instructions", text, row);
+  }
+
   /** A reply that is about to leave where its turn is: nothing of it does but what this gives back. */
   leaving(turn: TurnContext): Leaving {
     return new Leaving(

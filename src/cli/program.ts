@@ -18,6 +18,7 @@ import { recoveryCommand } from "./commands/recovery.ts";
 import { scheduleCommand } from "./commands/schedule.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
+import { agentsCommand } from "./commands/agents.ts";
 import { folderCommand } from "./commands/folder.ts";
 import { grantsCommand } from "./commands/grants.ts";
 import { haltCommand, resumeCommand } from "./commands/halt.ts";
@@ -91,6 +92,7 @@ export function programOf(context: Context): Command {
     approvalsCommand,
     grantsCommand,
     folderCommand,
+    agentsCommand,
     scheduleCommand,
     memoryCommand,
     undoCommand,

@@ -28,6 +28,7 @@ const PREFIX = {
   memory: "me",
   command: "cm",
   incident: "in",
+  instructions: "it",
 } as const;
 type Kind = keyof typeof PREFIX;
 
@@ -48,6 +49,8 @@ export const MessageId = idOf("message");
 export type MessageId = z.infer<typeof MessageId>;
 export const IncidentId = idOf("incident");
 export type IncidentId = z.infer<typeof IncidentId>;
+const InstructionsId = idOf("instructions");
+type InstructionsId = z.infer<typeof InstructionsId>;
 export const TurnId = idOf("turn");
 export type TurnId = z.infer<typeof TurnId>;
 export const CallId = idOf("call");
@@ -109,6 +112,7 @@ interface Ids {
   memory: MemoryId;
   command: CommandId;
   incident: IncidentId;
+  instructions: InstructionsId;
 }
 
 const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
@@ -133,6 +137,7 @@ const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   memory: MemoryId,
   command: CommandId,
   incident: IncidentId,
+  instructions: InstructionsId,
 };
 
 /** Mints an id: a prefix and 130 random bits. */

@@ -8,6 +8,7 @@ import { GRANT_ANSWERS, GRANT_CALLS } from "./grant-calls.ts";
 import { UNDO_ANSWERS, UNDO_CALLS } from "./undo-calls.ts";
 import { MEMORY_ANSWERS, MEMORY_CALLS } from "./memory-calls.ts";
 import { FOLDER_ANSWERS, FOLDER_CALLS } from "./folder-calls.ts";
+import { INSTRUCTION_ANSWERS, INSTRUCTION_CALLS } from "./instruction-calls.ts";
 import { BUDGET_ANSWERS, BUDGET_CALLS } from "./budget-calls.ts";
 import { INCIDENT_ANSWERS, INCIDENT_CALLS } from "./incident-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
@@ -75,6 +76,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...INCIDENT_CALLS,
   ...BUDGET_CALLS,
   ...FOLDER_CALLS,
+  ...INSTRUCTION_CALLS,
   ...MEMORY_CALLS,
   ...UNDO_CALLS,
   ...GRANT_CALLS,
@@ -227,6 +229,7 @@ export const OPERATOR_ANSWERS = {
   ...INCIDENT_ANSWERS,
   ...BUDGET_ANSWERS,
   ...FOLDER_ANSWERS,
+  ...INSTRUCTION_ANSWERS,
   ...MEMORY_ANSWERS,
   ...UNDO_ANSWERS,
   ...GRANT_ANSWERS,

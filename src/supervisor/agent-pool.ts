@@ -15,11 +15,11 @@ export interface AgentEvents {
   died(): void;
 }
 
-/** What an agent process is given when it starts: an `AgentStart` as JSON. `turnSeq`: rows before it are the past; `from` is told of the content
+/** What an agent process is given when it starts: an `AgentStart` as JSON. Rows before `seq` are the past; `from` is told of the content
  *  that it is made of. */
 export type MakeStart = (
   session: string,
-  turnSeq: number,
+  turn: { readonly seq: number; readonly instructions: string },
   from: (bytes: Uint8Array, origin: Origin) => void,
 ) => Promise<Uint8Array>;
 
@@ -135,8 +135,20 @@ export async function startAgent(
 
 interface Held {
   agent: AgentProcess;
+  /** What it was told when it started. */
+  instructions: string;
   busy: boolean;
   last: number;
+}
+
+/** What a process is started for. */
+interface Starting {
+  /** Rows before it are the past. */
+  readonly turnSeq: number;
+  readonly cause: number;
+  readonly rounds: number;
+  /** One that was told something else is not gone on with. */
+  readonly instructions: string;
 }
 
 /** The agent processes there are: at most eight, each of one session. */
@@ -165,7 +177,7 @@ export class AgentPool {
   /** The session's own agent process: the one it has, or a new one as soon as there is room. */
   async acquire(
     session: string,
-    options: { principal: string; turnSeq: number; cause: number; rounds: number; signal: AbortSignal },
+    options: { principal: string; signal: AbortSignal } & Starting,
   ): Promise<AgentProcess> {
     await this.#gate.enter(options.principal, options.signal);
     this.#turns.set(session, options.principal);
@@ -177,20 +189,25 @@ export class AgentPool {
     }
   }
 
-  async #process(session: string, options: { turnSeq: number; cause: number; rounds: number }): Promise<AgentProcess> {
+  async #process(session: string, { turnSeq, cause, rounds, instructions }: Starting): Promise<AgentProcess> {
     const held = this.#held.get(session);
     if (held !== undefined && !held.agent.dead) {
-      held.busy = true;
-      return held.agent;
+      if (held.instructions === instructions) {
+        held.busy = true;
+        return held.agent;
+      }
+      // It is told something else from here on: another process is, with what was said so far.
+      await this.#end(session, held.agent);
     }
     this.#room();
     this.#starting += 1;
     try {
-      const agent = await startAgent(this.#processes, options.cause, this.#over);
-      this.#held.set(session, { agent, busy: true, last: Date.now() });
+      const agent = await startAgent(this.#processes, cause, this.#over);
+      this.#held.set(session, { agent, instructions, busy: true, last: Date.now() });
       const { conversation } = agent;
-      const start = await this.#start(session, options.turnSeq, (bytes, origin) => conversation.from(bytes, origin));
-      await agent.send({ type: "start", rounds: options.rounds }, start);
+      const turn = { seq: turnSeq, instructions };
+      const start = await this.#start(session, turn, (bytes, origin) => conversation.from(bytes, origin));
+      await agent.send({ type: "start", rounds }, start);
       return agent;
     } finally {
       this.#starting -= 1;

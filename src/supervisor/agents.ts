@@ -1,9 +1,11 @@
 import type { AuditLog } from "../../audit/log.ts";
 import type { Broker } from "../broker/broker.ts";
+import type { TurnContext } from "../broker/turn.ts";
 import type { LabelBook } from "../broker/labels.ts";
 import { toolDescriptions } from "../broker/tools/catalogue.ts";
 import type { Config } from "../config/schema.ts";
 import type { Folders } from "./folders.ts";
+import type { InstructionFiles } from "./instruction-files.ts";
 import type { Workspaces } from "./workspaces.ts";
 import { AgentPool } from "./agent-pool.ts";
 import type { Origin } from "./conversation.ts";
@@ -29,6 +31,7 @@ export interface AgentsParts {
   readonly enrolled: () => readonly string[];
   readonly workspaces: Workspaces;
   readonly folders: Pick<Folders, "inForce">;
+  readonly instructions: Pick<InstructionFiles, "inForce" | "ofTurn">;
   readonly halted: (agent: string, session: string) => boolean;
   readonly labels: LabelBook;
   /** The row of this start. */
@@ -47,11 +50,7 @@ export class Agents {
     this.#parts = parts;
     this.inForce = new InForce(parts.log, toolDescriptions());
     const over = async (conversation: number): Promise<void> => await parts.models.forget(conversation);
-    this.#pool = new AgentPool(
-      parts.processes,
-      async (session, turnSeq, from) => this.#start(session, turnSeq, from),
-      over,
-    );
+    this.#pool = new AgentPool(parts.processes, async (session, turn, from) => this.#start(session, turn, from), over);
     this.#below = new SubAgents({
       processes: parts.processes,
       settings: (agent) => this.#settings(agent),
@@ -66,12 +65,15 @@ export class Agents {
 
   /** Puts every agent's settings in force. */
   async configure(cause: number | null): Promise<void> {
+    for (const agent of this.names) await this.#configure(agent, cause);
+  }
+
+  async #configure(agent: string, cause: number | null): Promise<void> {
+    const { folders, instructions, enrolled } = this.#parts;
     const config = this.#parts.config();
-    const enrolled = this.#parts.enrolled();
-    for (const agent of this.names) {
-      const choice = chooseModel(configOf(config, agent), enrolled, this.#ollama);
-      await this.inForce.configure(agent, config, choice, this.#parts.folders.inForce(agent), cause);
-    }
+    const choice = chooseModel(configOf(config, agent), enrolled(), this.#ollama);
+    const placed = { folders: folders.inForce(agent), instructionFiles: instructions.inForce(agent) };
+    await this.inForce.configure(agent, config, choice, placed, cause);
   }
 
   /** Looks for an Ollama on its default port, where nothing better is set up. */
@@ -117,6 +119,9 @@ export class Agents {
         // Of a conversation that is not known nothing is assumed: it gets what everybody may see.
         workspaces.placeOf(agent, principal, state.conversation(conversation)?.talk ?? "group"),
       inForce: () => this.#agentInForce(agent),
+      // A file that is told may be gone since the last turn.
+      renew: async () => await this.#configure(agent, null),
+      instructed: async (turn) => await this.#instructed(turn, broker),
       spawner: (parent, force) => this.#below.spawner(parent, force, broker),
       halted: (session) => halted(agent, session),
       labels: (session) => labels.of(session),
@@ -133,11 +138,24 @@ export class Agents {
     await this.#pool.close();
   }
 
-  #start(session: string, turnSeq: number, from: (bytes: Uint8Array, origin: Origin) => void): Uint8Array {
+  /** What its process is told, in this turn: what that brings is labelled before anybody is told. */
+  async #instructed(turn: TurnContext, broker: Broker): Promise<{ text: string; notices: readonly string[] }> {
+    const { text, labels, fresh, notices } = await this.#parts.instructions.ofTurn(turn);
+    await turn.labels.raise(labels, turn.cause);
+    if (fresh) await broker.instructed(turn, text, turn.cause);
+    const own = this.#settings(turn.agent).instructions;
+    return { text: text === "" ? own : `${own}\n\n${text}`, notices };
+  }
+
+  #start(
+    session: string,
+    { seq, instructions }: { readonly seq: number; readonly instructions: string },
+    from: (bytes: Uint8Array, origin: Origin) => void,
+  ): Uint8Array {
     const { log, state } = this.#parts;
-    const settings = this.#settings(state.session(session)?.agent ?? "default");
-    const transcript = transcriptBefore(log, state, session, turnSeq, from);
-    return Buffer.from(JSON.stringify({ instructions: settings.instructions, tools: settings.tools, transcript }));
+    const { tools } = this.#settings(state.session(session)?.agent ?? "default");
+    const transcript = transcriptBefore(log, state, session, seq, from);
+    return Buffer.from(JSON.stringify({ instructions, tools, transcript }));
   }
 
   #agentInForce(agent: string): AgentInForce {

@@ -40,6 +40,7 @@ import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
 import { Folders } from "./folders.ts";
+import { InstructionFiles } from "./instruction-files.ts";
 import { ownPlaces } from "../sandbox/refusal.ts";
 import { carriedCredential, Fetches } from "./fetches.ts";
 import { Findings } from "./findings.ts";
@@ -125,6 +126,7 @@ export class Composition {
   readonly labels: LabelBook;
   readonly fileLabels: FileLabels;
   readonly folders: Folders;
+  readonly instructions: InstructionFiles;
   readonly memory: Memory;
   /** How this machine's network is left. */
   readonly outward: Outward;
@@ -417,6 +419,18 @@ export class Composition {
       },
     });
     this.folders = folders;
+    this.instructions = new InstructionFiles({
+      log,
+      accepted: () => made.state.placed("instructions"),
+      workspaces,
+      folders,
+      files: this.fileLabels,
+      ours,
+      agents: () => this.agents.names,
+      nameOf: (principal) => made.state.person(principal)?.name ?? null,
+      contentKey: async (scope) => await made.keeper.contentKey(scope),
+      changed: async () => await this.agents.configure(null),
+    });
     const repeats = broker.repeats;
     this.labels = new LabelBook(log, (session) => ({
       labels: made.state.labelsOf(session),
@@ -433,6 +447,7 @@ export class Composition {
       enrolled: () => enrolledProviders(made.keeper.vault),
       workspaces,
       folders,
+      instructions: this.instructions,
       halted: (agent, session) => this.#halts.over(agent, session),
       starting: booted.starting,
     });
@@ -554,6 +569,7 @@ export class Composition {
       halts: this.#halts,
       budgets: this.budgets,
       folders,
+      instructions: this.instructions,
       memory: this.memory,
       undo: new Undo({ log, sandbox: this.sandbox }),
       confined: this.confined,

@@ -83,11 +83,14 @@ export class Folders {
     );
   }
 
+  /** All of an agent's, whoever's they are. */
+  ofAgent(agent: string): FolderRecord[] {
+    return [...this.#all().values()].filter((one) => one.agent === agent);
+  }
+
   /** As they stand in the settings of an agent that are in force. */
   inForce(agent: string): { name: string; path: string; write: boolean; for: string | null }[] {
-    return [...this.#all().values()]
-      .filter((one) => one.agent === agent)
-      .map(({ name, path, write, principal }) => ({ name, path, write, for: principal }));
+    return this.ofAgent(agent).map(({ name, path, write, principal }) => ({ name, path, write, for: principal }));
   }
 
   list(agent: string | null): { folders: View[] } {

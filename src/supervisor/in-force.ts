@@ -61,7 +61,7 @@ export class InForce {
     agent: string,
     config: Config,
     choice: ModelChoice,
-    folders: readonly object[],
+    placed: { readonly folders: readonly object[]; readonly instructionFiles: readonly object[] },
     cause: number | null,
   ): Promise<AgentSettings> {
     const own = configOf(config, agent);
@@ -74,7 +74,7 @@ export class InForce {
       config: own,
       tools: this.#tools,
       // Left out where there are none.
-      ...(folders.length === 0 ? {} : { folders }),
+      ...Object.fromEntries(Object.entries(placed).filter(([, those]) => those.length > 0)),
     };
     const key = JSON.stringify(value);
     const known = this.#agents.get(agent);

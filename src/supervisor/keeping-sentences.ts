@@ -183,6 +183,10 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       return `${by} made the folder ${quoted(row, "path")} part of agent ${action.agent}'s workspace as ${action.name}, to be ${action.access === "write" ? "changed" : "read"}${on} ${at}`;
     case "folder.removed":
       return `${by} took a folder out of a workspace${on} ${at}`;
+    case "instructions.waiting":
+      return `${action.name} of agent ${action.agent} was ${action.state} ${at}, and waited for the owner to look at it: ${quoted(row, "path")}`;
+    case "instructions.accepted":
+      return `${by} looked at ${action.name} of agent ${action.agent}${on} ${at}, which it is told from then on: ${quoted(row, "path")}`;
     case "memory.written":
       return `agent ${action.agent} kept something for ${told.who(action.principal)} ${at}${action.untrusted === "yes" ? ", which may hold somebody else's words" : ""}: ${quoted(row, "text")}`;
     case "memory.removed":

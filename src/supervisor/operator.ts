@@ -13,6 +13,7 @@ import type { Credentials } from "./credentials.ts";
 import type { EgressView } from "./egress-view.ts";
 import type { EvidenceExport } from "./evidence-export.ts";
 import type { Folders } from "./folders.ts";
+import type { InstructionFiles } from "./instruction-files.ts";
 import type { Halts } from "./halts.ts";
 import type { LabelDesk } from "./label-desk.ts";
 import type { Incidents } from "./incidents.ts";
@@ -58,6 +59,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "budget.set",
   "incident.close",
   "folder.add",
+  "instructions.accept",
   "models.test",
   "models.use",
   "undo",
@@ -105,6 +107,7 @@ export interface OperatorParts {
   readonly incidents: Incidents;
   readonly budgets: Budgets;
   readonly folders: Folders;
+  readonly instructions: InstructionFiles;
   readonly memory: Memory;
   readonly modelDesk: ModelDesk;
   readonly undo: Undo;
@@ -202,6 +205,10 @@ export class Operator {
         return await this.#parts.folders.add(call, who);
       case "folder.list":
         return this.#parts.folders.list(call.agent);
+      case "instructions.show":
+        return this.#parts.instructions.show(call.agent);
+      case "instructions.accept":
+        return await this.#parts.instructions.accept(call, who);
       case "folder.remove":
         return await this.#parts.folders.remove(call, who);
       case "incident.open":

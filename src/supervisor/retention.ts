@@ -37,6 +37,7 @@ const STAYS: readonly string[] = [
   "finding.",
   "anchor.",
   "folder.",
+  "instructions.",
   "memory.",
   "incident.",
 ];

@@ -72,6 +72,10 @@ export interface RunParts {
   readonly broker: Broker;
   readonly pool: AgentPool;
   readonly inForce: () => AgentInForce;
+  /** Puts on the record what is in force, where that is not what it was. */
+  readonly renew: () => Promise<void>;
+  /** What the agent is told in this turn, and what the people there are to be told of it. */
+  readonly instructed: (turn: TurnContext) => Promise<{ readonly text: string; readonly notices: readonly string[] }>;
   /** How the agent of a turn starts another. */
   readonly spawner: (parent: () => TurnContext, force: AgentInForce) => Spawn;
   /** Where that person's turn takes place in a conversation; made if it is not there. */
@@ -205,6 +209,7 @@ export class SessionRun<L extends symbol> {
       await this.#notice(ERASED, message.seq);
       return "failed";
     }
+    await this.#parts.renew();
     const force = this.#parts.inForce();
     const person = this.#parts.state.person(message.principal);
     if (person === null) return "denied"; // revoked while the message waited
@@ -277,7 +282,10 @@ export class SessionRun<L extends symbol> {
         this.#over(turn, "done");
         return await this.#close(turn, null, await turn.finished.promise);
       }
+      const { text: instructions, notices } = await this.#parts.instructed(turn.context);
+      for (const notice of notices) this.#say(turn, notice);
       agent = await pool.acquire(this.session.id, {
+        instructions,
         principal: person.principal,
         turnSeq: begun.seq,
         cause: begun.seq,

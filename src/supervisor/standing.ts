@@ -48,6 +48,10 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
     case "memory.removed":
       database.run("DELETE FROM placed WHERE id = ?", action.memory);
       return;
+    case "instructions.accepted":
+      if (action.replaces !== null) database.run("DELETE FROM placed WHERE id = ?", action.replaces);
+      database.run("INSERT INTO placed VALUES (?, 'instructions', ?)", seq, action.instructions);
+      return;
     case "approval.requested":
       database.run("INSERT INTO asked VALUES (?, ?)", seq, action.approval);
       return;
@@ -71,7 +75,10 @@ export function questionsOpen(database: StateDatabase): number[] {
   return database.many("SELECT seq FROM asked ORDER BY seq").map(({ seq }) => Number(seq));
 }
 
-/** The rows of folders that were added, or of what is kept in memory, and were not removed. */
-export function placedRows(database: StateDatabase, what: "folder" | "memory"): number[] {
+/** What stands until it is removed or something else takes its place. */
+export type Placed = "folder" | "memory" | "instructions";
+
+/** The rows of what stands. */
+export function placedRows(database: StateDatabase, what: Placed): number[] {
   return database.many("SELECT seq FROM placed WHERE what = ? ORDER BY seq", what).map(({ seq }) => Number(seq));
 }

@@ -14,7 +14,7 @@ import { projectSuspects, suspectsIn } from "./suspects.ts";
 import type { Suspect } from "../broker/injection/suspects.ts";
 import { budgetsSet, projectSpending, type SetBudget, spent, type Spent, told, type ToldOf } from "./spending.ts";
 import { projectSchedules, scheduleOf, type ScheduleRecord, schedulesOf } from "./schedule-state.ts";
-import { grantsHeld, placedRows, projectStanding, questionsOpen } from "./standing.ts";
+import { grantsHeld, type Placed, placedRows, projectStanding, questionsOpen } from "./standing.ts";
 import { resealState } from "./state-reseal.ts";
 import { type Fields, named, StateDatabase } from "./state-database.ts";
 
@@ -199,7 +199,7 @@ export class State {
     return sameChannelOf(this.#database, principal);
   }
   /** Which rows added the folders, or wrote what is kept in memory, that are there. */
-  placed(what: "folder" | "memory"): number[] {
+  placed(what: Placed): number[] {
     return placedRows(this.#database, what);
   }
   /** What the owner has halted. */

@@ -36,6 +36,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
   notes.push(...composition.incidents.notes());
   notes.push(...composition.haltNotes());
   notes.push(...composition.folders.notes());
+  notes.push(...composition.instructions.notes());
   notes.push(...composition.budgets.notes());
   notes.push(...composition.vaultNotes());
   return {

@@ -1,5 +1,5 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
 import { identityOf, type Place, SHARED } from "../sandbox/folder.ts";
 import type { Folders } from "./folders.ts";
 
@@ -35,6 +35,12 @@ export class Workspaces {
         ...this.#folders.of(agent, principal).map(plain),
       ],
     };
+  }
+
+  /** Those of an agent that are there: what all share, and each person's. */
+  directories(agent: string): { readonly principal: string | null; readonly path: string }[] {
+    const own = this.#people().map((path) => ({ principal: basename(path), path: join(path, agent) }));
+    return [{ principal: null, path: join(this.#root, agent) }, ...own].filter(({ path }) => existsSync(path));
   }
 
   /** What has this name already where such a folder would be, but an empty directory; null: nothing. */

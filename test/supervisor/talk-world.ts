@@ -72,6 +72,8 @@ export async function newTalk() {
         broker: world.broker,
         pool,
         inForce,
+        renew: noKey,
+        instructed: () => Promise.resolve({ text: "", notices: [] }),
         spawner: () => () => Promise.reject(new Error("this test starts no agent")),
         place: () => ({ workspace: world.workspace, folders: [] }),
         labels: (session) => world.labels.of(session),

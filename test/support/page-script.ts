@@ -264,6 +264,8 @@ export class PageScript {
       case "hold.add":
       case "hold.list":
       case "hold.remove":
+      case "instructions.accept":
+      case "instructions.show":
       case "label.clear":
       case "label.show":
       case "pair.revoke":

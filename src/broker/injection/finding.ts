@@ -11,7 +11,7 @@ export const INJECTION_CLASSES = [
 export type InjectionClass = (typeof INJECTION_CLASSES)[number];
 
 /** By what way a text came into a context. */
-export const ENTRIES = ["message", "result", "page", "memory", "mcp", "skill"] as const;
+export const ENTRIES = ["message", "result", "page", "memory", "mcp", "skill", "instructions"] as const;
 export type Entry = (typeof ENTRIES)[number];
 
 /** One place in a text. */
@@ -54,4 +54,5 @@ export const ENTRY_MEANS: Readonly<Record<Entry, string>> = {
   memory: "memory",
   mcp: "what an MCP server gave",
   skill: "a skill",
+  instructions: "a file of instructions",
 };
