@@ -10,13 +10,14 @@ import type { Machine } from "./syscalls.ts";
  *  @see https://docs.kernel.org/userspace-api/landlock.html */
 
 const CREATE_RULESET_VERSION = 1;
-const RULE_PATH_BENEATH = 1;
+export const RULE_PATH_BENEATH = 1;
 const READ_FILE = 1 << 2;
 const READ_DIR = 1 << 3;
 const BIND_TCP = 1 << 0;
 const CONNECT_TCP = 1 << 1;
 const SCOPE_ABSTRACT_UNIX_SOCKET = 1 << 0;
 const SCOPE_SIGNAL = 1 << 1;
+const SCOPES = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
 /** How many rights to files each ABI knows, from the first: making hard links to elsewhere came with the second, truncating with the third,
  *  `ioctl` on devices with the fifth. */
 const FILE_RIGHTS = [13, 14, 15, 15, 16] as const;
@@ -75,15 +76,9 @@ export function landlockAbi(libc: Libc): number {
 export function enforceLandlock(libc: Libc, machine: Machine, files: Files, sockets: Sockets): number {
   const abi = landlockAbi(libc);
   if (abi === 0) return 0;
-  const rights = FILE_RIGHTS[Math.min(abi, FILE_RIGHTS.length) - 1] ?? FILE_RIGHTS[0];
-  const handled = new BigUint64Array([
-    (1n << BigInt(rights)) - 1n,
-    BigInt(tcpDenied(sockets)),
-    // D-Bus may lie at an abstract address.
-    BigInt(SCOPE_SIGNAL | (sockets === "local" ? 0 : SCOPE_ABSTRACT_UNIX_SOCKET)),
-  ]);
-  const size = abi >= SCOPE_ABI ? 24 : abi >= NET_ABI ? 16 : 8;
-  const ruleset = Number(libc.call("landlock_create_ruleset", libc.at(handled), size, 0));
+  // D-Bus may lie at an abstract address.
+  const handled = attributes(abi, tcpDenied(sockets), sockets === "local" ? SCOPE_SIGNAL : SCOPES);
+  const ruleset = Number(libc.call("landlock_create_ruleset", libc.at(handled), handled.byteLength, 0));
   if (ruleset < 0) throw new ConfineError("CONFINE_FAILED", "The system refused a Landlock ruleset");
   try {
     for (const path of PATHS[files]) allowReading(libc, ruleset, path);
@@ -97,6 +92,25 @@ export function enforceLandlock(libc: Libc, machine: Machine, files: Files, sock
   }
   return abi;
 }
+
+/** `struct landlock_ruleset_attr`, as long as this version of Landlock has it: all of its rights to files, and what is given of the rest. */
+function attributes(abi: number, tcp: number, scopes: number): BigUint64Array<ArrayBuffer> {
+  const words = abi >= SCOPE_ABI ? 3 : abi >= NET_ABI ? 2 : 1;
+  return new BigUint64Array([BigInt(fileRights(abi)), BigInt(tcp), BigInt(scopes)].slice(0, words));
+}
+
+/** The rights to files that a version of Landlock knows: all it knows are refused where no rule allows them. */
+export function fileRights(abi: number): number {
+  return 2 ** (FILE_RIGHTS[Math.min(abi, FILE_RIGHTS.length) - 1] ?? 0) - 1;
+}
+
+/** For a program that has a network of its own, in which it is alone: no file, no signal to others, no abstract socket of others. */
+export function filesAndScopes(abi: number): BigUint64Array<ArrayBuffer> {
+  return attributes(abi, 0, SCOPES);
+}
+
+/** `struct landlock_path_beneath_attr`, packed: `u64 rights, i32 descriptor`. Four more bytes: an answer of the kernel is eight long. */
+export const BENEATH = { bytes: 16, descriptorAt: 8 } as const;
 
 function tcpDenied(sockets: Sockets): number {
   switch (sockets) {
@@ -131,6 +145,9 @@ export const RIGHTS = {
   truncate: 1 << 14,
 } as const;
 
+/** `ioctl` on a device that was opened. */
+export const ASK_DEVICE = 1 << 15;
+
 /** The ABI with which a command is kept from files, from TCP, and from signalling who watches it. */
 export const COMMAND_ABI = SCOPE_ABI;
 
@@ -139,12 +156,8 @@ export const COMMAND_ABI = SCOPE_ABI;
 export function emptyRuleset(libc: Libc): number {
   if (landlockAbi(libc) < COMMAND_ABI)
     throw new ConfineError("CONFINE_FAILED", "Landlock here cannot hold a command: Linux 6.12 or later is needed");
-  const handled = new BigUint64Array([
-    (1n << BigInt(FILE_RIGHTS[FILE_RIGHTS.length - 1] ?? 0)) - 1n,
-    BigInt(BIND_TCP | CONNECT_TCP),
-    BigInt(SCOPE_SIGNAL | SCOPE_ABSTRACT_UNIX_SOCKET),
-  ]);
-  const ruleset = Number(libc.call("landlock_create_ruleset", libc.at(handled), 24, 0));
+  const handled = attributes(COMMAND_ABI, BIND_TCP | CONNECT_TCP, SCOPES);
+  const ruleset = Number(libc.call("landlock_create_ruleset", libc.at(handled), handled.byteLength, 0));
   if (ruleset < 0) throw new ConfineError("CONFINE_FAILED", "The system refused a Landlock ruleset");
   return ruleset;
 }

@@ -7,7 +7,8 @@ import { installFilter } from "../confine/walls.ts";
 import type { LaunchOrder } from "../sandbox/launch-order.ts";
 import type { Limits } from "../sandbox/limits.ts";
 import { launchedFilter } from "../sandbox/seccomp.ts";
-import { environment, PROGRAMS, SETTINGS } from "../sandbox/view.ts";
+import { PROGRAMS, SETTINGS } from "../sandbox/seen.ts";
+import { environment } from "../sandbox/view.ts";
 
 /** Walls that this thread builds around itself; the program that it then becomes keeps them, and every other thread ends with that. */
 

@@ -12,9 +12,11 @@ export const DESCRIPTORS = {
   lifeline: 8,
   /** The reading end of `status`. */
   statusReader: 9,
+  /** The program that holds the command by Landlock. Bubblewrap alone reads what takes two digits. */
+  holder: 10,
 } as const;
 
-/** The same for a command that has a way out. Bubblewrap alone reads the three that take two digits. */
+/** The same for a command that has a way out. */
 export const DESCRIPTORS_WITH_WAY = {
   lane: 5,
   executable: 6,
@@ -23,6 +25,7 @@ export const DESCRIPTORS_WITH_WAY = {
   passwd: 10,
   group: 11,
   hosts: 12,
+  holder: 13,
 } as const;
 
 /** A shell that is bubblewrap's parent, and ends everything when the supervisor is gone.

@@ -1,6 +1,8 @@
 import { closeSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { knownMachine } from "../confine/syscalls.ts";
+import { kernelLandlock } from "../confine/walls.ts";
 import { AnonymousFile } from "./anonymous-file.ts";
 import { Bubblewrap, type Launch } from "./bubblewrap.ts";
 import { type Command, type CommandEnd, SandboxError } from "./command.ts";
@@ -11,12 +13,14 @@ import { Launched } from "./launched.ts";
 import { LIMITS } from "./limits.ts";
 import { ownerOf } from "./owner.ts";
 import { runWithin } from "./run.ts";
+import { holder, holdsCommands } from "./inner-walls.ts";
 import { commandFilter } from "./seccomp.ts";
 import { circumstances, explain, findBubblewrap, type SandboxState, weaker } from "./state.ts";
 import { placeFolders } from "./mount-points.ts";
 import { setAllAside, surveyAll } from "./survey.ts";
 import { troubleWith, usableToolchains } from "./toolchains.ts";
-import { argumentsFor, PROGRAMS, SETTINGS } from "./view.ts";
+import { PROGRAMS, SETTINGS } from "./seen.ts";
+import { argumentsFor } from "./view.ts";
 import { WayOut } from "./way.ts";
 import type { Ours } from "./workspace.ts";
 
@@ -37,10 +41,7 @@ export interface SandboxParts extends Ours {
   readonly bubblewrap?: string | null;
 }
 
-/** The one place where foreign code runs.
- *
- *  Inside bubblewrap there is no Landlock as well: who asks for it must be in the process that becomes the command, and the one program of ours that can
- *  takes longer to start than the whole sandbox does. */
+/** The one place where foreign code runs. */
 export class Sandbox {
   readonly #ours: Ours;
   readonly #launcher: readonly string[] | null;
@@ -50,6 +51,7 @@ export class Sandbox {
   readonly #files = new Map<string, AnonymousFile>();
   /** The end of the newest change to each workspace: one that writes waits for it. */
   readonly #changes = new Map<string, Promise<void>>();
+  #abi: number | null = null;
   #probed = Number.NEGATIVE_INFINITY;
   #state: SandboxState = {
     state: "broken",
@@ -209,8 +211,8 @@ export class Sandbox {
   }
 
   async #inBubblewrap(command: Command, signal: AbortSignal): Promise<Ended> {
-    const program = this.#findBubblewrap();
-    if (process.platform !== "linux" || program === null) throw new SandboxError("bubblewrap is not installed");
+    const bubblewrap = this.#findBubblewrap();
+    if (process.platform !== "linux" || bubblewrap === null) throw new SandboxError("bubblewrap is not installed");
     if (FILTER === null) throw new SandboxError(`there is no system call filter for ${process.arch}`);
     const runAs = ownerOf(command.workspace);
     const user = runAs ?? process.getuid?.() ?? 0;
@@ -226,8 +228,11 @@ export class Sandbox {
       home: makeHome(command.workspace, runAs),
       toolchains: this.#toolchains,
       way: command.way !== undefined,
+      held: holdsCommands(this.#landlock),
       runAs,
     });
+    using holding = this.#holder(command);
+    const held = holding === null ? [] : [holding.reopen()];
     const filter = this.#file("seccomp", () => FILTER).reopen();
     const accounts = [
       this.#file(`passwd ${user}`, () =>
@@ -244,10 +249,10 @@ export class Sandbox {
       const inherited = runAs === null ? null : command.limits;
       const given: Pick<Launch, "descriptors" | "more"> =
         way === null
-          ? { descriptors: [filter, ...accounts], more: [] }
-          : { descriptors: [filter, ...way.descriptors], more: accounts };
+          ? { descriptors: [filter, ...accounts], more: held }
+          : { descriptors: [filter, ...way.descriptors], more: [...accounts, ...held] };
       const ended = runWithin(
-        (stdio) => new Bubblewrap({ program, argv, ...given, inherited, stdio }, this.#pipes),
+        (stdio) => new Bubblewrap({ program: bubblewrap, argv, ...given, inherited, stdio }, this.#pipes),
         command,
         this.#pipes,
         signal,
@@ -257,8 +262,21 @@ export class Sandbox {
       return await ended;
     } finally {
       way?.[Symbol.dispose]();
-      for (const fd of [filter, ...accounts]) closeSync(fd);
+      for (const fd of [filter, ...accounts, ...held]) closeSync(fd);
     }
+  }
+
+  /** The version of this kernel's Landlock, asked once. */
+  get #landlock(): number {
+    return (this.#abi ??= process.platform === "linux" ? kernelLandlock() : 0);
+  }
+
+  /** What builds Landlock around this command; null where the kernel has none that can. */
+  #holder({ write, way }: Command): AnonymousFile | null {
+    const machine = knownMachine(process.arch);
+    if (machine === null || !holdsCommands(this.#landlock)) return null;
+    const view = { write, way: way !== undefined, toolchains: this.#toolchains };
+    return new AnonymousFile(holder(machine, this.#landlock, view));
   }
 
   #file(name: string, bytes: () => Uint8Array): AnonymousFile {

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { HOME_FOLDER, TEMPORARY_FOLDER } from "./home-folder.ts";
 import { DESCRIPTORS, DESCRIPTORS_WITH_WAY } from "./keeper.ts";
 import type { Folder } from "./folder.ts";
+import { HOLDER } from "./inner-walls.ts";
 import type { Limits } from "./limits.ts";
 import type { Survey } from "./survey.ts";
+import { PROGRAMS, SETTINGS } from "./seen.ts";
 import { above, programsOf } from "./toolchains.ts";
 import { INSIDE } from "./walk.ts";
 import { pointedAtRelay, startingRelay } from "./way.ts";
@@ -26,25 +28,16 @@ export interface View {
   readonly toolchains: readonly string[];
   /** Whether it has a way out: a proxy on its loopback. */
   readonly way: boolean;
+  /** Whether bubblewrap is given the program that holds the command by Landlock. */
+  readonly held: boolean;
   /** As root the user is changed inside: null where a user namespace does it. */
   readonly runAs: number | null;
 }
 
-/** Programs and libraries. Where the distribution has them as links into /usr they are links inside as well. */
-export const PROGRAMS = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
-/** What programs need to start: the linker's cache, which program `awk` is, the time zone. Nothing about this machine's people or network. */
-export const SETTINGS = [
-  "/etc/alternatives",
-  "/etc/ld.so.cache",
-  "/etc/ld.so.conf",
-  "/etc/ld.so.conf.d",
-  "/etc/localtime",
-];
-
 /** @returns all of bubblewrap's arguments but the command. */
 export function argumentsFor(view: View): string[] {
   const { limits } = view;
-  const { passwd, group, hosts } = view.way ? DESCRIPTORS_WITH_WAY : DESCRIPTORS;
+  const { passwd, group, hosts, holder } = view.way ? DESCRIPTORS_WITH_WAY : DESCRIPTORS;
   return [
     view.runAs === null
       ? ["--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"]
@@ -74,6 +67,7 @@ export function argumentsFor(view: View): string[] {
     ["--proc", "/proc", "--dev", "/dev"],
     ["--perms", "1777", "--size", String(limits.shared), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
     ["--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"],
+    view.held ? ["--perms", "0555", "--file", String(holder), HOLDER] : [],
     [view.write ? "--bind" : "--ro-bind", view.workspace, INSIDE],
     temporary(view),
     view.folders.flatMap(({ name, path, write }) => [
@@ -91,9 +85,16 @@ export function argumentsFor(view: View): string[] {
     ["--json-status-fd", String(DESCRIPTORS.status)],
     ["--seccomp", String(DESCRIPTORS.seccomp)],
     ["--"],
-    view.runAs === null ? prlimit(limits) : become(view.runAs),
-    view.way ? startingRelay() : [],
+    started(view),
   ].flat();
+}
+
+/** What stands before the command. The relay listens and is no part of what is held; whoever holds becomes a program by its path, and prlimit looks for
+ *  the command as a shell would. */
+function started(view: View): string[] {
+  const limited = view.runAs === null ? prlimit(view.limits) : become(view.runAs);
+  if (!view.way) return [...(view.held ? [HOLDER] : []), ...limited];
+  return [...limited, ...startingRelay(), ...(view.held ? [HOLDER, PRLIMIT, "--core=0", "--"] : [])];
 }
 
 /** All that a command finds in its environment, beside where its proxy is if it has one.
@@ -120,11 +121,13 @@ function temporary({ home, limits }: View): string[] {
   return home ? [...made, place, "--symlink", place, "/tmp"] : [...made, "/tmp"];
 }
 
+const PRLIMIT = "/usr/bin/prlimit";
+
 /** A wall behind the watchdog, which kills and says why. It stands inside: a user's own processes count with those of the sandbox until the user
  *  namespace is made. As root the keeper sets the same limits. */
 function prlimit(limits: Limits): string[] {
   return [
-    "/usr/bin/prlimit",
+    PRLIMIT,
     `--nproc=${2 * limits.processes}`,
     `--data=${2 * limits.memory}`,
     `--fsize=${limits.file}`,

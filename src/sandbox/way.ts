@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Way } from "./command.ts";
 import type { FifoEnds, FifoPool } from "./fifo.ts";
 import { DESCRIPTORS_WITH_WAY } from "./keeper.ts";
+import { AUTHORITIES } from "./seen.ts";
 
 /** Where the relay listens in the command's own network, in which nobody else is. */
 export const RELAY_PORT = 3128;
@@ -20,9 +21,6 @@ const ENVIRONMENT = {
   no_proxy: "localhost,127.0.0.1,::1",
   NODE_USE_ENV_PROXY: "1",
 } as const;
-
-/** Certificates of public authorities, where the distributions keep them: a command that reaches nothing needs none. */
-const AUTHORITIES = ["/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki"];
 
 /** What such a command sees more than others, as bubblewrap's arguments. */
 export function pointedAtRelay(): string[] {

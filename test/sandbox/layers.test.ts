@@ -5,6 +5,8 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { knownMachine, numberIn, type SystemCall } from "../../src/confine/syscalls.ts";
+import { kernelLandlock } from "../../src/confine/walls.ts";
+import { holder, HOLDER } from "../../src/sandbox/inner-walls.ts";
 import { makeHome } from "../../src/sandbox/home-folder.ts";
 import { DESCRIPTORS } from "../../src/sandbox/keeper.ts";
 import { LIMITS } from "../../src/sandbox/limits.ts";
@@ -21,6 +23,7 @@ const workspace = join(root, "workspace");
 /** Everybody's to read on this machine, and no part of what a command sees. */
 const OUTSIDE = "/etc/profile";
 const machine = knownMachine(process.arch) ?? "x64";
+const abi = kernelLandlock();
 let runAs: number | null = null;
 let server: Server;
 let port = 0;
@@ -51,9 +54,14 @@ type Off = (args: readonly string[]) => string[];
 
 /** A script in the very view that commands have, but for a layer. */
 function boxed(script: string, write: boolean, off: Off): string {
-  const descriptors = [3, 4, 5, 6, 7].map((fd) => {
-    const path = join(root, `descriptor-${fd}`);
-    writeFileSync(path, fd === DESCRIPTORS.seccomp ? (commandFilter(machine) ?? "") : "");
+  const { seccomp: filter, holder: held } = DESCRIPTORS;
+  const contents = new Map([
+    [filter, commandFilter(machine) ?? new Uint8Array()],
+    [held, holder(machine, abi, { write, way: false, toolchains: [] })],
+  ]);
+  const descriptors = Array.from({ length: held - 2 }, (_, index) => {
+    const path = join(root, `descriptor-${index}`);
+    writeFileSync(path, contents.get(index + 3) ?? "");
     return openSync(path, "r+");
   });
   const view = argumentsFor({
@@ -66,6 +74,7 @@ function boxed(script: string, write: boolean, off: Off): string {
     home: true,
     toolchains: [],
     way: false,
+    held: true,
     runAs,
   });
   // One word for all namespaces has no half.
@@ -98,6 +107,16 @@ const outsideSeen: Off = (args) => {
   const at = args.findIndex((word, index) => word === "--remount-ro" && args[index + 1] === "/");
   return args.toSpliced(at, 0, "--ro-bind", OUTSIDE, OUTSIDE);
 };
+/** Not held by Landlock: the program that does it is there, and is not run. */
+const landlock: Off = (args) => {
+  const at = args.lastIndexOf(HOLDER);
+  if (args[at - 1] !== "--") throw new Error("nothing holds the command");
+  return args.toSpliced(at, 1);
+};
+const both =
+  (one: Off, other: Off): Off =>
+  (args) =>
+    other(one(args));
 const writable: Off = (args) =>
   args.map((word, index) => (word === "--ro-bind" && args[index + 2] === "/workspace" ? "--bind" : word));
 
@@ -111,6 +130,8 @@ const ATTEMPTS: readonly {
   readonly layer: string;
   readonly script: () => string;
   readonly off: Off;
+  /** Each of the two layers holds it alone. */
+  readonly second?: Off;
   readonly write?: boolean;
 }[] = [
   {
@@ -121,9 +142,10 @@ const ATTEMPTS: readonly {
   },
   {
     what: "signal another process of the same account",
-    layer: "process namespace",
+    layer: "process namespace, or Landlock",
     script: () => `kill -0 ${bystander.pid} 2>/dev/null && grep -q sleep /proc/${bystander.pid}/comm && echo done`,
     off: without("--unshare-pid"),
+    second: landlock,
   },
   {
     what: "see memory that others share",
@@ -139,15 +161,17 @@ const ATTEMPTS: readonly {
   },
   {
     what: "read a file outside the workspace",
-    layer: "mounts",
-    script: () => `[ -s ${OUTSIDE} ] && cat ${OUTSIDE} >/dev/null && echo done`,
+    layer: "mounts, or Landlock",
+    script: () => `[ -s ${OUTSIDE} ] && cat ${OUTSIDE} >/dev/null 2>&1 && echo done`,
     off: outsideSeen,
+    second: landlock,
   },
   {
     what: "change a workspace that it may only read",
-    layer: "read-only workspace",
+    layer: "read-only workspace, or Landlock",
     script: () => "(echo 1 >made) 2>/dev/null && rm made && echo done",
     off: writable,
+    second: landlock,
   },
   {
     what: "change a protected file of a workspace that it may change",
@@ -195,8 +219,22 @@ const ATTEMPTS: readonly {
 ];
 
 describe("what a command cannot do, and does where one layer is off:", () => {
-  test.for(ATTEMPTS)("$what ($layer)", ({ script, off, write = false }) => {
-    expect(boxed(script(), write, whole)).toBe("");
-    expect(boxed(script(), write, off)).toBe("done");
-  });
+  test.for(ATTEMPTS.filter(({ second }) => second === undefined))(
+    "$what ($layer)",
+    ({ script, off, write = false }) => {
+      expect(boxed(script(), write, whole)).toBe("");
+      expect(boxed(script(), write, off)).toBe("done");
+    },
+  );
+});
+
+describe("what two layers keep from a command, each of them alone:", () => {
+  test.for(ATTEMPTS.filter(({ second }) => second !== undefined))(
+    "$what ($layer)",
+    ({ script, off, second = whole, write = false }) => {
+      expect(boxed(script(), write, off)).toBe("");
+      expect(boxed(script(), write, second)).toBe("");
+      expect(boxed(script(), write, both(off, second))).toBe("done");
+    },
+  );
 });
