@@ -149,6 +149,12 @@ export const KINDS = {
     fields: { state: f.oneOf("works", "weaker", "missing", "forbidden", "broken") },
     content: ["detail"],
   },
+  /** What each of these roles may not was tried, in a process of its own: so many walls are missing, and these are their names. Landlock's version; 0:
+   *  there is none. */
+  "confinement.tried": {
+    fields: { roles: f.roles, landlock: f.count, missing: f.count },
+    content: ["missing"],
+  },
   "config.loaded": { fields: {}, content: ["text"] },
   "config.refused": { fields: {}, content: ["error"] },
   "policy.loaded": { fields: { digest: f.digest }, content: ["text"] },

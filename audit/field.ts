@@ -22,6 +22,8 @@ export const chain = text(/^k_[0-9a-hjkmnp-tv-z]{26}(,k_[0-9a-hjkmnp-tv-z]{26}){
 export const name = text(/^[a-z0-9][a-z0-9:-]{0,63}$/, 64);
 /** A host that we ship, or a pattern for those below it; what an operator wrote down, or a child asked for, is content. */
 export const host = text(/^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 255);
+/** Roles of our processes, with `+` between them. */
+export const roles = text(/^[a-z][a-z-]{0,31}(\+[a-z][a-z-]{0,31}){0,31}$/, 33 * 32);
 /** A tool's name, ours or an MCP server's. */
 export const tool = text(/^[a-z][a-z0-9_/.-]{0,127}$/, 128);
 /** The class of an action, such as `exec:rw` or `http:api.github.com`: never an argument. */

@@ -51,8 +51,9 @@ const EM = { x64: 62, arm64: 183 } as const;
 const PT_LOAD = 1;
 const [PF_X, PF_W, PF_R] = [1, 2, 4];
 
-/** @param begin the step with which it begins; the last step has to end it, or to go elsewhere. @returns an executable file. @throws {RangeError} where the machine has not one of the calls. */
+/** @param steps the first is {@link BECOME}. @param begin the step with which it begins; the last has to end it, or to go elsewhere. @returns an executable file. @throws {RangeError} where the machine has not one of the calls. */
 export function programOf(machine: Machine, steps: readonly Step[], begin: number): Uint8Array<ArrayBuffer> {
+  if (begin === BECOME) throw new RangeError("the first step is given what the program was, and is no beginning");
   const codeAt = ELF_HEADER + 2 * PROGRAM_HEADER;
   const code = machine === "x64" ? codeX64 : codeArm64;
   const table = aligned(codeAt + code(0n, begin).length);

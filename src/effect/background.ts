@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Recorded } from "../../audit/recorded.ts";
 import { SandboxError } from "../sandbox/command.ts";
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
-import { type ActionOfType, commandOf, decodeAction } from "./action.ts";
+import { type ActionOfType, decodeAction } from "./action.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
-import { type LiveOutput, runCommand, textOfOutput } from "./command.ts";
-import { plain } from "./plain-name.ts";
+import { type LiveOutput, runCommand, textOfOutput, wordsOf } from "./command.ts";
+import { shownCommand } from "./running-commands.ts";
 import type { ToolResult, World } from "./tool.ts";
 
 /** Commands that go on behind the answer to their call: of one person, and of all. */
@@ -15,9 +15,6 @@ const MAX_BACKGROUND_IN_ALL = 16;
 const MAX_ENDED = 8;
 /** One that ends within this time has its end told at once. */
 const BEGIN_MS = 300;
-/** Characters of a command in a list. */
-const MAX_SHOWN = 120;
-
 /** Whose commands are meant; what is not given is any. */
 export interface Whose {
   readonly principal?: string;
@@ -77,7 +74,7 @@ export class BackgroundCommands {
     try {
       entry.end ??= await runCommand(
         entry.action,
-        { call: entry.command, seq: recorded.seq },
+        { call: entry.command, seq: recorded.seq, ...entry.whose },
         world,
         entry.stop.signal,
         {
@@ -167,8 +164,7 @@ function done(text: string): ToolResult {
 function lineOf(entry: Entry): string {
   const [first = ""] = entry.end?.text.split("\n", 1) ?? [];
   const how = entry.end === null ? `runs since ${secondsOf(entry)} s` : first;
-  const what = plain((entry.action.script?.text ?? commandOf(entry.action).join(" ")).replaceAll("\n", " "));
-  return `${entry.command}  ${how}  ${what.length > MAX_SHOWN ? `${what.slice(0, MAX_SHOWN)}…` : what}`;
+  return `${entry.command}  ${how}  ${shownCommand(wordsOf(entry.action))}`;
 }
 
 function liveText(entry: Entry): string {

@@ -4,7 +4,8 @@ import { type ActionOfType, commandOf, placeOf } from "./action.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
 import { checkNamed } from "./files.ts";
 import type { ToolResult, World } from "./tool.ts";
-import type { WayFor } from "./way-port.ts";
+import { shownCommand, type Under, underOf } from "./running-commands.ts";
+import type { OpenWay } from "./way-port.ts";
 
 /** What a command wrote so far. */
 export type LiveOutput = () => { readonly stdout: Output; readonly stderr: Output };
@@ -14,23 +15,34 @@ export type LiveOutput = () => { readonly stdout: Output; readonly stderr: Outpu
  *  @throws {SandboxError}, {WorkspaceError} if nothing of it ran. */
 export async function runCommand(
   action: ActionOfType<"exec">,
-  what: WayFor,
-  { sandbox, ours, ways }: World,
+  under: Under,
+  { sandbox, ours, ways, running }: World,
   signal: AbortSignal,
   more: Pick<Command, "live" | "keeping"> = {},
 ): Promise<ToolResult> {
-  const open = action.hosts === undefined ? null : await ways.open(action.hosts, what);
   const limits = { ...LIMITS, seconds: action.timeoutSeconds };
+  const place = placeOf(action);
+  const entry = running.begin({
+    ...underOf(under),
+    words: shownCommand(wordsOf(action)),
+    background: action.background === true,
+    write: action.write,
+    folders: place.folders.map(({ name, write }) => ({ name, write: action.write && write })),
+    hosts: action.hosts ?? [],
+  });
+  let open: OpenWay | null = null;
   try {
+    if (action.hosts !== undefined) open = await ways.open(action.hosts, under);
     const end = await sandbox.run(
       {
-        ...placeOf(action),
+        ...place,
         argv: commandOf(action),
         write: action.write,
         stdin: action.stdin === null ? null : new TextEncoder().encode(action.stdin),
         limits,
         sandbox: action.sandbox ?? "works",
         before: () => checkNamed(ours, action),
+        began: entry.began,
         ...(open === null ? {} : { way: open.way }),
         ...more,
       },
@@ -39,7 +51,13 @@ export async function runCommand(
     return { outcome: outcomeOf(end), status: end.status, text: textOf(end, action) };
   } finally {
     open?.end();
+    entry.end();
   }
+}
+
+/** A command as it was asked for. */
+export function wordsOf(action: ActionOfType<"exec">): string {
+  return action.script?.text ?? commandOf(action).join(" ");
 }
 
 function outcomeOf(end: CommandEnd): ToolResult["outcome"] {

@@ -15,6 +15,7 @@ import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
 import type { Asking, MessagePort, Recipient } from "./outgoing.ts";
 import type { SchedulePort } from "./scheduling.ts";
+import { RunningCommands } from "./running-commands.ts";
 import type { Spawn } from "./spawn.ts";
 import { runTool, type ToolResult, type World } from "./tool.ts";
 import type { UndoCopies } from "./undo-copies.ts";
@@ -44,6 +45,7 @@ export interface Ports {
 /** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */
 export class Effects {
   readonly background = new BackgroundCommands();
+  readonly running = new RunningCommands();
   readonly #sandbox: Sandbox;
   readonly #ours: Ours;
   readonly #ports: Ports;
@@ -70,7 +72,13 @@ export class Effects {
   }
 
   get #world(): World {
-    return { sandbox: this.#sandbox, ours: this.#ours, background: this.background, ...this.#ports };
+    return {
+      sandbox: this.#sandbox,
+      ours: this.#ours,
+      background: this.background,
+      running: this.running,
+      ...this.#ports,
+    };
   }
 
   callModel(

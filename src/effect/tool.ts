@@ -1,5 +1,5 @@
 import type { Recorded } from "../../audit/recorded.ts";
-import { SandboxError } from "../sandbox/command.ts";
+import { type Command, SandboxError } from "../sandbox/command.ts";
 import { LIMITS } from "../sandbox/limits.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
@@ -18,6 +18,7 @@ import { readMemory, writeMemory } from "./memory.ts";
 import type { MemoryPort } from "./memory-port.ts";
 import type { UndoCopies } from "./undo-copies.ts";
 import type { WayPort } from "./way-port.ts";
+import { type RunningCommands, shownCommand, type Under, underOf } from "./running-commands.ts";
 import { runSpawn, type Spawn } from "./spawn.ts";
 
 /** What became of a tool call. */
@@ -46,6 +47,7 @@ export interface World {
   readonly copies: UndoCopies;
   readonly memory: MemoryPort;
   readonly background: Pick<BackgroundCommands, "answer">;
+  readonly running: RunningCommands;
 }
 
 /** Runs one recorded tool call: what is done is read from the recorded bytes, and from nothing else.
@@ -66,7 +68,7 @@ export async function runTool(
       case "file.list":
         return done(listEntries(ours, action));
       case "file.search":
-        return await runSearch(action, sandbox, signal);
+        return await runSearch(action, { ...recorded.action, seq: recorded.seq }, world, signal);
       case "file.write":
         return await sandbox.change(placeOf(action), () => {
           if (signal.aborted) return { outcome: "stopped", status: null, text: "stopped before it was written" };
@@ -75,7 +77,7 @@ export async function runTool(
       case "exec":
         return await runCommand(
           action,
-          { call: recorded.action.call, seq: recorded.seq },
+          { ...recorded.action, seq: recorded.seq },
           world,
           signal,
           action.write ? { keeping: world.copies.keeping(placeOf(action), recorded) } : {},
@@ -117,7 +119,8 @@ function done(text: string): ToolResult {
 
 async function runSearch(
   action: ActionOfType<"file.search">,
-  sandbox: Sandbox,
+  under: Under,
+  { sandbox, running }: World,
   signal: AbortSignal,
 ): Promise<ToolResult> {
   const limits = { ...LIMITS, seconds: SEARCH_SECONDS };
@@ -128,7 +131,16 @@ async function runSearch(
     linked.map(({ name }) => name),
   );
   const place = placeOf(action);
-  const end = await sandbox.run({ ...place, argv, write: false, stdin: null, limits, flood: "end" }, signal);
+  const entry = running.begin({
+    ...underOf(under),
+    words: shownCommand(argv.join(" ")),
+    background: false,
+    write: false,
+    folders: place.folders.map(({ name }) => ({ name, write: false })),
+    hosts: [],
+  });
+  const searching: Command = { ...place, argv, write: false, stdin: null, limits, flood: "end", began: entry.began };
+  const end = await sandbox.run(searching, signal).finally(entry.end);
   if (end.reason === "stopped") return { outcome: "stopped", status: null, text: sentence(end, SEARCH_SECONDS) };
   const found = foundIn(end, action);
   if (found === null) return { outcome: "failed", status: end.status, text: boundText(decode(end.stderr), MAX_RESULT) };

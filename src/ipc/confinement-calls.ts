@@ -3,7 +3,7 @@ import { Tried } from "./probe-frames.ts";
 
 /** What the owner may ask about the walls. */
 export const CONFINEMENT_CALLS = [
-  /** Starts a short-lived process of each role, which tries its walls, and looks at each process that runs. */
+  /** Starts a short-lived process of each role and a command, which try their walls, and looks at each process and each command that runs. */
   z.strictObject({ call: z.literal("confinement") }),
 ] as const;
 
@@ -18,6 +18,7 @@ export const CONFINEMENT_ANSWERS = {
     landlockAbi: z.int(),
     roles: z.array(
       z.strictObject({
+        /** Also `command`, and `command by launcher` for one where bubblewrap cannot run. */
         role: z.string(),
         layers: z.array(z.string()),
         tried: z.array(Tried),
@@ -37,6 +38,32 @@ export const CONFINEMENT_ANSWERS = {
         noNewPrivileges: z.nullable(z.boolean()),
         capabilities: z.nullable(z.string()),
         /** What its descriptors are, by kind and number; null where it may not be looked at. */
+        descriptors: z.nullable(z.array(z.string())),
+      }),
+    ),
+    /** What runs in the sandbox, or is about to. */
+    commands: z.array(
+      z.strictObject({
+        /** Its call, or its name in the background. */
+        command: z.string(),
+        /** The row that it runs under. */
+        seq: z.int(),
+        agent: z.string(),
+        session: z.string(),
+        turn: z.string(),
+        since: z.string(),
+        background: z.boolean(),
+        /** What was asked for, shortened. */
+        words: Words,
+        files: Words,
+        hosts: z.array(z.string()),
+        /** What holds it, as it is started now. */
+        layers: z.array(z.string()),
+        /** Null before it has a process. */
+        pid: z.nullable(z.int()),
+        seccomp: z.nullable(z.boolean()),
+        noNewPrivileges: z.nullable(z.boolean()),
+        capabilities: z.nullable(z.string()),
         descriptors: z.nullable(z.array(z.string())),
       }),
     ),

@@ -2,13 +2,13 @@ import * as z from "zod/mini";
 
 /** What the owner may ask of the way out. */
 
-/** A process as a person names it: its role and which of its kind, such as `adapter:slack:acme` or `model:openai`. */
+/** A process as a person names it: its role and which of its kind, such as `adapter:slack:acme` or `model:openai`; a command by its call. */
 export const ReachingProcess = z
   .string()
   .check(
     z.regex(
-      /^(?:(adapter|model|anchor):[a-z0-9][a-z0-9:-]{0,63}|fetch)$/,
-      "a process is adapter:CHANNEL, model:PROVIDER, anchor:NAME or fetch",
+      /^(?:(adapter|model|anchor):[a-z0-9][a-z0-9:-]{0,63}|command:(?:k|cm)_[0-9a-z]{26}|fetch)$/,
+      "a process is adapter:CHANNEL, model:PROVIDER, anchor:NAME, command:CALL or fetch",
     ),
   );
 

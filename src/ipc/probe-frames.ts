@@ -20,8 +20,21 @@ export const Reach = z.enum([
 ]);
 export type Reach = z.infer<typeof Reach>;
 
-/** Which wall refused it first, in the order in which they are built; null: it was let through. `system`: it is refused before any of ours stands. */
-const By = z.nullable(z.enum(["system", "not-dumpable", "limits", "landlock", "seccomp", "no-ring", "permissions"]));
+/** Which wall refused it first, in the order in which they are built; null: it was let through. `system`: it is refused before any of ours stands.
+ *  `namespaces`: a command does not see it. `account`: a command runs as a user who may not. */
+const By = z.nullable(
+  z.enum([
+    "system",
+    "not-dumpable",
+    "limits",
+    "landlock",
+    "seccomp",
+    "no-ring",
+    "permissions",
+    "namespaces",
+    "account",
+  ]),
+);
 
 export const Tried = z.strictObject({ reach: Reach, native: By, script: By });
 export type Tried = z.infer<typeof Tried>;

@@ -9,7 +9,7 @@ import { DESCRIPTORS, keeper } from "./keeper.ts";
 import type { Limits } from "./limits.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import type { Running, Stdio } from "./running.ts";
-import { type Usage, usageBelow } from "./usage.ts";
+import { childrenOf, type Usage, usageBelow } from "./usage.ts";
 
 /** The keeper ends everything within milliseconds; if it does not, what is known is killed without it. */
 const KEEPER_MS = 1_000;
@@ -84,6 +84,11 @@ export class Bubblewrap implements Running {
     this.over.catch(() => undefined);
     if (this.#child.pid === undefined) return;
     this.#lifeline = this.#pipe(DESCRIPTORS.lifeline);
+  }
+
+  /** The first process starts and waits; what it started is held. */
+  get pid(): number | null {
+    return this.#first === null ? null : (childrenOf(this.#first.pid)[0] ?? null);
   }
 
   /** Sums below the first process of the namespace; null before there is one. */

@@ -21,6 +21,8 @@ export interface Command {
   readonly way?: Way;
   /** What keeps a copy of what the command may change: begun and ended while nothing else writes to the workspace. Only for one that writes. */
   readonly keeping?: { readonly begin: () => Promise<void>; readonly end: () => Promise<void> };
+  /** Is given the way to a process of it (null before there is one), once it is started. */
+  readonly began?: (pid: () => number | null) => void;
   /** Is given the way to what it wrote so far, once it runs. */
   readonly live?: (now: () => { readonly stdout: Output; readonly stderr: Output }) => void;
   /** Called immediately before it starts, when nothing else writes to the workspace any more; what it throws keeps it from starting. */

@@ -9,7 +9,7 @@ import { covers } from "./inheritance.ts";
 import { LAUNCHED, type LaunchOrder, NOT_RUN } from "./launch-order.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import type { Running, Stdio } from "./running.ts";
-import { type Usage, usageOf } from "./usage.ts";
+import { childrenOf, type Usage, usageOf } from "./usage.ts";
 
 /** The keeper ends everything within milliseconds; if it does not, its group is killed without it. */
 const KEEPER_MS = 1_000;
@@ -73,6 +73,11 @@ export class Launched implements Running {
     this.over = this.#whole();
     this.over.catch(() => undefined);
     this.#lifeline = lineOf(this.#child);
+  }
+
+  /** The keeper starts its other half first. */
+  get pid(): number | null {
+    return this.#child.pid === undefined ? null : (childrenOf(this.#child.pid)[1] ?? null);
   }
 
   /** Sums over the group: who is not in it is not the command's. */

@@ -48,6 +48,7 @@ export async function runWithin(
     running = start([stdin, stdout.theirs, stderr.theirs]);
     for (const pipe of [stdout, stderr]) pipe.handedOver();
     if (signal.aborted) stop();
+    command.began?.(() => running?.pid ?? null);
     command.live?.(() => ({ stdout: stdout.output, stderr: stderr.output }));
     status = await running.over;
   } finally {

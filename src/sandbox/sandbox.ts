@@ -1,9 +1,11 @@
-import { closeSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { knownMachine } from "../confine/syscalls.ts";
 import { kernelLandlock } from "../confine/walls.ts";
+import { COMMAND_ABI } from "../confine/landlock.ts";
 import { AnonymousFile } from "./anonymous-file.ts";
+import { attempted, attempting, type CommandTried } from "./attempts.ts";
 import { Bubblewrap, type Launch } from "./bubblewrap.ts";
 import { type Command, type CommandEnd, SandboxError } from "./command.ts";
 import { type Place, wrongWith } from "./folder.ts";
@@ -28,6 +30,16 @@ const FILTER = commandFilter(process.arch);
 
 /** So long a weaker sandbox is taken as it was found. */
 const PROBE_AGAIN_MS = 60_000;
+
+/** Where there are no namespaces. */
+const LAUNCHED_LAYERS: readonly string[] = ["landlock", "seccomp", "limits"];
+
+/** What was tried in a command. */
+export interface CommandTries {
+  readonly way: "bubblewrap" | "launcher";
+  readonly layers: readonly string[];
+  readonly tried: readonly CommandTried[];
+}
 
 type Ended = Omit<CommandEnd, "setAside">;
 
@@ -114,6 +126,63 @@ export class Sandbox {
         : `true was ended (${end.reason})`;
     } catch (cause) {
       return cause instanceof Error ? cause.message : String(cause);
+    } finally {
+      rmSync(workspace, { recursive: true });
+    }
+  }
+
+  /** What native code in a command can reach, tried just now: in the sandbox that stands, and, where that is bubblewrap, below a launcher too if there
+   *  can be one. @param other a process that is none of the commands'. */
+  async tries(other: number): Promise<CommandTries[]> {
+    const { state } = this.#state;
+    const found: CommandTries[] = [];
+    const layers = this.layers;
+    if (state === "works") {
+      const tried = await this.#attempts(other, (command, signal) => this.#inBubblewrap(command, signal));
+      if (tried !== null) found.push({ way: "bubblewrap", layers, tried });
+    }
+    if (this.#launcher !== null && this.#landlock >= COMMAND_ABI && (state === "works" || state === "weaker")) {
+      const tried = await this.#attempts(other, (command, signal) => this.#launched(command, signal));
+      if (tried !== null) found.push({ way: "launcher", layers: LAUNCHED_LAYERS, tried });
+    }
+    return found;
+  }
+
+  /** By which layers a command is held now. */
+  get layers(): readonly string[] {
+    if (this.#state.state === "weaker") return LAUNCHED_LAYERS;
+    if (this.#state.state !== "works") return [];
+    return [
+      "namespaces",
+      "seccomp",
+      ...(holdsCommands(this.#landlock) ? [`landlock:${this.#landlock}`] : []),
+      "limits",
+    ];
+  }
+
+  /** @returns null where it could not be run. */
+  async #attempts(
+    other: number,
+    run: (command: Command, signal: AbortSignal) => Promise<Ended>,
+  ): Promise<CommandTried[] | null> {
+    const machine = knownMachine(process.arch);
+    if (machine === null) return null;
+    const workspace = mkdtempSync(join(tmpdir(), "wirken-attempts-"));
+    try {
+      const program = attempting(machine, join(this.#ours.home, "audit.db"), other);
+      writeFileSync(join(workspace, "attempts"), program, { mode: 0o755 });
+      const command = {
+        workspace,
+        argv: ["./attempts"],
+        write: false,
+        stdin: null,
+        limits: { ...LIMITS, seconds: 10 },
+      };
+      const { stdout } = await run(command, AbortSignal.timeout(11_000));
+      return attempted(stdout);
+    } catch (cause) {
+      if (cause instanceof SandboxError || cause instanceof RangeError) return null;
+      throw cause;
     } finally {
       rmSync(workspace, { recursive: true });
     }

@@ -48,7 +48,8 @@ function descendants(pid: number): number[] {
   return found;
 }
 
-function childrenOf(pid: number): number[] {
+/** Processes that a process has started and that have not ended. */
+export function childrenOf(pid: number): number[] {
   let tasks: string[];
   try {
     tasks = readdirSync(`/proc/${pid}/task`);

@@ -59,7 +59,7 @@ import { PROXY_SCOPE } from "./network.ts";
 import { Outward } from "./outward.ts";
 import { type By, People } from "./people.ts";
 import { peopleDeskOf } from "./people-parts.ts";
-import { Confined } from "./confinement.ts";
+import { Confined, rolesInOneWord } from "./confinement.ts";
 import { Processes, type SecretOf } from "./processes.ts";
 import { Recipients } from "./recipients.ts";
 import { Remembered } from "./remembered.ts";
@@ -319,7 +319,17 @@ export class Composition {
     });
     this.confined = new Confined({
       processes,
-      sandbox: async () => await this.sandbox.probe(),
+      sandbox: this.sandbox,
+      commands: () => effects.running.list(),
+      tried: async ({ roles, landlockAbi: landlock, missing }) => {
+        await log.append(
+          { kind: "confinement.tried", roles: rolesInOneWord(roles), landlock, missing: missing.length },
+          {
+            cause: booted.starting,
+            ...(missing.length === 0 ? {} : { content: { missing: missing.map(({ layer }) => layer).join("\n") } }),
+          },
+        );
+      },
       cause: booted.starting,
     });
     this.models = new Models({
@@ -581,6 +591,7 @@ export class Composition {
         channelReach: (channel) => this.channels.reachOf(channel),
         providerReach: (provider) => this.models.reachOf(provider),
         holders: () => this.outward.egress.holders,
+        commands: () => effects.running.list(),
         search: () => this.fetches.searchPlace,
         proxy: () => {
           const { proxy } = this.outward.network;

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { NEEDS, type Role } from "../confine/role.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { FromProbe, type Reach, type ToProbe } from "../ipc/probe-frames.ts";
+import type { RunningCommand } from "../effect/running-commands.ts";
+import type { CommandTries, Sandbox } from "../sandbox/sandbox.ts";
 import type { SandboxState } from "../sandbox/state.ts";
 import type { Processes } from "./processes.ts";
 
@@ -54,8 +56,13 @@ function meant(role: Role): Reach | null {
 
 export interface ConfinementParts {
   readonly processes: Processes;
-  /** Tries the sandbox of commands. */
-  readonly sandbox: () => Promise<SandboxState>;
+  readonly sandbox: Pick<Sandbox, "probe" | "tries" | "layers">;
+  /** What runs in it. */
+  readonly commands: () => readonly RunningCommand[];
+  /** Puts on the record what was tried, and what came of it. */
+  readonly tried: (
+    what: { readonly roles: readonly string[] } & Pick<Answer, "landlockAbi" | "missing">,
+  ) => Promise<void>;
   /** The row that a look is made for. */
   readonly cause: number;
 }
@@ -74,16 +81,25 @@ export class Confined {
     // One after the other: a look is not to take the machine from what runs.
     for (const role of roles) probed.push([role, await this.#probe(role)]);
     const landlockAbi = Math.min(...probed.map(([, { landlockAbi: abi }]) => abi));
-    const missing = missingOf(probed, landlockAbi, await this.#parts.sandbox());
+    const { sandbox } = this.#parts;
+    const state = await sandbox.probe();
+    const tries = await sandbox.tries(process.pid);
+    const missing = missingOf(probed, landlockAbi, state, tries);
+    const all = [
+      ...probed.map(([role, { layers, tried }]) => ({ role, layers, tried, ...ROLES[role] })),
+      ...tries.map(commandRole),
+    ];
+    await this.#parts.tried({ roles: all.map(({ role }) => role), landlockAbi, missing });
     return {
       full: missing.length === 0,
       missing,
       landlockAbi,
-      roles: probed.map(([role, { layers, tried }]) => ({ role, layers, tried, ...ROLES[role] })),
+      roles: all,
       processes: [
         { role: "supervisor", subject: null, pid: process.pid },
         ...this.#parts.processes.list().map(({ role, subject, pid }) => ({ role, subject, pid })),
       ].map((one) => ({ ...one, ...seenOf(one.pid) })),
+      commands: this.#parts.commands().map((command) => commandSeen(command, sandbox.layers)),
     };
   }
 
@@ -115,7 +131,60 @@ export class Confined {
   }
 }
 
-function missingOf(probed: readonly [Role, Probed][], abi: number, sandbox: SandboxState): Answer["missing"] {
+/** The roles as a row names them: in the order in which they were tried. */
+export function rolesInOneWord(roles: readonly string[]): string {
+  return roles.map((role) => role.replaceAll(" ", "-")).join("+");
+}
+
+/** A command among the roles, as it was tried. */
+function commandRole({ way, layers, tried }: CommandTries): Answer["roles"][number] {
+  return {
+    role: way === "bubblewrap" ? "command" : "command by launcher",
+    layers: [...layers],
+    // Whatever language it is written in, the same holds it.
+    tried: tried.map(({ reach, by }) => ({ reach, native: by, script: by })),
+    hosts: way === "bubblewrap" ? "those that were decided for it, by its lane" : "none",
+    files: "its workspace, the system's programs",
+    secrets: "none",
+  };
+}
+
+function commandSeen(command: RunningCommand, layers: readonly string[]): Answer["commands"][number] {
+  const { call, seq, agent, session, turn, since, background, words } = command;
+  const pid = command.pid();
+  const seen = pid === null ? UNKNOWN : seenOf(pid);
+  const files = filesOf(command);
+  return {
+    command: call,
+    seq,
+    agent,
+    session,
+    turn,
+    since,
+    background,
+    words,
+    files,
+    hosts: [...command.hosts],
+    layers: [...layers],
+    pid,
+    ...seen,
+  };
+}
+
+function filesOf({ write, folders }: RunningCommand): string {
+  const shown = folders.map(({ name, write: changes }) => `${name} ${changes ? "to change" : "to read"}`);
+  return [`its workspace ${write ? "to change" : "to read"}`, ...shown, "the system's programs"]
+    .join(", ")
+    .slice(0, 400);
+}
+
+/** A wall of a launcher counts only where commands are run by it. */
+function missingOf(
+  probed: readonly [Role, Probed][],
+  abi: number,
+  sandbox: SandboxState,
+  tries: readonly CommandTries[],
+): Answer["missing"] {
   const missing: Answer["missing"] = [];
   const add = (layer: string, costs: string): void => void missing.push({ layer, costs });
   if (process.platform !== "linux") {
@@ -136,6 +205,12 @@ function missingOf(probed: readonly [Role, Probed][], abi: number, sandbox: Sand
   if (probed.some(([, { layers }]) => !layers.includes("no-ring")))
     add("no ring", "native code can open sockets through libuv's io_uring, past the seccomp filter");
   if (sandbox.state !== "works") add("bubblewrap", sandbox.sentence);
+  const inForce = tries.filter(({ way }) => (way === "launcher") === (sandbox.state === "weaker"));
+  for (const { tried } of inForce)
+    for (const { reach, by } of tried)
+      if (by === null) add(`command: ${reach}`, "it was tried just now, and nothing refused it");
+  if (sandbox.state === "works" && inForce.length === 0)
+    add("a try of what commands reach", "a command runs, and what it may not was not tried in it");
   for (const [role, { tried }] of probed)
     for (const { reach, native } of tried)
       if (native === null && reach !== meant(role))
@@ -143,17 +218,18 @@ function missingOf(probed: readonly [Role, Probed][], abi: number, sandbox: Sand
   return missing;
 }
 
+const UNKNOWN = { seccomp: null, noNewPrivileges: null, capabilities: null, descriptors: null };
+
 /** What the kernel says of a process. */
 function seenOf(
   pid: number,
 ): Pick<Answer["processes"][number], "seccomp" | "noNewPrivileges" | "capabilities" | "descriptors"> {
-  const unknown = { seccomp: null, noNewPrivileges: null, capabilities: null, descriptors: null };
-  if (process.platform !== "linux") return unknown;
+  if (process.platform !== "linux") return UNKNOWN;
   let status: string;
   try {
     status = readFileSync(`/proc/${pid}/status`, "utf8");
   } catch {
-    return unknown; // It has ended.
+    return UNKNOWN; // It has ended.
   }
   const field = (name: string): string | null => new RegExp(`^${name}:\\s+(\\S+)$`, "m").exec(status)?.[1] ?? null;
   const [seccomp, privileges] = [field("Seccomp"), field("NoNewPrivs")];

@@ -58,6 +58,9 @@ async function refuseLess(composition: Composition): Promise<void> {
   );
 }
 
+/** Ten short-lived processes one after the other: not while a start has its own to do. */
+const TRY_WALLS_MS = 60_000;
+
 export interface DaemonOptions {
   readonly home: Home;
   readonly environment: NodeJS.ProcessEnv;
@@ -239,6 +242,23 @@ export class Daemon {
     composition.verification?.start();
     composition.beginEgress("when ready");
     this.#lock.announce({ pid: process.pid, since: this.#since, web: composition.web?.origin ?? null });
+    this.#tryWalls(composition);
+  }
+
+  /** Puts on the record what each role's walls hold here, once nobody waits for this start any more. */
+  #tryWalls(composition: Composition): void {
+    const timer = setTimeout(() => {
+      if (this.#closing) return;
+      composition.confined.look().catch((error: unknown) => {
+        if (!this.#closing)
+          this.#options.line(
+            "daemon",
+            `the walls were not tried: ${error instanceof Error ? error.message : String(error)}`,
+          );
+      });
+    }, TRY_WALLS_MS);
+    timer.unref();
+    void this.#stopped.promise.then(() => clearTimeout(timer));
   }
 
   /** A log that cannot be continued is an alarm too: it is there when nothing can be recorded. */

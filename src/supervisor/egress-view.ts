@@ -1,11 +1,12 @@
 import type { Config } from "../config/schema.ts";
 import { AdapterChannel } from "../ipc/channel.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
+import type { RunningCommand } from "../effect/running-commands.ts";
 import { KNOWN_PROVIDERS, splitModelRef } from "../ipc/provider.ts";
 import type { AnchorSpec } from "./anchor-history.ts";
 import type { Holder } from "./egress-lane.ts";
 import { OperatorError } from "./operator-error.ts";
-import { anchorReach, type Reach, shownEntry, shownPlace } from "./reach-list.ts";
+import { anchorReach, commandReach, type Reach, shownEntry, shownPlace } from "./reach-list.ts";
 
 type Answer = AnswerTo<"egress.show">;
 
@@ -20,6 +21,8 @@ export interface EgressViewParts {
   readonly providerReach: (provider: string) => Reach;
   /** Who has a lane. */
   readonly holders: () => readonly Pick<Holder, "role" | "subject">[];
+  /** Commands that run. */
+  readonly commands: () => readonly Pick<RunningCommand, "call" | "hosts" | "seq">[];
   /** Where searches go; null: nowhere. */
   readonly search: () => { readonly host: string; readonly port: number; readonly own: boolean } | null;
   readonly proxy: () => Answer["proxy"];
@@ -27,6 +30,8 @@ export interface EgressViewParts {
 
 /** The processes of single requests, which have no name of their own. */
 const FETCH = "fetch";
+/** Commands are named by their call. */
+const COMMAND = "command:";
 
 /** What each process may reach, whether or not it runs, and where each entry comes from. */
 export class EgressView {
@@ -39,9 +44,10 @@ export class EgressView {
   /** @param process null: each that may reach something. @throws {OperatorError} for one that there is not. */
   show(process: string | null): Answer {
     const names = process === null ? this.#names() : [process];
-    const running = new Set(
-      this.#parts.holders().map(({ role, subject }) => (subject === null ? role : `${role}:${subject}`)),
-    );
+    const running = new Set([
+      ...this.#parts.holders().map(({ role, subject }) => (subject === null ? role : `${role}:${subject}`)),
+      ...this.#reaching().map(({ call }) => `${COMMAND}${call}`),
+    ]);
     const processes = names.map((name) => ({
       process: name,
       running: running.has(name),
@@ -75,7 +81,13 @@ export class EgressView {
         .map((name) => `model:${name}`),
       ...this.#remoteAnchors().map(({ name }) => `anchor:${name}`),
       FETCH,
+      ...this.#reaching().map(({ call }) => `${COMMAND}${call}`),
     ];
+  }
+
+  /** Commands that run with a lane of their own. */
+  #reaching(): ReturnType<EgressViewParts["commands"]> {
+    return this.#parts.commands().filter(({ hosts }) => hosts.length > 0);
   }
 
   /** What any of them may reach: each reaches the one host that was decided for its own request. */
@@ -107,6 +119,8 @@ export class EgressView {
       (Object.hasOwn(KNOWN_PROVIDERS, subject) || Object.hasOwn(this.#parts.config().providers, subject))
     )
       return this.#parts.providerReach(subject);
+    const command = `${role}:` === COMMAND ? this.#reaching().find(({ call }) => call === subject) : undefined;
+    if (command !== undefined) return commandReach(command.hosts, this.#parts.config().network.local, command.seq);
     const anchor = role === "anchor" ? this.#remoteAnchors().find(({ name }) => name === subject) : undefined;
     if (anchor !== undefined) return anchorReach(anchor.name, anchor.place ?? "");
     throw new OperatorError(

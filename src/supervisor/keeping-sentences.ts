@@ -83,6 +83,8 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       return `the daemon stopped ${at} (${action.reason})`;
     case "sandbox.probed":
       return `the sandbox was tried ${at}: it ${action.state === "works" ? "works" : `is ${action.state}`}`;
+    case "confinement.tried":
+      return `the walls were tried ${at}: ${action.missing === 0 ? "every one stands" : `${action.missing} missing`}`;
     case "config.loaded":
       return `the configuration was read ${at}`;
     case "config.refused":

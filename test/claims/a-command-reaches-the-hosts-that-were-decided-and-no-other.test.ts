@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RowView } from "../../src/ipc/audit-calls.ts";
+import { EGRESS_ANSWERS } from "../../src/ipc/egress-calls.ts";
+import { SessionId } from "../../src/ipc/ids.ts";
 import { certificateFor } from "../support/certificate.ts";
 import { approveNext, ask, needLine, until, verifies, workspaceOf } from "../support/claims-world.ts";
 import { TestDaemon } from "../support/daemon.ts";
@@ -98,4 +100,38 @@ test("a host that was decided is not another, another port, or an address; and w
   const { stdout } = await daemon.wirken(["egress", "log", "--refused"]);
   expect(stdout).toContain("other.example:443");
   await verifies(daemon);
+}, 60_000);
+
+test("while it runs it is shown with what it may reach, by which row, and with what holds it", async () => {
+  const call = { name: "exec", arguments: { argv: ["sleep", "600"], background: true, hosts: [HOST] } };
+  model.script("stay a while", { calls: [call] }, { text: "it stays" });
+  const turn = ask(daemon, "stay a while", { fresh: true });
+  await approveNext(daemon);
+  await turn;
+  const [started] = (await rows("command.started")).slice(-1);
+  const name = `command:${String(started?.fields["command"])}`;
+  const shown = await daemon.wirken(["status", "--processes"]);
+  expect(shown.stdout).toContain(`${name} (in the background)  sleep 600\n`);
+  expect(shown.stdout).toContain(`reaches  ${HOST}, on ports 443 and 80\n`);
+  expect(shown.stdout).toMatch(/files {4}its workspace to read.*\n {2}held by {2}namespaces, seccomp,.* limits\n/);
+  expect(shown.stdout).toMatch(/process {2}\d+, filter: yes, privileges: no more/);
+  const { processes } = EGRESS_ANSWERS["egress.show"].parse(await daemon.json("egress", "show", name));
+  expect(processes).toEqual([
+    {
+      process: name,
+      running: true,
+      entries: [443, 80].map((port) => ({
+        to: `${HOST}:${port}`,
+        tls: port === 443,
+        private: false,
+        from: `decided for a command (row ${started?.seq})`,
+      })),
+    },
+  ]);
+  await using line = await needLine(daemon);
+  await line.call({ call: "session.stop", session: SessionId.parse(started?.fields["session"]) });
+  expect(await daemon.wirken(["egress", "show", name])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining(`there is no process ${name}`),
+  });
 }, 60_000);

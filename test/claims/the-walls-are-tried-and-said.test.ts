@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { z } from "zod/mini";
 import { CONFINEMENT_ANSWERS } from "../../src/ipc/confinement-calls.ts";
+import { needLine } from "../support/claims-world.ts";
 import { newHome, TestDaemon } from "../support/daemon.ts";
 
 const Answer = CONFINEMENT_ANSWERS.confinement;
@@ -57,6 +58,8 @@ describe("wirken doctor confinement", () => {
       "adapter",
       "agent",
       "anchor",
+      "command",
+      "command by launcher",
       "egress",
       "fetch",
       "ingress",
@@ -66,7 +69,7 @@ describe("wirken doctor confinement", () => {
       "web",
     ]);
     expect(answer.full).toBe(answer.missing.length === 0);
-    for (const { role, layers, tried } of answer.roles) {
+    for (const { role, layers, tried } of answer.roles.filter(({ role: name }) => !name.startsWith("command"))) {
       expect([role, layers]).toEqual([role, expect.arrayContaining(["permissions", "seccomp", "limits", "no-ring"])]);
       const by = new Map(tried.map(({ reach, native }) => [reach, native]));
       expect([role, by.get("start a program"), by.get("open other kinds of socket")]).toEqual([
@@ -78,6 +81,49 @@ describe("wirken doctor confinement", () => {
       expect([role, tried.find(({ reach }) => reach === "read a file")?.script]).toEqual([role, "permissions"]);
       if (answer.landlockAbi > 0) expect([role, by.get("read a file")]).toEqual([role, "landlock"]);
     }
+  });
+
+  test("tries what a command reaches, in the sandbox that stands and below a launcher, and says what refused it", () => {
+    const by = (name: string) =>
+      Object.fromEntries(
+        answer.roles.find(({ role }) => role === name)?.tried.map(({ reach, native }) => [reach, native]) ?? [],
+      );
+    expect(by("command")).toEqual({
+      "read a file": "namespaces",
+      "write a file": "namespaces",
+      "connect outward": "namespaces",
+      "open a local socket": "seccomp",
+      "open other kinds of socket": "seccomp",
+      "make a ring": "seccomp",
+      "signal another process": "namespaces",
+      "read another's memory": "namespaces",
+      "trace another process": "seccomp",
+      "become another user": "account",
+      "exhaust memory": "limits",
+    });
+    expect(by("command by launcher")).toMatchObject({
+      "read a file": "landlock",
+      "connect outward": "seccomp",
+      "signal another process": "landlock",
+    });
+    expect(answer.roles.find(({ role }) => role === "command")?.layers).toEqual([
+      "namespaces",
+      "seccomp",
+      `landlock:${answer.landlockAbi}`,
+      "limits",
+    ]);
+  });
+
+  test("puts on the record which roles were tried, and what came of it", async () => {
+    await using line = await needLine(daemon);
+    const { rows } = await line.call({ call: "audit.rows", filter: { limit: 10, kind: "confinement.tried" } });
+    expect(rows.map(({ fields }) => fields)).toContainEqual(
+      expect.objectContaining({
+        roles: "adapter+model+anchor+fetch+egress+agent+web+ingress+relay+keychain+command+command-by-launcher",
+        landlock: answer.landlockAbi,
+        missing: answer.missing.length,
+      }),
+    );
   });
 
   test("says of every process that runs what the kernel says of it", () => {

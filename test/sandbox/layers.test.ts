@@ -55,7 +55,7 @@ type Off = (args: readonly string[]) => string[];
 /** A script in the very view that commands have, but for a layer. */
 function boxed(script: string, write: boolean, off: Off): string {
   const { seccomp: filter, holder: held } = DESCRIPTORS;
-  const contents = new Map([
+  const contents = new Map<number, Uint8Array>([
     [filter, commandFilter(machine) ?? new Uint8Array()],
     [held, holder(machine, abi, { write, way: false, toolchains: [] })],
   ]);

@@ -3,9 +3,10 @@ import * as z from "zod/mini";
 import type { AnswerTo } from "../../ipc/operator.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
+import { moment } from "../moment.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
-import { table } from "../table.ts";
+import { pairs, table } from "../table.ts";
 
 const Options = z.object({ json: z._default(z.boolean(), false) });
 
@@ -13,7 +14,7 @@ export function doctorConfinementCommand(context: Context): Command {
   return new Command("confinement")
     .summary("try the walls of every kind of process, and say what is missing")
     .description(
-      "Starts a short-lived process of each role, which tries what it may not and says which wall refused it.",
+      "Starts a short-lived process of each role, and a command, which try what they may not; it says which wall refused it.",
     )
     .option("--json", "print one JSON object")
     .addHelpText("after", `\nExit status is ${EXIT.bad} if a wall is missing on this system.`)
@@ -54,11 +55,16 @@ export function confinementText({ full, missing, roles }: Answer): string {
         ["native code tries to", ...roles.map(({ role }) => role)],
         reaches.map((reach) => [
           reach,
-          ...roles.map(({ tried }) => tried.find((one) => one.reach === reach)?.native ?? "let through"),
+          ...roles.map(({ tried }) => stoppedBy(tried.find((one) => one.reach === reach))),
         ]),
       ),
     );
   return parts.join("\n\n");
+}
+
+/** What nothing forbids to a role is not tried in it. */
+function stoppedBy(tried: Answer["roles"][number]["tried"][number] | undefined): string {
+  return tried === undefined ? "-" : (tried.native ?? "let through");
 }
 
 /** Those that reach something by a lane, and so by a list. */
@@ -69,7 +75,39 @@ function yes(value: boolean | null): string {
 }
 
 /** What `status --processes` says. @param lists what may be reached by lanes, as egress goes by it. */
-export function processesText({ processes, roles }: Answer, lists: AnswerTo<"egress.show">["processes"]): string {
+export function processesText(answer: Answer, lists: AnswerTo<"egress.show">["processes"]): string {
+  const { commands } = answer;
+  const parts = [childrenText(answer, lists)];
+  if (commands.length > 0) parts.push(commandsText(commands));
+  return parts.join("\n\n");
+}
+
+/** What runs in the sandbox. What it may not reach, as tried just now: `wirken doctor confinement`. */
+function commandsText(commands: Answer["commands"]): string {
+  return commands
+    .map((one) =>
+      [
+        `command:${one.command}${one.background ? " (in the background)" : ""}  ${one.words}`,
+        pairs([
+          ["  for", `${one.agent}, ${one.session}, ${one.turn} (row ${one.seq}), since ${moment(one.since)}`],
+          ["  reaches", one.hosts.length === 0 ? "no host" : `${one.hosts.join(", ")}, on ports 443 and 80`],
+          ["  files", one.files],
+          ["  held by", one.layers.join(", ")],
+          ["  process", one.pid === null ? "none yet: it waits" : kernelSays(one)],
+        ]),
+      ]
+        .map((text, index) => (index === 0 ? printable(text) : text))
+        .join("\n"),
+    )
+    .join("\n\n");
+}
+
+function kernelSays({ pid, seccomp, noNewPrivileges }: Answer["commands"][number]): string {
+  const filter = `filter: ${yes(seccomp)}`;
+  return `${pid}, ${filter}, privileges: ${noNewPrivileges === null ? "?" : noNewPrivileges ? "no more" : "as started"}`;
+}
+
+function childrenText({ processes, roles }: Answer, lists: AnswerTo<"egress.show">["processes"]): string {
   const reached = (name: string): string => {
     const entries = lists.find(({ process }) => process === name)?.entries ?? [];
     return entries.length === 0 ? "none" : entries.map(({ to }) => printable(to)).join(", ");
