@@ -11,7 +11,7 @@ export async function sendMessage<L extends symbol>(
   await using intent = recorded;
   intent.redeem();
   const text = intent.content("text");
-  const delivery = await link.send(to, { ...shape, text });
+  const delivery = await link.send(to, { ...shape, key: intent.action.message, text });
   await finishMessage(intent, delivery, text);
   return delivery;
 }
@@ -44,7 +44,7 @@ export function streamMessage<L extends symbol>(
   link: AdapterLink<L>,
   to: Address<L>,
 ): RecordedReply | null {
-  const live: LiveReply | null = link.stream(to);
+  const live: LiveReply | null = link.stream(to, recorded.action.message);
   if (live === null) return null;
   recorded.redeem();
   const pieces: Uint8Array[] = [];
@@ -54,7 +54,7 @@ export function streamMessage<L extends symbol>(
       live.piece(text);
     },
     async end() {
-      const delivery = live.end();
+      const delivery = await live.end();
       await finishMessage(recorded, delivery, Buffer.concat(pieces));
       return delivery;
     },

@@ -14,7 +14,36 @@ export interface Outgoing {
   readonly text: Uint8Array;
   readonly card: { readonly id: string; readonly code: string; readonly mayRemember: boolean } | null;
   readonly replyTo: string | null;
+  /** Ours for this message: it is looked up by it where nobody can tell whether it arrived. */
+  readonly key?: string;
+  readonly files?: readonly OutgoingFile[];
 }
+
+/** A file that goes along with a message. */
+export interface OutgoingFile {
+  readonly name: string;
+  /** As we found it from its bytes. */
+  readonly mime: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What became of a file that somebody sent. */
+export type FetchedFile =
+  | { readonly state: "fetched"; readonly bytes: Uint8Array }
+  | {
+      readonly state: "failed";
+      readonly reason: "too-large" | "gone" | "refused" | "unreachable" | "died";
+      readonly error: string;
+    };
+
+/** What a platform remembers of a message of ours. `unknown`: it cannot be told. */
+export interface LookedUp {
+  readonly outcome: "sent" | "absent" | "unknown";
+  readonly ids: readonly string[];
+}
+
+/** Our mark on a message of theirs. */
+export type Mark = "waiting" | "working" | "refused";
 
 /** What became of a message: `ids` are the platform's own for the parts that arrived. */
 export type Delivery =
@@ -33,14 +62,22 @@ export interface Carrier {
   typing(to: Place): void;
   /** Can text be shown while it comes? */
   readonly streams: boolean;
-  /** A place where text can be shown while it comes, or null where a reply leaves whole. */
-  stream(to: Place): LiveReply | null;
+  /** A place where text can be shown while it comes, or null where a reply leaves whole. @param key ours for the message that it becomes. */
+  stream(to: Place, key: string): LiveReply | null;
+  /** A mark is a sign and no message: nobody is told whether it is there. */
+  react(to: Place, message: string, mark: Mark | null): void;
+  /** Fetches a file of a message. @param limit bytes. */
+  file(handle: string, limit: number): Promise<FetchedFile>;
+  /** @returns where somebody is reached alone who may never have written; null: nowhere, or it cannot be told now. */
+  openDirect(user: string): Promise<string | null>;
+  /** Was the message of that key sent? @param since Unix milliseconds. */
+  lookUp(to: Place, key: string, since: number): Promise<LookedUp>;
 }
 
 /** A reply that is shown while it grows. */
 export interface LiveReply {
   piece(text: Uint8Array): void;
-  end(): Delivery;
+  end(): Delivery | Promise<Delivery>;
 }
 
 /** Where one conversation of channel `L` is: minted by that channel's link only. */
@@ -104,9 +141,23 @@ class ChannelLink<in out L extends symbol> {
   get streams(): boolean {
     return this.#carrier.streams;
   }
-  stream(to: Address<L>): LiveReply | null {
+  stream(to: Address<L>, key: string): LiveReply | null {
     this.#check(to);
-    return this.#carrier.stream(to.at);
+    return this.#carrier.stream(to.at, key);
+  }
+  react(to: Address<L>, message: string, mark: Mark | null): void {
+    this.#check(to);
+    this.#carrier.react(to.at, message, mark);
+  }
+  file(handle: string, limit: number): Promise<FetchedFile> {
+    return this.#carrier.file(handle, limit);
+  }
+  openDirect(user: string): Promise<string | null> {
+    return this.#carrier.openDirect(user);
+  }
+  lookUp(to: Address<L>, key: string, since: number): Promise<LookedUp> {
+    this.#check(to);
+    return this.#carrier.lookUp(to.at, key, since);
   }
   #check(address: Address<L>): void {
     if (!address.isOf(this.#own)) throw new TypeError("An address of another channel came to this one's link");

@@ -3,6 +3,7 @@ import { addressOnLane } from "../ipc/local-socket.ts";
 import { FromAdapter, type ToAdapter } from "../ipc/adapter-frames.ts";
 import { type AdapterChannel, platformOf, talks } from "../ipc/channel.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
+import { isAnswer } from "./adapter-questions.ts";
 import type { AdapterCarrier } from "./adapter-carrier.ts";
 import type { ChannelTalk } from "./channel-talk.ts";
 import type { CredentialRenewal } from "./credential-renewal.ts";
@@ -143,6 +144,10 @@ export class ChannelProcess {
           if (!carrier.settle(header, payload)) kept.broke("an answer to nothing");
           return;
         }
+        if (isAnswer(header)) {
+          if (!carrier.questions.settle(header, payload)) kept.broke("an answer to nothing");
+          return;
+        }
         const from = current;
         if (from === null) return;
         if (header.type === "store") {
@@ -224,17 +229,15 @@ export class ChannelProcess {
       case "notice":
         this.#note = Buffer.from(payload).toString("utf8").slice(0, MAX_NOTE);
         return;
-      case "file":
-      case "file.failed":
-      case "direct":
-      case "looked-up":
-        this.#kept?.broke("an answer to nothing");
-        return;
       case "ready":
       case "checked":
       case "delivered":
       case "undelivered":
       case "store":
+      case "file":
+      case "file.failed":
+      case "direct":
+      case "looked-up":
         return;
     }
   }

@@ -2,6 +2,7 @@ import type { AuditLog, FactOf } from "../../audit/log.ts";
 import type { Recorded } from "../../audit/recorded.ts";
 import type { Refusals } from "../../audit/refused.ts";
 import { sendMessage, editMessage } from "../effect/message.ts";
+import { isLocal } from "../broker/pending.ts";
 import { readAgain, readAnswer } from "../broker/answer-text.ts";
 import type { FromAdapter } from "../ipc/adapter-frames.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
@@ -269,7 +270,7 @@ export class ChannelTalk<L extends symbol> {
       { cause, seal: session },
     );
     // On this machine it is there at once, and whoever asked waits for it.
-    if (sentence !== "" && this.#link.streams)
+    if (sentence !== "" && isLocal(this.#link.channel))
       await this.#out(run.session.address, "answer", sentence, begun.seq, session);
     else if (sentence !== "") this.#outLater(run.session.address, "answer", sentence, begun.seq, session);
     await log.append(

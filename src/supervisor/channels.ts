@@ -139,7 +139,7 @@ export class Channels {
   #adapter(channel: AdapterChannel): Adapter {
     const known = this.#adapters.get(channel);
     if (known !== undefined) return known;
-    const carrier = new AdapterCarrier();
+    const carrier = new AdapterCarrier(() => Date.now());
     const agent = (): string => configOf(this.#parts.config.config, channel)?.agent ?? "default";
     const talk = withLink<Talk>(channel, carrier, (link) => new ChannelTalk(link, this.#parts.talk(channel, agent)));
     const { state, processes, kept, worked, failed, renewals } = this.#parts;

@@ -1,5 +1,5 @@
 import type { OperatorEvent } from "../ipc/operator.ts";
-import type { Carrier, Delivery, LiveReply, Outgoing, Place } from "../session/link.ts";
+import type { Carrier, Delivery, FetchedFile, LiveReply, LookedUp, Outgoing, Place } from "../session/link.ts";
 
 export type Listener = (event: OperatorEvent, payload?: Uint8Array) => void;
 
@@ -28,6 +28,17 @@ export class LocalCarrier implements Carrier {
     return Promise.resolve({ state: "delivered", ids: [] });
   }
   typing(): void {}
+  react(): void {}
+  file(): Promise<FetchedFile> {
+    return Promise.resolve({ state: "failed", reason: "gone", error: "no file is sent here" });
+  }
+  openDirect(): Promise<string | null> {
+    return Promise.resolve(null);
+  }
+  /** Who listened then has heard it, and who comes later reads the transcript. */
+  lookUp(): Promise<LookedUp> {
+    return Promise.resolve({ outcome: "sent", ids: [] });
+  }
 
   stream(to: Place): LiveReply {
     return {

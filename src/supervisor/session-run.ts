@@ -16,7 +16,7 @@ import type { Spawn } from "../effect/spawn.ts";
 import { mint, type TurnId } from "../ipc/ids.ts";
 import { ItemsError } from "../ipc/items.ts";
 import type { OperatorEvent } from "../ipc/operator.ts";
-import type { AdapterLink, Session } from "../session/link.ts";
+import type { AdapterLink, Delivery, Session } from "../session/link.ts";
 import type { AgentPool, AgentProcess } from "./agent-pool.ts";
 import type { Place } from "../effect/effects.ts";
 import type { By } from "./people.ts";
@@ -495,7 +495,7 @@ export class SessionRun<L extends symbol> {
   async #left(turn: Turn, reply: Reply, left: Left): Promise<void> {
     if (left.state === "leaves" && reply.streams) await this.#show(turn, reply, left.text);
     // It has left already: the row that says so and what comes next share one sync.
-    if (reply.live !== null) this.#saying(turn, reply.live.end());
+    if (reply.live !== null) this.#saying(turn, this.#ended(turn, reply.live));
     if (left.state === "dropped") {
       if (left.told !== null) await this.#notice(left.told, turn.seq);
     } else if (left.state === "approved") await this.#whole(turn, left.text, left.rests);
@@ -505,8 +505,15 @@ export class SessionRun<L extends symbol> {
   async #whole(turn: Turn, text: string, cause: number): Promise<void> {
     const recorded = await this.#record(cause, "reply", Buffer.from(text));
     const shape = { style: "markdown", card: null, replyTo: null } as const;
-    const delivery = await sendMessage(recorded, this.#link, this.session.address, shape);
-    // It is not sent again: nobody can tell whether it arrived. Whoever waits for it is told that much.
+    await this.#tellUnsure(turn, await sendMessage(recorded, this.#link, this.session.address, shape));
+  }
+
+  async #ended(turn: Turn, live: RecordedReply): Promise<void> {
+    await this.#tellUnsure(turn, await live.end());
+  }
+
+  /** It is not sent again: nobody can tell whether it arrived. Whoever waits for it is told that much. */
+  async #tellUnsure(turn: Turn, delivery: Delivery): Promise<void> {
     if (delivery.state === "failed" && (delivery.reason === "died" || delivery.reason === "unknown"))
       await this.#notice(UNSURE, turn.seq);
   }

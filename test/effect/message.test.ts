@@ -9,6 +9,7 @@ import { editMessage, sendMessage, streamMessage } from "../../src/effect/messag
 import { mint } from "../../src/ipc/ids.ts";
 import { type Carrier, type Delivery, withLink } from "../../src/session/link.ts";
 import { newKeys, openLog, TestClock } from "../broker/real-log.ts";
+import { NOTHING_MORE } from "../support/carrier.ts";
 
 const SHAPE = { style: "plain", card: null, replyTo: null } as const;
 const PLACE = { place: "1", thread: null };
@@ -28,6 +29,11 @@ afterEach(async () => {
 class Seen implements Carrier {
   readonly texts: string[] = [];
   readonly streams: boolean;
+  readonly typing = NOTHING_MORE.typing;
+  readonly react = NOTHING_MORE.react;
+  readonly file = NOTHING_MORE.file;
+  readonly openDirect = NOTHING_MORE.openDirect;
+  readonly lookUp = NOTHING_MORE.lookUp;
   readonly #delivery: Delivery;
   constructor(delivery: Delivery, streams = false) {
     this.#delivery = delivery;
@@ -40,9 +46,6 @@ class Seen implements Carrier {
   edit(_: unknown, ids: readonly string[], text: Uint8Array): Promise<Delivery> {
     this.texts.push(`${ids.join(",")}: ${Buffer.from(text).toString()}`);
     return Promise.resolve(this.#delivery);
-  }
-  typing(): void {
-    // Nothing to see.
   }
   stream(): { piece(text: Uint8Array): void; end(): Delivery } | null {
     if (!this.streams) return null;

@@ -10,15 +10,16 @@ import { People } from "../../src/supervisor/people.ts";
 import { Processes } from "../../src/supervisor/processes.ts";
 import { State } from "../../src/supervisor/state.ts";
 import { World } from "../broker/world.ts";
+import { NOTHING_MORE } from "../support/carrier.ts";
 
 const TELEGRAM = AdapterChannel.parse("telegram");
 const OWNER = "42";
 const DIGEST = "0".repeat(64);
 
 const carrier: Carrier = {
+  ...NOTHING_MORE,
   send: () => Promise.resolve({ state: "delivered", ids: [] }),
   edit: () => Promise.resolve({ state: "delivered", ids: [] }),
-  typing: () => undefined,
   streams: false,
   stream: () => null,
 };
