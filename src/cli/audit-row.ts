@@ -1,22 +1,23 @@
+import { KINDS } from "../../audit/action.ts";
 import type { RowView } from "../ipc/audit-calls.ts";
 import { moment } from "./moment.ts";
 import { printable, printableLines } from "./printable.ts";
-import { pairs, table } from "./table.ts";
+import type { RowsAsTheyCome } from "./rows.ts";
+import { GrowingTable, pairs, table } from "./table.ts";
+
+const HEADINGS = ["row", "time", "kind", "cause", "what"] as const;
+/** How wide columns are where rows are still to come: a row of seven digits, a time, the longest kind. */
+const WIDTHS = [8, 19, Math.max(...Object.keys(KINDS).map(({ length }) => length)), 11] as const;
 
 /** Rows of the log, one line each. */
 export function rowLines(rows: readonly RowView[]): string {
-  return table(["row", "time", "kind", "cause", "what"], rows.map(cellsOf));
+  return table(HEADINGS, rows.map(cellsOf));
 }
 
-/** Columns of a line that comes alone: most rows fit, a longer cell moves what follows. */
-const WIDTHS = [8, 19, 22, 8] as const;
-
-/** One row as it comes, under the others. */
-export function rowLine(row: RowView): string {
-  return cellsOf(row)
-    .map((cell, column) => printable(cell).padEnd(WIDTHS[column] ?? 0))
-    .join("  ")
-    .trimEnd();
+/** The same one after another. @param follow more are to come. */
+export function rowsAsTheyCome(follow: boolean): RowsAsTheyCome {
+  const growing = new GrowingTable(HEADINGS, follow ? WIDTHS : []);
+  return { lines: (rows) => growing.lines(rows.map(cellsOf)), line: (row) => growing.line(cellsOf(row)) };
 }
 
 function cellsOf({ seq, at, kind, cause, fields }: RowView): string[] {

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import type { RowView } from "../ipc/audit-calls.ts";
 import { moment } from "./moment.ts";
-import { printable } from "./printable.ts";
-import { table } from "./table.ts";
+import type { RowsAsTheyCome } from "./rows.ts";
+import { GrowingTable } from "./table.ts";
 
 /** Fields of the rows of egress, as far as a line says them. */
 const Fields = z.object({
@@ -15,19 +15,14 @@ const Fields = z.object({
   times: z.optional(z.int()),
 });
 
-/** Rows of egress, one line each. */
-export function egressLines(rows: readonly RowView[]): string {
-  return table(["row", "time", "process", "what", "where", "why"], rows.map(cellsOf));
-}
-
-/** Columns of a line that comes alone. */
+const HEADINGS = ["row", "time", "process", "what", "where", "why"] as const;
+/** How wide columns are where rows are still to come. */
 const WIDTHS = [8, 19, 18, 14, 32] as const;
 
-export function egressLine(row: RowView): string {
-  return cellsOf(row)
-    .map((cell, column) => printable(cell).padEnd(WIDTHS[column] ?? 0))
-    .join("  ")
-    .trimEnd();
+/** Rows of egress, one line each, one after another. @param follow more are to come. */
+export function egressRowsAsTheyCome(follow: boolean): RowsAsTheyCome {
+  const growing = new GrowingTable(HEADINGS, follow ? WIDTHS : []);
+  return { lines: (rows) => growing.lines(rows.map(cellsOf)), line: (row) => growing.line(cellsOf(row)) };
 }
 
 function cellsOf({ seq, at, kind, fields, content }: RowView): string[] {

@@ -12,13 +12,19 @@ export const MAX_ROWS = 100_000;
 
 export type Asked = Omit<RowFilter, "limit">;
 
-/** How rows are shown. */
-export interface Shown {
-  /** Of those that were asked for, the ones that are wanted. */
-  readonly wanted: (row: RowView) => boolean;
+/** Rows that are there, under headings, and each further one under them. */
+export interface RowsAsTheyCome {
   readonly lines: (rows: readonly RowView[]) => string;
   readonly line: (row: RowView) => string;
+}
+
+/** How rows are shown. */
+export interface Shown extends RowsAsTheyCome {
+  /** Of those that were asked for, the ones that are wanted. */
+  readonly wanted: (row: RowView) => boolean;
   readonly json: boolean;
+  /** Are more to come? */
+  readonly follow: boolean;
 }
 
 /** How many rows are asked for. @throws {CommandError}. */
@@ -53,8 +59,9 @@ export async function searchRows(
   }
 }
 
-export function showRows({ terminal }: Context, rows: readonly RowView[], { json, lines }: Shown): void {
-  if (rows.length === 0) return;
+export function showRows({ terminal }: Context, rows: readonly RowView[], { json, lines, follow }: Shown): void {
+  // Rows that are to come want their headings before them.
+  if (rows.length === 0 && (json || !follow)) return;
   terminal.print(json ? rows.map((row) => JSON.stringify(row)).join("\n") : lines(rows));
 }
 

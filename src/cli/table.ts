@@ -2,18 +2,46 @@ import { printable } from "./printable.ts";
 
 /** Lays rows out in columns, two spaces apart, the last one as long as it likes. Cells are made safe to show. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [headings, ...rows].map((row) => row.map((cell) => printable(cell)));
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ""))));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) =>
-          column === line.length - 1 ? cell : cell + " ".repeat((widths[column] ?? 0) - widthOf(cell)),
-        )
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return new GrowingTable(headings).lines(rows);
+}
+
+/** A table whose rows come one after another: each stands under those before it, and a longer cell makes its column wider from then on. */
+export class GrowingTable {
+  readonly #headings: readonly string[];
+  readonly #widths: number[];
+
+  /** @param least how wide columns are at least, in characters: what is still to come seldom moves them then. */
+  constructor(headings: readonly string[], least: readonly number[] = []) {
+    this.#headings = headings;
+    this.#widths = headings.map((heading, column) => Math.max(widthOf(heading), least[column] ?? 0));
+  }
+
+  /** These rows under the headings. */
+  lines(rows: readonly (readonly string[])[]): string {
+    for (const row of rows) this.#makeRoom(row);
+    return [this.#headings, ...rows].map((row) => this.#line(row)).join("\n");
+  }
+
+  /** One more. */
+  line(row: readonly string[]): string {
+    this.#makeRoom(row);
+    return this.#line(row);
+  }
+
+  #makeRoom(row: readonly string[]): void {
+    for (const [column, cell] of row.entries())
+      this.#widths[column] = Math.max(this.#widths[column] ?? 0, widthOf(printable(cell)));
+  }
+
+  #line(row: readonly string[]): string {
+    return row
+      .map((cell) => printable(cell))
+      .map((cell, column) =>
+        column === row.length - 1 ? cell : cell + " ".repeat((this.#widths[column] ?? 0) - widthOf(cell)),
+      )
+      .join("  ")
+      .trimEnd();
+  }
 }
 
 /** East Asian wide characters and emoji take two columns. */

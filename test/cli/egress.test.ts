@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { egressText, processOf } from "../../src/cli/commands/egress-show.ts";
-import { egressLine, egressLines } from "../../src/cli/egress-row.ts";
+import { egressRowsAsTheyCome } from "../../src/cli/egress-row.ts";
 import type { RowView } from "../../src/ipc/audit-calls.ts";
 import type { AnswerTo } from "../../src/ipc/operator.ts";
 
@@ -11,7 +11,7 @@ function row(kind: string, fields: RowView["fields"], content: RowView["content"
 const slack = { role: "adapter", subject: "slack" };
 
 test("every host is a line: who asked, what became of it, where it is and why", () => {
-  const text = egressLines([
+  const text = egressRowsAsTheyCome(false).lines([
     row("egress.reached", { ...slack, host: "*.slack.com", port: 443, source: "channel" }, { host: "wss.slack.com" }),
     row("egress.refused", { ...slack, port: 8443, reason: "unlisted", times: 3 }, { host: "evil.example" }),
     row("egress.refused", { ...slack, port: 443, reason: "unreachable", times: 1 }, { host: "slack.com" }),
@@ -36,9 +36,9 @@ test("a host that a hostile process made up does nothing to the terminal", () =>
     { ...slack, port: null, reason: "malformed", times: 1 },
     { host: "\u001b]0;owned\u0007\nfoo\u202e" },
   );
-  for (const line of [egressLine(hostile), egressLines([hostile])])
+  for (const line of [egressRowsAsTheyCome(true).line(hostile), egressRowsAsTheyCome(false).lines([hostile])])
     expect(line.replaceAll("\n", "")).not.toMatch(/\p{C}/u);
-  expect(egressLine(hostile)).not.toContain("\n");
+  expect(egressRowsAsTheyCome(true).line(hostile)).not.toContain("\n");
 });
 
 const answer: AnswerTo<"egress.show"> = {

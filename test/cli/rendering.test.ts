@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod/mini";
-import { rowLines, rowText } from "../../src/cli/audit-row.ts";
+import { rowLines, rowsAsTheyCome, rowText } from "../../src/cli/audit-row.ts";
 import { unknownKind } from "../../src/cli/commands/audit-log.ts";
 import { prunedText } from "../../src/cli/commands/audit-prune.ts";
 import { addedText } from "../../src/cli/commands/vault-add.ts";
@@ -129,6 +129,26 @@ const aRow = {
 test("a row in a list shows its words and no digest", () => {
   const [, line] = rowLines([aRow]).split("\n");
   expect(line).toMatch(/^#7 {3}2026-11-2\d \d\d:\d\d:00 {2}tool\.called {2}#3 {5}tool=exec key=exec:rw$/);
+});
+
+/** Where the last column begins. */
+function columnOf(text: string): number {
+  return text.search(/what$|tool=exec/);
+}
+
+test("rows that come one after another stand under each other; a longer cell moves those after it, and none before", () => {
+  const { lines, line } = rowsAsTheyCome(true);
+  const printed = [
+    ...lines([aRow]).split("\n"),
+    line({ ...aRow, seq: 1_000, kind: "vault.recovery.created" }),
+    line(aRow),
+  ];
+  expect(new Set(printed.map(columnOf)).size).toBe(1);
+  const longer = line({ ...aRow, seq: 1_234_567_890 });
+  expect(columnOf(longer)).toBeGreaterThan(columnOf(printed[0] ?? ""));
+  expect(columnOf(line(aRow))).toBe(columnOf(longer));
+  // Nothing is there yet: the headings are.
+  expect(rowsAsTheyCome(true).lines([])).toMatch(/^row +time +kind +cause +what$/);
 });
 
 test("a row alone shows everything, and says what cannot be shown", () => {

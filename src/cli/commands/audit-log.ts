@@ -4,7 +4,7 @@ import { KINDS } from "../../../audit/action.ts";
 import { nearest } from "../../config/nearest.ts";
 import type { RowFilter } from "../../ipc/audit-calls.ts";
 import { Name, PrincipalId, SessionId } from "../../ipc/ids.ts";
-import { rowLine, rowLines } from "../audit-row.ts";
+import { rowsAsTheyCome } from "../audit-row.ts";
 import { notRunning, usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
@@ -66,7 +66,8 @@ export function auditLogCommand(context: Context): Command {
         await using operator = await reachOperator(context);
         if (parsed.follow && operator.daemon === null) throw notRunning();
         const filter = { ...asked, ...(await aboutWhom(operator, parsed.principal)) };
-        const shown = { wanted: () => true, lines: rowLines, line: rowLine, json: parsed.json };
+        const { json, follow } = parsed;
+        const shown = { wanted: () => true, ...rowsAsTheyCome(follow), json, follow };
         const { rows, size, unread } = await searchRows(operator, filter, limit, shown.wanted);
         showRows(context, rows, shown);
         sayUnread(context, unread);

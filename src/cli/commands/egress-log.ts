@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import type { RowView } from "../../ipc/audit-calls.ts";
 import { notRunning } from "../command-error.ts";
 import type { Context } from "../context.ts";
-import { egressLine, egressLines } from "../egress-row.ts";
+import { egressRowsAsTheyCome } from "../egress-row.ts";
 import { EXIT } from "../exit-status.ts";
 import { pointInTime } from "../point-in-time.ts";
 import { reachOperator } from "../reach.ts";
@@ -49,7 +49,7 @@ export function egressLogCommand(context: Context): Command {
           (!refused || row.kind === "egress.refused" || row.fields["what"] === "refused");
         await using operator = await reachOperator(context);
         if (follow && operator.daemon === null) throw notRunning();
-        const shown = { wanted, lines: egressLines, line: egressLine, json };
+        const shown = { wanted, ...egressRowsAsTheyCome(follow), json, follow };
         const { rows, size, unread } = await searchRows(operator, filter, rowsWanted, wanted);
         showRows(context, rows, shown);
         sayUnread(context, unread);
