@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BESIDE_CONDITIONS, BESIDE_FILES, BESIDE_SECOND_LINES } from "./tampering/checks-beside.ts";
+import { BESIDE_CONDITIONS, BESIDE_FILES, BESIDE_LIKELY, BESIDE_SECOND_LINES } from "./tampering/checks-beside.ts";
 import { anchorCases } from "./tampering/anchor-cases.ts";
 import type { Case } from "./tampering/case.ts";
 import { exportCases } from "./tampering/export-cases.ts";
@@ -44,6 +44,14 @@ function survives(check: string, one: Case): boolean {
   }
 }
 
+/** Those whose finding the check is named after, or that are told, come first: one of them it is, most of the time. */
+function candidates(check: string): Case[] {
+  const told = BESIDE_LIKELY.get(check.slice(check.indexOf(": ") + 2));
+  const likely = (one: Case): number =>
+    one.name === told || codesOf(one).some((code) => check.includes(`"${code}"`)) ? 0 : 1;
+  return (meets.get(check) ?? []).toSorted((a, b) => likely(a) - likely(b));
+}
+
 function codesOf(one: Case): string[] {
   return [...new Set(whole.get(one)?.map((line) => line.split(" ", 1).join("")))];
 }
@@ -56,7 +64,7 @@ test("with all checks each case is answered as it should be", () => {
 describe("without", () => {
   const firstLines = switches.checks.filter((check) => !Object.hasOwn(BESIDE_SECOND_LINES, check));
   test.for(firstLines)("%s", { timeout: 60_000 }, (check) => {
-    expect((meets.get(check) ?? []).find((one) => survives(check, one))?.name).toBeDefined();
+    expect(candidates(check).find((one) => survives(check, one))?.name).toBeDefined();
   });
 });
 

@@ -26,7 +26,7 @@ import { TelegramServer } from "../support/telegram-server.ts";
 /** The daemon is killed at random instants, starts included, while a person writes; real files, a real adapter, a platform that forgets what it
  *  was told is taken. Each message has a command that leaves a mark in the workspace, so that what ran twice can be seen. */
 
-const ROUNDS = rounds(10, 200);
+const ROUNDS = rounds(6, 200);
 const SEED = 20_261_123;
 /** A kill falls at most so long after a start, or after the bot is connected, in milliseconds. */
 const LATEST_MS = 1_200;
@@ -227,7 +227,7 @@ test(`${ROUNDS} kills lose nothing that was taken from the platform, and repeat 
     async () => (await logged("turn.ended")).length >= all.size,
     "every turn has ended, one way or another",
     60_000 + ROUNDS * 1_000,
-    250,
+    500, // each look is a command
   );
   const found = await gather();
   expect(faults(found)).toEqual([]);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod/mini";
 import { verifySync } from "../../audit/verify.ts";
 import { AUDIT_ANSWERS } from "../../src/ipc/audit-calls.ts";
-import { ask, auditOf, startProtected, until } from "../support/claims-world.ts";
+import { ask, auditOf, needLine, startProtected, until } from "../support/claims-world.ts";
 import { vkeyOf } from "../support/claims-log.ts";
 import { cleanEnvironment, newHome, type Ran, run, type TestDaemon, WIRKEN } from "../support/daemon.ts";
 
@@ -90,7 +90,8 @@ afterAll(async () => {
 });
 
 async function anchor() {
-  const { anchors } = AUDIT_ANSWERS["audit.anchor.list"].parse(await daemon.json("audit", "anchor", "list"));
+  await using line = await needLine(daemon);
+  const { anchors } = await line.call({ call: "audit.anchor.list" });
   return anchors[0];
 }
 

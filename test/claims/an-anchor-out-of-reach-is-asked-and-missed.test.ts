@@ -6,7 +6,7 @@ import { z } from "zod/mini";
 import { readProof } from "../../audit/anchor-proof.ts";
 import { AUDIT_ANSWERS } from "../../src/ipc/audit-calls.ts";
 import { OPERATOR_ANSWERS } from "../../src/ipc/operator.ts";
-import { ask, auditOf, startProtected, until, verifies } from "../support/claims-world.ts";
+import { ask, auditOf, needLine, startProtected, until, verifies } from "../support/claims-world.ts";
 import { vkeyOf } from "../support/claims-log.ts";
 import type { TestDaemon } from "../support/daemon.ts";
 import { ownFolder } from "../support/folder.ts";
@@ -35,7 +35,8 @@ afterAll(async () => {
 const Status = z.object({ running: z.literal(true), notes: z.array(z.string()) });
 
 async function anchor(name: string) {
-  const { anchors } = AUDIT_ANSWERS["audit.anchor.list"].parse(await daemon.json("audit", "anchor", "list"));
+  await using line = await needLine(daemon);
+  const { anchors } = await line.call({ call: "audit.anchor.list" });
   return anchors.find((one) => one.name === name);
 }
 

@@ -7,6 +7,7 @@ import { z } from "zod/mini";
 import { type Verdict, verify } from "../../audit/verify.ts";
 import { beginLog, recordTurn, reopen, type TestLog } from "../support/audit-fixture.ts";
 import { change, rowsOf } from "../support/claims-log.ts";
+import { rounds } from "../support/claims-random.ts";
 import { ask, auditOf, childrenOf, verifies } from "../support/claims-world.ts";
 import { newHome, TestDaemon, WIRKEN } from "../support/daemon.ts";
 
@@ -112,10 +113,11 @@ async function isWell(daemon: TestDaemon): Promise<z.infer<typeof Status>> {
 }
 
 describe("a daemon", () => {
-  test("that is killed and started again, three times over, has nothing to complain of", async () => {
+  const KILLS = rounds(2, 10);
+  test(`that is killed and started again, ${KILLS} times over, has nothing to complain of`, async () => {
     const home = newHome();
     try {
-      for (let kills = 0; kills < 3; kills++) {
+      for (let kills = 0; kills < KILLS; kills++) {
         const daemon = await TestDaemon.start({ home });
         await isWell(daemon);
         await daemon.end("SIGKILL");

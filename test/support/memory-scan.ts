@@ -18,16 +18,11 @@ export function scanMemory(pid: number, texts: readonly string[]): string[] {
     ];
   });
   const found: string[] = [];
-  let memory: number;
-  try {
-    memory = openSync(`/proc/${pid}/mem`, "r");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return []; // it ended
-    throw error;
-  }
+  const memory = opened(`/proc/${pid}/mem`);
+  if (memory === null) return [];
   try {
     const buffer = Buffer.alloc(STEP);
-    for (const { start, end, name } of regions(pid)) {
+    for (const { start, end, name } of touched(pid)) {
       for (let at = start; at < end; at += STEP - OVERLAP) {
         const length = Math.min(STEP, end - at);
         let read = 0;
@@ -49,7 +44,53 @@ export function scanMemory(pid: number, texts: readonly string[]): string[] {
   return [...new Set(found)];
 }
 
-function regions(pid: number): { start: number; end: number; name: string }[] {
+/** @returns null of a process that ended. */
+function opened(path: string): number | null {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+interface Region {
+  readonly start: number;
+  readonly end: number;
+  readonly name: string;
+}
+
+const PAGE = 4_096;
+/** An entry of `/proc/PID/pagemap` is eight bytes, whose two highest bits say that a page is in memory, or swapped out (proc_pid_pagemap(5)). */
+const ENTRY = 8;
+const THERE = 0b1100_0000;
+
+/** The parts of the regions that hold anything. Most of what V8 reserves was never written to, and a page that was not holds what its file does, or nothing. */
+function touched(pid: number): Region[] {
+  const pagemap = opened(`/proc/${pid}/pagemap`);
+  if (pagemap === null) return [];
+  try {
+    return regions(pid).flatMap(({ start, end, name }) => {
+      const entries = Buffer.alloc(((end - start) / PAGE) * ENTRY);
+      // Of a region that went meanwhile nothing is read.
+      const pages = readSync(pagemap, entries, 0, entries.length, (start / PAGE) * ENTRY) / ENTRY;
+      const runs: Region[] = [];
+      let from = -1;
+      for (let page = 0; page <= pages; page++) {
+        const there = page < pages && ((entries[page * ENTRY + ENTRY - 1] ?? 0) & THERE) !== 0;
+        if (there && from < 0) from = page;
+        if (there || from < 0) continue;
+        runs.push({ start: start + from * PAGE, end: start + page * PAGE, name });
+        from = -1;
+      }
+      return runs;
+    });
+  } finally {
+    closeSync(pagemap);
+  }
+}
+
+function regions(pid: number): Region[] {
   return readFileSync(`/proc/${pid}/maps`, "utf8")
     .split("\n")
     .flatMap((line) => {

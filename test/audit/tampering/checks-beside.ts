@@ -72,3 +72,36 @@ export const BESIDE_SECOND_LINES: Readonly<Record<string, SecondLine>> = {
     why: "no checkpoint is of such a size; this says better what is wrong",
   },
 };
+
+/** Which case a condition is there for: only to try that one first. */
+export const BESIDE_LIKELY: ReadonlyMap<string, string> = new Map([
+  ["checkpoint.root === tree.root()", "export: a checkpoint is of another tree, which the log's key signed"],
+  ["checkpoint.size !== size", "export: a checkpoint is of other rows"],
+  ["this.#commitmentOf(line) === commitment", "export: content is changed"],
+  ["proof.checkpoint === note", "export: a proof ends in another checkpoint"],
+  ["proof.index === seq", "export: a proof says that it is of another row"],
+  ["includes(newest, leaf, seq, proof.hashes)", "export: a proof has another hash"],
+  ["named !== previous", "export: a row does not follow from the one before it"],
+  ["parseCheckpoint(note).root === found.root", "anchors: an answer is about another tree, which the log's key signed"],
+  ["seq >= (this.#facts?.size ?? 0)", "export: a row behind the end that says so"],
+  ["holds < reached", "anchors: one is said to have reached further than any answer"],
+  ["seq <= before", "export: a row is there twice"],
+  ["line?.seq === seq && line.part === part && line.commitment === commitment", "export: a row of a part is missing"],
+  ["!whole", "export: a row is written otherwise"],
+  ["entryHash(named, body) !== leaf", "export: a row is changed"],
+  ["keys.every(({ key }) => isSignedBy(checkpoint, key))", "export: it lists another key than the rows have"],
+  ["checkpoint.signatures.length === keys.length", "export: a key does not follow"],
+  ["epoch === epochs.length + 1", "export: a key does not follow"],
+  ["certificate !== null && known.pins.has(pin)", "anchors: another certificate is stored besides"],
+  ["this.#given !== null", "anchors: a timestamp is of an authority that its reader does not trust"],
+  ["files.digest(name) !== digest", "export: a file is not the one of the manifest"],
+  [
+    'ms === null || !stamps(response, digest.toString("hex"), time)',
+    "anchors: a timestamp that nobody vouches for is of another note",
+  ],
+  ["checked.ms === ms", "anchors: a timestamp says another time than was signed"],
+  ['read === null || read.type === "certificate" || read.type !== known.type', "anchors: an answer is nothing"],
+  ["note === null", "anchors: a cosignature is about rows that no checkpoint covers"],
+  ["from < to && to <= seq", "pruned: the row says that others went, and its log's key signs that"],
+  ["known === undefined", "anchors: a cosignature is of an anchor that no row introduces"],
+]);

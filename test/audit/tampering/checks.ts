@@ -103,6 +103,20 @@ export const LIKELY: readonly (readonly [check: string, tampering: string])[] = 
   ["head.seq", "keep their numbers"],
   ["REPLACEMENT", "become no UTF-8"],
   ["commit(salt", "sealed in its place"],
+  ["ends.length === rows", "a body holds the next row, which is gone"],
+  ["!keys.every((key)", "with a checkpoint that another key signed"],
+  ["keys.some((key)", "later checkpoints deleted and their rows made into others"],
+  ["time < this.#newestTime", "are newer than the newest checkpoint"],
+  ["action.format", "the beginning becomes one of another format"],
+  ["key.name !== action.origin", "the beginning gets the name of another log"],
+  ["checkpoint.signatures.length", "a row is deleted, the rows after it are renumbered and linked anew"],
+  ["checkpoint.size !== size", "and the checkpoints moved with them"],
+  ["cause >= seq", "a row is deleted, the rows after it are renumbered and linked anew"],
+  ["says !== seq", "two rows change places"],
+  ["seq === 1", "no row calls for a checkpoint any more"],
+  ["this.#tree.root() !== signed.root", "the hashes of two rows change places"],
+  ["!== BRACE", "the first character of a body is another one"],
+  ["!Number.isSafeInteger(seq)", "a row is numbered below nothing"],
 ];
 
 /** What stands before a second line (a check by its name, or what SQLite does), and why it is there all the same. */
