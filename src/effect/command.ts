@@ -1,8 +1,10 @@
 import type { Command, CommandEnd, Output } from "../sandbox/command.ts";
 import { LIMITS } from "../sandbox/limits.ts";
+import type { SetAside } from "../sandbox/survey.ts";
 import { type ActionOfType, commandOf, placeOf } from "./action.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
 import { checkNamed } from "./files.ts";
+import { plain } from "./plain-name.ts";
 import type { ToolResult, World } from "./tool.ts";
 import { shownCommand, type Under, underOf } from "./running-commands.ts";
 import type { OpenWay } from "./way-port.ts";
@@ -81,13 +83,21 @@ function textOf(end: CommandEnd, action: ActionOfType<"exec">): string {
     [
       sentence(end, action.timeoutSeconds, action.background),
       said === "" ? "(no output)" : said,
-      ...end.setAside.map(
-        ({ path, now }) =>
-          `${path} is protected: what the command put there was moved to ${now} (ask with write_file instead)`,
-      ),
+      ...end.setAside.map(asideSentence),
     ].join("\n"),
     MAX_RESULT,
   );
+}
+
+/** Settings of a new repository that are shown when they were left out. */
+const MAX_LEFT = 8;
+
+function asideSentence({ path, now, left }: SetAside): string {
+  if (left === undefined)
+    return `${path} is protected: what the command put there was moved to ${now} (ask with write_file instead)`;
+  const shown = left.slice(0, MAX_LEFT).map((one) => plain(one.slice(0, 80).toWellFormed()));
+  const more = left.length > MAX_LEFT ? ` and ${left.length - MAX_LEFT} more` : "";
+  return `${path} is protected: of a new repository's settings its remotes and branches were kept, and these left out: ${shown.join(", ")}${more}; all of them are in ${now} (ask with write_file instead)`;
 }
 
 /** Both outputs under their names, in less than what a result may have; empty where there is none. */

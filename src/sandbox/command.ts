@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Folder } from "./folder.ts";
+import type { SetAside } from "./survey.ts";
 import type { Limits } from "./limits.ts";
 
 /** A command to be run in the sandbox. No shell reads it, unless argv names one. */
@@ -58,7 +59,7 @@ export interface CommandEnd {
   /** Bytes between those halves that were not kept. */
   readonly left: { readonly stdout: number; readonly stderr: number };
   /** Protected files that it made or replaced, and where they were moved. */
-  readonly setAside: readonly { readonly path: string; readonly now: string }[];
+  readonly setAside: readonly SetAside[];
   readonly milliseconds: number;
 }
 

@@ -21,18 +21,23 @@ const FILES = new Set([
 /** What an editor, or git, runs without being asked. */
 const DIRECTORIES = new Set([".vscode", ".idea", ".devcontainer", ".husky"]);
 
-/** Inside `.git`: hooks, and the settings that name programs. */
-const GIT_FILES = new Set(["config", "config.worktree"]);
+/** Inside `.git`: hooks, the settings that name programs, and what points at settings elsewhere. */
+const GIT_FILES = new Set(["config", "config.worktree", "commondir"]);
 const GIT_DIRECTORIES = new Set(["hooks", "modules", "worktrees"]);
+
+/** The same of Mercurial's. */
+const HG_FILES = new Set(["hgrc", "hgrc-not-shared", "sharedpath"]);
 
 /** All of these names, for the policy that is on the record. */
 export const PROTECTED = {
   files: [
     ...FILES,
     ".git (where it is a file)",
+    "HEAD (it makes a directory of any name a repository, in which the same is protected as in .git)",
     ".cargo/config.toml",
     ".git/info/attributes",
     ...[...GIT_FILES].map((name) => `.git/${name}`),
+    ...[...HG_FILES].map((name) => `.hg/${name}`),
   ],
   directories: [...DIRECTORIES, ...[...GIT_DIRECTORIES].map((name) => `.git/${name}`)],
 } as const;
@@ -47,6 +52,7 @@ export function isProtected(names: readonly string[], kind: "file" | "directory"
   if (FILES.has(last) || folded.some((name) => DIRECTORIES.has(name))) return true;
   if (last === ".git" && kind !== "directory") return true;
   if (last === "config.toml" && folded.at(-2) === ".cargo") return true;
+  if (folded.at(-2) === ".hg" && HG_FILES.has(last)) return true;
   return folded.some((name, at) => {
     if (name !== ".git") return false;
     const inside = folded[at + 1];
@@ -55,4 +61,13 @@ export function isProtected(names: readonly string[], kind: "file" | "directory"
     if (inside === "info" && folded[at + 2] === "attributes") return true;
     return GIT_FILES.has(inside) && at + 2 === folded.length;
   });
+}
+
+/** The file without which git takes no directory for a repository. Where it lies, whatever the directory's name, git may obey what is there as if that lay
+ *  in `.git`: at once, or as soon as somebody adds what is missing still. */
+export const HEAD = "HEAD";
+
+/** Does this path make a directory one that git could take for a repository? Inside `.git` it is one already. */
+export function makesRepository(names: readonly string[]): boolean {
+  return names.at(-1)?.toLowerCase() === "head" && !names.some((name) => name.toLowerCase() === ".git");
 }

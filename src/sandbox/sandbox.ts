@@ -203,7 +203,8 @@ export class Sandbox {
       const before = surveyAll(place);
       try {
         const end = await this.#run(command, signal);
-        return { ...end, setAside: setAllAside(place, before) };
+        // Below a launcher a protected file keeps the next command from writing: so none stays there.
+        return { ...end, setAside: setAllAside(place, before, this.#state.state !== "weaker") };
       } finally {
         await command.keeping?.end();
       }

@@ -1,15 +1,40 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, renameSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { Directory } from "./directory.ts";
+import { type CleanGitConfig, cleanGitConfig, MAX_GIT_CONFIG } from "./git-config.ts";
 import { HOME_FOLDER } from "./home-folder.ts";
 import type { Place } from "./folder.ts";
-import { isProtected } from "./protected.ts";
+import { HEAD, isProtected } from "./protected.ts";
 
 /** Protected files as they are in a workspace at one time, by path, with what identifies the very file. */
-export type Survey = ReadonlyMap<
-  string,
-  { readonly identity: string; readonly kind: "file" | "directory" | "link" | "other" }
->;
+export type Survey = ReadonlyMap<string, Surveyed>;
+
+interface Surveyed {
+  readonly identity: string;
+  readonly kind: "file" | "directory" | "link" | "other";
+  /** What of a repository it is, where that may stay in one that is new. */
+  readonly of: "git settings" | "git hooks" | null;
+}
+
+/** Something that a command put under a protected name. */
+export interface SetAside {
+  readonly path: string;
+  /** Where it is now. */
+  readonly now: string;
+  /** What of it stays in its place, and what was left out; not given: nothing does. */
+  readonly left?: readonly string[];
+}
 
 /** Directories looked into, and how deep; beyond that a protected name is found by nobody. `node_modules` and what is protected whole are not gone into. */
 const MAX_DIRECTORIES = 5_000;
@@ -27,14 +52,15 @@ export function surveyAll(place: Place): Survey {
 }
 
 /** {@link setAside} in a workspace and in those of its folders that may be changed. @param before of {@link surveyAll}. */
-export function setAllAside(place: Place, before: Survey): { readonly path: string; readonly now: string }[] {
+export function setAllAside(place: Place, before: Survey, repositories: boolean): SetAside[] {
   return changeable(place).flatMap(({ path, prefix }) => {
     const own = new Map(
       [...before].flatMap(([name, found]) =>
         name.startsWith(prefix) ? [[name.slice(prefix.length), found] as const] : [],
       ),
     );
-    return setAside(path, own).map((moved) => ({
+    return setAside(path, own, repositories).map((moved) => ({
+      ...moved,
       path: `${prefix}${moved.path}`,
       now: `${prefix}${moved.now}`,
     }));
@@ -51,12 +77,16 @@ function changeable({ workspace, folders }: Place): { readonly path: string; rea
 
 /** Finds the protected files of a directory. Links are not followed. */
 export function survey(root: string): Survey {
-  const found = new Map<string, { identity: string; kind: "file" | "directory" | "link" | "other" }>();
+  const found = new Map<string, Surveyed>();
   using top = Directory.open(root);
   let left = MAX_DIRECTORIES;
-  const visit = (directory: Directory, names: readonly string[]): void => {
+  // `judged` are the names by which it is judged: a repository of another name counts as `.git`.
+  const visit = (directory: Directory, names: readonly string[], above: readonly string[]): void => {
     left -= 1;
-    for (const entry of readdirSync(directory.self, { withFileTypes: true })) {
+    const entries = readdirSync(directory.self, { withFileTypes: true });
+    const isRepository = entries.some((entry) => entry.name === HEAD && !entry.isDirectory());
+    const judged = isRepository ? [...above.slice(0, -1), ".git"] : above;
+    for (const entry of entries) {
       const kind = entry.isDirectory()
         ? "directory"
         : entry.isFile()
@@ -65,9 +95,11 @@ export function survey(root: string): Survey {
             ? "link"
             : "other";
       const path = [...names, entry.name];
-      if (isProtected(path, kind === "link" ? "other" : kind)) {
+      const asked = [...judged, entry.name];
+      if (isProtected(asked, kind === "link" ? "other" : kind)) {
         const stats = directory.look(entry.name);
-        if (stats !== null) found.set(path.join("/"), { identity: `${stats.dev}:${stats.ino}`, kind });
+        if (stats !== null)
+          found.set(path.join("/"), { identity: `${stats.dev}:${stats.ino}`, kind, of: partOf(asked, kind) });
         continue;
       }
       const deepest = path[0] === HOME_FOLDER ? MAX_DEPTH_AT_HOME : MAX_DEPTH;
@@ -80,19 +112,25 @@ export function survey(root: string): Survey {
         continue;
       }
       using held = child;
-      visit(held, path);
+      visit(held, path, asked);
     }
   };
-  visit(top, []);
+  visit(top, [], []);
   return found;
+}
+
+function partOf(names: readonly string[], kind: Surveyed["kind"]): Surveyed["of"] {
+  if (names.at(-2) !== ".git") return null;
+  if (names.at(-1) === "config" && kind === "file") return "git settings";
+  return names.at(-1) === "hooks" && kind === "directory" ? "git hooks" : null;
 }
 
 /** Moves aside what a command put under a protected name. A bind keeps it from changing those that were there; one that was not there, or whose
  *  directory was renamed away, cannot be bound.
- *  @returns the paths, and where each is now. */
-export function setAside(root: string, before: Survey): { readonly path: string; readonly now: string }[] {
-  const moved: { path: string; now: string }[] = [];
-  for (const [path, { identity }] of survey(root)) {
+ *  @param repositories of one that is new, what may stay of its settings does, and hooks that nothing runs do. */
+export function setAside(root: string, before: Survey, repositories: boolean): SetAside[] {
+  const moved: SetAside[] = [];
+  for (const [path, { identity, of }] of survey(root)) {
     if (before.get(path)?.identity === identity) continue;
     const names = path.split("/");
     const name = names.pop();
@@ -105,12 +143,68 @@ export function setAside(root: string, before: Survey): { readonly path: string;
         if (directory !== undefined) held.push(directory);
       }
       if (directory === undefined) continue;
+      const isNew = repositories && !before.has(path);
+      if (isNew && of === "git hooks" && areSamples(directory, name)) continue;
+      const settings = isNew && of === "git settings" ? settingsOf(directory, name) : null;
+      if (settings?.left.length === 0) {
+        putInPlace(directory, name, settings.text, root);
+        continue;
+      }
       const aside = `${name}.set-aside-${randomBytes(4).toString("hex")}`;
       renameSync(directory.at(name), directory.at(aside));
-      moved.push({ path, now: [...names, aside].join("/") });
+      if (settings !== null) putInPlace(directory, name, settings.text, root);
+      const now = [...names, aside].join("/");
+      moved.push(settings === null ? { path, now } : { path, now, left: settings.left });
     } finally {
       for (const one of held) one[Symbol.dispose]();
     }
   }
   return moved;
+}
+
+/** What git puts there itself: nothing runs a hook of such a name. */
+function areSamples(parent: Directory, name: string): boolean {
+  using hooks = parent.child(name);
+  return readdirSync(hooks.self, { withFileTypes: true }).every(
+    (entry) => entry.isFile() && entry.name.endsWith(".sample"),
+  );
+}
+
+/** @returns null where it is no settings file that is understood at all. */
+function settingsOf(directory: Directory, name: string): CleanGitConfig | null {
+  let file: number;
+  try {
+    file = openSync(directory.at(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return null;
+  }
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile() || stats.size > MAX_GIT_CONFIG) return null;
+    const bytes = Buffer.alloc(stats.size);
+    const read = readSync(file, bytes);
+    return cleanGitConfig(bytes.subarray(0, read).toString("utf8"));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Always another file than the command's own: that one may have a second name by which it could be changed. */
+function putInPlace(directory: Directory, name: string, text: string, root: string): void {
+  const temporary = `.wirken-${randomBytes(8).toString("hex")}.tmp`;
+  const file = openSync(
+    directory.at(temporary),
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o644,
+  );
+  try {
+    writeFileSync(file, text);
+    if (process.getuid?.() === 0) {
+      const { uid, gid } = statSync(root);
+      fchownSync(file, uid, gid);
+    }
+  } finally {
+    closeSync(file);
+  }
+  renameSync(directory.at(temporary), directory.at(name));
 }

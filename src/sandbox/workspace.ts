@@ -21,7 +21,7 @@ import {
 import { join, resolve, sep } from "node:path";
 import type { Directory } from "./directory.ts";
 import { enterFolder, type Folder, type Place, wrongWith } from "./folder.ts";
-import { isProtected } from "./protected.ts";
+import { HEAD, isProtected, makesRepository } from "./protected.ts";
 import { unusable, Walk } from "./walk.ts";
 import { WorkspaceError } from "./workspace-error.ts";
 
@@ -98,7 +98,23 @@ export class Workspace {
   locate(path: string): Located {
     using walk = this.#walk(path, "within");
     const { relative: found, kind, folder } = walk;
-    return { path: found, folder, kind, protected: isProtected(walk.names, kind) };
+    return { path: found, folder, kind, protected: this.#protected(walk.names, kind) };
+  }
+
+  #protected(names: readonly string[], kind: Located["kind"]): boolean {
+    if (isProtected(names, kind) || makesRepository(names)) return true;
+    // In a repository of another name than `.git` the same is protected.
+    return names.some((_, at) => {
+      const inside = [...names.slice(0, Math.max(0, at - 1)), ".git", ...names.slice(at)];
+      if (!isProtected(inside, kind)) return false;
+      try {
+        using head = this.#walk([...names.slice(0, at), HEAD].join("/"), "none");
+        return head.kind !== "missing" && head.kind !== "directory";
+      } catch (cause) {
+        // A link is one too. Else what lies above is no directory.
+        return cause instanceof WorkspaceError && cause.code === "FILE_CHANGED";
+      }
+    });
   }
 
   /** Reads a regular file whole. @param links see {@link Walk.to}. @throws {WorkspaceError} */
