@@ -1,31 +1,24 @@
-import * as z from "zod/mini";
-import { ask } from "../ask.ts";
 import type { Checked, Credentials, Start } from "../adapter.ts";
+import { BAD_TOKEN, openApi, tokenOf, trouble } from "./api.ts";
+import { gatewayOf } from "./gateway.ts";
+import { accountOf, introduce, OddAnswer } from "./identity.ts";
 
-const API = "https://discord.com/api/v10";
-
-/** @see https://discord.com/developers/docs/resources/user#get-current-user */
-const Me = z.object({ id: z.string(), username: z.string(), bot: z._default(z.boolean(), false) });
-
-/** Asks Discord whose token this is. */
+/** Asks Discord whose token this is, whether its application may read messages, and whether it may connect today. */
 export async function check(credentials: Credentials, start: Start): Promise<Checked> {
-  const token = (credentials.get("bot-token") ?? "").trim();
-  const answer = await ask({
-    url: `${start.apiRoot ?? API}/users/@me`,
-    headers: { authorization: `Bot ${token}` },
-  });
-  if (answer.state === "unreachable")
-    return { failure: "unreachable", sentence: `Discord cannot be reached (${answer.detail})` };
-  if (answer.status === 401)
-    return {
-      failure: "refused",
-      sentence:
-        "Discord refuses the token: reset it on discord.com/developers/applications, under Bot, and copy the new one",
-    };
-  const me = Me.safeParse(answer.body);
-  if (answer.status !== 200 || !me.success)
-    return { failure: "other", sentence: `Discord answered ${answer.status} to the question whose token it is` };
-  if (!me.data.bot)
-    return { failure: "mixed-up", sentence: "this token is a person's, not a bot's: no person's token is used" };
-  return { account: `@${me.data.username}` };
+  const token = tokenOf(credentials);
+  if (token === null) return { failure: "refused", sentence: BAD_TOKEN };
+  const rest = openApi(token, start);
+  try {
+    const introduced = await introduce(rest);
+    if ("failure" in introduced) return introduced;
+    const { waitMs, sentence } = await gatewayOf(rest, start);
+    if (waitMs > 0) return { failure: "other", sentence };
+    return { account: accountOf(introduced.bot) };
+  } catch (error) {
+    if (error instanceof OddAnswer) return { failure: "other", sentence: error.message };
+    return trouble(error);
+  } finally {
+    rest.clearHashSweeper();
+    rest.clearHandlerSweeper();
+  }
 }

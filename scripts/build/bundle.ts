@@ -37,7 +37,7 @@ function options(root: string, stamp: Stamp): BuildOptions {
       WIRKEN_BUILD: JSON.stringify(stamp.build),
       "process.env.NODE_ENV": '"production"',
     },
-    plugins: [addons(root), parts, optionalPackages, oneLanguage, noHttpReceivers],
+    plugins: [addons(root), parts, optionalPackages, oneLanguage, noHttpReceivers, discordLayers(root)],
   };
 }
 
@@ -121,6 +121,25 @@ const noHttpReceivers: Plugin = {
     build.onLoad({ filter: /./, namespace: "unused" }, () => ({ contents: "module.exports = {};" }));
   },
 };
+
+/** Two of discord.js's layers as the Discord adapter needs them: its REST client in the edition that brings no HTTP client of its own, and its gateway in the
+ *  edition that does not ask where its file lies, with a WebSocket that goes out by the process's lane (it takes no other from its caller). */
+function discordLayers(root: string): Plugin {
+  return {
+    name: "discord-layers",
+    setup(build) {
+      build.onResolve({ filter: /^@discordjs\/rest$/ }, () => ({
+        path: join(root, "node_modules/@discordjs/rest/dist/web.mjs"),
+      }));
+      build.onResolve({ filter: /^@discordjs\/ws$/ }, () => ({
+        path: join(root, "node_modules/@discordjs/ws/dist/index.js"),
+      }));
+      build.onResolve({ filter: /^ws$/ }, ({ importer }) =>
+        importer.includes("/@discordjs/ws/") ? { path: join(root, "adapters/discord/web-socket.ts") } : null,
+      );
+    },
+  };
+}
 
 function replaceOnce(text: string, what: string, by: string): string {
   if (text.split(what).length !== 2)

@@ -59,8 +59,10 @@ const STEPS: Readonly<Record<Exclude<Platform, "slack">, readonly string[]>> = {
   telegram: ["make a bot: open https://t.me/BotFather, send /newbot, and copy the token that it answers with"],
   discord: [
     "make an application on https://discord.com/developers/applications, and on its page:",
-    "  Bot: press Reset Token and copy it; switch on Message Content Intent",
-    "  Installation: add it to your server with the scope bot, and Send Messages and Read Message History",
+    "  Bot: press Reset Token and copy it; under Privileged Gateway Intents switch on Message Content Intent, and press Save Changes",
+    "  Installation: under Guild Install choose the scope bot and the permissions View Channels, Send Messages, Send Messages in Threads,",
+    "    Read Message History, Attach Files and Add Reactions; then open the Install Link and add it to your server",
+    "it answers those who write to it alone, and in a server those who call it by name or reply to it",
   ],
   matrix: [
     "make an account for the bot on your homeserver, log in as it once, and copy its access token",

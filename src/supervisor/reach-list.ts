@@ -26,7 +26,8 @@ const PLATFORM_HOSTS: Readonly<Record<Platform, readonly string[]>> = {
   telegram: ["api.telegram.org"],
   // The host of a Socket Mode connection is named by the answer to each apps.connections.open.
   slack: ["slack.com", "*.slack.com"],
-  discord: ["discord.com"],
+  // A session goes on at the host that the line named when it began; files lie with a host of their own.
+  discord: ["discord.com", "*.discord.gg", "cdn.discordapp.com"],
   matrix: [],
   teams: ["login.microsoftonline.com"],
   whatsapp: ["graph.facebook.com"],

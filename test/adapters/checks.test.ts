@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { baseOf } from "../../adapters/ask.ts";
 import { checksOnly } from "../../adapters/checks-only.ts";
-import { check as discord } from "../../adapters/discord/check.ts";
 import { check as googleChat } from "../../adapters/google-chat/check.ts";
 import { check as imessage } from "../../adapters/imessage/check.ts";
 import { check as matrix } from "../../adapters/matrix/check.ts";
@@ -12,9 +11,9 @@ import { PLATFORM_CREDENTIALS } from "../../src/ipc/platform-credentials.ts";
 import { AdapterTalk, type Said } from "../support/adapter-talk.ts";
 import { GOOD, PlatformApis, signalDaemon } from "../support/platform-apis.ts";
 
-const CHECKS = { discord, matrix, teams, whatsapp, "google-chat": googleChat, imessage } as const;
+const CHECKS = { matrix, teams, whatsapp, "google-chat": googleChat, imessage } as const;
 type Asked = keyof typeof CHECKS;
-const ASKED: readonly Asked[] = ["discord", "matrix", "teams", "whatsapp", "google-chat", "imessage"];
+const ASKED: readonly Asked[] = ["matrix", "teams", "whatsapp", "google-chat", "imessage"];
 
 let apis: PlatformApis;
 beforeAll(async () => {
@@ -48,7 +47,6 @@ async function checked(
 }
 
 test.for([
-  ["discord", "@wirken"],
   ["matrix", "@wirken:matrix.example"],
   ["teams", `application ${GOOD.teams["app-id"]}`],
   ["whatsapp", "Acme (+1 555 0100)"],
@@ -59,7 +57,6 @@ test.for([
 });
 
 test.for([
-  ["discord", { "bot-token": `${GOOD.discord["bot-token"]}x` }, "refused", "reset it on discord.com"],
   ["matrix", { "access-token": "syt_other_canary" }, "refused", "M_UNKNOWN_TOKEN"],
   ["teams", { "client-secret": "another~canary-secret" }, "refused", "copy its Value (not the Secret ID)"],
   ["teams", { "app-id": "11111111-0000-0000-0000-000000000000" }, "refused", "no application of that ID"],
@@ -75,9 +72,7 @@ test.for([
   expect(said.text).toContain(says);
 });
 
-test("what belongs to a person, or to no device, is not taken for a bot's", async () => {
-  apis.instead.set("/users/@me", [200, { id: "1", username: "somebody" }]);
-  expect(await checked("discord")).toMatchObject({ failure: "mixed-up" });
+test("what belongs to no device is not taken for a bot's", async () => {
   apis.instead.set("/_matrix/client/v3/account/whoami", [200, { user_id: "@bridge:matrix.example" }]);
   expect(await checked("matrix")).toMatchObject({ failure: "mixed-up" });
 });
@@ -103,7 +98,7 @@ test.for(ASKED)("%s: where nobody answers, it is unreachable, and that is all th
 test("no answer of a check holds what it was given, whatever the platform says", async () => {
   for (const platform of ASKED) {
     const values = secretsOf(platform);
-    apis.instead.set("/users/@me", [500, { message: values }]);
+    apis.instead.set("/_matrix/client/v3/account/whoami", [500, { error: values }]);
     const said = await checked(platform);
     for (const value of values) expect(JSON.stringify(said)).not.toContain(value);
   }
@@ -153,7 +148,7 @@ test.for(["http://matrix.example", "http://192.168.1.7:1234", "http://100.128.0.
 );
 
 test("on a platform that is only checked nothing is sent, and whoever connects it is told so", async () => {
-  await using talk = AdapterTalk.local(checksOnly("Discord", discord));
+  await using talk = AdapterTalk.local(checksOnly("Teams", teams));
   talk.start({}, {});
   expect(await talk.next("state")).toMatchObject({ state: "refused", text: expect.stringContaining("does not talk") });
   expect(await talk.send("1", "hello")).toMatchObject({ type: "undelivered", reason: "refused" });

@@ -35,8 +35,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["@slack/bolt", "@slack/socket-mode", "@slack/web-api", "undici", "zod"],
     network: SDK_NETWORK,
   },
+  // Its WebSocket is handed to the SDK by the build.
+  "adapters/discord": {
+    ours: [...NETWORKED, "adapters"],
+    packages: ["@discordjs/rest", "@discordjs/ws", "discord-api-types", "ws", "zod"],
+    network: [],
+  },
   // They ask with `fetch` alone.
-  "adapters/discord": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
   "adapters/matrix": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
   "adapters/teams": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
   "adapters/whatsapp": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },

@@ -39,7 +39,7 @@ describe("an adapter reaches its platform", () => {
     ["telegram", ["api.telegram.org:443"]],
     ["slack", ["slack.com:443", "*.slack.com:443"]],
     ["slack:acme", ["slack.com:443", "*.slack.com:443"]],
-    ["discord", ["discord.com:443"]],
+    ["discord", ["discord.com:443", "*.discord.gg:443", "cdn.discordapp.com:443"]],
     ["teams", ["login.microsoftonline.com:443"]],
     ["whatsapp", ["graph.facebook.com:443"]],
     ["google-chat", ["oauth2.googleapis.com:443", "chat.googleapis.com:443", "pubsub.googleapis.com:443"]],

@@ -30,7 +30,7 @@ type AdapterChild = Child<FromAdapter, ToAdapter>;
 
 /** An adapter's program as it goes into the executable: after it is confined it can read no more files, so it must be one. */
 export async function programOf(
-  platform: "telegram" | "slack" | "signal",
+  platform: "telegram" | "slack" | "signal" | "discord",
 ): Promise<{ readonly code: string } & Disposable> {
   const stamp = { version: "test", commit: "test", build: "test" };
   const assets = await bundleRole(ROOT, stamp, platform, `adapters/${platform}/main.ts`);
@@ -78,7 +78,7 @@ export class AdapterTalk implements AsyncDisposable {
 
   /** A process of its own, confined, with a pipe and a lane to this machine. @param code its program, as {@link programOf} made it. */
   static process(
-    platform: "telegram" | "slack" | "signal",
+    platform: "telegram" | "slack" | "signal" | "discord",
     code: string,
   ): AdapterTalk & { readonly child: AdapterChild } {
     const talk = new AdapterTalk();
@@ -137,7 +137,10 @@ export class AdapterTalk implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<Said<T>>();
     const look = (): void => {
       const frame = found();
-      if (frame !== null) resolve(frame);
+      if (frame === null) return;
+      // Another that arrives with it is for whoever asks next.
+      this.#waiting.delete(look);
+      resolve(frame);
     };
     this.#waiting.add(look);
     const timer = new AbortController();

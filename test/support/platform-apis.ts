@@ -15,7 +15,6 @@ const { privateKey, publicKey } = generateKeyPairSync("rsa", {
 
 /** What is good everywhere here. */
 export const GOOD = {
-  discord: { "bot-token": "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDE.abcdefghijklmnopqrstuvwxyz0123456789ab" },
   matrix: { homeserver: "https://matrix.example", "access-token": "syt_d2lya2Vu_canaryCANARY_0a1b2c" },
   teams: {
     "app-id": "11111111-2222-3333-4444-555555555555",
@@ -107,10 +106,6 @@ export class PlatformApis implements AsyncDisposable {
 function replyTo(request: IncomingMessage, url: URL, body: string): Reply {
   const { authorization = "" } = request.headers;
   switch (url.pathname) {
-    case "/users/@me":
-      return authorization === `Bot ${GOOD.discord["bot-token"]}`
-        ? [200, { id: "123456789012345678", username: "wirken", discriminator: "0", bot: true }]
-        : [401, { message: "401: Unauthorized", code: 0 }];
     case "/_matrix/client/versions":
       return [200, { versions: ["v1.11"] }];
     case "/_matrix/client/v3/account/whoami":

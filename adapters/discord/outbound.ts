@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { RawFile, REST } from "@discordjs/rest";
+import { MessageFlags, Routes } from "discord-api-types/v10";
+import * as z from "zod/mini";
+import type { Attachment, Drafting, Edit, Order, Send } from "../adapter.ts";
+import { SendFailure } from "../failure.ts";
+import type { Draft } from "../outbox.ts";
+import { errorCode, isUnauthorised, MISSING_ACCESS, sendFailure, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE } from "./api.ts";
+import { isSnowflake } from "./cursor.ts";
+import { format, type Part } from "./format.ts";
+import { type Journal, nonceOf } from "./journal.ts";
+import { buttonsOf } from "./press.ts";
+
+/** What goes out. Nothing in it calls anybody, and no address in it is looked up. */
+const QUIET = { flags: MessageFlags.SuppressEmbeds, allowed_mentions: { parse: [] } } as const;
+
+/** Waits before a message that may have been sent is said again under the same nonce: where it was, that one is answered. */
+const AGAIN_MS = [1_000, 3_000] as const;
+/** Discord takes five edits in five seconds in one channel, and there is more than one reply. */
+const DRAFT_MS = 1_500;
+/** Replies that grow; the oldest is forgotten, and is then sent whole. */
+const MAX_DRAFTS = 64;
+/** Discord shows "typing" for 10 s. */
+const TYPING_MS = 8_000;
+/** Our marks that are remembered, to be taken away. */
+const MAX_MARKS = 512;
+/** A draft is no message that is looked for: it has no number of parts. */
+const DRAFTED = 0;
+const MARKS = { waiting: "⏳", working: "👀", refused: "🚫" } as const;
+
+const Sent = z.object({ id: z.string() });
+
+interface Shown {
+  readonly key: string;
+  readonly messages: { readonly id: string; content: string }[];
+  at: number;
+}
+
+/** What of it concerns more than one message. */
+interface OutboundEvents {
+  /** Discord says that we are not, or no longer, there. */
+  gone(channel: string, why: string): void;
+  refused(): void;
+}
+
+export class Outbound {
+  readonly #rest: REST;
+  readonly #uploads: REST;
+  readonly #journal: Journal;
+  readonly #on: OutboundEvents;
+  readonly #drafts = new Map<number, Shown>();
+  readonly #typed = new Map<string, number>();
+  readonly #marks = new Map<string, string>();
+
+  /** @param uploads the same with more patience, for files. */
+  constructor(rest: REST, uploads: REST, journal: Journal, on: OutboundEvents) {
+    this.#rest = rest;
+    this.#uploads = uploads;
+    this.#journal = journal;
+    this.#on = on;
+  }
+
+  compose(message: Send, text: string, files: readonly Attachment[]): Draft[] {
+    const channel = channelOf(message);
+    const parts = format(text, message.style);
+    const shown = message.draft === undefined ? null : this.#takeDraft(message.draft);
+    const buttons = message.card === null ? null : buttonsOf(message.card);
+    // Files go with the last message, unless that one is there already.
+    const alone = files.length > 0 && parts.length <= (shown?.messages.length ?? 0);
+    const total = parts.length + (alone ? 1 : 0);
+    if (total === 0) throw new SendFailure("refused", "there is nothing in the message to show");
+    const key = message.key ?? randomUUID();
+    const all: (Part | null)[] = alone ? [...parts, null] : parts;
+    return all.map((part, i) => {
+      const last = i === total - 1;
+      const body = {
+        ...(part === null ? {} : { content: part.content }),
+        ...(buttons !== null && last ? { components: buttons } : {}),
+      };
+      const fresh = async (): Promise<string> =>
+        await this.#create(
+          channel,
+          { ...body, ...(i === 0 ? replyTo(message.replyTo) : {}), nonce: nonceOf(key, i, total) },
+          last ? files : [],
+        );
+      return {
+        post: async () => {
+          const there = shown?.messages[i];
+          const id = there === undefined ? await fresh() : await this.#change(channel, there.id, body, fresh);
+          this.#journal.seen(id, nonceOf(key, i, total));
+          if (last) await this.#takeBack(channel, shown?.messages.slice(total) ?? []);
+          return id;
+        },
+      };
+    });
+  }
+
+  /** The last messages get the new text: they hold the buttons; what stood before them stays to be read. */
+  replace(edit: Edit, text: string): Draft[] {
+    const channel = channelOf(edit);
+    const parts = format(text, "plain");
+    const ids = edit.ids.slice(Math.max(0, edit.ids.length - parts.length));
+    if (parts.length === 0) throw new SendFailure("refused", "there is nothing in the message to show");
+    if (parts.length > ids.length)
+      throw new SendFailure("too-large", "the new text has more parts than the message it replaces");
+    return parts.map(({ content }, i) => ({
+      post: async () => await this.#change(channel, ids[i] ?? "", { content, components: [] }, null),
+    }));
+  }
+
+  /** Shows so much of a reply, in as many messages as it takes. */
+  async draft({ ref, ...message }: Drafting, text: string): Promise<readonly string[]> {
+    const channel = channelOf(message);
+    const parts = format(text, "markdown");
+    const shown = this.#drafts.get(ref) ?? { key: randomUUID(), messages: [], at: Number.NEGATIVE_INFINITY };
+    this.#drafts.set(ref, shown);
+    const [oldest] = this.#drafts.keys();
+    if (this.#drafts.size > MAX_DRAFTS && oldest !== undefined) this.#drafts.delete(oldest);
+    for (const [i, { content }] of parts.entries()) {
+      const there = shown.messages[i];
+      if (there?.content === content) continue;
+      await delay(Math.max(0, shown.at + DRAFT_MS - performance.now()));
+      shown.at = performance.now();
+      if (there === undefined) {
+        const body = { content, ...(i === 0 ? replyTo(message.replyTo) : {}), nonce: nonceOf(shown.key, i, DRAFTED) };
+        shown.messages.push({ id: await this.#create(channel, body, []), content });
+      } else {
+        await this.#change(channel, there.id, { content }, null);
+        there.content = content;
+      }
+    }
+    return shown.messages.map(({ id }) => id);
+  }
+
+  typing(place: string, thread: string | null): void {
+    const channel = thread ?? place;
+    const now = performance.now();
+    if (!isSnowflake(channel) || now - (this.#typed.get(channel) ?? Number.NEGATIVE_INFINITY) < TYPING_MS) return;
+    for (const [old, at] of this.#typed) if (now - at >= TYPING_MS) this.#typed.delete(old);
+    this.#typed.set(channel, now);
+    // A sign that is not seen is no message lost.
+    this.#rest.post(Routes.channelTyping(channel)).catch(() => undefined);
+  }
+
+  async react(channel: string, message: string, mark: Order<"react">["mark"]): Promise<void> {
+    if (!isSnowflake(channel) || !isSnowflake(message)) return;
+    const before = this.#marks.get(message);
+    const emoji = mark === null ? null : MARKS[mark];
+    if (before === emoji) return;
+    if (emoji !== null) {
+      await this.#rest.put(Routes.channelMessageOwnReaction(channel, message, encodeURIComponent(emoji)));
+      this.#marks.delete(message);
+      this.#marks.set(message, emoji);
+      const [oldest] = this.#marks.keys();
+      if (this.#marks.size > MAX_MARKS && oldest !== undefined) this.#marks.delete(oldest);
+    } else this.#marks.delete(message);
+    // After a restart it is not known which one is there.
+    const old = before === undefined ? (emoji === null ? Object.values(MARKS) : []) : [before];
+    for (const one of old)
+      await this.#rest
+        .delete(Routes.channelMessageOwnReaction(channel, message, encodeURIComponent(one)))
+        .catch(() => undefined);
+  }
+
+  /** @throws {SendFailure} */
+  async openDirect(user: string): Promise<string | null> {
+    if (!isSnowflake(user)) throw new SendFailure("refused", "not the id of a person on Discord");
+    try {
+      return Sent.parse(await this.#rest.post(Routes.userChannels(), { body: { recipient_id: user } })).id;
+    } catch (error) {
+      throw this.#failure(error, null);
+    }
+  }
+
+  /** @throws {SendFailure} */
+  async #create(channel: string, body: object & { nonce: string }, files: readonly Attachment[]): Promise<string> {
+    const rest = files.length === 0 ? this.#rest : this.#uploads;
+    const options = { body: { ...QUIET, enforce_nonce: true, ...body }, files: files.map(fileOf) };
+    const sent = await this.#surely(
+      channel,
+      async () => await rest.post(Routes.channelMessages(channel), options),
+      null,
+    );
+    const id = Sent.safeParse(sent).data?.id;
+    if (id === undefined) throw new SendFailure("unknown", "Discord took the message and did not say as what");
+    this.#journal.seen(id, body.nonce);
+    return id;
+  }
+
+  /** @param gone what to do where the message is no longer there; null: that is a failure. @throws {SendFailure} */
+  async #change(channel: string, id: string, body: object, gone: (() => Promise<string>) | null): Promise<string> {
+    if (!isSnowflake(id)) throw new SendFailure("refused", "not the id of a Discord message");
+    const route = Routes.channelMessage(channel, id);
+    const options = { body: { ...QUIET, ...body } };
+    const changed = await this.#surely(channel, async () => await this.#rest.patch(route, options), gone);
+    return typeof changed === "string" ? changed : id;
+  }
+
+  /** Says again what nobody can tell of: a message has its nonce, and a change is the same twice. @throws {SendFailure} */
+  async #surely(channel: string, say: () => Promise<unknown>, gone: (() => Promise<string>) | null): Promise<unknown> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await say();
+      } catch (error) {
+        if (gone !== null && errorCode(error) === UNKNOWN_MESSAGE) return await gone();
+        const failure = this.#failure(error, channel);
+        const wait = AGAIN_MS[tries];
+        if (failure.code !== "unknown" || wait === undefined) throw failure;
+        await delay(wait);
+      }
+    }
+  }
+
+  /** What was shown of a longer reply than it became. */
+  async #takeBack(channel: string, messages: Shown["messages"]): Promise<void> {
+    for (const { id } of messages) await this.#rest.delete(Routes.channelMessage(channel, id)).catch(() => undefined);
+  }
+
+  #takeDraft(ref: number): Shown | null {
+    const shown = this.#drafts.get(ref) ?? null;
+    this.#drafts.delete(ref);
+    return shown;
+  }
+
+  #failure(error: unknown, channel: string | null): SendFailure {
+    const failure = sendFailure(error);
+    const code = errorCode(error);
+    if (channel !== null && (code === UNKNOWN_CHANNEL || code === MISSING_ACCESS))
+      this.#on.gone(channel, code === UNKNOWN_CHANNEL ? "it was deleted" : "the bot was removed from it");
+    if (isUnauthorised(error)) this.#on.refused();
+    return failure;
+  }
+}
+
+function channelOf({ place, thread }: { readonly place: string; readonly thread: string | null }): string {
+  const channel = thread ?? place;
+  if (!isSnowflake(channel)) throw new SendFailure("refused", "not the id of a Discord channel");
+  return channel;
+}
+
+/** A message that is gone by now is no reason not to answer. */
+function replyTo(message: string | null): object {
+  if (message === null || !isSnowflake(message)) return {};
+  return { message_reference: { message_id: message, fail_if_not_exists: false } };
+}
+
+function fileOf({ name, mime, bytes }: Attachment): RawFile {
+  return { name, contentType: mime, data: bytes };
+}
