@@ -1,122 +1,29 @@
+import type { ActionOf } from "../../audit/action.ts";
 import type { AuditLog, FactOf } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
-import type { ActionOf } from "../../audit/action.ts";
 import { digestOf } from "../effect/action.ts";
 import type { Channel } from "../ipc/channel.ts";
 import { ApprovalId, mint } from "../ipc/ids.ts";
-import type { ApprovalScope, Role } from "../ipc/operator.ts";
+import type { ApprovalScope } from "../ipc/operator.ts";
 import { ApprovalError } from "./approval-error.ts";
+import type { Answered, Answering, ApprovalPorts, ApprovalRequest, ClosedState, Verdict } from "./approval-ports.ts";
 import { type Card, renderCard } from "./card.ts";
-import type { Several } from "./cards/subject.ts";
 import { type ClosedCard, ClosedCards } from "./closed-cards.ts";
 import { Deadline } from "./deadline.ts";
+import { type Batch, Gathering } from "./gathering.ts";
 import type { Grants } from "./grants.ts";
 import { agentName, chainOf } from "./lowered.ts";
-import type { ActionKey } from "./keys.ts";
-import type { Suspect } from "./injection/suspects.ts";
 import { decidedElsewhere, endsOf, isLocal, mayDecide, newCode, type PendingApproval } from "./pending.ts";
 import type { TurnContext } from "./turn.ts";
 
 /** How long a card waits for its answer. */
 export const EXPIRES_MS = 5 * 60_000;
-/** Calls of one model answer that come within this time are one card. Against the time a person takes to read it is nothing. */
-const GATHER_MS = 25;
-
-/** What the broker wants approved. */
-export interface ApprovalRequest {
-  readonly turn: TurnContext;
-  /** The completion that the call came from. */
-  readonly group: number;
-  /** The row that led to it. */
-  readonly cause: number;
-  readonly keys: readonly [ActionKey, ...ActionKey[]];
-  readonly tier: number;
-  readonly scopes: readonly ApprovalScope[];
-  /** The keys that an approval for longer than once is remembered for. */
-  readonly remembers: readonly ActionKey[];
-  readonly reason: string;
-  /** The very bytes that are to run; of a plan, of everything that is on it. */
-  readonly actions: readonly Uint8Array[];
-  /** For each action why the model says it wants it; null: it does not say. */
-  readonly whys: readonly (string | null)[];
-  /** Of a plan: until when its actions may run, in milliseconds since 1970. */
-  readonly end: number | null;
-  readonly labels: { readonly untrusted: boolean; readonly private: boolean };
-  readonly suspects: readonly Suspect[];
-  /** More than one person has to approve it. */
-  readonly several: Omit<Several, "given"> | null;
-}
-
-export type Verdict =
-  /** `covers`: SHA-256 of the bytes of each action that was approved. */
-  | {
-      readonly state: "approved";
-      readonly rests: number;
-      readonly covers: readonly string[];
-      readonly scope: ApprovalScope;
-    }
-  | { readonly state: "denied"; readonly reason: string | null }
-  | { readonly state: "expired"; readonly approval: ApprovalId }
-  | { readonly state: "withdrawn" };
-
-export type ClosedState = ClosedCard["state"];
-
-/** The supervisor's part: cards go out, and are closed. */
-export interface ApprovalPorts {
-  /** Shows a card wherever it may be decided beside the terminal and the page, and there to whoever watches.
-   *  @param sentTo to be called with a channel before the card leaves for it: a press that comes back is then none of a stranger. */
-  show(pending: PendingApproval, sentTo: (channel: Channel) => void): Promise<void>;
-  closed(pending: PendingApproval, state: ClosedState, sentence: string): void;
-  /** One of several people approved it: the card says so, and waits for another. The ones that were sent before are not decided on any more. */
-  counted(
-    before: PendingApproval,
-    pending: PendingApproval,
-    sentence: string,
-    sentTo: (channel: Channel) => void,
-  ): Promise<void>;
-  /** The row that lets somebody decide tier 3 on the channel that they asked on, for they are known nowhere else; null: none does. */
-  sameChannel(principal: string, channel: Channel): number | null;
-  /** Somebody pressed on a channel that the card was never sent to: to be recorded as a refused message. */
-  foreignPress(via: Channel, by: string): void;
-}
-
-/** An answer to a card. */
-export interface Answering {
-  readonly by: string;
-  /** What they are called: shown where others have to approve it too. */
-  readonly name: string;
-  readonly role: Role;
-  /** The channel that the answer came on: a property of its pipe. */
-  readonly via: Channel;
-  readonly decision: "approve" | "deny";
-  readonly scope: ApprovalScope;
-  /** SHA-256 of the card that the person saw; null where the press itself belongs to the card (a button or a typed code). */
-  readonly card: string | null;
-  readonly reason: string | null;
-}
-
-interface Batch {
-  readonly requests: {
-    readonly request: ApprovalRequest;
-    readonly settle: (verdict: Verdict) => void;
-    readonly fail: (cause: unknown) => void;
-  }[];
-}
-
-/** What became of an answer. */
-export interface Answered {
-  readonly state: "approved" | "counted" | "denied" | "expired" | "gone";
-  readonly sentence: string;
-  /** The card that it was an answer to, where that expired. */
-  readonly approval: string | null;
-}
-
 interface Open {
   pending: PendingApproval;
   /** Makes the card anew, for those who have approved it. */
   readonly render: (given: readonly string[]) => Card;
   /** Who approved it already, where several have to. */
-  readonly given: { readonly by: string; readonly name: string }[];
+  given: { readonly by: string; readonly name: string }[];
   readonly batch: Batch;
   /** Where the card was sent. */
   readonly shown: Set<Channel>;
@@ -129,7 +36,7 @@ export class Approvals {
   readonly #clock: Clock;
   readonly #grants: Grants;
   readonly #ports: ApprovalPorts;
-  readonly #gathering = new Map<string, Batch>();
+  readonly #gathering = new Gathering(async (batch) => await this.#ask(batch));
   readonly #open = new Map<string, Open>();
   readonly #closed = new ClosedCards();
 
@@ -174,25 +81,7 @@ export class Approvals {
   /** Asks, and waits for the answer. Same-kind calls of one model answer are one card.
    *  @throws {AuditError} if the question could not be recorded: nobody was asked. */
   request(request: ApprovalRequest): Promise<Verdict> {
-    return new Promise((settle, fail) => {
-      const { keys, remembers, scopes, end } = request;
-      const kind = [keys, remembers, scopes, [end ?? ""]].map((all) => all.join(" ")).join("/");
-      // References are those of one agent's pipe.
-      const key = `${request.turn.turn}/${request.turn.chain.join()}/${request.group}/${kind}/${request.tier}`;
-      const gathering = this.#gathering.get(key);
-      if (gathering !== undefined) {
-        gathering.requests.push({ request, settle, fail });
-        return;
-      }
-      const batch: Batch = { requests: [{ request, settle, fail }] };
-      this.#gathering.set(key, batch);
-      setTimeout(() => {
-        this.#gathering.delete(key);
-        this.#ask(batch).catch((cause: unknown) => {
-          for (const one of batch.requests) one.fail(cause);
-        });
-      }, GATHER_MS);
-    });
+    return this.#gathering.add(request);
   }
 
   async #ask(batch: Batch): Promise<void> {
@@ -308,9 +197,12 @@ export class Approvals {
   }
 
   /** Has nobody else to approve it after this? @throws {ApprovalError} for somebody who does not count. */
-  #isLast({ pending, given }: Open, answer: Answering): boolean {
-    const { several, turn } = pending;
+  #isLast(open: Open, answer: Answering): boolean {
+    const { several, turn } = open.pending;
     if (several === null) return true;
+    // What somebody approved who may not any more counts no more.
+    open.given = open.given.filter(({ by }) => this.#ports.stillDecides(by));
+    const { given } = open;
     if (given.some(({ by }) => by === answer.by))
       throw new ApprovalError("not-allowed", "you approved this already: another person has to as well");
     if (!several.requesterCounts && answer.by === turn.principal)

@@ -1,7 +1,7 @@
 import type { ActionOf } from "../../audit/action.ts";
 import { digestOf, type ToolAction } from "../effect/action.ts";
 import { factsOf } from "./action.ts";
-import type { ApprovalRequest } from "./approvals.ts";
+import type { ApprovalRequest } from "./approval-ports.ts";
 import type { Gates } from "./gates.ts";
 import type { SessionLabels } from "./labels.ts";
 import { lowered, NO_GRANTS } from "./lowered.ts";

@@ -1,7 +1,8 @@
 import type { AuditLog } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
 import { ApprovalError } from "../broker/approval-error.ts";
-import { type ApprovalPorts, Approvals, type ClosedState } from "../broker/approvals.ts";
+import type { ApprovalPorts, ClosedState } from "../broker/approval-ports.ts";
+import { Approvals } from "../broker/approvals.ts";
 import { fitCard } from "../broker/card.ts";
 import type { Grants } from "../broker/grants.ts";
 import type { Repeats } from "../broker/repeats.ts";
@@ -83,6 +84,10 @@ export class ApprovalDesk {
       closed: (pending, state, sentence) => this.#closed(pending, state, sentence),
       counted: async (before, pending, sentence, sentTo) => await this.#counted(before, pending, sentence, sentTo),
       sameChannel: (principal, channel) => this.#sameChannel(principal, channel),
+      stillDecides: (principal) => {
+        const person = parts.state.person(principal);
+        return person !== null && mayDecide(person.role);
+      },
       // The channel that heard it records it, with the platform's own id of whoever pressed.
       foreignPress: () => undefined,
     };

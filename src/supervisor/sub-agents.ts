@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
-import { newCounters, type TurnContext } from "../broker/turn.ts";
+import type { TurnContext } from "../broker/turn.ts";
+import { turnBelow } from "../broker/turn-below.ts";
 import type { ActionOfType } from "../effect/action.ts";
 import type { Spawn, SpawnEnd, SpawnedAs } from "../effect/spawn.ts";
 import type { FromAgent } from "../ipc/agent-frames.ts";
@@ -52,15 +53,11 @@ export class SubAgents {
       return { ending: "failed", text: `${MOST} sub-agents run already: do it yourself, or try again later` };
     this.#running += 1;
     const stop = new AbortController();
-    const child: TurnContext = {
-      ...parent,
-      chain: [...parent.chain, as.call],
-      tools: new Set(action.tools),
-      cause: as.row,
+    const child: TurnContext = turnBelow(parent, as, {
+      tools: action.tools,
       signal: AbortSignal.any([signal, stop.signal]),
-      counters: newCounters(),
       spawn: this.spawner(() => child, force, broker),
-    };
+    });
     const run = new SubRun();
     const end = (): void => run.end("stopped");
     signal.addEventListener("abort", end, { once: true });

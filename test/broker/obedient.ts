@@ -2,6 +2,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ToolAnswer } from "../../src/broker/call.ts";
 import { NO_LABELS, SessionLabels, type Labels } from "../../src/broker/labels.ts";
+import { RunPurse } from "../../src/broker/schedules/purse.ts";
+import { turnBelow } from "../../src/broker/turn-below.ts";
+import type { InstructionFiles } from "../../src/supervisor/instruction-files.ts";
 import type { PendingApproval } from "../../src/broker/pending.ts";
 import type { TurnContext } from "../../src/broker/turn.ts";
 import { decodeAction, type ToolAction } from "../../src/effect/action.ts";
@@ -56,6 +59,12 @@ export class Obedient {
   readonly principal: PrincipalId;
   readonly workspace: string;
   readonly #folders: readonly Folder[];
+  readonly #scheduled: boolean;
+  /** What a sub-agent asks for, and what it says at its end of the answers. */
+  below: { readonly asks: readonly Asks[]; readonly says: (answers: readonly ToolAnswer[]) => string } = {
+    asks: [],
+    says: (answers) => answers.map(({ text }) => text).join("\n"),
+  };
   cards = 0;
   readonly #left: Left[] = [];
   #read = -1;
@@ -70,6 +79,7 @@ export class Obedient {
       readonly workspace?: string;
       readonly folders?: readonly Folder[];
       readonly talk?: "direct" | "group";
+      readonly scheduled?: boolean;
     },
   ) {
     this.world = world;
@@ -79,15 +89,23 @@ export class Obedient {
     this.workspace = given.workspace ?? join(world.home, "workspaces", this.principal, "default");
     mkdirSync(this.workspace, { recursive: true });
     this.#folders = given.folders ?? [];
+    this.#scheduled = given.scheduled ?? false;
     this.#turn = this.#newTurn(given.talk ?? "direct");
   }
 
   #newTurn(talk: "direct" | "group"): TurnContext {
     const session = mint("session");
     const labels = this.labelled ? this.world.labels.of(session) : new NoLabels(session, this.world.log, NO_LABELS);
-    const turn = this.world.turn({ labels, talk, folders: this.#folders });
+    const scheduled = this.#scheduled ? new RunPurse() : null;
+    const turn = this.world.turn({ labels, talk, folders: this.#folders, scheduled });
     return {
       ...turn,
+      spawn: async ({ tools }, as, signal) => {
+        const child = turnBelow(this.#turn, as, { tools, signal, spawn: turn.spawn });
+        const answers: ToolAnswer[] = [];
+        for (const [tool, given] of this.below.asks) answers.push(await this.#ask(child, tool, given));
+        return { ending: "done", text: this.below.says(answers) };
+      },
       session,
       principal: this.principal,
       workspace: this.workspace,
@@ -124,15 +142,32 @@ export class Obedient {
   /** The model asks for these, one after the other. What the web answers is `page`. */
   async asks(...all: readonly Asks[]): Promise<ToolAnswer[]> {
     const answers: ToolAnswer[] = [];
-    for (const [tool, given] of all) answers.push(await this.#ask(tool, given));
+    for (const [tool, given] of all) {
+      // Three denials end a turn, and whoever has written a page goes on with the next one.
+      if (this.#turn.counters.denials > 1) this.#turn = { ...this.#turn, counters: this.world.turn().counters };
+      answers.push(await this.#ask(this.#turn, tool, given));
+    }
     return answers;
   }
 
-  async #ask(tool: string, given: object): Promise<ToolAnswer> {
-    // Three denials end a turn, and whoever has written a page goes on with the next one.
-    if (this.#turn.counters.denials > 1) this.#turn = { ...this.#turn, counters: this.world.turn().counters };
+  /** What the agent is told as instructions when a conversation begins, the owner having accepted whatever lies there. */
+  async isInstructed(files: InstructionFiles): Promise<string> {
+    for (const { agent, path, digest } of files.show(null).files)
+      if (digest !== null)
+        await files.accept(
+          { call: "instructions.accept", agent, path, digest },
+          { by: this.principal, via: "terminal" },
+        );
+    const { text, labels } = await files.ofTurn(this.#turn);
+    await this.#turn.labels.raise(labels, this.#turn.cause);
+    return text;
+  }
+
+  async #ask(turn: TurnContext, tool: string, given: object): Promise<ToolAnswer> {
+    // The cards of a sub-agent are answered where it asks.
+    if (tool === "spawn_agent") return await this.world.call(turn, tool, given);
     const before = this.world.cards.length;
-    const asked = this.world.call(this.#turn, tool, given);
+    const asked = this.world.call(turn, tool, given);
     const card = await Promise.race([asked.then(() => null), this.#card(before, asked)]);
     if (card !== null) {
       this.cards += 1;

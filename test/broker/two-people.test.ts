@@ -72,6 +72,18 @@ test("the same person does not count twice, and whoever asks does not count", as
   expect(await answer).toMatchObject({ outcome: "denied" });
 });
 
+test("the press of somebody who was removed before the second one does not count", async () => {
+  const { answer, card } = await asked();
+  await world.approvals.decide(card.approval, world.answer(BOB));
+  world.removed.add(BOB.by);
+  expect(await world.approvals.decide(card.approval, world.answer(CAT))).toMatchObject({ state: "counted" });
+  expect((await world.card(3)).card.text).toContain("1 of 2, approved by Cat on telegram");
+  expect(world.rows("tool.called")).toEqual([]);
+  const dan = { ...BOB, by: mint("principal"), name: "Dan" } as const;
+  expect(await world.approvals.decide(card.approval, world.answer(dan))).toMatchObject({ state: "approved" });
+  expect(await answer).toMatchObject({ outcome: "done" });
+});
+
 test("two presses of one person at once count once", async () => {
   const { answer, card } = await asked();
   const states = await Promise.all([

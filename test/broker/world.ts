@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
-import { type ApprovalPorts, Approvals, type Answering } from "../../src/broker/approvals.ts";
+import type { ApprovalPorts, Answering } from "../../src/broker/approval-ports.ts";
+import { Approvals } from "../../src/broker/approvals.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import type { ToolAnswer } from "../../src/broker/call.ts";
 import { Suspects } from "../../src/broker/injection/suspects.ts";
@@ -145,6 +146,8 @@ export class World implements AsyncDisposable {
   readonly counted: string[] = [];
   /** The row that lets whoever asks decide where they asked. */
   sameChannel: number | null = null;
+  /** People who may not decide any more. */
+  readonly removed = new Set<string>();
   /** What takes two people. */
   several: SeveralRule[] = [];
   /** What the configuration says. */
@@ -290,6 +293,7 @@ export class World implements AsyncDisposable {
         return Promise.resolve();
       },
       sameChannel: () => this.sameChannel,
+      stillDecides: (principal) => !this.removed.has(principal),
       closed: (pending, state, sentence) => void this.closed.push({ approval: pending.approval, state, sentence }),
       foreignPress: (via, by) => void this.foreign.push(`${via} ${by}`),
     };

@@ -5,10 +5,9 @@ import { EVERYBODY } from "../../src/broker/labels.ts";
 import type { TurnContext } from "../../src/broker/turn.ts";
 import { surveyFile } from "../../src/effect/file-survey.ts";
 import { mint, Name } from "../../src/ipc/ids.ts";
-import { Folders } from "../../src/supervisor/folders.ts";
-import { InstructionFiles, MAX_INSTRUCTION_BYTES } from "../../src/supervisor/instruction-files.ts";
+import { type InstructionFiles, MAX_INSTRUCTION_BYTES } from "../../src/supervisor/instruction-files.ts";
 import { OperatorError } from "../../src/supervisor/operator-error.ts";
-import { Workspaces } from "../../src/supervisor/workspaces.ts";
+import { instructionFilesOf } from "../broker/instruction-world.ts";
 import { World } from "../broker/world.ts";
 
 let world: World;
@@ -32,35 +31,9 @@ afterEach(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-const nameOf = (principal: string): string => (principal === bob ? "Bob" : "Ada");
-
 /** As a start of the daemon does. */
 function begin(): void {
-  const folders: Folders = new Folders({
-    log: world.log,
-    added: () => world.state.placed("folder"),
-    places: { data: world.home, executable: process.execPath, home: "/nowhere" },
-    knowsAgent: () => true,
-    nameOf,
-    contentKey: () => Promise.resolve(),
-    taken: () => null,
-    changed: () => Promise.resolve(),
-  });
-  files = new InstructionFiles({
-    log: world.log,
-    accepted: () => world.state.placed("instructions"),
-    workspaces: new Workspaces(join(world.home, "workspaces"), folders),
-    folders,
-    files: world.files,
-    ours: { home: world.home, executable: process.execPath },
-    agents: () => ["default"],
-    nameOf,
-    contentKey: () => Promise.resolve(),
-    changed: (agent) => {
-      changed.push(agent);
-      return Promise.resolve();
-    },
-  });
+  files = instructionFilesOf(world, (agent) => changed.push(agent), new Map([[bob, "Bob"]]));
 }
 
 function put(directory: string, name: string, text: string): string {

@@ -111,6 +111,7 @@ test("only a question expires, whatever is said to be one", async () => {
     show: async () => await Promise.resolve(),
     closed: () => undefined,
     sameChannel: () => null,
+    stillDecides: () => true,
     counted: async () => await Promise.resolve(),
     foreignPress: () => undefined,
   };
