@@ -15,7 +15,7 @@ import { type Operation, Recorder, type Recording } from "../support/power-cut/r
  *  built as it may be after a cut at each instant, and the log on it is opened and verified. */
 
 const LONG = process.env["WIRKEN_TEST_ROUNDS"] === "long";
-const TURNS = LONG ? 144 : 24;
+const TURNS = LONG ? 144 : 14;
 /** Random disks for one instant, besides the one where nothing unsynced has arrived. */
 const GUESSES = LONG ? 12 : 1;
 const SEED = 20_261_128;

@@ -13,7 +13,7 @@ useSession(null);
 const CHILD = join(import.meta.dirname, "credential-rotation-child.ts");
 const GIVEN = { scope: SCOPE, check: true, hosts: null, expires: null, rotationDue: null } as const;
 /** Steps from one kill to the next: `npm run test:long` takes every step. */
-const EVERY = process.env["WIRKEN_TEST_ROUNDS"] === "long" ? 1 : 3;
+const EVERY = process.env["WIRKEN_TEST_ROUNDS"] === "long" ? 1 : 5;
 
 const FULL = { ...FIRST, "client-id": "1.2", "client-secret": "0123456789abcdef" };
 

@@ -13,7 +13,7 @@ useSession(null);
 
 const CHILD = join(import.meta.dirname, "renewal-child.ts");
 /** Steps from one kill to the next: `npm run test:long` takes every step. */
-const EVERY = process.env["WIRKEN_TEST_ROUNDS"] === "long" ? 1 : 3;
+const EVERY = process.env["WIRKEN_TEST_ROUNDS"] === "long" ? 1 : 5;
 const CHECKED = { checked: "2026-11-23T22:31:00.000Z", account: "@wirken" } as const;
 
 const kept = async (): Promise<{ works: false; sentence: string }> =>
