@@ -35,23 +35,23 @@ export function verifyFigures(): Promise<Figure[]> {
       signatures: measured("signatures", path, vkey),
     }));
     const shares = pairs.map(({ ours, baseline }) => baseline.busy / ours.busy);
-    const signed = pairs.map(({ ours, baseline, signatures }) => (baseline.busy + signatures.busy) / ours.busy);
+    const unsigned = pairs.map(({ ours, baseline, signatures }) => baseline.busy / (ours.busy - signatures.busy));
     const seconds = median(pairs.map(({ ours }) => ours.seconds));
     const peakOf = (of: "ours" | "threads"): number => Math.max(...pairs.map((pair) => pair[of].megabytes));
     const [peak, together] = [peakOf("ours"), peakOf("threads")];
     const times = pairs.map(({ ours, threads }) => ours.seconds / threads.seconds);
     return Promise.resolve([
       {
-        what: "a million rows, against reading and hashing",
-        measured: `${spread(shares, ratio)}; ${seconds.toFixed(2)} s`,
+        what: "a million rows: chain and tree, against reading and hashing",
+        measured: spread(unsigned, ratio),
         budget: "≥ 0.8 ×",
-        met: median(shares) >= 0.8,
+        met: median(unsigned) >= 0.8,
       },
       {
-        what: "the same, against that and the signatures of its checkpoints",
-        measured: `${spread(signed, ratio)}; they take ${median(pairs.map(({ signatures }) => signatures.busy)).toFixed(2)} s`,
-        budget: null,
-        met: null,
+        what: "all of audit verify, signatures too, against the same",
+        measured: `${spread(shares, ratio)}; ${seconds.toFixed(2)} s, of which signatures ${median(pairs.map(({ signatures }) => signatures.busy)).toFixed(2)} s`,
+        budget: "≥ 0.8 ×",
+        met: median(shares) >= 0.8,
       },
       {
         what: "the same in two threads, against one",
