@@ -33,6 +33,14 @@ export function options(start: Start): WebClientOptions {
   };
 }
 
+/** Whether an address is one that files lie at: the token is shown to no other. */
+export function isFileHost(url: string, start: Start): boolean {
+  const at = URL.parse(url);
+  if (at === null) return false;
+  if (start.apiRoot !== null) return at.origin === URL.parse(start.apiRoot)?.origin;
+  return at.origin === "https://files.slack.com";
+}
+
 export interface Tokens {
   readonly bot: string;
   readonly app: string;
@@ -89,12 +97,21 @@ export function sendFailure(error: unknown): SendFailure {
   if (wait !== null) return new SendFailure("rate-limited", "Slack asked us to slow down", wait === 0 ? null : wait);
   const code = platformCode(error);
   if (code === null) return networkFailure("Slack", error);
+  if (code === "missing_scope") return new SendFailure("refused", lacking(error));
   const words = `Slack answered ${code}`;
   if (code === "ratelimited" || code === "rate_limited") return new SendFailure("rate-limited", words);
   if (AMBIGUOUS.has(code)) return new SendFailure("unknown", words);
   if (FORMATTING.test(code)) return new SendFailure("formatting", words);
   if (TOO_LARGE.test(code)) return new SendFailure("too-large", words);
   return new SendFailure("refused", words);
+}
+
+/** What the app may not do, and how it may. */
+function lacking(error: unknown): string {
+  const data: unknown = error instanceof Error && "data" in error ? error.data : null;
+  const needed: unknown = typeof data === "object" && data !== null && "needed" in data ? data.needed : null;
+  const scope = typeof needed === "string" && /^[a-z:.,_]{1,200}$/.test(needed) ? needed : "a scope that this needs";
+  return `Slack answered missing_scope: the app lacks ${scope}; add it under OAuth & Permissions on api.slack.com/apps and install the app again`;
 }
 
 /** Answers after which trying again is useless. */

@@ -1,64 +1,102 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { App } from "@slack/bolt";
 import type { WebClient } from "@slack/web-api";
-import type { Connection, Credentials, Edit, Host, Send, Start } from "../adapter.ts";
-import { SendFailure } from "../failure.ts";
-import type { Draft } from "../outbox.ts";
-import { markdown } from "../markdown.ts";
-import { type Span, span } from "../spans.ts";
 import {
-  client,
-  options,
-  platformCode,
-  sendFailure,
-  SILENT,
-  type Tokens,
-  tokensOf,
-  type Trouble,
-  trouble,
-} from "./api.ts";
-import { convert } from "./convert.ts";
-import { format, formatSpans, type Part } from "./format.ts";
-import { accountOf, type Identity, introduce, isOneApp, missingScopes, TWO_APPS } from "./identity.ts";
+  type Attachment,
+  type Connection,
+  type Credentials,
+  type Drafting,
+  type Edit,
+  type Host,
+  type LookUp,
+  type Order,
+  type Send,
+  type Start,
+} from "../adapter.ts";
+import type { Draft } from "../outbox.ts";
+import { client, platformCode, type Tokens, tokensOf, type Trouble, trouble } from "./api.ts";
+import { Calls } from "./calls.ts";
+import { fileOf } from "./files.ts";
+import { accountOf, type Identity, introduce, isOneApp, lackingScopes, missingScopes, TWO_APPS } from "./identity.ts";
+import { InboundSlack } from "./inbound.ts";
+import { Lines, RECHECK_MS } from "./lines.ts";
 import { Names } from "./names.ts";
-import { HeldReceiver } from "./receiver.ts";
+import { Writer } from "./writer.ts";
 
 const FIRST_BACKOFF_MS = 1_000;
 const LAST_BACKOFF_MS = 30_000;
-/** Messages remembered by channel and time: a mention comes as two events. The supervisor drops what is older than these. */
-const MAX_SEEN = 1_000;
+/** That somebody else uses the app is said again after this. */
+const SAY_AGAIN_MS = 3_600_000;
 
 const SOCKET_MODE_OFF =
   "Socket Mode is turned off for the Slack app: turn it on under Socket Mode on api.slack.com/apps";
+const REVOKED =
+  "the Slack app was taken out of the workspace, or its tokens were revoked: install it again and run `wirken vault add slack`";
 
-/** Talks to Slack: Bolt for what comes in, by a receiver that holds acknowledgements back, and the Web API for what goes out. */
+/** Talks to Slack: what comes in by its lines, what goes out by the Web API. */
 export class SlackConnection implements Connection {
   readonly #host: Host;
   readonly #start: Start;
   readonly #tokens: Tokens | null;
   /** Another one once the bot token was renewed. */
   #web: WebClient | null;
-  readonly #names: Names | null;
-  readonly #receiver: HeldReceiver | null;
+  readonly #calls: Calls;
+  readonly #inbound: InboundSlack;
+  readonly #writer: Writer;
+  readonly #lines: Lines;
   readonly #stopping = new AbortController();
-  readonly #heard = new Map<string, Promise<void>>();
+  /** Ends a wait before the next try. */
+  #awake = new AbortController();
   #identity: Identity | null = null;
-  #listening = false;
   /** The line stands, and Slack has said whose it is. */
   #up = false;
-  /** Whether Slack shows our "is thinking…"; an app without that feature is told once. */
-  #status = true;
+  /** Slack refused it for good: it is said once. */
+  #refused = false;
+  #saidLacking = false;
+  #saidShared = Number.NEGATIVE_INFINITY;
 
-  constructor(credentials: Credentials, start: Start, host: Host) {
+  /** @param _kept nothing is kept between its runs but where to go on. @param recheckMs how long another line of the app is let be before it is taken for somebody else's. */
+  constructor(
+    credentials: Credentials,
+    start: Start,
+    host: Host,
+    _kept: readonly Uint8Array[] = [],
+    recheckMs = RECHECK_MS,
+  ) {
     this.#host = host;
     this.#start = start;
     const tokens = tokensOf(credentials);
     this.#tokens = "failure" in tokens ? null : tokens;
-    const web = this.#tokens === null ? null : client(this.#tokens.bot, start);
-    this.#web = web;
-    this.#names = web === null ? null : new Names(() => this.#web ?? web);
-    this.#receiver = this.#tokens === null ? null : new HeldReceiver(this.#tokens.app, start);
-    if ("failure" in tokens) host.state("refused", null, tokens.sentence);
+    this.#web = this.#tokens === null ? null : client(this.#tokens.bot, start);
+    this.#calls = new Calls({
+      web: () => this.#web,
+      host,
+      refused: (sentence) => this.#refuse(sentence),
+      gone: (place) => this.#inbound.left(place),
+    });
+    const calls = this.#calls;
+    this.#inbound = new InboundSlack({
+      host,
+      calls,
+      names: new Names(calls),
+      cursor: start.cursor,
+      stopping: this.#stopping.signal,
+      answer: (where, sentence) => void this.#writer.whisper(where, sentence).catch(() => undefined),
+      revoked: () => this.#refuse(REVOKED),
+    });
+    this.#writer = new Writer({
+      calls,
+      start,
+      identity: () => this.#identity,
+      wrote: (place, thread, ts) => this.#inbound.wrote(place, thread, ts),
+    });
+    this.#lines = new Lines({
+      appToken: this.#tokens?.app ?? "",
+      start,
+      take: async (envelope) => await this.#inbound.take(envelope),
+      shared: (others) => this.#shared(others),
+      recheckMs,
+    });
+    if ("failure" in tokens) this.#refuse(tokens.sentence);
     else void this.#run();
   }
 
@@ -96,21 +134,58 @@ export class SlackConnection implements Connection {
   }
 
   async stop(): Promise<void> {
+    this.#inbound.stop();
     this.#stopping.abort();
-    await this.#receiver?.stop();
+    this.#lines.stop();
+  }
+
+  wake(): void {
+    this.#awake.abort();
+    this.#awake = new AbortController();
+    if (!this.#up) return;
+    // Where no line comes about, the loop that waits for the last one to go tries again.
+    void this.#lines.renew().then((renewed) => {
+      if (renewed && this.#up && this.#identity !== null) this.#inbound.connected(this.#identity);
+    });
+  }
+
+  /** Slack takes nothing of ours any more: that is said once, and nothing more is asked of it. */
+  #refuse(sentence: string): void {
+    if (this.#refused || this.#stopping.signal.aborted) return;
+    this.#refused = true;
+    this.#calls.refuse(sentence);
+    this.#host.state("refused", this.#identity === null ? null : accountOf(this.#identity), sentence);
+    this.#lines.stop();
+  }
+
+  #sayLacking(identity: Identity): void {
+    const sentence = this.#saidLacking ? null : lackingScopes(identity);
+    this.#saidLacking = true;
+    if (sentence !== null) this.#host.notice({ about: "degraded", place: null, from: null, to: null }, sentence);
+  }
+
+  #shared(others: number): void {
+    const now = performance.now();
+    if (now - this.#saidShared < SAY_AGAIN_MS) return;
+    this.#saidShared = now;
+    const sentence = `${others === 1 ? "another program uses" : `${others} other programs use`} this Slack app's token, and Slack gives each message to one of them: stop it, or make an app of its own for each`;
+    this.#host.notice({ about: "foreign-use", place: null, from: null, to: null }, sentence);
   }
 
   async #run(): Promise<void> {
     let backoff = FIRST_BACKOFF_MS;
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#stopping.signal.aborted && !this.#refused) {
       const began = performance.now();
       const verdict = await this.#connect();
       this.#up = false;
-      if (this.#stopping.signal.aborted) return;
+      if (this.#stopping.signal.aborted || this.#refused) return;
       if (verdict.renewed === true) continue;
+      if (verdict.final) {
+        this.#refuse(verdict.sentence);
+        return;
+      }
       const account = this.#identity === null ? null : accountOf(this.#identity);
-      this.#host.state(verdict.final ? "refused" : "reconnecting", account, verdict.sentence);
-      if (verdict.final) return;
+      this.#host.state("reconnecting", account, verdict.sentence);
       // A line that held for a while was closed for a reason of its own: the next one is tried at once.
       if (performance.now() - began > LAST_BACKOFF_MS) backoff = FIRST_BACKOFF_MS;
       await this.#pause(Math.max(backoff, verdict.waitMs));
@@ -122,20 +197,22 @@ export class SlackConnection implements Connection {
   async #connect(): Promise<Verdict> {
     let which: "bot" | "app" = "bot";
     try {
-      const { identity, web, receiver } = await this.#introduced();
+      const web = this.#web;
+      if (web === null) throw new Error("there are no tokens");
+      const identity = (this.#identity ??= await introduce(web));
       const scopes = missingScopes(identity);
       if (scopes !== null) return final(scopes);
       which = "app";
-      const app = await receiver.start();
-      if (!(await isOneApp(web, identity, app))) {
-        await receiver.stop();
-        return final(TWO_APPS);
-      }
+      this.#inbound.expect(identity);
+      const app = await this.#lines.start();
+      if (!(await isOneApp(web, identity, app))) return final(TWO_APPS);
       const renewed = this.#web;
       if (renewed !== null && renewed !== web) this.#identity = await introduce(renewed);
       this.#up = true;
       this.#host.state("connected", accountOf(identity));
-      const reason = await receiver.gone();
+      this.#sayLacking(identity);
+      this.#inbound.connected(identity);
+      const reason = await this.#lines.gone();
       if (reason === "link_disabled") return final(SOCKET_MODE_OFF);
       return { final: false, sentence: "the connection to Slack was lost", waitMs: 0 };
     } catch (error) {
@@ -145,125 +222,41 @@ export class SlackConnection implements Connection {
     }
   }
 
-  async #introduced(): Promise<{ identity: Identity; web: WebClient; receiver: HeldReceiver }> {
-    const web = this.#web;
-    const receiver = this.#receiver;
-    const tokens = this.#tokens;
-    if (web === null || receiver === null || tokens === null) throw new Error("there are no tokens");
-    const identity = (this.#identity ??= await introduce(web));
-    if (!this.#listening) this.#listen(tokens, identity, receiver);
-    this.#listening = true;
-    return { identity, web, receiver };
+  compose(message: Send, text: string, files: readonly Attachment[]): Draft[] {
+    return this.#writer.compose(message, text, files);
   }
 
-  /** Bolt gives itself to the receiver, and the receiver gives it what comes. */
-  #listen(tokens: Tokens, identity: Identity, receiver: HeldReceiver): void {
-    const app = new App({
-      token: tokens.bot,
-      botId: identity.botId,
-      botUserId: identity.user,
-      // It was just verified.
-      tokenVerificationEnabled: false,
-      receiver,
-      convoStore: false,
-      logger: SILENT,
-      clientOptions: options(this.#start),
-    });
-    // An error must reach the receiver: it then does not acknowledge.
-    app.error(async (error) => {
-      throw error;
-    });
-    app.event("app_mention", async ({ event }) => await this.#hear(event, identity));
-    app.event("message", async ({ event }) => await this.#hear(event, identity));
-  }
-
-  /** Resolves once the message is on the log, or is none for us. */
-  async #hear(event: unknown, identity: Identity): Promise<void> {
-    const heard = convert(event, identity);
-    if (heard === null) return;
-    const { message, user, text } = heard;
-    const before = this.#heard.get(message.dedupe);
-    if (before !== undefined) {
-      await before;
-      return;
-    }
-    const onLog = this.#host.inbound(message, this.#names?.of(user) ?? user, text);
-    this.#heard.set(message.dedupe, onLog);
-    const [oldest] = this.#heard.keys();
-    if (this.#heard.size > MAX_SEEN && oldest !== undefined) this.#heard.delete(oldest);
-    await onLog;
-  }
-
-  compose(message: Send, text: string): Draft[] {
-    const { card, style } = message;
-    const parts = card === null ? format(text, style) : formatSpans(cardSpans(message, card, text, this.#identity));
-    if (parts.length === 0) throw new SendFailure("refused", "there is nothing in the message to show");
-    return parts.map((part) => ({
-      post: async (formatted) =>
-        await this.#call(async (web) => {
-          const say = web.chat.postMessage;
-          const { ts } = await say({
-            channel: message.place,
-            text: part.text,
-            ...blocksOf(part, formatted),
-            ...(message.thread === null ? {} : { thread_ts: message.thread }),
-            mrkdwn: false,
-            unfurl_links: false,
-            unfurl_media: false,
-          });
-          return sentAs(ts);
-        }),
-    }));
-  }
-
-  /** The last messages get the new text: the card ends there; what stood before it stays to be read. */
   replace(edit: Edit, text: string): Draft[] {
-    const parts = format(text, "plain");
-    const ids = edit.ids.slice(Math.max(0, edit.ids.length - parts.length));
-    if (parts.length === 0) throw new SendFailure("refused", "there is nothing in the message to show");
-    if (parts.length > ids.length)
-      throw new SendFailure("too-large", "the new text has more parts than the message it replaces");
-    return parts.map((part, i) => ({
-      post: async (formatted) =>
-        await this.#call(async (web) => {
-          const ts = ids[i] ?? "";
-          // An empty list takes away the blocks that were there before.
-          await web.chat.update({ channel: edit.place, ts, text: part.text, blocks: formatted ? part.blocks : [] });
-          return ts;
-        }),
-    }));
+    return this.#writer.replace(edit, text);
   }
 
   typing(place: string, thread: string | null): void {
-    if (thread === null || !this.#status || this.#web === null) return;
-    const shown = this.#web.assistant.threads.setStatus({
-      channel_id: place,
-      thread_ts: thread,
-      status: "is thinking…",
-    });
-    shown.catch(() => {
-      this.#status = false;
-    });
+    this.#writer.typing(place, thread);
   }
 
-  /** @throws {SendFailure} */
-  async #call(call: (web: WebClient) => Promise<string>): Promise<string> {
-    if (this.#web === null) throw new SendFailure("refused", "there are no Slack tokens: run `wirken vault add slack`");
-    try {
-      return await call(this.#web);
-    } catch (error) {
-      // A token that is past its end sent nothing: with another one the message goes out after all.
-      if (platformCode(error) !== "token_expired" || !(await this.#host.renew())) throw sendFailure(error);
-    }
-    try {
-      return await call(this.#web);
-    } catch (error) {
-      throw sendFailure(error);
-    }
+  async draft(draft: Drafting, text: string): Promise<readonly string[]> {
+    return await this.#writer.draft(draft, text);
+  }
+
+  async react(place: string, _thread: string | null, message: string, mark: Order<"react">["mark"]): Promise<void> {
+    await this.#writer.react(place, message, mark);
+  }
+
+  async file(handle: string, limit: number): Promise<Uint8Array> {
+    return await fileOf(this.#calls, this.#start, handle, limit);
+  }
+
+  async openDirect(user: string): Promise<string | null> {
+    return await this.#writer.openDirect(user);
+  }
+
+  async lookUp(asked: LookUp): ReturnType<Writer["lookUp"]> {
+    return await this.#writer.lookUp(asked);
   }
 
   async #pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    const signal = AbortSignal.any([this.#stopping.signal, this.#awake.signal]);
+    await delay(ms, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -282,22 +275,4 @@ function isFinal(failure: Trouble["failure"]): boolean {
 
 function final(sentence: string): Verdict {
   return { final: true, sentence, waitMs: 0 };
-}
-
-function blocksOf(part: Part, formatted: boolean): object {
-  return formatted ? { blocks: part.blocks } : {};
-}
-
-function sentAs(ts: string | undefined): string {
-  if (ts === undefined) throw new SendFailure("unknown", "Slack took the message and did not say as what");
-  return ts;
-}
-
-/** A card, to the letter, and under it how to decide: here without buttons, by its code. In a channel the bot must be called. */
-function cardSpans(message: Send, card: NonNullable<Send["card"]>, text: string, identity: Identity | null): Span[] {
-  const call = message.place.startsWith("D") || identity === null ? "" : `@${identity.name} `;
-  const shown =
-    message.style === "markdown" ? markdown(text) : [span(text, { pre: message.style === "plain" ? null : "" })];
-  const reply = (verb: string): Span => span(`${call}${verb} ${card.code}`, { code: true });
-  return [...shown, span("\nTo decide, reply "), reply("approve"), span(" or "), reply("deny"), span(".")];
 }

@@ -13,6 +13,16 @@ export interface Identity extends Bot {
 /** Without these no message comes in or goes out. */
 const NEEDED = ["app_mentions:read", "chat:write", "im:history"] as const;
 
+/** What it can do without, and cannot do then. */
+const USEFUL: ReadonlyMap<string, string> = new Map([
+  ["files:read", "files that people send cannot be had"],
+  ["files:write", "no files can be sent"],
+  ["im:write", "nobody can be written to first"],
+  ["reactions:write", "messages are not marked"],
+  ["users:read", "people are shown by their ids"],
+  ["channels:history", "what is written in a channel while Wirken is away cannot be had"],
+]);
+
 /** Asks Slack whose bot token this is. @throws what the SDK throws, or {@link NotABot}. */
 export async function introduce(client: WebClient): Promise<Identity> {
   const said = await client.auth.test();
@@ -30,6 +40,14 @@ export function missingScopes({ scopes }: Identity): string | null {
   const missing = scopes.length === 0 ? [] : NEEDED.filter((scope) => !scopes.includes(scope));
   if (missing.length === 0) return null;
   return `the Slack app lacks the bot scope ${missing.join(", ")}: add it under OAuth & Permissions on api.slack.com/apps and install the app again`;
+}
+
+/** @returns a sentence about what does not work for want of a scope, or null. */
+export function lackingScopes({ scopes }: Identity): string | null {
+  const lacking = scopes.length === 0 ? [] : [...USEFUL].filter(([scope]) => !scopes.includes(scope));
+  if (lacking.length === 0) return null;
+  const effects = lacking.map(([scope, effect]) => `${effect} (${scope})`).join(", ");
+  return `the Slack app lacks scopes: ${effects}; add them under OAuth & Permissions on api.slack.com/apps and install the app again`;
 }
 
 export const TWO_APPS =

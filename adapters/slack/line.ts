@@ -6,9 +6,8 @@ import { type LineWay, lineWay } from "./way.ts";
 
 /** One envelope of Slack's, and the only way to tell Slack that it was taken. */
 export interface Envelope {
+  readonly type: string;
   readonly body: Record<string, unknown>;
-  readonly retryNum: number | undefined;
-  readonly retryReason: string | undefined;
   readonly ack: () => Promise<void>;
 }
 
@@ -26,14 +25,14 @@ const OPEN_MS = 30_000;
 const Said = z.object({
   type: z.string(),
   reason: z._default(z.string(), ""),
+  num_connections: z._default(z.number(), 0),
   connection_info: z.optional(z.object({ app_id: z.optional(z.string()) })),
 });
 const Body = z.record(z.string(), z.unknown());
 const SlackEvent = z.object({
+  type: z.string(),
   body: Body,
   ack: z.custom<() => Promise<void>>((value) => typeof value === "function"),
-  retry_num: z.nullish(z.number()),
-  retry_reason: z.nullish(z.string()),
 });
 
 /** One Socket Mode connection by the SDK's own client, which opens only this one: its own way of opening the next leaves five seconds of
@@ -41,6 +40,7 @@ const SlackEvent = z.object({
 export class Line extends SocketModeClient {
   readonly #on: LineEvents;
   #app: string | null = null;
+  #connections = 0;
   #over = false;
 
   constructor(appToken: string, start: Start, on: LineEvents) {
@@ -62,6 +62,11 @@ export class Line extends SocketModeClient {
   /** The app that Slack says this line belongs to, once it is open. */
   get app(): string | null {
     return this.#app;
+  }
+
+  /** Lines that the app had when this one opened, with this one; 0 where Slack does not say. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** @throws what the SDK throws where Slack says no, or an Error when no hello came in time. */
@@ -93,7 +98,10 @@ export class Line extends SocketModeClient {
 
   protected override async onWebSocketMessage(data: string | ArrayBuffer, isBinary: boolean): Promise<void> {
     const said = isBinary ? null : parsed(data);
-    if (said?.type === "hello") this.#app = said.connection_info?.app_id ?? null;
+    if (said?.type === "hello") {
+      this.#app = said.connection_info?.app_id ?? null;
+      this.#connections = said.num_connections;
+    }
     if (said?.type === "disconnect") {
       // The SDK would close at once; what is on its way to the log could then no longer be acknowledged here.
       this.#on.leaving(said.reason);
@@ -109,8 +117,7 @@ export class Line extends SocketModeClient {
   #take(event: unknown): void {
     const known = SlackEvent.safeParse(event);
     if (!known.success) return;
-    const { body, ack, retry_num: retryNum, retry_reason: retryReason } = known.data;
-    this.#on.envelope({ body, ack, retryNum: retryNum ?? undefined, retryReason: retryReason ?? undefined });
+    this.#on.envelope(known.data);
   }
 }
 

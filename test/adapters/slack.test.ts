@@ -159,7 +159,7 @@ test("Markdown is shown as rich text, in the thread, without unfurling", async (
   });
 });
 
-test("a card says how to decide on it by its code, and is replaced when it is decided", async () => {
+test("a card has its buttons, says how to decide on it by its code, and is replaced when it is decided", async () => {
   await using server = await SlackServer.start();
   await using talk = await connected(server);
   const card = { id: "ap_1", code: "7F3K", mayRemember: true };
@@ -168,6 +168,14 @@ test("a card says how to decide on it by its code, and is replaced when it is de
     text: "exec: uname -a\nTo decide, reply approve 7F3K or deny 7F3K.",
     blocks: [
       { elements: [{ type: "rich_text_preformatted", elements: [{ type: "text", text: "exec: uname -a" }] }, {}] },
+      {
+        type: "actions",
+        elements: [
+          { text: { text: "Approve" }, value: "ap_1" },
+          { text: { text: "Approve for this session" }, value: "ap_1" },
+          { text: { text: "Deny" }, value: "ap_1" },
+        ],
+      },
     ],
   });
   expect(await talk.edit("D0ADA", sent.ids, "exec: uname -a\napproved by *Ada*")).toMatchObject({ type: "delivered" });

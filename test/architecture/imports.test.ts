@@ -61,7 +61,7 @@ describe("what a file imports is found", () => {
   test.for([
     ["src/ipc/pipe.ts", "../supervisor/main.ts", "src/ipc/pipe.ts imports src/supervisor/main.ts, of src/supervisor"],
     ["src/agent/main.ts", "node:http", "src/agent/main.ts imports node:http"],
-    ["src/supervisor/main.ts", "@slack/bolt", "src/supervisor/main.ts imports the package @slack/bolt"],
+    ["src/supervisor/main.ts", "@slack/web-api", "src/supervisor/main.ts imports the package @slack/web-api"],
     ["src/supervisor/main.ts", "../../adapters/slack/convert.ts", "of adapters/slack"],
     ["adapters/slack/main.ts", "../telegram/convert.ts", "of adapters/telegram"],
     ["audit/verify.ts", "../src/ipc/ids.ts", "of src/ipc"],

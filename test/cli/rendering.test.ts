@@ -196,16 +196,25 @@ test("the link that makes a Slack app carries everything that the app needs", ()
       "chat:write",
       "im:history",
       "channels:history",
+      "channels:read",
+      "files:read",
+      "files:write",
       "groups:history",
+      "groups:read",
+      "im:write",
+      "reactions:write",
       "mpim:history",
       "users:read",
     ]),
   );
   expect(manifest.settings.event_subscriptions.bot_events.toSorted()).toEqual([
     "app_mention",
+    "app_uninstalled",
+    "member_left_channel",
     "message.channels",
     "message.groups",
     "message.im",
     "message.mpim",
+    "tokens_revoked",
   ]);
 });

@@ -3,8 +3,10 @@ import { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { upgradeToWebSocket, type WebSocketConnection } from "@copilotkit/aimock";
 import { z } from "zod/mini";
+import { Unfurler } from "../unfurler.ts";
 import { TokenRotation } from "./token-rotation.ts";
-import { answer, type Posted, SlackRefusal, type Workspace } from "./web-api.ts";
+import { SlackRefusal } from "./arguments.ts";
+import { answer, type Posted, type Workspace } from "./web-api.ts";
 
 /** Slack, as far as a Socket Mode app sees it: the Web API over HTTP, and lines over WebSocket that carry envelopes until they are
  *  acknowledged. Spoken to by the unmodified SDK. */
@@ -52,6 +54,25 @@ export interface SlackOptions {
   readonly rotatingMs?: number;
 }
 
+export const ALL_SCOPES = [
+  "app_mentions:read",
+  "channels:history",
+  "chat:write",
+  "files:read",
+  "files:write",
+  "im:history",
+  "im:write",
+  "reactions:write",
+  "users:read",
+] as const;
+
+interface Remembered {
+  readonly channel: string;
+  readonly ts: string;
+  readonly thread_ts?: string;
+  readonly [other: string]: unknown;
+}
+
 export class SlackServer implements AsyncDisposable {
   readonly tokens = {
     "bot-token": "xoxb-1000-2000-AbCdEfGhIjKlMnOp",
@@ -66,6 +87,8 @@ export class SlackServer implements AsyncDisposable {
   readonly acknowledgements: { readonly envelope: string; readonly event: string; readonly at: number }[] = [];
   /** What a line was sent that is no acknowledgement of ours. */
   readonly strays: string[] = [];
+  /** Lines of this app that somebody else has. */
+  foreign = 0;
   readonly #server: Server;
   readonly #options: SlackOptions;
   readonly #tickets = new Set<string>();
@@ -85,14 +108,19 @@ export class SlackServer implements AsyncDisposable {
       app: "A0WIRKEN",
       botApp: options.botApp ?? "A0WIRKEN",
       bot: { user: "U0WIRKEN", id: "B0WIRKEN", name: "wirken" },
-      scopes: options.scopes ?? ["app_mentions:read", "chat:write", "im:history", "users:read"],
+      scopes: options.scopes ?? ALL_SCOPES,
       users: new Map([
         ["U0ADA", "Ada"],
         ["U0BOB", "Bob"],
       ]),
       channels: new Set(["D0ADA", "D0BOB", "C0OPS"]),
       posted: [],
+      written: [],
       statuses: [],
+      whispered: [],
+      marks: new Set(),
+      files: new Map(),
+      unfurler: new Unfurler(),
     };
     this.#server = createServer((request, response) => void this.#serve(request, response));
     this.#server.on("upgrade", (request: IncomingMessage, socket: unknown) => this.#upgrade(request, socket));
@@ -170,17 +198,9 @@ export class SlackServer implements AsyncDisposable {
   /** Somebody writes to the bot alone. @returns the message's time, which is its name. */
   direct(text: string, more: object = {}): string {
     const ts = this.#ts();
-    this.deliver({
-      type: "message",
-      channel: "D0ADA",
-      channel_type: "im",
-      user: "U0ADA",
-      text,
-      ts,
-      event_ts: ts,
-      team: this.workspace.team.id,
-      ...more,
-    });
+    const message = { channel: "D0ADA", user: "U0ADA", text, ts, event_ts: ts, team: this.workspace.team.id, ...more };
+    this.#remember(message);
+    this.deliver({ type: "message", channel_type: "im", ...message });
     return ts;
   }
 
@@ -196,9 +216,64 @@ export class SlackServer implements AsyncDisposable {
       team: this.workspace.team.id,
       ...more,
     };
+    this.#remember(common);
     this.deliver({ type: "app_mention", ...common });
     this.deliver({ type: "message", channel_type: "channel", ...common });
     return ts;
+  }
+
+  /** Somebody writes while nothing is delivered: Slack remembers it, and no more. */
+  missed(channel: string, text: string, more: object = {}): string {
+    const ts = this.#ts();
+    this.#remember({ channel, user: "U0ADA", text, ts, team: this.workspace.team.id, ...more });
+    return ts;
+  }
+
+  #remember(message: Remembered): void {
+    const { channel, ts, thread_ts: thread = null } = message;
+    const { channel: _, ...remembered } = message;
+    this.workspace.written.push({ channel, ts, thread, message: { type: "message", ...remembered } });
+  }
+
+  /** A file that somebody can send. @returns it as a message names it. */
+  file(
+    name: string,
+    type: string,
+    bytes: Buffer,
+    elsewhere: string | null = null,
+  ): { readonly id: string; readonly [other: string]: unknown } {
+    const id = `F0FILE${this.workspace.files.size}`;
+    this.workspace.files.set(id, { name, type, bytes, size: bytes.length, shown: [], fetched: 0, elsewhere });
+    return { id, name, mimetype: type, size: bytes.length, mode: "hosted" };
+  }
+
+  /** Somebody presses the button with that text under a message. */
+  press(on: Posted, text: string, user = "U0ADA"): void {
+    const buttons = on.blocks.flatMap((block) => (block.type === "actions" ? block.elements : []));
+    const button = buttons.find((one) => one.text.text === text);
+    if (button === undefined) throw new Error(`there is no button ${text}`);
+    this.#serial += 1;
+    const { team, app } = this.workspace;
+    const payload = {
+      type: "block_actions",
+      user: { id: user, username: user.toLowerCase(), team_id: team.id },
+      api_app_id: app,
+      team: { id: team.id, domain: "acme" },
+      channel: { id: on.channel, name: "directmessage" },
+      message: { type: "message", ts: on.ts, ...(on.thread === null ? {} : { thread_ts: on.thread }), text: on.text },
+      container: { type: "message", message_ts: on.ts, channel_id: on.channel, is_ephemeral: false },
+      trigger_id: `${this.#serial}.1.a`,
+      response_url: `${this.apiRoot}response`,
+      actions: [{ ...button, block_id: "b", action_ts: this.#ts() }],
+    };
+    this.#send({
+      id: `press-${this.#serial}`,
+      type: "interactive",
+      payload,
+      attempts: 0,
+      acknowledged: false,
+      envelopes: [],
+    });
   }
 
   /** Something happens in the workspace. @returns the event's id. */
@@ -279,7 +354,7 @@ export class SlackServer implements AsyncDisposable {
     line.send(
       JSON.stringify({
         type: "hello",
-        num_connections: this.#lines.size,
+        num_connections: this.#lines.size + this.foreign,
         debug_info: { host: "applink-1", build_number: 1, approximate_connection_time: 18_060 },
         connection_info: { app_id: this.workspace.app },
       }),
@@ -301,8 +376,10 @@ export class SlackServer implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) if (chunk instanceof Buffer) chunks.push(chunk);
+    const sent = Buffer.concat(chunks);
+    if (this.#isFile(request, sent, response)) return;
     const method = /^\/api\/([A-Za-z0-9.]+)$/.exec(request.url ?? "")?.[1] ?? "";
-    const given = Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString("utf8")));
+    const given = Object.fromEntries(new URLSearchParams(sent.toString("utf8")));
     this.calls.push({ method, at: performance.now(), given });
     const at = this.mishaps.findIndex((one) => one.method === method);
     const [mishap] = at === -1 ? [] : this.mishaps.splice(at, 1);
@@ -325,12 +402,38 @@ export class SlackServer implements AsyncDisposable {
       const renewal = method === "oauth.v2.access" && this.rotation !== null;
       const said = renewal
         ? this.rotation?.renew(given)
-        : answer(this.workspace, method, shown, given, () => this.#ticket());
+        : answer(this.workspace, method, given, {
+            token: shown,
+            open: () => this.#ticket(),
+            place: (kind, id) => `http://127.0.0.1:${this.port}/${kind}/${id}`,
+          });
       if (mishap?.cut === "after") request.socket.destroy();
       else say(200, { ok: true, ...said });
     } catch (error) {
-      say(200, { ok: false, error: error instanceof SlackRefusal ? error.code : `fatal_error` });
+      const { code, needed } = error instanceof SlackRefusal ? error : new SlackRefusal("fatal_error");
+      say(200, { ok: false, error: code, ...(needed === null ? {} : { needed }) });
     }
+  }
+
+  /** Where files lie, and are put: the host of files, to whoever may have them. @returns false if it is asked for something else. */
+  #isFile(request: IncomingMessage, body: Buffer, response: ServerResponse): boolean {
+    const [, kind, id = ""] = /^\/(upload\/v1|files-pri)\/([A-Z0-9]+)$/.exec(request.url ?? "") ?? [];
+    if (kind === undefined) return false;
+    const file = this.workspace.files.get(id);
+    if (kind === "upload/v1") {
+      if (file !== undefined) file.bytes = body;
+      response.writeHead(file === undefined || request.method !== "POST" ? 404 : 200).end(`OK - ${body.length}`);
+      return true;
+    }
+    const shown = (request.headers.authorization ?? "").replace(/^Bearer /, "");
+    // Whoever may not have it is sent to a page to log in on.
+    if (this.#kindOf(shown) !== "bot" || file?.bytes === undefined || file.bytes === null)
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<!DOCTYPE html>log in");
+    else {
+      file.fetched += 1;
+      response.writeHead(200, { "content-type": file.type }).end(file.bytes);
+    }
+    return true;
   }
 
   /** @throws {SlackRefusal} for a token whose time is over. */

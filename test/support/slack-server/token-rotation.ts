@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod/mini";
-import { SlackRefusal } from "./web-api.ts";
+import { SlackRefusal } from "./arguments.ts";
 
 const Renewal = z.strictObject({
   grant_type: z.literal("refresh_token"),

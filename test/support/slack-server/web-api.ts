@@ -1,7 +1,7 @@
-import { z } from "zod/mini";
+import type { Unfurler } from "../unfurler.ts";
+import { type Arguments, type Block, isMethod, type Metadata, type Method, read, SlackRefusal } from "./arguments.ts";
 
-/** What Slack's Web API answers, with its arguments checked as its reference states them. An argument that it does not have is refused,
- *  where the real one would only warn: what we send must be right.
+/** What Slack's Web API answers.
  *  @see https://docs.slack.dev/reference/methods */
 
 export interface Workspace {
@@ -13,9 +13,40 @@ export interface Workspace {
   readonly bot: { readonly user: string; readonly id: string; readonly name: string };
   readonly scopes: readonly string[];
   readonly users: ReadonlyMap<string, string>;
-  readonly channels: ReadonlySet<string>;
+  readonly channels: Set<string>;
   readonly posted: Posted[];
+  /** What people wrote, as Slack remembers it. */
+  readonly written: {
+    readonly channel: string;
+    readonly ts: string;
+    readonly thread: string | null;
+    readonly message: object;
+  }[];
   readonly statuses: { readonly channel: string; readonly thread: string; readonly status: string }[];
+  /** What one person was told alone. */
+  readonly whispered: {
+    readonly channel: string;
+    readonly user: string;
+    readonly text: string;
+    readonly thread: string | null;
+  }[];
+  /** The bot's marks: `channel:ts:name`. */
+  readonly marks: Set<string>;
+  readonly files: Map<string, HeldFile>;
+  readonly unfurler: Unfurler;
+}
+
+export interface HeldFile {
+  readonly name: string;
+  readonly type: string;
+  bytes: Buffer | null;
+  /** Bytes, as it was announced. */
+  readonly size: number;
+  /** Where it was shown. */
+  readonly shown: { readonly channel: string; readonly thread: string | null; readonly title: string }[];
+  fetched: number;
+  /** Where it lies, if not here. */
+  readonly elsewhere: string | null;
 }
 
 export interface Posted {
@@ -25,107 +56,58 @@ export interface Posted {
   text: string;
   blocks: readonly Block[];
   readonly at: number;
+  metadata: Metadata | null;
+  /** Whether Slack looks at links in it. */
+  readonly unfurls: boolean;
 }
 
-/** A no of Slack's, by its code. */
-export class SlackRefusal extends Error {
-  override readonly name = "SlackRefusal";
-  readonly code: string;
-  constructor(code: string) {
-    super(code);
-    this.code = code;
-  }
+/** What a method needs besides its arguments. */
+export interface Served {
+  /** The kind of token that was shown. */
+  readonly token: "bot" | "app" | null;
+  /** Makes the address of a new Socket Mode line. */
+  readonly open: () => string;
+  /** Makes the address of a file. */
+  readonly place: (kind: "upload/v1" | "files-pri", id: string) => string;
 }
 
-const Style = z.strictObject({
-  bold: z.optional(z.boolean()),
-  italic: z.optional(z.boolean()),
-  strike: z.optional(z.boolean()),
-  code: z.optional(z.boolean()),
-});
-const Text = z.strictObject({
-  type: z.literal("text"),
-  text: z.string().check(z.minLength(1)),
-  style: z.optional(Style),
-});
-const Link = z.strictObject({
-  type: z.literal("link"),
-  url: z.url(),
-  text: z.optional(z.string()),
-  style: z.optional(Style),
-});
-const Inline = z.array(z.discriminatedUnion("type", [Text, Link])).check(z.minLength(1));
-const Block = z.strictObject({
-  type: z.literal("rich_text"),
-  elements: z
-    .array(
-      z.discriminatedUnion("type", [
-        z.strictObject({ type: z.literal("rich_text_section"), elements: Inline }),
-        z.strictObject({ type: z.literal("rich_text_quote"), elements: Inline }),
-        z.strictObject({ type: z.literal("rich_text_preformatted"), elements: Inline }),
-      ]),
-    )
-    .check(z.minLength(1)),
-});
-export type Block = z.infer<typeof Block>;
-
-const Flag = z.enum(["true", "false"]);
-const Id = z.string().check(z.regex(/^[A-Z][A-Z0-9]{2,}$/));
-const Ts = z.string().check(z.regex(/^\d+\.\d{6}$/));
-/** Slack cuts a text here; we never come near. */
-const MessageText = z.string().check(z.maxLength(4_000));
-const Blocks = z.pipe(
-  z.pipe(
-    z.string(),
-    z.transform((text: string): unknown => JSON.parse(text)),
-  ),
-  z.array(Block).check(z.maxLength(50)),
-);
-
-const ARGUMENTS = {
-  "auth.test": z.strictObject({}),
-  "apps.connections.open": z.strictObject({}),
-  "bots.info": z.strictObject({ bot: Id }),
-  "users.info": z.strictObject({ user: Id }),
-  "conversations.info": z.strictObject({ channel: Id }),
-  "conversations.history": z.strictObject({
-    channel: Id,
-    oldest: z.optional(Ts),
-    limit: z.optional(z.coerce.number().check(z.int(), z.lte(999))),
-  }),
-  "chat.postMessage": z.strictObject({
-    channel: Id,
-    text: MessageText,
-    blocks: z.optional(Blocks),
-    thread_ts: z.optional(Ts),
-    mrkdwn: z.optional(Flag),
-    unfurl_links: z.literal("false"),
-    unfurl_media: z.literal("false"),
-  }),
-  "chat.update": z.strictObject({ channel: Id, ts: Ts, text: MessageText, blocks: Blocks }),
-  "assistant.threads.setStatus": z.strictObject({
-    channel_id: Id,
-    thread_ts: Ts,
-    status: z.string().check(z.maxLength(50)),
-  }),
-} as const;
+const SCOPES: Readonly<Partial<Record<Method, string>>> = {
+  "bots.info": "users:read",
+  "users.info": "users:read",
+  "conversations.open": "im:write",
+  "chat.postMessage": "chat:write",
+  "chat.update": "chat:write",
+  "chat.delete": "chat:write",
+  "chat.postEphemeral": "chat:write",
+  "reactions.add": "reactions:write",
+  "reactions.remove": "reactions:write",
+  "files.info": "files:read",
+  "files.getUploadURLExternal": "files:write",
+  "files.completeUploadExternal": "files:write",
+};
 
 let posts = 0;
+function nextTs(): string {
+  posts += 1;
+  return `${Math.floor(Date.now() / 1_000)}.${String(posts).padStart(6, "0")}`;
+}
 
-/** @param token the kind that was shown. @param open makes the address of a new Socket Mode line. @returns what the answer holds besides `ok`. @throws {SlackRefusal} */
+/** @returns what the answer holds besides `ok`. @throws {SlackRefusal} */
 export function answer(
   workspace: Workspace,
-  method: string,
-  token: "bot" | "app" | null,
+  name: string,
   given: Readonly<Record<string, string>>,
-  open: () => string,
+  served: Served,
 ): object {
-  if (token === null) throw new SlackRefusal("invalid_auth");
-  if ((token === "app") !== (method === "apps.connections.open")) throw new SlackRefusal("not_allowed_token_type");
-  const { bot, team, users, channels, posted } = workspace;
-  switch (method) {
+  if (served.token === null) throw new SlackRefusal("invalid_auth");
+  if ((served.token === "app") !== (name === "apps.connections.open")) throw new SlackRefusal("not_allowed_token_type");
+  if (!isMethod(name)) throw new SlackRefusal("unknown_method");
+  const needed = SCOPES[name];
+  if (needed !== undefined) needs(workspace, needed);
+  const { bot, team, users } = workspace;
+  switch (name) {
     case "auth.test":
-      read(ARGUMENTS[method], given);
+      read(name, given);
       return {
         url: "https://acme.slack.com/",
         team: team.name,
@@ -136,94 +118,205 @@ export function answer(
         is_enterprise_install: false,
       };
     case "apps.connections.open":
-      read(ARGUMENTS[method], given);
-      return { url: open() };
+      read(name, given);
+      return { url: served.open() };
     case "bots.info": {
-      const { bot: id } = read(ARGUMENTS[method], given);
-      needs(workspace, "users:read");
+      const { bot: id } = read(name, given);
       if (id !== bot.id) throw new SlackRefusal("bot_not_found");
       return { bot: { id, app_id: workspace.botApp, user_id: bot.user, name: bot.name, deleted: false } };
     }
     case "users.info": {
-      const { user } = read(ARGUMENTS[method], given);
-      needs(workspace, "users:read");
-      const name = users.get(user);
-      if (name === undefined) throw new SlackRefusal("user_not_found");
-      return {
-        user: {
-          id: user,
-          team_id: team.id,
-          name: name.toLowerCase(),
-          profile: { display_name: name, real_name: name },
-        },
-      };
+      const { user } = read(name, given);
+      const called = users.get(user);
+      if (called === undefined) throw new SlackRefusal("user_not_found");
+      const profile = { display_name: called, real_name: called };
+      return { user: { id: user, team_id: team.id, name: called.toLowerCase(), profile } };
     }
     case "conversations.info": {
-      const { channel } = read(ARGUMENTS[method], given);
-      if (!channels.has(channel)) throw new SlackRefusal("channel_not_found");
+      const { channel } = read(name, given);
+      inChannel(workspace, channel);
       return { channel: { id: channel, is_im: channel.startsWith("D") } };
     }
-    case "conversations.history": {
-      const { channel, oldest = "0.000000" } = read(ARGUMENTS[method], given);
-      if (!channels.has(channel)) throw new SlackRefusal("channel_not_found");
-      const messages = posted.filter(
-        (one) => one.channel === channel && one.thread === null && Number(one.ts) > Number(oldest),
-      );
-      return {
-        messages: messages.map(({ ts, text }) => ({ type: "message", user: bot.user, ts, text })),
-        has_more: false,
-      };
+    case "conversations.open": {
+      const { users: user } = read(name, given);
+      const called = users.get(user);
+      if (called === undefined) throw new SlackRefusal("user_not_found");
+      const id = `D0${called.toUpperCase()}`;
+      workspace.channels.add(id);
+      return { channel: { id } };
     }
-    case "chat.postMessage": {
-      const message = read(ARGUMENTS[method], given);
-      needs(workspace, "chat:write");
-      if (!channels.has(message.channel)) throw new SlackRefusal("channel_not_found");
-      if (message.text === "" && message.blocks === undefined) throw new SlackRefusal("no_text");
-      posts += 1;
-      const ts = `${Math.floor(Date.now() / 1_000)}.${String(posts).padStart(6, "0")}`;
-      posted.push({
-        ts,
-        channel: message.channel,
-        thread: message.thread_ts ?? null,
-        text: message.text,
-        blocks: message.blocks ?? [],
-        at: performance.now(),
-      });
-      return {
-        channel: message.channel,
-        ts,
-        message: { type: "message", user: bot.user, bot_id: bot.id, ts, text: message.text },
-      };
-    }
-    case "chat.update": {
-      const { channel, ts, text, blocks } = read(ARGUMENTS[method], given);
-      needs(workspace, "chat:write");
-      const known = posted.find((one) => one.channel === channel && one.ts === ts);
-      if (known === undefined) throw new SlackRefusal("message_not_found");
-      Object.assign(known, { text, blocks });
-      return { channel, ts, text };
-    }
+    case "conversations.history":
+    case "conversations.replies":
+      return history(workspace, name, given);
     case "assistant.threads.setStatus": {
-      const { channel_id: channel, thread_ts: thread, status } = read(ARGUMENTS[method], given);
+      const { channel_id: channel, thread_ts: thread, status } = read(name, given);
       workspace.statuses.push({ channel, thread, status });
       return {};
     }
-    default:
-      throw new SlackRefusal("unknown_method");
+    case "reactions.add":
+    case "reactions.remove": {
+      const { channel, timestamp, name: emoji } = read(name, given);
+      const mark = `${channel}:${timestamp}:${emoji}`;
+      if (workspace.marks.has(mark) === (name === "reactions.add"))
+        throw new SlackRefusal(name === "reactions.add" ? "already_reacted" : "no_reaction");
+      if (name === "reactions.add") workspace.marks.add(mark);
+      else workspace.marks.delete(mark);
+      return {};
+    }
+    case "files.info":
+    case "files.getUploadURLExternal":
+    case "files.completeUploadExternal":
+      return files(workspace, name, given, served);
+    case "chat.postMessage":
+      return post(workspace, read(name, given));
+    case "chat.update":
+      return update(workspace, read(name, given));
+    case "chat.delete": {
+      const { channel, ts } = read(name, given);
+      const at = workspace.posted.findIndex((one) => one.channel === channel && one.ts === ts);
+      if (at === -1) throw new SlackRefusal("message_not_found");
+      workspace.posted.splice(at, 1);
+      return { channel, ts };
+    }
+    case "chat.postEphemeral": {
+      const { channel, user, text, thread_ts: thread = null } = read(name, given);
+      inChannel(workspace, channel);
+      workspace.whispered.push({ channel, user, text, thread });
+      return { message_ts: nextTs() };
+    }
   }
 }
 
 function needs({ scopes }: Workspace, scope: string): void {
-  if (!scopes.includes(scope)) throw new SlackRefusal("missing_scope");
+  if (!scopes.includes(scope)) throw new SlackRefusal("missing_scope", scope);
 }
 
-function read<T>(form: z.ZodMiniType<T>, given: unknown): T {
-  const known = form.safeParse(given);
-  if (known.success) return known.data;
-  const inBlocks = known.error.issues.every((issue) => issue.path[0] === "blocks");
-  throw new SlackRefusal(
-    inBlocks
-      ? "invalid_blocks"
-      : `invalid_arguments:${known.error.issues.map((issue) => issue.path.join(".")).join("_")}`,
+function inChannel({ channels }: Workspace, channel: string): void {
+  if (!channels.has(channel)) throw new SlackRefusal("channel_not_found");
+}
+
+/** Newest first, as Slack gives a channel; oldest first and with its head, as it gives a thread. */
+function history(
+  workspace: Workspace,
+  method: "conversations.history" | "conversations.replies",
+  given: object,
+): object {
+  const asked = read(method, given);
+  const { channel, oldest = "0.000000", limit = 100, cursor = "0", include_all_metadata: all } = asked;
+  needs(workspace, channel.startsWith("D") ? "im:history" : "channels:history");
+  inChannel(workspace, channel);
+  const { bot, posted, written, files: held } = workspace;
+  const ours = posted.map(({ ts, channel: at, thread, text, metadata }) => ({
+    channel: at,
+    ts,
+    thread,
+    message: {
+      type: "message",
+      user: bot.user,
+      bot_id: bot.id,
+      ts,
+      text,
+      ...(thread === null ? {} : { thread_ts: thread }),
+      ...(all === "true" && metadata !== null ? { metadata } : {}),
+    },
+  }));
+  const shared = [...held].flatMap(([id, { shown }]) =>
+    shown.map(({ channel: at, thread }) => {
+      const ts = nextTs();
+      return {
+        channel: at,
+        ts,
+        thread,
+        message: { type: "message", user: bot.user, bot_id: bot.id, ts, text: "", files: [{ id }] },
+      };
+    }),
   );
+  const head = "ts" in asked ? asked.ts : null;
+  const there = [...written, ...ours, ...shared].filter((one) => one.channel === channel);
+  if (head !== null && !there.some(({ ts }) => ts === head)) throw new SlackRefusal("thread_not_found");
+  const wanted = there
+    .filter(({ ts, thread }) =>
+      head === null
+        ? (thread === null || thread === ts) && Number(ts) > Number(oldest)
+        : ts === head || (thread === head && Number(ts) > Number(oldest)),
+    )
+    .toSorted((one, other) => (head === null ? Number(other.ts) - Number(one.ts) : Number(one.ts) - Number(other.ts)));
+  const answers = (ts: string): number => there.filter((one) => one.thread === ts && one.ts !== ts).length;
+  const page = wanted.slice(Number(cursor), Number(cursor) + limit);
+  const next = Number(cursor) + limit < wanted.length ? String(Number(cursor) + limit) : "";
+  return {
+    messages: page.map(({ message, ts }) =>
+      answers(ts) === 0 ? message : { ...message, reply_count: answers(ts), thread_ts: ts },
+    ),
+    has_more: next !== "",
+    response_metadata: { next_cursor: next },
+  };
+}
+
+function files(
+  workspace: Workspace,
+  method: "files.info" | "files.getUploadURLExternal" | "files.completeUploadExternal",
+  given: object,
+  served: Served,
+): object {
+  const held = workspace.files;
+  if (method === "files.info") {
+    const { file: id } = read(method, given);
+    const file = held.get(id);
+    if (file === undefined) throw new SlackRefusal("file_not_found");
+    const url = file.elsewhere ?? served.place("files-pri", id);
+    return {
+      file: { id, name: file.name, mimetype: file.type, size: file.size, url_private: url, url_private_download: url },
+    };
+  }
+  if (method === "files.getUploadURLExternal") {
+    const { filename, length } = read(method, given);
+    const id = `F0UPLOAD${held.size}`;
+    held.set(id, { name: filename, type: "", bytes: null, size: length, shown: [], fetched: 0, elsewhere: null });
+    return { upload_url: served.place("upload/v1", id), file_id: id };
+  }
+  const { files: wanted, channel_id: channel, thread_ts: thread = null } = read(method, given);
+  inChannel(workspace, channel);
+  for (const { id, title = "" } of wanted) {
+    const file = held.get(id);
+    if (file === undefined || file.bytes === null || file.bytes.length !== file.size)
+      throw new SlackRefusal("file_not_found");
+    file.shown.push({ channel, thread, title });
+  }
+  return { files: wanted };
+}
+
+function post(workspace: Workspace, message: Arguments<"chat.postMessage">): object {
+  const { bot, posted, unfurler } = workspace;
+  inChannel(workspace, message.channel);
+  if (message.text === "" && message.blocks === undefined) throw new SlackRefusal("no_text");
+  const ts = nextTs();
+  const unfurls = message.unfurl_links !== "false" || message.unfurl_media !== "false";
+  if (unfurls) unfurler.look(`${message.text} ${JSON.stringify(message.blocks ?? [])}`);
+  posted.push({
+    ts,
+    channel: message.channel,
+    thread: message.thread_ts ?? null,
+    text: message.text,
+    blocks: message.blocks ?? [],
+    at: performance.now(),
+    metadata: message.metadata ?? null,
+    unfurls,
+  });
+  return {
+    channel: message.channel,
+    ts,
+    message: { type: "message", user: bot.user, bot_id: bot.id, ts, text: message.text },
+  };
+}
+
+function update(
+  { posted, unfurler }: Workspace,
+  { channel, ts, text, blocks, metadata }: Arguments<"chat.update">,
+): object {
+  const known = posted.find((one) => one.channel === channel && one.ts === ts);
+  if (known === undefined) throw new SlackRefusal("message_not_found");
+  if (known.unfurls) unfurler.look(`${text} ${JSON.stringify(blocks)}`);
+  Object.assign(known, { text, blocks, ...(metadata === undefined ? {} : { metadata }) });
+  return { channel, ts, text };
 }
