@@ -7,9 +7,9 @@ import { after, type Head } from "./heads.ts";
 /** Messages of one answer, and answers of one conversation: what is older than these is a gap. */
 const PAGE = 200;
 const MAX_PAGES = 5;
-/** A question that found no connection is asked again after this, and given up after as many. */
+/** A question that found no connection is asked again after this; what is heard at that place meanwhile waits, so it is given up after a while. */
 const AGAIN_MS = 2_000;
-const MAX_TRIES = 30;
+const PATIENCE_MS = 120_000;
 /** Threads that are found in what was missed of one channel. */
 const MAX_THREADS = 100;
 
@@ -62,9 +62,12 @@ export class CatchUp {
     this.#running = true;
     for (let [next] = this.#places; next !== undefined; [next] = this.#places) {
       const [place, { heads, done }] = next;
-      if (!this.#parts.stopping.aborted) await this.#place(heads);
-      this.#places.delete(place);
-      done.resolve();
+      try {
+        if (!this.#parts.stopping.aborted) await this.#place(heads);
+      } finally {
+        this.#places.delete(place);
+        done.resolve();
+      }
     }
     this.#running = false;
   }
@@ -128,7 +131,8 @@ export class CatchUp {
   async #ask({ place, thread, ts }: Head, cursor: string): Promise<Page> {
     const { calls, stopping } = this.#parts;
     const page = { channel: place, oldest: ts, limit: PAGE, ...(cursor === "" ? {} : { cursor }) };
-    for (let tries = 0; ; tries++) {
+    const until = performance.now() + PATIENCE_MS;
+    for (;;) {
       try {
         return thread === null
           ? await calls.do(
@@ -141,8 +145,9 @@ export class CatchUp {
             );
       } catch (error) {
         const again = error instanceof SendFailure && (error.code === "rate-limited" || error.code === "unreachable");
-        if (!again || tries >= MAX_TRIES || stopping.aborted) throw error;
-        await delay(error.waitMs ?? AGAIN_MS, undefined, { signal: stopping }).catch(() => undefined);
+        const wait = again ? (error.waitMs ?? AGAIN_MS) : 0;
+        if (!again || stopping.aborted || performance.now() + wait > until) throw error;
+        await delay(wait, undefined, { signal: stopping }).catch(() => undefined);
       }
     }
   }

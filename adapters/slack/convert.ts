@@ -87,10 +87,9 @@ function fromMessage(event: unknown, bot: Bot, past: boolean): Written | null {
   const { files, left, words } = filesOf(message.files);
   const quote = sharedIn(message, bot);
   const said = readable(message.text, direct ? null : bot).trim();
-  const named = said === "" && words.length === 0 ? files.map(wordFor) : words;
   const shared = quote === null ? "" : "[forwarded message]";
-  const text = withinMessage([shared, ...named, said].filter((part) => part !== "").join("\n"));
-  if (text === "") return null;
+  const text = withinMessage([shared, ...words, said].filter((part) => part !== "").join("\n"));
+  if (text === "" && files.length === 0) return null;
   const under = message.thread_ts === undefined || message.thread_ts === message.ts ? null : message.thread_ts;
   return {
     kind: "inbound",

@@ -147,7 +147,7 @@ function fromMessage(given: readonly unknown[], bot: Bot): Heard {
   if (!direct && !messages.some((one) => isForUs(one, bot))) return NOTHING;
   const files = bodies.flatMap((body) => (body.file === null ? [] : [body.file]));
   const text = wordsOf(message, bodies, direct ? null : bot);
-  if (text === "") return NOTHING;
+  if (text === "" && files.length === 0) return NOTHING;
   const quote = quoteOf(message, from, bot);
   return {
     kind: "inbound",
@@ -210,17 +210,16 @@ function bodyOf(message: Message): Body | null {
   return "file" in media ? { ...common, word: "", file: media.file } : { ...common, word: media.word, file: null };
 }
 
-/** The words of a message; where it has none, those that stand for its files.
+/** The words of a message, and of what is no file.
  *  @param calls taken out where it calls us at the beginning; null: nobody needs to be called here. */
 function wordsOf(message: Message, bodies: readonly Body[], calls: Bot | null): string {
   const said = bodies.flatMap((body) => [
     body.word,
     (calls === null ? body.said : withoutMention(body.said, calls)).trim(),
   ]);
-  const files = bodies.flatMap((body) => (body.file === null ? [] : [wordFor(body.file)]));
-  const words = said.some((one) => one !== "") ? said : files.slice(0, MAX_FILES);
-  const forwarded = message.forward_origin === undefined || words.length === 0 ? "" : "[forwarded message]";
-  return withinMessage([forwarded, ...words].filter((part) => part !== "").join("\n"));
+  const forwarded = message.forward_origin === undefined ? "" : "[forwarded message]";
+  const words = said.some((one) => one !== "") || bodies.some(({ file }) => file !== null) ? [forwarded, ...said] : [];
+  return withinMessage(words.filter((part) => part !== "").join("\n"));
 }
 
 /** In a topic each message is a reply to the one that opened it, which is not what it answers. */

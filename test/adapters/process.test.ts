@@ -104,6 +104,29 @@ test.for(["telegram", "slack"] as const)(
   },
 );
 
+test.for(["telegram", "slack"] as const)("%s: files come and go by its lane, and in no other way", async (platform) => {
+  await using telegram = await TelegramServer.start();
+  await using slack = await SlackServer.start();
+  await using talk = started(platform);
+  const sent = Buffer.from("the plan");
+  const onSlack = platform === "slack";
+  const handle = onSlack ? slack.file("plan.txt", "text/plain", sent).id : telegram.file(sent).file_id;
+  if (onSlack) talk.start(slack.tokens, { apiRoot: slack.apiRoot });
+  else talk.start({ "bot-token": telegram.token }, { apiRoot: telegram.apiRoot });
+  await talk.next("state", (frame) => frame.state === "connected");
+  talk.tell({ type: "get-file", ref: 1, handle, limit: 99 });
+  expect(await talk.next("file")).toMatchObject({ ref: 1, text: "the plan" });
+  // More than one piece of a stream.
+  const bytes = Buffer.alloc(3_000_000, "0123456789");
+  talk.tell({ type: "attach", ref: 1, index: 0, name: "numbers.bin", mime: "application/octet-stream" }, bytes);
+  expect(await talk.send(onSlack ? "D0ADA" : "42", "", { files: 1 })).toMatchObject({ type: "delivered" });
+  const held = onSlack
+    ? [...slack.workspace.files.values()].find(({ shown }) => shown.length > 0)?.bytes
+    : telegram.shown.at(-1)?.file?.bytes;
+  expect(held?.equals(bytes)).toBe(true);
+  expect(talk.printed).toEqual([]);
+});
+
 test("signal: its only way to signal-cli is its lane, and by that it hears and answers", async () => {
   await using server = await SignalServer.start();
   await using talk = started("signal");

@@ -100,7 +100,7 @@ test("files are named, with what was written to them", () => {
     { handle: "F0VOICE", name: "memo", type: "audio/webm", bytes: 3, what: "voice" },
   ]);
   expect(text).toBe("[file]\n[file]\nlook");
-  expect(written(direct({ subtype: "file_share", files: [picture], text: "" })).text).toBe("[image a   x.png]");
+  expect(written(direct({ subtype: "file_share", files: [picture], text: "" })).text).toBe("");
 });
 
 test("a guest of another workspace is not taken for somebody of ours", () => {

@@ -222,7 +222,7 @@ test("a machine that wakes does not wait out the time before the next try", asyn
   await using talk = await connected(server);
   const { port } = server;
   await server[Symbol.asyncDispose]();
-  for (let i = 0; i < 4; i++) await talk.next("state", ({ state }) => state === "reconnecting");
+  for (let i = 0; i < 3; i++) await talk.next("state", ({ state }) => state === "reconnecting");
   await using again = await SlackServer.start({ port });
   const began = performance.now();
   talk.tell({ type: "wake" });

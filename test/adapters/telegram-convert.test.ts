@@ -167,9 +167,9 @@ const picture = (n: number, more: object = {}): object => ({
   ...more,
 });
 
-test("a file without a word is its own word, and its name does not end that", () => {
-  expect(inbound({ document: sized("d", { file_name: "a]\n[x.pdf" }) }).text).toBe("[file a   x.pdf]");
-  expect(inbound({ voice: sized("v"), forward_origin: {} }).text).toBe("[forwarded message]\n[voice voice.ogg]");
+test("a file without a word is a message without words", () => {
+  expect(inbound({ voice: sized("v") })).toMatchObject({ text: "", message: { files: [{ what: "voice" }] } });
+  expect(inbound({ voice: sized("v"), forward_origin: {} }).text).toBe("[forwarded message]");
 });
 
 test("pictures sent together are one message, called by what is written under one of them", () => {
