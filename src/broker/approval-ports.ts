@@ -52,7 +52,13 @@ export interface ApprovalPorts {
   /** Shows a card wherever it may be decided beside the terminal and the page, and there to whoever watches.
    *  @param sentTo to be called with a channel before the card leaves for it: a press that comes back is then none of a stranger. */
   show(pending: PendingApproval, sentTo: (channel: Channel) => void): Promise<void>;
-  closed(pending: PendingApproval, state: ClosedState, sentence: string): void;
+  /** @param by who decided it, and where; null: nobody did. */
+  closed(
+    pending: PendingApproval,
+    state: ClosedState,
+    sentence: string,
+    by: Pick<Answering, "name" | "via"> | null,
+  ): void;
   /** One of several people approved it: the card says so, and waits for another. The ones that were sent before are not decided on any more. */
   counted(
     before: PendingApproval,

@@ -271,7 +271,7 @@ export class Approvals {
       }
     } finally {
       // On the record it is approved, whether or not it can be remembered too.
-      this.#close(open, "approved", "approved");
+      this.#close(open, "approved", "approved", answer);
       for (const { request, settle } of batch.requests) {
         const covers = request.actions.map((bytes) => digestOf(bytes));
         settle({ state: "approved", rests: row, covers, scope: answer.scope });
@@ -297,7 +297,7 @@ export class Approvals {
 
   #settle(open: Open, state: "denied" | "expired" | "withdrawn", answer: Answering | null, sentence: string): void {
     this.#open.delete(open.pending.approval);
-    this.#close(open, state, sentence);
+    this.#close(open, state, sentence, answer);
     for (const { settle } of open.batch.requests) {
       if (state === "denied") settle({ state, reason: answer?.reason ?? null });
       else settle(state === "expired" ? { state, approval: open.pending.approval } : { state });
@@ -328,10 +328,10 @@ export class Approvals {
     }
   }
 
-  #close(open: Open, state: ClosedState, sentence: string): void {
+  #close(open: Open, state: ClosedState, sentence: string, answer: Answering | null): void {
     open.deadline.clear();
     this.#closed.add(open.pending.approval, { code: open.pending.code, state, shown: open.shown });
-    this.#ports.closed(open.pending, state, sentence);
+    this.#ports.closed(open.pending, state, sentence, answer);
   }
 
   /** The answer to a press on a card that is over. @param approval or the code that was typed. */

@@ -13,6 +13,7 @@ import type { ApprovalScope, ApprovalView } from "../ipc/operator.ts";
 import type { Channels } from "./channels.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { People } from "./people.ts";
+import { where } from "./row-words.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 
 /** One message of a chat platform holds a card of this size; Telegram's limit of 4,096 is after its markup. */
@@ -81,7 +82,7 @@ export class ApprovalDesk {
     this.#parts = parts;
     const ports: ApprovalPorts = {
       show: async (pending, sentTo) => await this.#show(pending, sentTo),
-      closed: (pending, state, sentence) => this.#closed(pending, state, sentence),
+      closed: (pending, state, sentence, by) => this.#closed(pending, state, sentence, by),
       counted: async (before, pending, sentence, sentTo) => await this.#counted(before, pending, sentence, sentTo),
       sameChannel: (principal, channel) => this.#sameChannel(principal, channel),
       stillDecides: (principal) => {
@@ -225,11 +226,11 @@ export class ApprovalDesk {
       decidedElsewhere(pending, turn.channel, turn.principal) === null;
     const shown = await this.#cards(pending, here && asked !== null ? [asked] : this.#approversAt(pending), sentTo);
     if (!here && asked !== null) {
-      const where = shown === 0 ? "on the page or the terminal" : "by an approver";
+      const decidedAt = shown === 0 ? "on the page or the terminal" : "by an approver";
       await channels.tell(
         asked,
         SessionId.parse(turn.session),
-        `Waiting for an approver: this is decided ${where}.`,
+        `Waiting for an approver: this is decided ${decidedAt}.`,
         pending.row,
       );
     }
@@ -309,7 +310,12 @@ export class ApprovalDesk {
     return true;
   }
 
-  #closed(pending: PendingApproval, state: ClosedState, sentence: string): void {
+  #closed(
+    pending: PendingApproval,
+    state: ClosedState,
+    sentence: string,
+    by: Parameters<ApprovalPorts["closed"]>[3],
+  ): void {
     const channels = this.#parts.channels();
     const event = {
       event: "approval.closed",
@@ -321,13 +327,15 @@ export class ApprovalDesk {
     channels.local("web").emit(null, event);
     channels.local("terminal").emit(null, event);
     const sending = this.#sending.get(pending.approval);
-    if (sending !== undefined) sending.over = sentence;
+    // Those who see a card need not be those who decided on it.
+    const said = by === null ? sentence : `${sentence} by ${by.name}, ${where(by.via)}`;
+    if (sending !== undefined) sending.over = said;
     const untold = (error: unknown): void =>
       this.#parts.line(
         "approvals",
         `a card could not be updated: ${error instanceof Error ? error.message : String(error)}`,
       );
-    void this.#editCards(pending, sentence).catch(untold);
+    void this.#editCards(pending, said).catch(untold);
     // When whoever waited for the answer has it, so that it can be asked again.
     if (state === "expired") setImmediate(() => void this.#tellExpired(pending, sentence).catch(untold));
   }

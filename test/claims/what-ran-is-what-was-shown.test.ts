@@ -118,7 +118,7 @@ const WAYS: readonly (readonly [
     async (card) => {
       const shown = await spine.posted(`approve ${card.code}`);
       spine.slack.direct(`approve ${card.code.toLowerCase()}`, SLACK_OWNER);
-      await spine.posted("approved");
+      await spine.posted("approved by ");
       const text = withoutAnswers(shown.slice(0, shown.indexOf("\nTo decide, reply ")));
       return text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
     },
