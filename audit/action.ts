@@ -536,6 +536,8 @@ export const KINDS = {
   },
   "tool.finished": {
     fields: { outcome: f.oneOf("done", "failed", "stopped", "limit"), status: f.orNull(f.count) },
+    /** What held a command to its memory and processes: the kernel, or a watch that looks at them. */
+    optional: { limits: f.oneOf("cgroup", "watch") },
     content: ["result"],
   },
   /** A command that its call asked to go on behind the answer. */
@@ -546,6 +548,8 @@ export const KINDS = {
   },
   "command.ended": {
     fields: { outcome: f.oneOf("done", "failed", "stopped", "limit"), status: f.orNull(f.count) },
+    /** What held a command to its memory and processes: the kernel, or a watch that looks at them. */
+    optional: { limits: f.oneOf("cgroup", "watch") },
     content: ["result"],
   },
   "tool.refused": {

@@ -255,7 +255,12 @@ export class Broker {
       turn.labels.words.resulted(result.text, Buffer.from(bytes).toString("utf8"));
     if (result.brings !== undefined) await turn.labels.raise(result.brings, recorded.seq);
     const row = await recorded.finish(
-      { kind: "tool.finished", outcome: result.outcome, status: result.status },
+      {
+        kind: "tool.finished",
+        outcome: result.outcome,
+        status: result.status,
+        ...(result.limits === undefined ? {} : { limits: result.limits }),
+      },
       { result: result.text },
     );
     if (result.next !== undefined)

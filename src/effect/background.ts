@@ -94,9 +94,11 @@ export class BackgroundCommands {
       entry.live = null;
       this.#forget(entry.whose.principal);
     }
-    const { outcome, status, text } = entry.end;
+    const { outcome, status, text, limits } = entry.end;
     // A log that takes nothing more says so itself; the next start finds this command open, and its effect unknown.
-    await recorded.finish({ kind: "command.ended", outcome, status }, { result: text }).catch(() => undefined);
+    await recorded
+      .finish({ kind: "command.ended", outcome, status, ...(limits === undefined ? {} : { limits }) }, { result: text })
+      .catch(() => undefined);
   }
 
   #full(principal: string): string | null {

@@ -50,7 +50,7 @@ export async function runCommand(
       },
       signal,
     );
-    return { outcome: outcomeOf(end), status: end.status, text: textOf(end, action) };
+    return { outcome: outcomeOf(end), status: end.status, text: textOf(end, action), limits: sandbox.limitedBy };
   } finally {
     open?.end();
     entry.end();

@@ -26,6 +26,8 @@ export interface ToolResult {
   readonly outcome: "done" | "failed" | "stopped" | "limit";
   /** A command's exit status; a server's answer as HTTP numbers it. */
   readonly status: number | null;
+  /** What held a command to its limits; not given: it was none, or none of it ran. */
+  readonly limits?: "cgroup" | "watch";
   /** For the model; at most 64 KiB. */
   readonly text: string;
   /** What it leads to, such as the address that a server names: an action like any other, to be decided first. */

@@ -16,6 +16,8 @@ export const CONFINEMENT_ANSWERS = {
     /** What is not there, and what that costs. */
     missing: z.array(z.strictObject({ layer: Words, costs: Words })),
     landlockAbi: z.int(),
+    /** What holds all that a command starts to its memory and processes; for a watch, why it is no cgroup. */
+    limits: z.strictObject({ by: z.enum(["cgroup", "watch"]), why: z.nullable(Words) }),
     roles: z.array(
       z.strictObject({
         /** Also `command`, and `command by launcher` for one where bubblewrap cannot run. */

@@ -56,7 +56,7 @@ export function becomeCommand(order: LaunchOrder): void {
   allowBeneath(libc, ruleset, ".", order.write ? WRITING : READING);
   for (const { path, write } of order.folders) allowBeneath(libc, ruleset, path, write ? WRITING : READING);
   limit(libc, order.limits, order.runAs);
-  if (order.runAs !== null) becomeUser(libc, order.runAs);
+  giveUpRights(libc, order.runAs);
   done(libc.call("prctl", PR_SET_NO_NEW_PRIVS, 1), "PR_SET_NO_NEW_PRIVS");
   // A change of the user ends this promise: it comes after that.
   done(libc.call("prctl", PR_SET_PDEATHSIG, SIGKILL), "PR_SET_PDEATHSIG");
@@ -99,13 +99,18 @@ function tasksOf(user: number): number {
   }, 0);
 }
 
-/** Of this thread alone: the others end when it becomes the command. */
-function becomeUser(libc: Libc, user: number): void {
-  for (let one = 0; libc.call("prctl", PR_CAPBSET_READ, one) >= 0n; one += 1)
-    done(libc.call("prctl", PR_CAPBSET_DROP, one), "to drop a capability");
-  done(libc.call("setgroups", 0, 0), "to leave its groups");
-  done(libc.call("setresgid", user, user, user), "another group");
-  done(libc.call("setresuid", user, user, user), "another user");
+/** Of this thread alone: the others end when it becomes the command. @param user whom it becomes, when it is root; null: nobody else. */
+function giveUpRights(libc: Libc, user: number | null): void {
+  for (let one = 0; libc.call("prctl", PR_CAPBSET_READ, one) >= 0n; one += 1) {
+    const dropped = libc.call("prctl", PR_CAPBSET_DROP, one);
+    // Who has no right to that has none to lose either; root of a user namespace has.
+    if (user !== null) done(dropped, "to drop a capability");
+  }
+  if (user !== null) {
+    done(libc.call("setgroups", 0, 0), "to leave its groups");
+    done(libc.call("setresgid", user, user, user), "another group");
+    done(libc.call("setresuid", user, user, user), "another user");
+  }
   // struct __user_cap_header_struct: `u32 version, i32 pid`; then two of `u32 effective, permitted, inheritable`.
   const header = new Uint32Array([CAPABILITY_VERSION, 0]);
   const none = new Uint32Array(6);

@@ -93,7 +93,8 @@ function attempts(file: string, other: number): readonly Attempt[] {
       words: [PTRACE_SEIZE, other, 0, 0],
       says: { [EPERM]: "seccomp", [ESRCH]: "namespaces" },
     },
-    { reach: "become another user", call: "setuid", words: [0], says: { [EPERM]: "account" } },
+    // Whoever may be in other groups may be another user.
+    { reach: "become another user", call: "setgroups", words: [0, 0], says: { [EPERM]: "account" } },
     { reach: "exhaust memory", call: "mmap", words: [0, MUCH, 3, 0x4022, -1], says: { [ENOMEM]: "limits" } },
   ];
 }

@@ -6,6 +6,7 @@ import type { FifoPool } from "./fifo.ts";
 import { endNamespace, type FirstProcess, firstProcess, namespaceGone } from "./first-process.ts";
 import { covers } from "./inheritance.ts";
 import { DESCRIPTORS, keeper } from "./keeper.ts";
+import type { CommandGroup } from "./group.ts";
 import type { Limits } from "./limits.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import type { Running, Stdio } from "./running.ts";
@@ -29,6 +30,8 @@ export interface Launch {
   readonly more: readonly number[];
   /** What the keeper sets; null: they are set inside. */
   readonly inherited: Limits | null;
+  /** What the kernel counts all of it in; null: nothing. */
+  readonly group: CommandGroup | null;
 }
 
 /** A running bubblewrap below its keeper, and through it the namespace that it made. */
@@ -39,12 +42,14 @@ export class Bubblewrap implements Running {
   #first: FirstProcess | null = null;
   #said = "";
   #ended = false;
+  readonly #group: CommandGroup | null;
   /** Resolves when it and everything in its namespace are gone: the command's exit status, 128 and the signal's number for one that a signal
    *  ended; null if the command was never run, or was killed with the namespace. Rejects if the keeper could not be started. */
   readonly over: Promise<number | null>;
 
   /** @throws {SandboxError} if it cannot be started. */
   constructor(launch: Launch, pipes: FifoPool) {
+    this.#group = launch.group;
     const nothing = openSync("/dev/null", "r");
     const status = new OutputPipe(
       pipes,
@@ -53,7 +58,7 @@ export class Bubblewrap implements Running {
       (piece) => this.#hear(piece.toString("utf8")),
     );
     this.#status = status;
-    const [program = "", ...argv] = [...keeper(launch.inherited), launch.program, ...launch.argv];
+    const [program = "", ...argv] = [...keeper(launch.inherited, launch.group), launch.program, ...launch.argv];
     try {
       this.#child = spawn(program, argv, {
         // Out of the terminal's process group: Ctrl-C is the supervisor's to handle.
@@ -101,6 +106,7 @@ export class Bubblewrap implements Running {
     if (this.#ended) return;
     this.#ended = true;
     this.#lifeline?.destroy();
+    this.#group?.kill();
     setTimeout(() => {
       endNamespace(this.#first);
       this.#child.kill("SIGKILL");

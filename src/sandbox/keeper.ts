@@ -1,3 +1,4 @@
+import type { CommandGroup } from "./group.ts";
 import type { Limits } from "./limits.ts";
 
 /** What the keeper and bubblewrap are given, by number; one digit each, because that is what a shell can redirect. */
@@ -37,9 +38,17 @@ export const DESCRIPTORS_WITH_WAY = {
  *  Half of the shell waits for bubblewrap, the other half for the end of the lifeline. That half stops bubblewrap, sees which process it has made by
  *  then, kills that one, with which the kernel kills all of the namespace, and only then bubblewrap.
  *  @param limits what is inherited from here; null: none of it, they are set inside.
+ *  @param group of which all of it is to be; null: none.
  *  @returns program and arguments; those of bubblewrap, its own name first, are to follow. */
-export function keeper(limits: Limits | null): readonly string[] {
-  return ["/bin/sh", "-c", [...(limits === null ? [] : ulimits(limits)), KEEP].join("\n"), "sh"];
+export function keeper(limits: Limits | null, group: CommandGroup | null): readonly string[] {
+  const set = limits === null ? [] : ulimits(limits);
+  return ["/bin/sh", "-c", [...entering(group), ...set, KEEP].join("\n"), "sh"];
+}
+
+/** First of all: what is started from then on is in the group. */
+export function entering(group: CommandGroup | null): string[] {
+  if (group === null) return [];
+  return [`echo 0 >'${group.entrance.replaceAll("'", `'\\''`)}' || exit ${UNLIMITED}`];
 }
 
 const { status, seccomp, passwd, group, hosts, lifeline, statusReader } = DESCRIPTORS;

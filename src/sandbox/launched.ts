@@ -5,7 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AnonymousFile } from "./anonymous-file.ts";
 import { SandboxError } from "./command.ts";
 import type { FifoPool } from "./fifo.ts";
+import type { CommandGroup } from "./group.ts";
 import { covers } from "./inheritance.ts";
+import { entering } from "./keeper.ts";
 import { LAUNCHED, type LaunchOrder, NOT_RUN } from "./launch-order.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import type { Running, Stdio } from "./running.ts";
@@ -25,8 +27,7 @@ const { order, status, lifeline } = LAUNCHED;
 /** A shell that leads the command's process group. The command cannot leave that group (its filter refuses `setsid` and `setpgid`) and cannot signal
  *  the shell (Landlock), and the kernel kills a group at once: a process that is being made is in it or is not made. So when the command has ended, or
  *  the lifeline has, the whole group goes, the shell with it. */
-const KEEP = `
-{ read -r _ <&${lifeline}; kill -KILL 0; } </dev/null >/dev/null 2>&1 ${order}<&- ${status}>&- &
+const KEEP = `{ read -r _ <&${lifeline}; kill -KILL 0; } </dev/null >/dev/null 2>&1 ${order}<&- ${status}>&- &
 exec 9>&2 2>/dev/null ${lifeline}<&-
 "$@" 2>&9 9>&-
 echo "ended $?" >&${status}
@@ -40,10 +41,18 @@ export class Launched implements Running {
   readonly #lifeline: Duplex | null;
   #said = "";
   #ended = false;
+  readonly #group: CommandGroup | null;
   readonly over: Promise<number | null>;
 
   /** @param launcher the program whose role `launch` it is, and its arguments. @throws {SandboxError} if it cannot be started. */
-  constructor(launcher: readonly string[], what: LaunchOrder, stdio: Stdio, pipes: FifoPool) {
+  constructor(
+    launcher: readonly string[],
+    what: LaunchOrder,
+    stdio: Stdio,
+    pipes: FifoPool,
+    group: CommandGroup | null,
+  ) {
+    this.#group = group;
     const nothing = openSync("/dev/null", "r");
     using file = new AnonymousFile(new TextEncoder().encode(JSON.stringify(what)));
     const told = file.reopen();
@@ -54,7 +63,7 @@ export class Launched implements Running {
       (piece) => (this.#said += piece.toString("utf8")),
     );
     try {
-      this.#child = spawn("/bin/sh", ["-c", KEEP, "sh", ...launcher], {
+      this.#child = spawn("/bin/sh", ["-c", [...entering(group), KEEP].join("\n"), "sh", ...launcher], {
         // The head of a session and a group of its own, without a terminal.
         detached: true,
         env: {},
@@ -92,6 +101,7 @@ export class Launched implements Running {
     if (this.#ended) return;
     this.#ended = true;
     this.#lifeline?.destroy();
+    this.#group?.kill();
     setTimeout(() => {
       // Until its head was waited for, the number is nobody else's.
       if (this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null)

@@ -2,6 +2,7 @@ import { closeSync, statfsSync } from "node:fs";
 import { AnonymousFile } from "./anonymous-file.ts";
 import { type Command, type CommandEnd, type EndReason, SandboxError } from "./command.ts";
 import type { FifoPool } from "./fifo.ts";
+import type { CommandGroup } from "./group.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import type { Running, Stdio } from "./running.ts";
 
@@ -10,11 +11,13 @@ const WATCH_MS = 100;
 
 /** Runs a command until it and everything it started are gone, within its limits.
  *  @param start starts it.
+ *  @param group that it is started in: it is removed here.
  *  @throws {SandboxError} if it could not be started at all. */
 export async function runWithin(
   start: (stdio: Stdio) => Running,
   command: Command,
   pipes: FifoPool,
+  group: CommandGroup | null,
   signal: AbortSignal,
 ): Promise<Omit<CommandEnd, "setAside">> {
   const began = performance.now();
@@ -34,6 +37,8 @@ export async function runWithin(
   const timer = setTimeout(() => kill("time"), limits.seconds * 1000);
   const floor = command.write ? Math.min(limits.diskReserve, free(command.workspace) / 2) : 0;
   const watch = setInterval(() => {
+    const reached = group?.reached ?? null;
+    if (reached !== null) kill(reached);
     const usage = running?.usage(limits.memory) ?? null;
     if (usage === null) return;
     const { tasks, memory } = usage;
@@ -51,6 +56,9 @@ export async function runWithin(
     command.began?.(() => running?.pid ?? null);
     command.live?.(() => ({ stdout: stdout.output, stderr: stderr.output }));
     status = await running.over;
+    // The kernel may have ended it, between two looks.
+    const reached = group?.reached ?? null;
+    if (reached !== null) kill(reached);
   } finally {
     clearTimeout(timer);
     clearInterval(watch);
@@ -60,6 +68,7 @@ export async function runWithin(
       pipe.handedOver();
       await pipe.finish();
     }
+    await group?.remove();
   }
   const [out, err] = [stdout.output, stderr.output];
   // Whatever came of a kill, the reason is the kill's; it may have come too late to change how the command ended.

@@ -10,9 +10,10 @@ import { Bubblewrap, type Launch } from "./bubblewrap.ts";
 import { type Command, type CommandEnd, SandboxError } from "./command.ts";
 import { type Place, wrongWith } from "./folder.ts";
 import { FifoPool } from "./fifo.ts";
+import type { CommandGroup, CommandGroups } from "./group.ts";
 import { makeHome } from "./home-folder.ts";
 import { Launched } from "./launched.ts";
-import { LIMITS } from "./limits.ts";
+import { LIMITS, type Limits } from "./limits.ts";
 import { ownerOf } from "./owner.ts";
 import { runWithin } from "./run.ts";
 import { holder, holdsCommands } from "./inner-walls.ts";
@@ -31,9 +32,6 @@ const FILTER = commandFilter(process.arch);
 /** So long a weaker sandbox is taken as it was found. */
 const PROBE_AGAIN_MS = 60_000;
 
-/** Where there are no namespaces. */
-const LAUNCHED_LAYERS: readonly string[] = ["landlock", "seccomp", "limits"];
-
 /** What was tried in a command. */
 export interface CommandTries {
   readonly way: "bubblewrap" | "launcher";
@@ -51,6 +49,8 @@ export interface SandboxParts extends Ours {
   readonly toolchains?: () => readonly string[];
   /** Where bubblewrap is: looked up if not given; null: nowhere. */
   readonly bubblewrap?: string | null;
+  /** Where the kernel counts what a command uses; in a sentence, why it does not: then it is looked at ten times a second. */
+  readonly groups?: CommandGroups | string;
 }
 
 /** The one place where foreign code runs. */
@@ -59,6 +59,7 @@ export class Sandbox {
   readonly #launcher: readonly string[] | null;
   readonly #bubblewrap: string | null | undefined;
   readonly #given: () => readonly string[];
+  readonly #groups: CommandGroups | string;
   readonly #pipes = new FifoPool();
   readonly #files = new Map<string, AnonymousFile>();
   /** The end of the newest change to each workspace: one that writes waits for it. */
@@ -71,8 +72,9 @@ export class Sandbox {
     hint: "",
   };
 
-  constructor({ launcher, bubblewrap, toolchains, ...ours }: SandboxParts) {
+  constructor({ launcher, bubblewrap, toolchains, groups, ...ours }: SandboxParts) {
     this.#ours = ours;
+    this.#groups = groups ?? "nobody asked for it";
     this.#launcher = launcher ?? null;
     this.#bubblewrap = bubblewrap;
     this.#given = toolchains ?? (() => []);
@@ -143,21 +145,32 @@ export class Sandbox {
     }
     if (this.#launcher !== null && this.#landlock >= COMMAND_ABI && (state === "works" || state === "weaker")) {
       const tried = await this.#attempts(other, (command, signal) => this.#launched(command, signal));
-      if (tried !== null) found.push({ way: "launcher", layers: LAUNCHED_LAYERS, tried });
+      if (tried !== null) found.push({ way: "launcher", layers: this.#launchedLayers, tried });
     }
     return found;
   }
 
   /** By which layers a command is held now. */
   get layers(): readonly string[] {
-    if (this.#state.state === "weaker") return LAUNCHED_LAYERS;
+    if (this.#state.state === "weaker") return this.#launchedLayers;
     if (this.#state.state !== "works") return [];
-    return [
-      "namespaces",
-      "seccomp",
-      ...(holdsCommands(this.#landlock) ? [`landlock:${this.#landlock}`] : []),
-      "limits",
-    ];
+    const landlock = holdsCommands(this.#landlock) ? [`landlock:${this.#landlock}`] : [];
+    return ["namespaces", "seccomp", ...landlock, `limits:${this.limitedBy}`];
+  }
+
+  /** Where there are no namespaces. */
+  get #launchedLayers(): readonly string[] {
+    return [`landlock:${this.#landlock}`, "seccomp", `limits:${this.limitedBy}`];
+  }
+
+  /** What holds all that a command starts to its limits: the kernel, or whoever looks at it ten times a second. */
+  get limitedBy(): "cgroup" | "watch" {
+    return typeof this.#groups === "string" ? "watch" : "cgroup";
+  }
+
+  /** Why the kernel does not; null: it does. */
+  get unlimited(): string | null {
+    return typeof this.#groups === "string" ? this.#groups : null;
   }
 
   /** @returns null where it could not be run. */
@@ -272,10 +285,12 @@ export class Sandbox {
     assertFolders(place);
     const folders = place.folders.map((folder) => ({ path: folder.path, write: write && folder.write }));
     const order = { argv, workspace, folders, write, runAs, limits, toolchains: this.#toolchains };
+    const group = this.#group(limits);
     return runWithin(
-      (stdio) => new Launched([...launcher, "launch"], order, stdio, this.#pipes),
+      (stdio) => new Launched([...launcher, "launch"], order, stdio, this.#pipes, group),
       command,
       this.#pipes,
+      group,
       signal,
     );
   }
@@ -321,10 +336,12 @@ export class Sandbox {
         way === null
           ? { descriptors: [filter, ...accounts], more: held }
           : { descriptors: [filter, ...way.descriptors], more: [...accounts, ...held] };
+      const group = this.#group(command.limits);
       const ended = runWithin(
-        (stdio) => new Bubblewrap({ program: bubblewrap, argv, ...given, inherited, stdio }, this.#pipes),
+        (stdio) => new Bubblewrap({ program: bubblewrap, argv, ...given, inherited, group, stdio }, this.#pipes),
         command,
         this.#pipes,
+        group,
         signal,
       );
       // It is started by now. Whatever came on the lane would be read here and lost, one turn later.
@@ -347,6 +364,14 @@ export class Sandbox {
     if (machine === null || !holdsCommands(this.#landlock)) return null;
     const view = { write, way: way !== undefined, toolchains: this.#toolchains };
     return new AnonymousFile(holder(machine, this.#landlock, view));
+  }
+
+  #group(limits: Limits): CommandGroup | null {
+    try {
+      return typeof this.#groups === "string" ? null : this.#groups.make(limits);
+    } catch (cause) {
+      throw new SandboxError("the group in which the kernel holds a command to its limits cannot be made", { cause });
+    }
   }
 
   #file(name: string, bytes: () => Uint8Array): AnonymousFile {

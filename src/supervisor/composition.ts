@@ -17,6 +17,7 @@ import type { BackgroundCommands } from "../effect/background.ts";
 import { Effects } from "../effect/effects.ts";
 import type { Home } from "../config/home.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
+import type { CommandGroups } from "../sandbox/group.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import { disksOf, findingsOnDisks } from "./anchor-disks.ts";
 import { AnchorHistory } from "./anchor-history.ts";
@@ -99,6 +100,8 @@ export interface CompositionParts {
   readonly owner: string;
   /** False for a command that runs without the daemon: no channel, no page. */
   readonly serve: boolean;
+  /** Where the kernel counts what commands use; in a sentence, why nowhere. */
+  readonly groups: CommandGroups | string;
   readonly port: number | null;
   readonly since: string;
   readonly line: (role: string, line: string) => void;
@@ -315,6 +318,7 @@ export class Composition {
       home: home.root,
       executable: process.execPath,
       toolchains: () => made.config.config.toolchains,
+      groups: parts.groups,
       ...(isSea() ? { launcher: [process.execPath] } : {}),
     });
     this.confined = new Confined({

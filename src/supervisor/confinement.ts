@@ -56,7 +56,7 @@ function meant(role: Role): Reach | null {
 
 export interface ConfinementParts {
   readonly processes: Processes;
-  readonly sandbox: Pick<Sandbox, "probe" | "tries" | "layers">;
+  readonly sandbox: Pick<Sandbox, "probe" | "tries" | "layers" | "limitedBy" | "unlimited">;
   /** What runs in it. */
   readonly commands: () => readonly RunningCommand[];
   /** Puts on the record what was tried, and what came of it. */
@@ -94,6 +94,7 @@ export class Confined {
       full: missing.length === 0,
       missing,
       landlockAbi,
+      limits: { by: sandbox.limitedBy, why: sandbox.unlimited },
       roles: all,
       processes: [
         { role: "supervisor", subject: null, pid: process.pid },

@@ -9,6 +9,7 @@ import { controlSocketPath, ensureHome, type Home } from "../config/home.ts";
 import { BUILD, COMMIT, VERSION } from "../ipc/build.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import type { VaultStatus } from "../ipc/vault-calls.ts";
+import type { CommandGroups } from "../sandbox/group.ts";
 import { type Booted, boot } from "./boot.ts";
 import { Composition } from "./composition.ts";
 import { ControlSocket } from "./control.ts";
@@ -18,7 +19,7 @@ import type { Caller, Emit } from "./operator.ts";
 import type { OpenFinding } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
 import { finishRestore } from "./restore.ts";
-import { closeNetwork, forbidRingsToChildren, hideMemory, offered } from "./own-walls.ts";
+import { claimGroups, closeNetwork, forbidRingsToChildren, hideMemory, offered } from "./own-walls.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { finishReplace } from "./vault-replace.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
@@ -92,6 +93,7 @@ export class Daemon {
   readonly #keychain: HelperKeychain;
   readonly #stopped = Promise.withResolvers<void>();
   #probed: { readonly at: number; readonly state: KeychainState } | null = null;
+  #groups: CommandGroups | string = "this process runs no commands";
   #control: ControlSocket | null = null;
   #booted: Booted | null = null;
   #composition: Composition | null = null;
@@ -127,6 +129,8 @@ export class Daemon {
     }
     const daemon = new Daemon(options, lock, passphrase);
     if (options.serve) {
+      // Before there are children but those that were started in advance: all of them are to be in the daemon's own group.
+      daemon.#groups = claimGroups((options.helpers ?? []).flatMap(({ pid }) => pid ?? []));
       daemon.#lock.announce({ pid: process.pid, since: daemon.#since, web: null });
       daemon.#control = await ControlSocket.open({
         path: controlSocketPath(options.home, options.environment),
@@ -196,6 +200,7 @@ export class Daemon {
       owner: accountName(),
       environment: this.#options.environment,
       serve,
+      groups: this.#groups,
       port: this.#options.port,
       since: this.#since,
       line,

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { isSea } from "node:sea";
 import * as confine from "../confine/confine.ts";
 import { buildLocalSocketsWall, closeOnExec, forbidRings, hideFromDumps, kernelLandlock } from "../confine/walls.ts";
+import { CommandGroups, ownCgroup } from "../sandbox/group.ts";
 import { findBubblewrap } from "../sandbox/state.ts";
 
 /** The walls of those who start the children: the daemon, and the owner's commands. They stand in the executable; a process that runs the
@@ -42,6 +43,13 @@ export function offered(): string {
   if (process.platform !== "linux") return "permissions";
   const layers = ["permissions", ...(landlock === null ? [] : [`landlock:${landlock}`]), "seccomp"];
   return [...layers, ...(ringless ? ["no-ring"] : []), ...(hidden ? ["not-dumpable"] : [])].join("+");
+}
+
+/** Takes the cgroup that this process is in, so that the kernel holds commands to their limits. @param started what it has started already.
+ *  @returns in a sentence why there is none. */
+export function claimGroups(started: readonly number[]): CommandGroups | string {
+  if (!isSea() || process.platform !== "linux") return "only the executable asks for one, on Linux";
+  return CommandGroups.claim(ownCgroup(started));
 }
 
 let hidden = false;

@@ -110,7 +110,7 @@ describe("wirken doctor confinement", () => {
       "namespaces",
       "seccomp",
       `landlock:${answer.landlockAbi}`,
-      "limits",
+      `limits:${answer.limits.by}`,
     ]);
   });
 

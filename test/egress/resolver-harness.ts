@@ -1,6 +1,6 @@
-import { createSocket } from "node:dgram";
 import { createServer, type Server } from "node:net";
 import type { LaneEntry } from "../../src/ipc/egress-frames.ts";
+import { changingResolver } from "../support/changing-resolver.ts";
 import { LaneClient } from "../support/lane-client.ts";
 import { EgressWorld } from "./egress-world.ts";
 
@@ -17,38 +17,7 @@ const NAMES: Readonly<Record<string, (string | null)[]>> = {
   "honest.example": [PUBLIC],
   "slow.example": [null],
 };
-const A = 1;
-const NXDOMAIN = 3;
-
-function answerTo(question: Buffer): Buffer | null {
-  let at = 12;
-  const labels: string[] = [];
-  for (let length = question[at] ?? 0; length > 0; length = question[at] ?? 0) {
-    labels.push(question.toString("latin1", at + 1, at + 1 + length));
-    at += 1 + length;
-  }
-  const type = question.readUInt16BE(at + 1);
-  const end = at + 5;
-  const answers = NAMES[labels.join(".").toLowerCase()];
-  const [address] = type === A && answers !== undefined ? (answers.length > 1 ? answers.splice(0, 1) : answers) : [];
-  if (answers?.[0] === null) return null;
-  const header = Buffer.from(question.subarray(0, 12));
-  header.writeUInt16BE(0x8180 | (answers === undefined ? NXDOMAIN : 0), 2);
-  header.writeUInt16BE(address === undefined || address === null ? 0 : 1, 6);
-  header.fill(0, 8, 12);
-  const parts = [header, question.subarray(12, end)];
-  // A pointer to the question's name, its type and class, no time to live, four bytes.
-  if (address !== undefined && address !== null)
-    parts.push(Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split(".").map(Number)]));
-  return Buffer.concat(parts);
-}
-
-const dns = createSocket("udp4");
-dns.on("message", (question, from) => {
-  const answer = answerTo(question);
-  if (answer !== null) dns.send(answer, from.port, from.address);
-});
-await new Promise<void>((resolve) => dns.bind(53, "127.0.0.1", resolve));
+const dns = await changingResolver(NAMES);
 
 const reached: Record<string, number> = { [PUBLIC]: 0, "127.0.0.1": 0 };
 const servers: Server[] = [];
@@ -96,4 +65,4 @@ const slowReasons = await Promise.all(slow);
 
 process.stdout.write(JSON.stringify({ first, second, allowed, nowhere, honest, order, slowReasons }));
 for (const server of servers) server.close();
-dns.close();
+await dns[Symbol.asyncDispose]();

@@ -1,32 +1,13 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
+import { inOwnNetwork } from "../support/own-network.ts";
 
 const HARNESS = join(import.meta.dirname, "resolver-harness.ts");
 const PUBLIC = "93.184.216.34";
 
 let said: unknown;
 beforeAll(async () => {
-  const folder = mkdtempSync(join(tmpdir(), "resolver-"));
-  try {
-    const resolver = join(folder, "resolv.conf");
-    writeFileSync(resolver, "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
-    const alone = "--unshare-user --uid 0 --gid 0 --unshare-net --cap-add ALL --die-with-parent --dev-bind / /".split(
-      " ",
-    );
-    const asks = ["--ro-bind", resolver, realpathSync("/etc/resolv.conf")];
-    const script = `ip addr add ${PUBLIC}/32 dev lo && exec "$@"`;
-    const { stdout } = await promisify(execFile)(
-      "bwrap",
-      [alone, asks, "sh", "-c", script, "sh", process.execPath, HARNESS].flat(),
-    );
-    said = JSON.parse(stdout);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  said = await inOwnNetwork(HARNESS, PUBLIC);
 });
 
 test("a name is reached at the public address that a real resolver says", () => {

@@ -192,7 +192,7 @@ describe("nothing survives", () => {
     // The detector detects.
     expect(left).toHaveLength(1);
 
-    const [program = "", ...before] = keeper(null);
+    const [program = "", ...before] = keeper(null, null);
     const nothing = openSync("/dev/null", "r");
     const pool = new FifoPool();
     const { ends } = pool.take();

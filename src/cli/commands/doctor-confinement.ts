@@ -32,12 +32,13 @@ export function doctorConfinementCommand(context: Context): Command {
 type Answer = AnswerTo<"confinement">;
 
 /** What `doctor confinement` says: which wall stops what, for each role, as tried just now. */
-export function confinementText({ full, missing, roles }: Answer): string {
+export function confinementText({ full, missing, roles, limits }: Answer): string {
   const reaches = [...new Set(roles.flatMap(({ tried }) => tried.map(({ reach }) => reach)))];
   const parts = [
     full
       ? "every wall stands"
       : missing.map(({ layer, costs }) => `missing: ${printable(layer)}\n      ${printable(costs)}`).join("\n"),
+    limitsText(limits),
     table(
       ["role", "hosts", "files", "secrets", "held by"],
       roles.map(({ role, hosts, files, secrets, layers }) => [
@@ -60,6 +61,15 @@ export function confinementText({ full, missing, roles }: Answer): string {
       ),
     );
   return parts.join("\n\n");
+}
+
+/** How a daemon is given a cgroup of its own. */
+const GIVEN = "systemd-run --user --scope -p Delegate=yes wirken start";
+
+function limitsText({ by, why }: Answer["limits"]): string {
+  return by === "cgroup"
+    ? "commands are held to their memory and processes by the kernel, in a cgroup for each"
+    : `commands are held to their memory and processes by a watch that looks ten times a second: ${printable(why ?? "")}\n      to have the kernel do it: ${GIVEN}`;
 }
 
 /** What nothing forbids to a role is not tried in it. */
