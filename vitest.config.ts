@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 /** Tests of whole processes start daemons, browsers and keyrings: few at a time, and with patience. */
@@ -10,14 +11,26 @@ const POLL = { poll: { timeout: 10_000 } };
 /** Of many processors not all are taken: each whole daemon has ten processes of its own. */
 const WORKERS = Math.min(6, availableParallelism() + 1);
 
+/** As in the build: discord.js's gateway gets our WebSocket. */
+const DISCORD_WEB_SOCKET = {
+  name: "discord-web-socket",
+  enforce: "pre" as const,
+  resolveId: (source: string, importer: string | undefined) =>
+    source === "ws" && importer?.includes("/@discordjs/ws/") === true
+      ? join(import.meta.dirname, "adapters/discord/web-socket.ts")
+      : null,
+};
+
 // The one default export: vitest looks for it.
 // oxlint-disable-next-line import/no-default-export
 export default defineConfig({
   test: {
     projects: [
       {
+        plugins: [DISCORD_WEB_SOCKET],
         test: {
           name: "unit",
+          server: { deps: { inline: ["@discordjs/ws"] } },
           include: ["test/**/*.test.ts"],
           exclude: WHOLE,
           setupFiles: "test/support/seed.ts",

@@ -69,7 +69,7 @@ async function call(...[url, init]: Parameters<Call>): ReturnType<Call> {
 }
 
 /** @returns null if there is more than `limit` bytes. */
-export async function readAtMost(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | null> {
+async function readAtMost(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | null> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const piece of response.body ?? []) {

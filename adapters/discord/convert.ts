@@ -7,7 +7,8 @@ import {
 } from "discord-api-types/v10";
 import * as z from "zod/mini";
 import { type FileRef, MAX_FILES } from "../../src/ipc/adapter-frames.ts";
-import { type Inbound, type Pressed, shortened } from "../adapter.ts";
+import type { Inbound, Pressed } from "../adapter.ts";
+import { claimedType, kindOf, seen, withinMessage, wordFor } from "../untrusted.ts";
 import { isSnowflake, timeOf } from "./cursor.ts";
 import { readable } from "./readable.ts";
 import { pressOf } from "./press.ts";
@@ -71,6 +72,8 @@ export interface Us {
 }
 
 const NOTHING: readonly Heard[] = [];
+/** Characters of somebody's or something's name. */
+const MAX_NAME = 200;
 
 const Id = z.string().check(z.refine((id) => isSnowflake(id)));
 const Anything = z.optional(z.unknown());
@@ -187,11 +190,11 @@ function message(data: unknown, us: Us): readonly Heard[] {
     return [{ kind: "own", channel: said.channel_id, id: said.id, nonce }];
   }
   if (!isPersons(said) || !isForUs(said, us)) return NOTHING;
+  const files = filesOf(said);
   const text = textOf(said, us);
-  const files = said.attachments.concat((said.message_snapshots ?? []).flatMap((one) => one.message.attachments));
-  if (text === "" && files.length === 0) return NOTHING;
+  if (text === "") return NOTHING;
   const quote = quoteOf(said, us);
-  const refs = files.slice(0, MAX_FILES).map((file) => fileOf(file, said));
+  const refs = files.slice(0, MAX_FILES);
   return [
     {
       kind: "message",
@@ -236,16 +239,18 @@ function spotOf(said: {
   };
 }
 
+/** What it says; where it has no words of its own, those that stand for its files. */
 function textOf(said: Message, us: Us): string {
   const forwarded = said.message_reference?.type === MessageReferenceType.Forward;
   const calls =
     said.guild_id === undefined || said.guild_id === null ? null : { id: us.id, role: us.role(said.guild_id) };
   const pieces = [
-    forwarded ? "[forwarded message]" : "",
     ...(said.message_snapshots ?? []).map((one) => bodyOf(one.message, us, null)),
     bodyOf(said, us, calls),
-  ];
-  return pieces.filter((piece) => piece !== "").join("\n");
+  ].filter((piece) => piece !== "");
+  const words = pieces.length > 0 ? pieces : filesOf(said).slice(0, MAX_FILES).map(wordFor);
+  const mark = forwarded && words.length > 0 ? ["[forwarded message]"] : [];
+  return withinMessage([...mark, ...words].join("\n"));
 }
 
 /** What was written, with a word for what cannot be. */
@@ -267,14 +272,15 @@ function named(user: User): { id: string; name: string } {
   return { id: user.id, name: nameOf(user, null) };
 }
 
-/** A name inside a bracket of ours cannot close the bracket, nor begin a line. */
+/** A name inside a bracket of ours cannot close the bracket. */
 function worded(what: string, name: string): string {
-  const safe = shortened(name.replaceAll(/[[\]\p{C}\p{Zl}\p{Zp}]/gu, " ").trim());
+  const safe = seen(name, MAX_NAME).replaceAll(/[[\]]/g, " ").trim();
   return safe === "" ? `[${what}]` : `[${what} ${safe}]`;
 }
 
 function nameOf({ global_name: global, username }: User, nick: string | null | undefined): string {
-  return shortened([nick, global, username].find((name) => name !== undefined && name !== null && name !== "") ?? "");
+  const names = [nick, global, username].map((name) => seen(name ?? "", MAX_NAME));
+  return names.find((name) => name !== "") ?? "";
 }
 
 /** As much of it as a frame takes. */
@@ -289,17 +295,22 @@ function quoteOf(said: Message, us: Us): Inbound["quote"] | null {
   return { by, text: text.slice(0, MAX_QUOTE).toWellFormed() };
 }
 
+function filesOf(said: Message): FileRef[] {
+  const forwarded = (said.message_snapshots ?? []).flatMap((one) => one.message.attachments);
+  return said.attachments.concat(forwarded).map((file) => fileOf(file, said));
+}
+
 /** Its address is signed and good for a day: the message is asked for it when it is wanted. */
 function fileOf(file: Attachment, said: Message): FileRef {
-  const type = (file.content_type ?? "").slice(0, 127);
-  const kind = type.split("/", 1)[0] ?? "";
+  // What else it says of the type, such as of its letters, is left out.
+  const type = claimedType((file.content_type ?? "").split(";", 1)[0] ?? "");
   const voice = (said.flags & MessageFlags.IsVoiceMessage) !== 0;
   return {
     handle: `${said.channel_id}/${said.id}/${file.id}`,
-    name: file.filename.slice(0, 255).toWellFormed(),
+    name: seen(file.filename, 255),
     type,
     bytes: file.size ?? null,
-    what: voice ? "voice" : kind === "image" || kind === "audio" || kind === "video" ? kind : "file",
+    what: voice ? "voice" : kindOf(type),
   };
 }
 

@@ -5,6 +5,7 @@ import { MessageFlags, Routes } from "discord-api-types/v10";
 import * as z from "zod/mini";
 import type { Attachment, Drafting, Edit, Order, Send } from "../adapter.ts";
 import { SendFailure } from "../failure.ts";
+import { Growing, type Stand } from "../growing.ts";
 import type { Draft } from "../outbox.ts";
 import { errorCode, isUnauthorised, MISSING_ACCESS, sendFailure, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE } from "./api.ts";
 import { isSnowflake } from "./cursor.ts";
@@ -19,22 +20,20 @@ const QUIET = { flags: MessageFlags.SuppressEmbeds, allowed_mentions: { parse: [
 const AGAIN_MS = [1_000, 3_000] as const;
 /** Discord takes five edits in five seconds in one channel, and there is more than one reply. */
 const DRAFT_MS = 1_500;
-/** Replies that grow; the oldest is forgotten, and is then sent whole. */
-const MAX_DRAFTS = 64;
 /** Discord shows "typing" for 10 s. */
 const TYPING_MS = 8_000;
 /** Our marks that are remembered, to be taken away. */
 const MAX_MARKS = 512;
 /** A draft is no message that is looked for: it has no number of parts. */
 const DRAFTED = 0;
-const MARKS = { waiting: "⏳", working: "👀", refused: "🚫" } as const;
+const MARKS = { waiting: "👀", working: "✍️", refused: "🤷" } as const;
 
 const Sent = z.object({ id: z.string() });
 
-interface Shown {
-  readonly key: string;
-  readonly messages: { readonly id: string; content: string }[];
-  at: number;
+/** A message by Discord's own names. */
+interface Message {
+  readonly nonce: string;
+  readonly [field: string]: unknown;
 }
 
 /** What of it concerns more than one message. */
@@ -49,7 +48,9 @@ export class Outbound {
   readonly #uploads: REST;
   readonly #journal: Journal;
   readonly #on: OutboundEvents;
-  readonly #drafts = new Map<number, Shown>();
+  readonly #growing = new Growing<Part>((one, other) => one.content === other.content);
+  /** When something was last shown to be growing, and to be typed, by channel. */
+  readonly #grown = new Map<string, number>();
   readonly #typed = new Map<string, number>();
   readonly #marks = new Map<string, string>();
 
@@ -64,10 +65,10 @@ export class Outbound {
   compose(message: Send, text: string, files: readonly Attachment[]): Draft[] {
     const channel = channelOf(message);
     const parts = format(text, message.style);
-    const shown = message.draft === undefined ? null : this.#takeDraft(message.draft);
+    const shown = this.#growing.end(message.draft);
     const buttons = message.card === null ? null : buttonsOf(message.card);
     // Files go with the last message, unless that one is there already.
-    const alone = files.length > 0 && parts.length <= (shown?.messages.length ?? 0);
+    const alone = files.length > 0 && parts.length <= shown.length;
     const total = parts.length + (alone ? 1 : 0);
     if (total === 0) throw new SendFailure("refused", "there is nothing in the message to show");
     const key = message.key ?? randomUUID();
@@ -86,10 +87,10 @@ export class Outbound {
         );
       return {
         post: async () => {
-          const there = shown?.messages[i];
+          const there = shown[i];
           const id = there === undefined ? await fresh() : await this.#change(channel, there.id, body, fresh);
           this.#journal.seen(id, nonceOf(key, i, total));
-          if (last) await this.#takeBack(channel, shown?.messages.slice(total) ?? []);
+          if (last) await this.#takeBack(channel, shown.slice(total));
           return id;
         },
       };
@@ -113,24 +114,28 @@ export class Outbound {
   async draft({ ref, ...message }: Drafting, text: string): Promise<readonly string[]> {
     const channel = channelOf(message);
     const parts = format(text, "markdown");
-    const shown = this.#drafts.get(ref) ?? { key: randomUUID(), messages: [], at: Number.NEGATIVE_INFINITY };
-    this.#drafts.set(ref, shown);
-    const [oldest] = this.#drafts.keys();
-    if (this.#drafts.size > MAX_DRAFTS && oldest !== undefined) this.#drafts.delete(oldest);
-    for (const [i, { content }] of parts.entries()) {
-      const there = shown.messages[i];
-      if (there?.content === content) continue;
-      await delay(Math.max(0, shown.at + DRAFT_MS - performance.now()));
-      shown.at = performance.now();
-      if (there === undefined) {
-        const body = { content, ...(i === 0 ? replyTo(message.replyTo) : {}), nonce: nonceOf(shown.key, i, DRAFTED) };
-        shown.messages.push({ id: await this.#create(channel, body, []), content });
-      } else {
-        await this.#change(channel, there.id, { content }, null);
-        there.content = content;
-      }
-    }
-    return shown.messages.map(({ id }) => id);
+    return await this.#growing.show(ref, parts, {
+      post: async (part) => {
+        await this.#pace(channel);
+        const reply = part === parts[0] ? replyTo(message.replyTo) : {};
+        return await this.#create(
+          channel,
+          { content: part.content, ...reply, nonce: nonceOf(randomUUID(), 0, DRAFTED) },
+          [],
+        );
+      },
+      edit: async (id, part) => {
+        await this.#pace(channel);
+        await this.#change(channel, id, { content: part.content }, null);
+      },
+    });
+  }
+
+  async #pace(channel: string): Promise<void> {
+    for (const [old, at] of this.#grown) if (performance.now() - at >= DRAFT_MS) this.#grown.delete(old);
+    const wait = (this.#grown.get(channel) ?? Number.NEGATIVE_INFINITY) + DRAFT_MS - performance.now();
+    if (wait > 0) await delay(wait);
+    this.#grown.set(channel, performance.now());
   }
 
   typing(place: string, thread: string | null): void {
@@ -174,7 +179,7 @@ export class Outbound {
   }
 
   /** @throws {SendFailure} */
-  async #create(channel: string, body: object & { nonce: string }, files: readonly Attachment[]): Promise<string> {
+  async #create(channel: string, body: Message, files: readonly Attachment[]): Promise<string> {
     const rest = files.length === 0 ? this.#rest : this.#uploads;
     const options = { body: { ...QUIET, enforce_nonce: true, ...body }, files: files.map(fileOf) };
     const sent = await this.#surely(
@@ -213,14 +218,8 @@ export class Outbound {
   }
 
   /** What was shown of a longer reply than it became. */
-  async #takeBack(channel: string, messages: Shown["messages"]): Promise<void> {
+  async #takeBack(channel: string, messages: readonly Stand<Part>[]): Promise<void> {
     for (const { id } of messages) await this.#rest.delete(Routes.channelMessage(channel, id)).catch(() => undefined);
-  }
-
-  #takeDraft(ref: number): Shown | null {
-    const shown = this.#drafts.get(ref) ?? null;
-    this.#drafts.delete(ref);
-    return shown;
   }
 
   #failure(error: unknown, channel: string | null): SendFailure {

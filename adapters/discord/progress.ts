@@ -34,6 +34,7 @@ export class Progress {
   #bot: string | null = null;
   #session: Omit<Session, "seq"> | null = null;
   #sequence = new Sequence(0);
+  #saved = 0;
   #starts: Starts | null = null;
   #savedAt = Number.NEGATIVE_INFINITY;
   #saving: NodeJS.Timeout | null = null;
@@ -57,11 +58,12 @@ export class Progress {
     if (session === null) return;
     this.#session = session;
     this.#sequence = new Sequence(session.seq);
+    this.#saved = session.seq;
   }
 
-  /** With the last dispatch before which all is on the log. */
+  /** With the last dispatch that a saved cursor goes on behind: no other is said to be received. */
   get session(): Session | null {
-    return this.#session === null ? null : { ...this.#session, seq: this.#sequence.durable };
+    return this.#session === null ? null : { ...this.#session, seq: this.#saved };
   }
 
   get conversations(): ReadonlyMap<string, Conversation> {
@@ -73,15 +75,16 @@ export class Progress {
     const before = this.#heard === null ? null : { until: this.#heard };
     this.#heard = Date.now();
     this.#session = session;
-    this.#sequence = new Sequence(Math.max(0, seq - 1));
-    this.#save();
+    this.#sequence = new Sequence(seq);
+    // Without it nobody could go on with this session.
+    this.#saveNow();
     return before;
   }
 
   /** The session cannot go on. */
   over(): void {
     this.#session = null;
-    this.#save();
+    this.#saveNow();
   }
 
   /** @returns what to call once it is on the log, or is none for us; null: it came before. */
@@ -151,6 +154,7 @@ export class Progress {
     this.#saving = null;
     if (this.#bot === null || this.#closed) return;
     this.#savedAt = performance.now();
+    this.#saved = this.#sequence.durable;
     const conversations = new Map(this.#conversations);
     this.#say(
       encodeCursor({ bot: this.#bot, session: this.session, starts: this.#starts, at: this.#heard, conversations }),

@@ -16,6 +16,8 @@ export class WebSocket extends Plain {
   constructor(address: string | URL, protocols: string | string[], options: ClientOptions = {}) {
     const own = { closeTimeout: GOODBYE_MS, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false };
     super(address, protocols, { ...options, ...way(String(address)), ...own });
+    // The SDK stops listening when it leaves a line: what still fails there then is nobody's, and would end the process.
+    this.on("error", () => undefined);
   }
 }
 

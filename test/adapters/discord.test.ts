@@ -271,7 +271,7 @@ test("a file is asked for when it is wanted, however old its address; one that i
   const id = server.send("notes.txt", "text/plain", bytes);
   const inbound = await talk.next("inbound");
   expect(inbound).toMatchObject({
-    text: "",
+    text: "[file notes.txt]",
     files: [{ name: "notes.txt", type: "text/plain", bytes: 11, what: "file" }],
   });
   const handle = inbound.files?.[0]?.handle ?? "";
@@ -319,9 +319,9 @@ test("typing is shown once in eight seconds, and our marks take each other's pla
   const react = (mark: "waiting" | "working" | null): void =>
     talk.tell({ type: "react", place: IDS.ada, thread: null, message, mark });
   react("waiting");
-  await expect.poll(() => [...server.reactions]).toEqual([`${message} ⏳`]);
-  react("working");
   await expect.poll(() => [...server.reactions]).toEqual([`${message} 👀`]);
+  react("working");
+  await expect.poll(() => [...server.reactions]).toEqual([`${message} ✍️`]);
   react(null);
   await expect.poll(() => [...server.reactions]).toEqual([]);
 });

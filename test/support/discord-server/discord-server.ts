@@ -108,6 +108,7 @@ export class DiscordServer implements AsyncDisposable {
   readonly #written = new Map<string, number[]>();
   readonly #interactions = new Map<string, { readonly id: string; readonly at: number; answered: boolean }>();
   #serial = 0n;
+  #deaf = false;
 
   private constructor(options: DiscordOptions) {
     this.#options = options;
@@ -121,7 +122,8 @@ export class DiscordServer implements AsyncDisposable {
     ])
       this.channels.set(one.id, one);
     this.gateway = new Gateway({
-      token: () => this.token,
+      // What is taken back is nobody's.
+      token: () => (this.refuses(this.token) ? "" : this.token),
       mayReadContent: () => this.content,
       resumeUrl: () => this.#lineUrl,
       ready: () => ({
@@ -132,7 +134,10 @@ export class DiscordServer implements AsyncDisposable {
       heartbeatMs: options.heartbeatMs ?? 41_250,
     });
     this.#server = createServer((request, response) => void this.#serve(request, response));
-    this.#server.on("upgrade", (request, socket, head) => this.gateway.upgrade(request, socket, head));
+    this.#server.on("upgrade", (request, socket, head) => {
+      if (this.#deaf) socket.destroy();
+      else this.gateway.upgrade(request, socket, head);
+    });
   }
 
   static async start(options: DiscordOptions = {}): Promise<DiscordServer> {
@@ -162,6 +167,11 @@ export class DiscordServer implements AsyncDisposable {
     this.gateway.cut();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** Whether it takes no connection for a while; who stands, stands. */
+  deaf(is: boolean): void {
+    this.#deaf = is;
   }
 
   /** What the bot wrote. */
@@ -311,6 +321,10 @@ export class DiscordServer implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#deaf) {
+      request.socket.destroy();
+      return;
+    }
     const chunks: Buffer[] = [];
     for await (const chunk of request) if (chunk instanceof Buffer) chunks.push(chunk);
     const bytes = Buffer.concat(chunks);

@@ -77,6 +77,18 @@ export class Gateway {
     return this.#sessions.at(-1)?.log.length ?? 0;
   }
 
+  /** What people did that the newest session did not say it has received. */
+  get waiting(): number {
+    const { log, received } = this.#sessions.at(-1) ?? { log: [], received: 0 };
+    return log.filter(({ s, t }) => s > received && /^(MESSAGE|INTERACTION)_/.test(t)).length;
+  }
+
+  /** Tells once more what somebody wrote last. */
+  repeat(): void {
+    const last = this.#sessions.at(-1)?.log.findLast(({ t }) => t === "MESSAGE_CREATE");
+    if (last !== undefined) this.dispatch(last.t, last.d);
+  }
+
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { searchParams } = new URL(request.url ?? "", "ws://discord");
     if (searchParams.get("v") !== "10" || searchParams.get("encoding") !== "json") {
