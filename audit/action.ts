@@ -404,7 +404,55 @@ export const KINDS = {
   "session.closed": { fields: { session: f.id, reason: f.oneOf("new", "idle") } },
   "message.received": {
     fields: { message: f.id, session: f.id, conversation: f.id, channel: f.name, principal: f.id },
+    /** `sentAt`: when its platform says that it was written. `held`: so long ago that nothing is done about it before that is asked for. */
+    optional: { sentAt: f.time, files: f.count, held: f.oneOf("late") },
+    /** `message` is the platform's id of it where that is not `platform`; `quote` what it replies to, `files` what came with it, as JSON. */
+    content: ["text", "platform", "message", "quote", "files"],
+  },
+  /** Somebody changed or deleted a message of theirs. `queued`: nothing was begun for it, and the change counts. `begun`: it changes nothing any more. */
+  "message.changed": {
+    fields: {
+      message: f.id,
+      session: f.id,
+      conversation: f.id,
+      channel: f.name,
+      principal: f.id,
+      change: f.oneOf("edited", "deleted"),
+      effect: f.oneOf("queued", "begun"),
+    },
     content: ["text", "platform"],
+  },
+  /** Somebody said what is to become of messages that were held. */
+  "message.resumed": { fields: { session: f.id, principal: f.id, decision: f.oneOf("do", "drop"), messages: f.count } },
+  /** What a turn's agent was given as the message, where that is more than its words: what it replies to, files that came with it. */
+  "message.told": { fields: { ...TURN, message: f.id }, content: ["text"] },
+  /** A file that came with a message is fetched for the turn. */
+  "file.fetching": {
+    fields: { ...TURN, message: f.id, principal: f.id, nth: f.count },
+    content: ["name"],
+    outcomes: ["file.fetched", "file.missed"],
+  },
+  /** `type` as its bytes show it; `path` is where it lies in the workspace. */
+  "file.fetched": { fields: { bytes: f.count, type: f.version }, content: ["path", "digest"] },
+  "file.missed": {
+    fields: { reason: f.oneOf("too-large", "gone", "refused", "unreachable", "died", "workspace") },
+    content: ["error"],
+  },
+  /** What a platform remembers of a message that a process or the daemon died with. */
+  "message.traced": {
+    fields: { message: f.id, outcome: f.oneOf("sent", "absent", "unknown"), parts: f.count },
+    content: ["platform"],
+  },
+  /** A channel's process says something that the owner should know. */
+  "channel.noticed": {
+    fields: {
+      channel: f.name,
+      about: f.oneOf("foreign-use", "undecryptable", "removed", "gap", "degraded"),
+      conversation: f.orNull(f.id),
+      from: f.orNull(f.time),
+      to: f.orNull(f.time),
+    },
+    content: ["sentence"],
   },
   "message.sent": {
     fields: {
@@ -415,7 +463,9 @@ export const KINDS = {
       /** `message`: sent by an agent into another conversation than that of its turn; `session` is the one of that turn. */
       purpose: f.oneOf("reply", "card", "notice", "pairing", "answer", "edit", "message"),
     },
-    content: ["text"],
+    optional: { files: f.count },
+    /** `files`: name, bytes and SHA-256 of each that goes along, as JSON. */
+    content: ["text", "files"],
     outcomes: ["message.delivered", "message.failed"],
   },
   "message.delivered": { fields: { parts: f.count, bytes: f.count }, content: ["text", "platform"] },

@@ -30,6 +30,12 @@ interface Open {
   readonly deadline: Deadline;
 }
 
+const OVER = {
+  expired: `expired: nobody answered within ${EXPIRES_MS / 60_000} minutes, so it is denied and nothing ran`,
+  withdrawn: "withdrawn: the turn was ended, and nothing ran",
+} as const;
+const SLEPT = "expired: this machine slept while it waited, so it is denied and nothing ran";
+
 /** The cards that wait, and the answers to them. */
 export class Approvals {
   readonly #log: Pick<AuditLog, "append" | "row">;
@@ -58,6 +64,11 @@ export class Approvals {
       expired += 1;
     }
     return expired;
+  }
+
+  /** The machine slept: nobody could answer meanwhile, and nothing that was asked before is done after it. */
+  async expireAll(): Promise<void> {
+    await Promise.all([...this.#open.keys()].map(async (approval) => await this.#expire(approval, "expired", SLEPT)));
   }
 
   list(): PendingApproval[] {
@@ -314,13 +325,9 @@ export class Approvals {
     });
   }
 
-  async #expire(approval: string, state: "expired" | "withdrawn"): Promise<void> {
+  async #expire(approval: string, state: "expired" | "withdrawn", sentence: string = OVER[state]): Promise<void> {
     const open = this.#open.get(approval);
     if (open === undefined) return;
-    const sentence =
-      state === "expired"
-        ? `expired: nobody answered within ${EXPIRES_MS / 60_000} minutes, so it is denied and nothing ran`
-        : "withdrawn: the turn was ended, and nothing ran";
     try {
       await this.#end(open, state, null, sentence);
     } catch {

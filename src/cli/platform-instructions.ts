@@ -118,3 +118,22 @@ const STEPS: Readonly<Record<Exclude<Platform, "slack">, readonly string[]>> = {
 export function instructionsFor(platform: Platform): string {
   return platform === "slack" ? slackInstructions() : [...STEPS[platform], ""].join("\n");
 }
+
+/** How the first message is written there. `@` stands for the account's name. */
+const FIRST: Readonly<Record<Platform, string>> = {
+  telegram: "send it a message now: open https://t.me/@ and press Start",
+  slack: "send it a message now: in Slack, under Apps, open Wirken and write; in a channel, /invite it and mention it",
+  discord: "send it a message now: in your server, open the bot's profile and write; in a channel, mention it",
+  matrix: "send it a message now: in your Matrix client, start a chat with @; in a room, invite it and mention it",
+  signal: "send it a message now: in Signal on your telephone, open Note to Self and write",
+  teams: "send it a message now: in Teams, under Apps, open the bot and write",
+  whatsapp: "send it a message now: write to the number from your telephone",
+  "google-chat": "send it a message now: in Google Chat, start a chat with the app and write",
+  imessage: "send it a message now: write to the address of that Mac from your telephone",
+};
+
+/** What to do once a channel is connected. @param account as the platform calls it. */
+export function firstMessage(platform: Platform, account: string | null): string {
+  const name = platform === "telegram" ? (account ?? "").replace(/^@/, "") : (account ?? "the bot");
+  return FIRST[platform].replace("@", name);
+}

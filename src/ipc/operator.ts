@@ -57,6 +57,8 @@ export const OperatorCall = z.discriminatedUnion("call", [
   /** Has what nobody answered in time asked again, where it was asked. By its id or its code. */
   z.strictObject({ call: z.literal("approvals.again"), which: z.string().check(z.minLength(1), z.maxLength(64)) }),
   z.strictObject({ call: z.literal("channel.list") }),
+  z.strictObject({ call: z.literal("channel.status") }),
+  z.strictObject({ call: z.literal("channel.test"), channel: AdapterChannel }),
   z.strictObject({ call: z.literal("channel.enable"), channel: AdapterChannel }),
   z.strictObject({ call: z.literal("channel.disable"), channel: AdapterChannel }),
   z.strictObject({ call: z.literal("pair.list") }),
@@ -119,6 +121,22 @@ const ChannelView = z.strictObject({
   /** One sentence when something is to be done. */
   note: z.nullable(z.string()),
 });
+
+/** How it has been since this start of the daemon. */
+const ChannelHealthView = z.strictObject({
+  connectedSince: z.nullable(Time),
+  lastIn: z.nullable(Time),
+  lastOut: z.nullable(Time),
+  /** Messages that had come before and were let go. */
+  redelivered: z.int(),
+  /** Messages that did not arrive, or of which nobody can tell. */
+  failed: z.int(),
+  /** In the platform's words. */
+  lastError: z.nullable(z.string()),
+  /** What its process said of itself, the newest last. */
+  notices: z.array(z.strictObject({ at: Time, about: z.string(), sentence: z.string() })),
+});
+export type ChannelHealthView = z.infer<typeof ChannelHealthView>;
 
 export const ApprovalView = z.strictObject({
   approval: ApprovalId,
@@ -211,6 +229,14 @@ export const OPERATOR_ANSWERS = {
   }),
   "approvals.again": z.strictObject({ again: z.boolean(), sentence: z.string() }),
   "channel.list": z.strictObject({ channels: z.array(ChannelView) }),
+  "channel.status": z.strictObject({
+    channels: z.array(z.strictObject({ channel: ChannelView, health: ChannelHealthView })),
+  }),
+  /** `answered`: the owner wrote back in time. */
+  "channel.test": z.strictObject({
+    state: z.enum(["answered", "unanswered", "failed"]),
+    sentence: z.string(),
+  }),
   "channel.enable": ChannelView,
   "channel.disable": ChannelView,
   "pair.list": PairView,

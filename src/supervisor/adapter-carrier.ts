@@ -52,9 +52,12 @@ export class AdapterCarrier implements Carrier {
   readonly #pending = new Map<number, UnderWay>();
   readonly #held = new Set<() => void>();
 
-  /** @param now Unix milliseconds. */
-  constructor(now: () => number) {
+  readonly #told: (delivery: Delivery) => void;
+
+  /** @param now Unix milliseconds. @param told what became of each message. */
+  constructor(now: () => number, told: (delivery: Delivery) => void = () => undefined) {
     this.#now = now;
+    this.#told = told;
   }
 
   /** A process of this channel is to come: what is sent is held for it. */
@@ -245,6 +248,7 @@ export class AdapterCarrier implements Carrier {
       }, ANSWER_MS);
       const settle = (delivery: Delivery): void => {
         clearTimeout(timer);
+        this.#told(delivery);
         resolve(delivery);
       };
       this.#pending.set(ref, { frame, text, files, since, settle });

@@ -11,6 +11,7 @@ import { AgentPool } from "./agent-pool.ts";
 import type { Origin } from "./conversation.ts";
 import { configOf, InForce } from "./in-force.ts";
 import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
+import type { MessageFiles } from "./message-files.ts";
 import type { Models } from "./models.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Processes } from "./processes.ts";
@@ -30,6 +31,7 @@ export interface AgentsParts {
   /** Providers with a credential, the oldest first. */
   readonly enrolled: () => readonly string[];
   readonly workspaces: Workspaces;
+  readonly files: MessageFiles;
   readonly folders: Pick<Folders, "inForce">;
   readonly instructions: Pick<InstructionFiles, "inForce" | "ofTurn">;
   readonly halted: (agent: string, session: string) => boolean;
@@ -126,6 +128,7 @@ export class Agents {
       halted: (session) => halted(agent, session),
       labels: (session) => labels.of(session),
       tell,
+      files: this.#parts.files,
     };
   }
 

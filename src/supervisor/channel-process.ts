@@ -5,6 +5,7 @@ import { type AdapterChannel, platformOf, talks } from "../ipc/channel.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { isAnswer } from "./adapter-questions.ts";
 import type { AdapterCarrier } from "./adapter-carrier.ts";
+import type { ChannelHealth } from "./channel-health.ts";
 import type { ChannelTalk } from "./channel-talk.ts";
 import type { CredentialRenewal } from "./credential-renewal.ts";
 import type { Verdict } from "./credentials.ts";
@@ -38,7 +39,7 @@ export interface ChannelProcessParts {
   readonly processes: Processes;
   readonly kept: Pick<KeptRecords, "add" | "of">;
   /** What people say and press on this channel. */
-  readonly talk: Pick<ChannelTalk<symbol>, "receive" | "press">;
+  readonly talk: Pick<ChannelTalk<symbol>, "receive" | "press" | "change">;
   /** The other end of the channel's link. */
   readonly carrier: AdapterCarrier;
   /** Where its credentials are, or why they cannot be had. */
@@ -49,6 +50,9 @@ export interface ChannelProcessParts {
   /** The platform refused this version. @returns what is in force instead, where there is something to go back to. */
   readonly failed: (secret: SecretOf) => Promise<SecretOf | null>;
   readonly renewals: () => CredentialRenewal;
+  readonly health: ChannelHealth;
+  /** It says something that the owner should know: recorded. */
+  readonly noticed: (notice: Extract<FromAdapter, { type: "notice" }>, sentence: string) => Promise<void>;
 }
 
 /** The process of one channel: begun and ended, its frames heard, its credentials handed over, and how all that went. */
@@ -157,7 +161,7 @@ export class ChannelProcess {
           });
           return;
         }
-        if (header.type === "inbound" && payload.length > MAX_INBOUND_BYTES) {
+        if ((header.type === "inbound" || header.type === "changed") && payload.length > MAX_INBOUND_BYTES) {
           kept.broke(`a message of more than ${MAX_INBOUND_BYTES} bytes`);
           return;
         }
@@ -172,6 +176,7 @@ export class ChannelProcess {
       down: () => {
         current = null;
         this.#renewing?.exchange.lost();
+        this.#parts.health.disconnected();
         carrier.detach();
         if (this.#state === "connected") this.mark("reconnecting");
       },
@@ -185,6 +190,7 @@ export class ChannelProcess {
     switch (header.type) {
       case "inbound": {
         const again = await talk.receive(header, payload);
+        this.#parts.health.heard(again);
         await from.send({ type: "acknowledged", ref: header.ref, again });
         return;
       }
@@ -202,8 +208,12 @@ export class ChannelProcess {
         this.mark(header.state);
         if (header.state === "connected") {
           this.#note = null;
+          this.#parts.health.connected();
           carrier.connected();
-        } else carrier.disconnected();
+        } else {
+          this.#parts.health.disconnected();
+          carrier.disconnected();
+        }
         if (header.state === "refused") this.#note = Buffer.from(payload).toString("utf8").slice(0, MAX_NOTE);
         await this.#judged(header.state, this.#note ?? `${this.channel} refused it`);
         return;
@@ -222,12 +232,13 @@ export class ChannelProcess {
         if (this.#renewing?.exchange.take(header, payload) !== true)
           this.#kept?.broke("what was renewed, in no form that is known here");
         return;
-      case "changed":
-        // Nothing is made of it, as before there was a frame for it.
-        await from.send({ type: "acknowledged", ref: header.ref, again: false });
+      case "changed": {
+        const again = await talk.change(header, payload);
+        await from.send({ type: "acknowledged", ref: header.ref, again });
         return;
+      }
       case "notice":
-        this.#note = Buffer.from(payload).toString("utf8").slice(0, MAX_NOTE);
+        await this.#parts.noticed(header, Buffer.from(payload).toString("utf8").slice(0, MAX_NOTE));
         return;
       case "ready":
       case "checked":
@@ -346,6 +357,11 @@ export class ChannelProcess {
       clearTimeout(late);
       if (this.#waiting === waiting) this.#waiting = null;
     }
+  }
+
+  /** The machine slept, or its network is another one. */
+  wake(): void {
+    void this.#kept?.send({ type: "wake" }).catch(() => undefined);
   }
 
   /** Ends it, and no other is to come. */

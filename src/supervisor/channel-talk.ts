@@ -1,16 +1,16 @@
 import type { AuditLog, FactOf } from "../../audit/log.ts";
-import type { Recorded } from "../../audit/recorded.ts";
 import type { Refusals } from "../../audit/refused.ts";
-import { sendMessage, editMessage } from "../effect/message.ts";
 import { isLocal } from "../broker/pending.ts";
 import { readAgain, readAnswer } from "../broker/answer-text.ts";
 import type { FromAdapter } from "../ipc/adapter-frames.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
-import { AdapterChannel, isOwnAccount, platformOf } from "../ipc/channel.ts";
-import { ConversationId, mint, SessionId } from "../ipc/ids.ts";
+import { mint, SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
 import type { Address, AdapterLink, Delivery } from "../session/link.ts";
 import type { Decider, Repeater } from "./approval-desk.ts";
+import { belongingsFor, isOnlyVoice } from "./belongings.ts";
+import { ChannelOut } from "./channel-out.ts";
+import { AWAY, isLate, readStill } from "./late-messages.ts";
 import { MessageRate } from "./message-rate.ts";
 import type { By, People } from "./people.ts";
 import type { ScheduleView } from "../ipc/schedule-calls.ts";
@@ -19,9 +19,12 @@ import { HELP, schedulesText, type SlashCommand, slashCommand, statusText } from
 import { isOver } from "./session-idle.ts";
 import { type Repeated, type RunParts, SessionRun, type TurnEnding, type Waiting } from "./session-run.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
+import { Strangers } from "./strangers.ts";
+import type { HeldMessage } from "./written.ts";
 
 type Inbound = Extract<FromAdapter, { type: "inbound" }>;
 type Pressed = Extract<FromAdapter, { type: "pressed" }>;
+type Changed = Extract<FromAdapter, { type: "changed" }>;
 
 export interface TalkParts {
   readonly log: AuditLog;
@@ -53,6 +56,17 @@ const MAX_COMMAND_BYTES = 4096;
 /** Messages that wait in one session for the turn that runs; one more is refused. */
 const MAX_WAITING = 50;
 
+const WORKS = "Thank you: this channel works in both directions.";
+
+const NO_VOICE = "I cannot listen to voice messages yet: please write it.";
+
+/** What is said of a change that came too late. */
+const BEGUN = {
+  edited: "You changed a message that I had begun with: I go by what it said before. Say what I should do instead.",
+  deleted:
+    "You deleted a message that I had begun with: that changes nothing, and it stays on the record. /stop ends what I am doing.",
+} as const;
+
 /** A refusal of a paired person's text code or of a press, in words for them. */
 const FOREIGN_PRESS = "This is not yours to decide: only an approver or the owner can.";
 
@@ -62,14 +76,28 @@ export class ChannelTalk<L extends symbol> {
   readonly #parts: TalkParts;
   readonly #runs = new Map<string, SessionRun<L>>();
   readonly #rate: MessageRate;
+  readonly #out: ChannelOut<L>;
+  readonly #strangers: Strangers<L>;
   #closed = false;
   /** What a `/stop` did that is not on the log yet: it comes again, and must not end a later turn. */
   readonly #obeyed = new Map<string, boolean>();
+  /** Conversations of which somebody waits to hear. */
+  readonly #expected = new Map<string, () => void>();
 
   constructor(link: AdapterLink<L>, parts: TalkParts) {
     this.#link = link;
     this.#parts = parts;
     this.#rate = new MessageRate(parts.now);
+    this.#out = new ChannelOut(link, parts);
+    this.#strangers = new Strangers(link.channel, this.#out, parts);
+  }
+
+  /** Resolves with the next message that somebody writes in a conversation: that one is answered with thanks, and goes no further. */
+  heardAt(conversation: string, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#expected.set(conversation, resolve);
+    signal.addEventListener("abort", () => this.#expected.delete(conversation), { once: true });
+    return promise;
   }
 
   get channel(): string {
@@ -83,48 +111,11 @@ export class ChannelTalk<L extends symbol> {
     if (state.wasSeen(this.channel, inbound.dedupe)) return true;
     const person = state.personOf(this.channel, inbound.sender);
     if (person === null) {
-      await this.#stranger(inbound, wordsOf(text));
+      await this.#strangers.meet(inbound, wordsOf(text));
       return false;
     }
     await this.#fromPerson(person, inbound, text);
     return false;
-  }
-
-  async #stranger(inbound: Inbound, text: string): Promise<void> {
-    const { people, refusals } = this.#parts;
-    const refuse = (): Promise<void> =>
-      refusals.refuse({ channel: this.channel, reason: "stranger", source: inbound.sender });
-    if (inbound.talk !== "direct") {
-      await refuse();
-      return;
-    }
-    const owner = await people.claim(this.channel, inbound.sender, inbound.senderName, text);
-    if (owner !== null) {
-      const address = await this.#address(inbound, owner.principal);
-      this.#outLater(
-        address,
-        "pairing",
-        `You are linked as the owner, ${owner.name}. ${this.#parts.notice()} Say what you need.`,
-        null,
-        null,
-        owner.principal,
-      );
-      return;
-    }
-    if (isOwnAccount(platformOf(AdapterChannel.parse(this.channel)))) {
-      await refuse();
-      return;
-    }
-    const asked = await people.request(this.channel, inbound.sender, inbound.senderName);
-    if (asked === null) {
-      await refuse();
-      return;
-    }
-    const address = await this.#address(inbound, asked.pairing.pairing);
-    const words =
-      `I do not know you yet. Ask my owner to run: wirken pair approve ${asked.pairing.code}\n` +
-      `The code is good for an hour. ${this.#parts.notice()} Nothing you wrote so far went any further.`;
-    this.#outLater(address, "pairing", words, asked.seq, null, asked.pairing.pairing);
   }
 
   async #fromPerson(person: Person, inbound: Inbound, text: Uint8Array): Promise<void> {
@@ -137,14 +128,19 @@ export class ChannelTalk<L extends symbol> {
     if (command === "stop") await this.#obey(inbound, agent, who);
     // Stopping always works.
     if (command !== "stop" && (await this.#tooMany(person, inbound))) return;
-    const address = await this.#address(inbound, person.principal);
+    const address = await this.#out.address(inbound, person.principal);
     const run = await this.#runIn(address, agent);
     if (command !== "stop" && run.waiting >= MAX_WAITING) {
-      this.#outLater(address, "answer", TOO_MANY, null, run.session.id);
+      this.#out.sayLater(address, { purpose: "answer", text: TOO_MANY, cause: null, session: run.session.id });
+      this.#link.react(address, idOf(inbound), "refused");
       await this.#parts.refusals.refuse({ channel: this.channel, reason: "too-many", source: inbound.sender });
       return;
     }
     const message = mint("message");
+    const [typed, again, still] = [readAnswer(words), readAgain(words), this.#still(run, person, words)];
+    const plain = typed === null && again === null && command === null && still === null;
+    const voice = plain && isOnlyVoice(inbound, words);
+    const late = plain && !voice && isLate(inbound.sentAt, this.#parts.now());
     const row = await log.append(
       {
         kind: "message.received",
@@ -153,16 +149,46 @@ export class ChannelTalk<L extends symbol> {
         conversation: address.conversation,
         channel: this.channel,
         principal: person.principal,
+        ...(inbound.sentAt === undefined ? {} : { sentAt: timeOf(inbound.sentAt, this.#parts.now()) }),
+        ...(inbound.files === undefined ? {} : { files: inbound.files.length + (inbound.filesLeft ?? 0) }),
+        ...(late ? { held: "late" } : {}),
       },
-      { cause: null, seal: run.session.id, content: { text, platform: inbound.dedupe } },
+      {
+        cause: null,
+        seal: run.session.id,
+        content: {
+          text,
+          platform: inbound.dedupe,
+          ...(inbound.message === undefined ? {} : { message: inbound.message }),
+          ...belongingsFor(inbound),
+        },
+      },
     );
-    const again = readAgain(words);
+    if (late) {
+      if (this.#heldBy(run, person).length === 1)
+        this.#out.sayLater(address, { purpose: "answer", text: AWAY, cause: row.seq, session: run.session.id });
+      return;
+    }
+    const expected = plain ? this.#expected.get(address.conversation) : undefined;
+    if (expected !== undefined) {
+      this.#expected.delete(address.conversation);
+      expected();
+      await this.#answered(message, run, row.seq, WORKS, who);
+      return;
+    }
+    if (voice) {
+      await this.#answered(message, run, row.seq, NO_VOICE, who);
+      return;
+    }
+    if (still !== null) {
+      await this.#resumed(still, { message, run, cause: row.seq, person });
+      return;
+    }
     if (again !== null) {
       const { sentence } = await this.#parts.again({ which: again, person, via: this.#link.channel });
       await this.#answered(message, run, row.seq, sentence, who);
       return;
     }
-    const typed = readAnswer(words);
     if (typed !== null) {
       const verdict = await this.#parts.decide({ ...typed, person, via: this.#link.channel });
       if (verdict.state === "foreign")
@@ -176,7 +202,92 @@ export class ChannelTalk<L extends symbol> {
       await this.#answered(message, run, row.seq, await this.#obeyedIn(command, run, agent, person, stopped), who);
       return;
     }
-    this.#begin(run, { message, seq: row.seq, principal: person.principal, text });
+    this.#begin(run, { message, seq: row.seq, principal: person.principal, text, mark: idOf(inbound) });
+  }
+
+  #heldBy(run: SessionRun<L>, person: Person): HeldMessage[] {
+    return this.#parts.state.heldIn(run.session.id).filter(({ principal }) => principal === person.principal);
+  }
+
+  /** What is said of messages that are held, where any are. */
+  #still(run: SessionRun<L>, person: Person, words: string): "do" | "drop" | null {
+    return this.#heldBy(run, person).length === 0 ? null : readStill(words);
+  }
+
+  async #resumed(
+    decision: "do" | "drop",
+    { message, run, cause, person }: { message: string; run: SessionRun<L>; cause: number; person: Person },
+  ): Promise<void> {
+    const held = this.#heldBy(run, person);
+    await this.#parts.log.append(
+      {
+        kind: "message.resumed",
+        session: run.session.id,
+        principal: person.principal,
+        decision,
+        messages: held.length,
+      },
+      { cause, seal: run.session.id },
+    );
+    const sentence = decision === "do" ? "I take it up now." : "I leave it.";
+    await this.#answered(message, run, cause, sentence, { by: person.principal, via: this.channel });
+    if (decision === "drop") return;
+    for (const { message: one, principal, seq, origin } of held)
+      this.#begin(run, { message: one, seq, origin, principal, text: null });
+  }
+
+  /** Takes in that somebody changed or deleted a message of theirs. What waits is changed; what was begun is not, and that is said.
+   *  @returns true if it had been seen before. */
+  async change(changed: Changed, text: Uint8Array): Promise<boolean> {
+    const { state, log, refusals } = this.#parts;
+    if (state.wasSeen(this.channel, changed.dedupe)) return true;
+    const person = state.personOf(this.channel, changed.sender);
+    if (person === null) {
+      await refusals.refuse({ channel: this.channel, reason: "stranger", source: changed.sender });
+      return false;
+    }
+    const written = state.written(this.channel, changed.message);
+    const record = written === null ? null : state.session(written.session);
+    const place = record === null ? null : state.conversation(record.conversation);
+    // What was never taken in is nothing that could be changed: group talk that was not for us, say.
+    if (written === null || place === null || written.principal !== person.principal) return false;
+    const session = SessionId.parse(written.session);
+    const run = this.#runs.get(session);
+    const row = Promise.withResolvers<number>();
+    row.promise.catch(() => undefined);
+    // First of all, and at once: it must not be begun while the change is on its way to the log.
+    const waited =
+      changed.change === "deleted"
+        ? (run?.drop(written.message) ?? false)
+        : (run?.replace(written.message, row.promise) ?? false);
+    const effect = waited || written.held ? "queued" : "begun";
+    try {
+      const { seq } = await log.append(
+        {
+          kind: "message.changed",
+          message: written.message,
+          session,
+          conversation: place.conversation,
+          channel: this.channel,
+          principal: person.principal,
+          change: changed.change,
+          effect,
+        },
+        { cause: written.seq, seal: session, content: { text, platform: changed.dedupe } },
+      );
+      row.resolve(seq);
+      if (effect === "begun")
+        this.#out.sayLater(this.#out.at(place), {
+          purpose: "answer",
+          text: BEGUN[changed.change],
+          cause: seq,
+          session,
+        });
+    } catch (error) {
+      row.reject(error);
+      throw error;
+    }
+    return false;
   }
 
   /** Refuses what somebody writes beyond what one person may, before anything of it is recorded; where they are known to be reached, they are told. */
@@ -185,7 +296,12 @@ export class ChannelTalk<L extends symbol> {
     if (verdict === "taken") return false;
     const place = this.#parts.state.conversationAt(this.channel, inbound.place, inbound.thread);
     if (verdict === "refused" && place !== null)
-      this.#outLater(this.#at(place), "answer", TOO_MANY, null, null, person.principal);
+      this.#out.sayLater(this.#out.at(place), {
+        purpose: "answer",
+        text: TOO_MANY,
+        cause: null,
+        whose: person.principal,
+      });
     await this.#parts.refusals.refuse({ channel: this.channel, reason: "too-many", source: inbound.sender });
     return true;
   }
@@ -270,9 +386,9 @@ export class ChannelTalk<L extends symbol> {
       { cause, seal: session },
     );
     // On this machine it is there at once, and whoever asked waits for it.
-    if (sentence !== "" && isLocal(this.#link.channel))
-      await this.#out(run.session.address, "answer", sentence, begun.seq, session);
-    else if (sentence !== "") this.#outLater(run.session.address, "answer", sentence, begun.seq, session);
+    const said = { purpose: "answer", text: sentence, cause: begun.seq, session } as const;
+    if (sentence !== "" && isLocal(this.#link.channel)) await this.#out.say(run.session.address, said);
+    else if (sentence !== "") this.#out.sayLater(run.session.address, said);
     await log.append(
       { kind: "turn.ended", turn, session, reason: "done", rounds: 0 },
       { cause: begun.seq, seal: session },
@@ -313,7 +429,7 @@ export class ChannelTalk<L extends symbol> {
     const command = slashCommand(wordsOf(text));
     const who: By = { by: person.principal, via: this.channel };
     const stopped = command === "stop" && (await this.#stopAt(place, null, agent, who));
-    const address = await this.#address({ place, thread: null, talk: "direct" }, person.principal);
+    const address = await this.#out.address({ place, thread: null, talk: "direct" }, person.principal);
     if (fresh) {
       const open = this.#parts.state.openSession(address.conversation, agent);
       if (open !== null) await this.#close(this.#runOf(open.session, address, agent), "new");
@@ -342,13 +458,13 @@ export class ChannelTalk<L extends symbol> {
 
   /** A conversation of this channel, begun where there is none. */
   async conversation(place: string, whose: string): Promise<string> {
-    return (await this.#address({ place, thread: null, talk: "direct" }, whose)).conversation;
+    return (await this.#out.address({ place, thread: null, talk: "direct" }, whose)).conversation;
   }
 
   /** Begins a run by schedule, as if whose it is had written here. @returns when its turn has ended; null while no turn is begun here. */
   async scheduled({ schedule, place, text, due, why }: Run): Promise<{ readonly ended: Promise<TurnEnding> } | null> {
     if (this.#closed) return null;
-    const run = await this.#runIn(this.#at(place), schedule.agent);
+    const run = await this.#runIn(this.#out.at(place), schedule.agent);
     const message = mint("message");
     const bytes = Buffer.from(`${text}\n\n${UNATTENDED}`);
     const row = await this.#parts.log.append(
@@ -371,56 +487,45 @@ export class ChannelTalk<L extends symbol> {
   }
 
   /** Takes a message of before a restart up again. */
-  resume(
-    record: ConversationRecord,
-    session: SessionId,
-    message: { message: string; seq: number; principal: string; text: Uint8Array },
-  ): void {
+  resume(record: ConversationRecord, session: SessionId, message: Waiting): void {
     const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent();
-    this.#runOf(session, this.#at(record), agent).enqueue(message);
+    this.#runOf(session, this.#out.at(record), agent).enqueue(message);
   }
 
   /** Begins a turn that makes calls again which nobody had approved in time. */
   repeat(record: ConversationRecord, session: SessionId, repeated: Repeated): void {
     const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent();
-    this.#begin(this.#runOf(session, this.#at(record), agent), repeated);
+    this.#begin(this.#runOf(session, this.#out.at(record), agent), repeated);
   }
 
   /** A sentence of ours into a conversation of this channel. */
   async tell(
     record: ConversationRecord,
     session: SessionId | null,
-    sentence: string,
+    text: string,
     cause: number | null,
     whose: string | null = session,
   ): Promise<Delivery> {
-    return await this.#out(this.#at(record), "notice", sentence, cause, session, "plain", whose);
+    return await this.#out.say(this.#out.at(record), { purpose: "notice", text, cause, session, whose });
   }
 
   /** A message of an agent whose turn is in another conversation. It is plain text, and the platform looks up none of its links.
    *  @param session that of the turn: its key seals the content. */
   async pass(record: ConversationRecord, session: SessionId, text: string, cause: number): Promise<Delivery> {
-    return await this.#out(this.#at(record), "message", text, cause, session);
+    return await this.#out.say(this.#out.at(record), { purpose: "message", text, cause, session });
   }
 
-  /** Shows a card, whole: what does not fit in one message goes before it as parts. @returns the ids of the card's own message. */
+  /** See {@link ChannelOut.card}. */
   async card(
     record: ConversationRecord,
     view: ApprovalView,
     parts: readonly string[],
     cause: number,
   ): Promise<readonly string[]> {
-    const address = this.#at(record);
-    for (const part of parts.slice(0, -1)) await this.#out(address, "card", part, cause, view.session, "preformatted");
-    const recorded = await this.#record(address, "card", parts.at(-1) ?? view.card, cause, view.session);
-    const delivery = await sendMessage(recorded, this.#link, address, {
-      style: "preformatted",
-      card: { id: view.approval, code: view.code, mayRemember: view.scopes.some((one) => one.scope === "session") },
-      replyTo: null,
-    });
-    return delivery.ids;
+    return await this.#out.card(record, view, parts, cause);
   }
 
+  /** See {@link ChannelOut.editCard}. */
   async editCard(
     record: ConversationRecord,
     ids: readonly string[],
@@ -428,9 +533,7 @@ export class ChannelTalk<L extends symbol> {
     cause: number | null,
     session: SessionId | null,
   ): Promise<Delivery> {
-    const address = this.#at(record);
-    const recorded = await this.#record(address, "edit", text, cause, session);
-    return await editMessage(recorded, this.#link, address, ids);
+    return await this.#out.editCard(record, ids, text, cause, session);
   }
 
   /** Ends a session for good: its turn, and what waits in it. */
@@ -494,35 +597,6 @@ export class ChannelTalk<L extends symbol> {
     );
   }
 
-  #at(record: ConversationRecord): Address<L> {
-    return this.#link.address(ConversationId.parse(record.conversation), {
-      place: record.place,
-      thread: record.thread,
-    });
-  }
-
-  /** @param whose the scope of whoever is reached there alone: where a person is reached goes with them. */
-  async #address(
-    where: { place: string; thread: string | null; talk: "direct" | "group" },
-    whose: string,
-  ): Promise<Address<L>> {
-    const { state, log } = this.#parts;
-    const known = state.conversationAt(this.channel, where.place, where.thread);
-    if (known !== null) return this.#at(known);
-    const conversation = mint("conversation");
-    const direct = where.talk === "direct";
-    if (direct) await this.#parts.contentKey(whose);
-    await log.append(
-      { kind: "conversation.opened", conversation, channel: this.channel, talk: where.talk },
-      {
-        cause: null,
-        ...(direct ? { seal: whose } : {}),
-        content: { place: `${where.place}\n${where.thread ?? ""}` },
-      },
-    );
-    return this.#link.address(conversation, { place: where.place, thread: where.thread });
-  }
-
   async #runIn(address: Address<L>, agent: string): Promise<SessionRun<L>> {
     const { state, log } = this.#parts;
     const open = state.openSession(address.conversation, agent);
@@ -552,53 +626,6 @@ export class ChannelTalk<L extends symbol> {
     this.#runs.set(session, run);
     return run;
   }
-
-  async #out(
-    address: Address<L>,
-    purpose: "notice" | "pairing" | "answer" | "card" | "message",
-    text: string,
-    cause: number | null,
-    session: SessionId | null = null,
-    style: "plain" | "preformatted" = "plain",
-    whose: string | null = session,
-  ): Promise<Delivery> {
-    const recorded = await this.#record(address, purpose, text, cause, session, whose);
-    return await sendMessage(recorded, this.#link, address, { style, card: null, replyTo: null });
-  }
-
-  /** The same, beside what goes on: taking messages in never waits for a platform that is slow to take them. Its intent is recorded next. */
-  #outLater(
-    address: Address<L>,
-    purpose: "pairing" | "answer",
-    text: string,
-    cause: number | null,
-    session: SessionId | null = null,
-    whose: string | null = session,
-  ): void {
-    // The log tells of its own failures; what the platform did is the intent's outcome.
-    void this.#out(address, purpose, text, cause, session, "plain", whose).catch(() => undefined);
-  }
-
-  async #record(
-    address: Address<L>,
-    purpose: "notice" | "pairing" | "answer" | "card" | "edit" | "message",
-    text: string,
-    cause: number | null,
-    session: SessionId | null,
-    whose: string | null = session,
-  ): Promise<Recorded<"message.sent">> {
-    return await this.#parts.log.record<"message.sent">(
-      {
-        kind: "message.sent",
-        message: mint("message"),
-        session,
-        conversation: address.conversation,
-        channel: this.channel,
-        purpose,
-      },
-      { cause, ...(whose === null ? {} : { seal: whose }), content: { text } },
-    );
-  }
 }
 
 /** A text as far as it can be a command, a code or an answer to a card. */
@@ -608,3 +635,13 @@ function wordsOf(text: Uint8Array): string {
 
 const TOO_MANY =
   "You write faster than I can follow: what you wrote just now is not taken. Wait a minute, and say it again if you still need it; /stop works at any time.";
+
+/** The platform's id of a message. */
+function idOf({ message, dedupe }: Inbound): string {
+  return message ?? dedupe;
+}
+
+/** A platform may say any time: one that is ahead of ours, or no date at all, is now. */
+function timeOf(sentAt: number, now: number): string {
+  return new Date(Math.min(sentAt, now)).toISOString();
+}

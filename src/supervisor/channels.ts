@@ -2,13 +2,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { AuditLog, FactOf } from "../../audit/log.ts";
 import { AdapterChannel, type LocalChannel, platformOf, talks } from "../ipc/channel.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
-import { SessionId } from "../ipc/ids.ts";
+import type { FromAdapter } from "../ipc/adapter-frames.ts";
+import { ConversationId, SessionId } from "../ipc/ids.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, ApprovalView } from "../ipc/operator.ts";
 import type { ChannelConfig, Config } from "../config/schema.ts";
 import { type Delivery, withLink } from "../session/link.ts";
 import { AdapterCarrier } from "./adapter-carrier.ts";
 import { checkChannel } from "./channel-check.ts";
+import { ChannelHealth } from "./channel-health.ts";
+import { testChannel } from "./channel-test.ts";
 import { ChannelProcess, type Withheld } from "./channel-process.ts";
 import { ChannelTalk, type TalkParts } from "./channel-talk.ts";
 import type { ConfigFile } from "./config-file.ts";
@@ -27,6 +30,8 @@ import type { Repeated, TurnEnding } from "./session-run.ts";
 
 /** Why an edit fails for good: the message is gone, or cannot be changed. */
 const FINAL: ReadonlySet<string> = new Set(["refused", "too-large", "unknown"]);
+/** The last moment with a year of four figures. */
+const LAST_DATE_MS = 253_402_300_799_999;
 /** At a stop, turns have this long to end and to say so. */
 const DRAIN_MS = 5_000;
 
@@ -36,6 +41,8 @@ export type ChannelView = AnswerTo<"channel.enable">;
 interface Talk {
   receive: ChannelTalk<symbol>["receive"];
   press: ChannelTalk<symbol>["press"];
+  change: ChannelTalk<symbol>["change"];
+  heardAt: ChannelTalk<symbol>["heardAt"];
   say: ChannelTalk<symbol>["say"];
   resume: ChannelTalk<symbol>["resume"];
   repeat: ChannelTalk<symbol>["repeat"];
@@ -57,6 +64,7 @@ interface Talk {
 
 interface Adapter {
   readonly talk: Talk;
+  readonly health: ChannelHealth;
   readonly process: ChannelProcess;
 }
 
@@ -139,7 +147,11 @@ export class Channels {
   #adapter(channel: AdapterChannel): Adapter {
     const known = this.#adapters.get(channel);
     if (known !== undefined) return known;
-    const carrier = new AdapterCarrier(() => Date.now());
+    const health = new ChannelHealth(() => Date.now());
+    const carrier = new AdapterCarrier(
+      () => Date.now(),
+      (delivery) => (delivery.state === "delivered" ? health.sent() : health.failed(delivery.error)),
+    );
     const agent = (): string => configOf(this.#parts.config.config, channel)?.agent ?? "default";
     const talk = withLink<Talk>(channel, carrier, (link) => new ChannelTalk(link, this.#parts.talk(channel, agent)));
     const { state, processes, kept, worked, failed, renewals } = this.#parts;
@@ -156,7 +168,10 @@ export class Channels {
         worked,
         failed,
         renewals,
+        health,
+        noticed: async (notice, sentence) => await this.#noticed(channel, health, notice, sentence),
       }),
+      health,
     };
     this.#adapters.set(channel, made);
     return made;
@@ -206,6 +221,69 @@ export class Channels {
   list(): ChannelView[] {
     for (const name of Object.keys(this.#parts.config.config.channels)) this.#adapter(AdapterChannel.parse(name));
     return [...this.#adapters.values()].map(({ process }) => this.#view(process));
+  }
+
+  /** How each channel has been since this start. */
+  status(): AnswerTo<"channel.status">["channels"] {
+    this.list();
+    return [...this.#adapters.values()].map(({ process, health }) => ({
+      channel: this.#view(process),
+      health: health.view,
+    }));
+  }
+
+  /** Its process says something that the owner should know. What was written and cannot be had is told where it was written. */
+  async #noticed(
+    channel: AdapterChannel,
+    health: ChannelHealth,
+    { about, place, from, to }: Extract<FromAdapter, { type: "notice" }>,
+    sentence: string,
+  ): Promise<void> {
+    const { log, state } = this.#parts;
+    health.noticed(about, sentence);
+    const where = place === null ? null : state.conversationAt(channel, place, null);
+    const row = await log.append(
+      {
+        kind: "channel.noticed",
+        channel,
+        about,
+        conversation: where === null ? null : ConversationId.parse(where.conversation),
+        from: timeOf(from),
+        to: timeOf(to),
+      },
+      { cause: null, content: { sentence } },
+    );
+    if (about !== "gap") return;
+    const owner = this.#parts.talk(channel, () => "default").people.owner().principal;
+    const told = where ?? state.directOf(owner).find((one) => one.channel === channel) ?? null;
+    if (told === null) return;
+    const span = `${from === null ? "" : ` from ${spoken(from)}`}${to === null ? "" : ` until ${spoken(to)}`}`;
+    const words = `What was written here${span} did not reach me, and the platform does not give it again: say it again if I should know.`;
+    void this.#talkOf(channel)
+      ?.tell(told, null, words, row.seq, owner)
+      .catch(() => undefined);
+  }
+
+  /** The machine slept, or its network is another one: every connection is tried anew, at once. */
+  wake(): void {
+    for (const { process } of this.#adapters.values()) process.wake();
+  }
+
+  /** Writes to the owner on this channel, and waits for them to write back. */
+  async test(channel: AdapterChannel, signal: AbortSignal): Promise<AnswerTo<"channel.test">> {
+    const { state } = this.#parts;
+    const adapter = this.#adapters.get(channel);
+    if (adapter?.process.state !== "connected")
+      throw new OperatorError("not-ready", `${channel} is not connected`, "wirken channel status says how it is");
+    const owner = this.#parts.talk(channel, () => "default").people.owner().principal;
+    const place = state.directOf(owner).find((one) => one.channel === channel);
+    if (place === undefined)
+      throw new OperatorError(
+        "not-found",
+        `you have not written to ${adapter.process.account ?? "it"} on ${channel} yet`,
+        "send it a message first: it then knows where you are",
+      );
+    return await testChannel(adapter.talk, place, owner, signal);
   }
 
   #view({ channel, state, account, note }: ChannelProcess): ChannelView {
@@ -424,12 +502,12 @@ export class Channels {
         void this.tell(place, session, words, turn.seq).catch(() => undefined);
       }
     }
-    for (const { message, session, principal, seq } of state.waiting()) {
+    for (const { message, session, principal, seq, origin } of state.waiting()) {
       const record = state.session(session);
       const place = record === null ? null : state.conversation(record.conversation);
       const text = log.row(seq)?.bytes("text") ?? null;
       if (record === null || place === null || text === null) continue;
-      this.#talkOf(record.channel)?.resume(place, SessionId.parse(session), { message, seq, principal, text });
+      this.#talkOf(record.channel)?.resume(place, SessionId.parse(session), { message, seq, origin, principal, text });
     }
   }
 
@@ -458,6 +536,15 @@ export class Channels {
     drained.abort();
     await Promise.all([...this.#adapters.values()].map(({ process }) => process.shut()));
   }
+}
+
+function timeOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(Math.min(ms, LAST_DATE_MS)).toISOString();
+}
+
+/** In this machine's own time. */
+function spoken(ms: number): string {
+  return new Date(Math.min(ms, LAST_DATE_MS)).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
 function currentOf(secrets: readonly SecretOf[] | Withheld): SecretOf | null {

@@ -54,6 +54,7 @@ import { KeptRecords } from "./kept-records.ts";
 import { LogKeys } from "./log-keys.ts";
 import { Keeping } from "./keeping.ts";
 import { ModelDesk } from "./model-desk.ts";
+import { MessageFiles } from "./message-files.ts";
 import { Models } from "./models.ts";
 import { Operator } from "./operator.ts";
 import { PROXY_SCOPE } from "./network.ts";
@@ -78,6 +79,7 @@ import { Undo } from "./undo.ts";
 import { UndoCopies } from "../effect/undo-copies.ts";
 import { Memory } from "./memory.ts";
 import { Workspaces } from "./workspaces.ts";
+import { networkNow, Wakefulness } from "./wakefulness.ts";
 import { wordsSaid } from "./words-said.ts";
 import { WebDoor } from "./web-door.ts";
 import { WebLogin } from "./web-login.ts";
@@ -150,6 +152,7 @@ export class Composition {
   readonly #care: CredentialCare;
   readonly #placeNotes: readonly string[];
   readonly #sweep: NodeJS.Timeout;
+  readonly #wakefulness: Wakefulness;
 
   /** Opens the projection, brings it up to the log, and puts the parts together. Nothing is started yet. */
   static async open(parts: CompositionParts): Promise<Composition> {
@@ -462,6 +465,7 @@ export class Composition {
       workspaces,
       folders,
       instructions: this.instructions,
+      files: new MessageFiles({ log, ours, labels: this.fileLabels }),
       halted: (agent, session) => this.#halts.over(agent, session),
       starting: booted.starting,
     });
@@ -630,6 +634,16 @@ export class Composition {
     const statusParts = { ...parts, composition: this, processes, desk };
     this.status = async () => statusOf(statusParts, await made.keeper.status());
     this.greeting = () => statusOf(statusParts, { sentence: made.keeper.sentence });
+    this.#wakefulness = new Wakefulness({
+      wall: () => Date.now(),
+      monotonic: () => performance.now(),
+      network: networkNow,
+      woke: (how) => {
+        this.channels.wake();
+        // Whoever could answer was not asked while the machine slept, and what it was about may be another thing now.
+        if (how === "slept") void desk.approvals.expireAll();
+      },
+    });
     this.#sweep = setInterval(() => void this.#refusals.sweep().catch(() => undefined), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -657,6 +671,7 @@ export class Composition {
       );
     this.config.follow();
     this.outward.watch();
+    this.#wakefulness.start();
     this.#keeping.retention.start();
     this.#care.dates.start();
     this.#care.checks.settle();
@@ -764,6 +779,7 @@ export class Composition {
   /** Ends turns and children, in that order; what waits stays on the log for the next start. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
+    this.#wakefulness.close();
     this.#care.dates.close();
     this.#care.checks.close();
     await this.verification?.close();

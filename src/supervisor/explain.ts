@@ -4,6 +4,7 @@ import type { Held } from "./held.ts";
 import type { ReachSource } from "./reach-list.ts";
 import { keepingSentence } from "./keeping-sentences.ts";
 import { budgetSentence, isAboutBudgets } from "./budget-sentences.ts";
+import { channelSentence, isAboutChannels } from "./channel-sentences.ts";
 import { incidentSentence, isAboutIncidents } from "./incident-sentences.ts";
 import { isAboutPeople, peopleSentence } from "./people-sentences.ts";
 import { count, line, quoted, where } from "./row-words.ts";
@@ -198,6 +199,7 @@ class Teller {
         return `${this.who(action.by)} acknowledged ${action.code} ${where(action.via)} ${at}: ${quoted(row, "reason")}`;
       default:
         if (isAboutIncidents(action)) return incidentSentence(action, row, at, this);
+        if (isAboutChannels(action)) return channelSentence(action, row, at, this);
         if (isAboutBudgets(action)) return budgetSentence(action, at, this);
         return isAboutPeople(action) ? peopleSentence(action, row, at, this) : keepingSentence(action, row, at, this);
     }

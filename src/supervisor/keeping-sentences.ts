@@ -1,12 +1,13 @@
 import type { ActionOf, Kind } from "../../audit/action.ts";
 import type { CommittedRow } from "../../audit/log.ts";
 import type { BudgetKind } from "./budget-sentences.ts";
+import type { ChannelKind } from "./channel-sentences.ts";
 import type { IncidentKind } from "./incident-sentences.ts";
 import type { PeopleKind } from "./people-sentences.ts";
 import { count, quoted, where } from "./row-words.ts";
 
 /** Kinds that are about the log, the daemon, keys, people and what is kept, and not about one turn. */
-type KeepingKind = Exclude<Kind, TurnKind | PeopleKind | BudgetKind | IncidentKind>;
+type KeepingKind = Exclude<Kind, TurnKind | PeopleKind | BudgetKind | IncidentKind | ChannelKind>;
 type TurnKind =
   | `${"turn" | "model" | "tool" | "injection" | "approval" | "grant" | "label" | "command" | "action" | "finding" | "egress"}.${string}`
   | "message.received"

@@ -55,6 +55,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "vault.rekey",
   "vault.recovery.create",
   "channel.enable",
+  "channel.test",
   "grant.add",
   "budget.set",
   "incident.close",
@@ -306,6 +307,10 @@ export class Operator {
         return await this.#parts.sheet();
       case "channel.list":
         return { channels: channels.list() };
+      case "channel.status":
+        return { channels: channels.status() };
+      case "channel.test":
+        return await channels.test(call.channel, signal);
       case "channel.enable":
         return await channels.enable(call.channel, who);
       case "channel.disable":

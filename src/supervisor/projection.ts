@@ -2,7 +2,7 @@ import type { CommittedRow } from "../../audit/log.ts";
 import { PAIRING_MINUTES, type StateDatabase } from "./state-database.ts";
 
 /** Rows of one conversation that a transcript is made of. */
-export type Said = "message" | "model" | "answer" | "call" | "result" | "refusal" | "notice";
+export type Said = "message" | "told" | "model" | "answer" | "call" | "result" | "refusal" | "notice";
 
 /** What one row changes in the projection. Kinds that are not named change nothing. */
 export function project(database: StateDatabase, { seq, at, cause, action, content }: CommittedRow): void {
@@ -177,6 +177,9 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
       return;
     case "tool.finished":
       follow(database, seq, cause, "result");
+      return;
+    case "message.told":
+      said(database, seq, action.session, action.turn, "told");
       return;
     case "message.sent":
       if (action.purpose === "notice" && action.session !== null) said(database, seq, action.session, null, "notice");

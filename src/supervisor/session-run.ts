@@ -17,6 +17,8 @@ import { mint, type TurnId } from "../ipc/ids.ts";
 import { ItemsError } from "../ipc/items.ts";
 import type { OperatorEvent } from "../ipc/operator.ts";
 import type { AdapterLink, Delivery, Session } from "../session/link.ts";
+import { belongingsOf, toldText } from "./belongings.ts";
+import type { MessageFiles } from "./message-files.ts";
 import type { AgentPool, AgentProcess } from "./agent-pool.ts";
 import type { Place } from "../effect/effects.ts";
 import type { By } from "./people.ts";
@@ -37,19 +39,28 @@ export interface Waiting {
   readonly message: string;
   readonly seq: number;
   readonly principal: string;
-  readonly text: Uint8Array;
+  /** Null: it is read from its row. */
+  readonly text: Uint8Array | null;
+  /** The row that it came in, where its text is in another one by now. */
+  readonly origin?: number;
+  /** The platform's id of it: it is marked while it waits. */
+  readonly mark?: string;
   readonly ended?: (ending: TurnEnding) => void;
 }
 
 /** What nobody approved in time, to be done again: decided anew. Calls are made before the agent goes on; for answers it has nothing more to do. */
 export interface Repeated extends Waiting {
+  readonly text: Uint8Array;
   readonly asks: readonly ToolAsk[];
   readonly replies: readonly string[];
 }
 
 /** One that waits for another to be answered. Its text is not kept, it is on the log: however much is written to a session, it holds no memory here. */
-type Queued = Omit<Waiting, "text"> &
-  Partial<Pick<Repeated, "asks" | "replies">> & { readonly text: Uint8Array | null };
+type Queued = Waiting &
+  Partial<Pick<Repeated, "asks" | "replies">> & {
+    /** It was changed: the row with its new text, on its way to the log. */
+    readonly changed?: Promise<number>;
+  };
 
 /** What is in force for the agent that answers. */
 export interface AgentInForce {
@@ -86,6 +97,8 @@ export interface RunParts {
   readonly halted: (session: string) => boolean;
   /** Told to whoever watches this conversation live; nothing is kept of it. */
   readonly tell: (event: OperatorEvent, payload?: Uint8Array) => void;
+  /** What comes with messages beside their words. */
+  readonly files: MessageFiles;
 }
 
 interface Turn {
@@ -158,7 +171,25 @@ export class SessionRun<L extends symbol> {
 
   enqueue(message: Waiting | Repeated): void {
     this.#queue.push(this.#busy ? { ...message, text: null } : message);
+    if (this.#busy && message.mark !== undefined) this.#link.react(this.session.address, message.mark, "waiting");
     if (!this.#busy) this.#quiet = this.#drain();
+  }
+
+  /** Whoever wrote it took it back. @returns false where it does not wait here. */
+  drop(message: string): boolean {
+    const at = this.#queue.findIndex((one) => one.message === message);
+    const [dropped] = at < 0 ? [] : this.#queue.splice(at, 1);
+    dropped?.ended?.("stopped");
+    return dropped !== undefined;
+  }
+
+  /** Whoever wrote it changed it. @param row with its new text. @returns false where it does not wait here. */
+  replace(message: string, row: Promise<number>): boolean {
+    const at = this.#queue.findIndex((one) => one.message === message);
+    const old = this.#queue[at];
+    if (old === undefined) return false;
+    this.#queue[at] = { ...old, text: null, origin: old.origin ?? old.seq, changed: row };
+    return true;
   }
 
   /** What nobody remembers any more may have many readers. */
@@ -202,8 +233,10 @@ export class SessionRun<L extends symbol> {
     for (const waiting of this.#queue.splice(0)) waiting.ended?.("stopped");
   }
 
-  async #run(message: Queued): Promise<TurnEnding> {
+  async #run(queued: Queued): Promise<TurnEnding> {
     const { log, pool } = this.#parts;
+    if (queued.mark !== undefined) this.#link.react(this.session.address, queued.mark, null);
+    const message = { ...queued, seq: (await queued.changed) ?? queued.seq };
     const text = message.text ?? log.row(message.seq)?.bytes("text") ?? null;
     if (text === null) {
       await this.#notice(ERASED, message.seq);
@@ -296,11 +329,10 @@ export class SessionRun<L extends symbol> {
         frame: (header, payload) => this.#heard(turn, agent, header, payload),
         died: () => this.#end(turn, "died"),
       });
-      let told = text;
-      if (message.asks === undefined) {
-        agent.conversation.from(text, { row: message.seq, part: "text" });
-        this.#suspected(await this.#parts.broker.received(turn.context, text, message.seq));
-      } else told = Buffer.concat([text, await this.#repeat(turn, asks)]);
+      const told =
+        message.asks === undefined
+          ? await this.#told(turn, agent, message, text)
+          : Buffer.concat([text, await this.#repeat(turn, asks)]);
       if (turn.ending === null) await agent.send({ type: "turn" }, told);
       const ending = await turn.finished.promise;
       return await this.#close(turn, agent, ending);
@@ -310,6 +342,27 @@ export class SessionRun<L extends symbol> {
       clearTimeout(limit);
       this.#turn = null;
     }
+  }
+
+  /** What the agent is given: the words, and what belongs to them. @throws {AuditError} if that cannot be recorded. */
+  async #told(turn: Turn, agent: AgentProcess, message: Queued, words: Uint8Array): Promise<Uint8Array> {
+    const { log, broker, files } = this.#parts;
+    const belongings = belongingsOf(log.row(message.origin ?? message.seq));
+    const given = { text: words, row: message.seq };
+    if (belongings.quote !== null || belongings.files.length + belongings.left > 0) {
+      const lines = await files.receive(this.#link, turn.context, message.message, belongings.files);
+      given.text = Buffer.from(toldText(Buffer.from(words).toString("utf8"), belongings, lines));
+      // What somebody else wrote is in it: nobody typed that to us.
+      if (belongings.quote?.by === "other") await turn.context.labels.raise({ untrusted: true, private: [] }, turn.seq);
+      const row = await log.append(
+        { kind: "message.told", turn: turn.id, session: this.session.id, message: message.message },
+        { cause: turn.seq, seal: this.session.id, content: { text: given.text } },
+      );
+      given.row = row.seq;
+    }
+    agent.conversation.from(given.text, { row: given.row, part: "text" });
+    this.#suspected(await broker.received(turn.context, given.text, given.row));
+    return given.text;
   }
 
   /** A turn that ends where it begins: the person is told, and a restart does not take the message up again. */

@@ -8,6 +8,7 @@ import { SPENDING } from "./spending.ts";
 import { STANDING } from "./standing.ts";
 import { SAME_CHANNEL } from "./same-channel.ts";
 import { SUSPECTS } from "./suspects.ts";
+import { WRITTEN } from "./written.ts";
 
 /** A database of a newer schema than this build knows, or one that another program changed. */
 export class StateError extends Error {
@@ -20,7 +21,7 @@ export class StateError extends Error {
 }
 
 /** Another schema, another number: a file of a lower one is made anew from the log. */
-const VERSION = 11;
+const VERSION = 12;
 /** From this version on, what is personal is sealed. */
 const SEALED_SINCE = 4;
 
@@ -128,6 +129,7 @@ export class StateDatabase {
       this.#database.exec(SAME_CHANNEL);
       this.#database.exec(LABELS);
       this.#database.exec(NEWEST);
+      this.#database.exec(WRITTEN);
       this.run("INSERT INTO sealing VALUES (1, ?)", this.index("sealing"));
       for (const { channel, cursor } of cursors)
         this.run("INSERT INTO cursor VALUES (?, ?)", channel, this.seal(`cursor/${channel}`, cursor));

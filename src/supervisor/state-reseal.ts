@@ -1,6 +1,7 @@
 import type { AuditLog } from "../../audit/log.ts";
 import type { StateSealer } from "../../vault/state-seal.ts";
 import { labelledPath } from "./label-rows.ts";
+import { idWrittenIn } from "./written.ts";
 import { type Fields, named, type StateDatabase } from "./state-database.ts";
 
 /** Seals every personal column of the projection under another key, and finds its rows by that: nothing of it is lost with the former key, not even what
@@ -43,13 +44,29 @@ export function resealState(database: StateDatabase, newest: StateSealer, log: P
     }
     for (const { found, seq } of rowsOf(database, "seen")) {
       const row = log.row(Number(seq));
-      const number = row?.action.kind === "message.received" ? row.content("platform") : null;
-      if (row?.action.kind !== "message.received" || number === null)
+      const kind = row?.action.kind;
+      const number = kind === "message.received" || kind === "message.changed" ? row?.content("platform") : null;
+      if (
+        (row?.action.kind !== "message.received" && row?.action.kind !== "message.changed") ||
+        typeof number !== "string"
+      )
         database.run("DELETE FROM seen WHERE found = ?", found);
       else
         database.run(
           "UPDATE seen SET found = ? WHERE found = ?",
           seal.index("seen", row.action.channel, number),
+          found,
+        );
+    }
+    for (const { found, seq } of rowsOf(database, "written")) {
+      const row = log.row(Number(seq));
+      const id = row === null ? null : idWrittenIn(row);
+      if (row?.action.kind !== "message.received" || id === null)
+        database.run("DELETE FROM written WHERE found = ?", found);
+      else
+        database.run(
+          "UPDATE written SET found = ? WHERE found = ?",
+          seal.index("written", row.action.channel, id),
           found,
         );
     }

@@ -16,6 +16,7 @@ import { budgetsSet, projectSpending, type SetBudget, spent, type Spent, told, t
 import { projectSchedules, scheduleOf, type ScheduleRecord, schedulesOf } from "./schedule-state.ts";
 import { grantsHeld, type Placed, placedRows, projectStanding, questionsOpen } from "./standing.ts";
 import { resealState } from "./state-reseal.ts";
+import { forgetWritten, type HeldMessage, heldIn, projectWritten, type WrittenMessage, writtenAs } from "./written.ts";
 import { type Fields, named, StateDatabase } from "./state-database.ts";
 
 /** What stands where a name was. */
@@ -136,6 +137,7 @@ export class State {
         projectSameChannel(database, row);
         projectLabels(database, row);
         projectNewest(database, row);
+        projectWritten(database, row);
       }
       database.run("UPDATE applied SET seq = ?", last.seq);
     });
@@ -337,6 +339,7 @@ export class State {
   /** What the platforms redeliver is at most days old: older ids are let go. @param before an ISO time. */
   forgetSeen(before: string): void {
     this.#database.run("DELETE FROM seen WHERE at < ?", before);
+    forgetWritten(this.#database, before);
     this.#database.run("DELETE FROM pairing WHERE expires < ?", before);
   }
 
@@ -354,15 +357,27 @@ export class State {
   }
 
   /** Messages that were received and never answered: oldest first. */
-  waiting(): { message: string; session: string; principal: string; seq: number }[] {
+  waiting(): { message: string; session: string; principal: string; seq: number; origin: number }[] {
     return this.#database
-      .many("SELECT message, session, principal, seq FROM message WHERE state = 'received' ORDER BY seq")
+      .many(
+        `SELECT m.message, m.session, m.principal, m.seq AS origin, coalesce(a.seq, m.seq) AS seq FROM message m LEFT JOIN anew a USING (message)
+         WHERE m.state = 'received' ORDER BY m.seq`,
+      )
       .map((row) => ({
         message: text(row["message"]),
         session: text(row["session"]),
         principal: text(row["principal"]),
         seq: Number(row["seq"]),
+        origin: Number(row["origin"]),
       }));
+  }
+  /** The message of a person that a platform knows by that id; null: none of the last weeks. */
+  written(channel: string, id: string): WrittenMessage | null {
+    return writtenAs(this.#database, channel, id);
+  }
+  /** Messages of a session that were written so long ago that nothing is done about them before that is asked for. */
+  heldIn(session: string): HeldMessage[] {
+    return heldIn(this.#database, session);
   }
   /** Turns that began and did not end: a crash was in between. */
   openTurns(): { turn: string; session: string; seq: number }[] {
@@ -438,6 +453,7 @@ export class State {
       for (const seq of seqs) {
         forgetFileLabels(this.#database, seq);
         this.#database.run("DELETE FROM seen WHERE seq = ?", seq);
+        this.#database.run("DELETE FROM written WHERE seq = ?", seq);
         this.#database.run("DELETE FROM pairing WHERE seq = ?", seq);
       }
     });

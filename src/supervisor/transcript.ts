@@ -44,6 +44,12 @@ export function transcriptBefore(
         messages.push({ role: "user", text: read(received, "text") ?? ERASED });
         break;
       }
+      case "told": {
+        // With what belongs to the message it was this that the model was shown.
+        const text = read(row, "text");
+        if (messages.at(-1)?.role === "user") messages[messages.length - 1] = { role: "user", text: text ?? ERASED };
+        break;
+      }
       case "answer": {
         closeOpen();
         const answer = answerOf(read(row, "answer"));

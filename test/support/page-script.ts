@@ -248,6 +248,8 @@ export class PageScript {
       case "channel.disable":
       case "channel.enable":
       case "channel.list":
+      case "channel.status":
+      case "channel.test":
       case "daemon.stop":
       case "egress.show":
       case "grant.add":
