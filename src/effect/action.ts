@@ -1,33 +1,18 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { MessageSend, Reply } from "./message-action.ts";
+import { Digest, Folders, Path, Workspace } from "./place-action.ts";
 import { ScheduleAdd, ScheduleList, ScheduleRemove } from "./schedule-action.ts";
 import { AgentSpawn } from "./spawn-action.ts";
 import { HttpRequest, WebSearch } from "./web-action.ts";
 import { HostName } from "../ipc/egress-frames.ts";
 import { CommandId } from "../ipc/ids.ts";
-import { type Folder, FOLDER_NAME, MAX_FOLDERS, type Place } from "../sandbox/folder.ts";
+import type { Folder, Place } from "../sandbox/folder.ts";
 
 /** What a tool call does, to the letter. These bytes are what a card is rendered from, what is recorded, and the only thing an effect reads. */
 
-/** SHA-256 of a file's bytes, lower-case hex. */
-const Digest = z.string().check(z.regex(/^[0-9a-f]{64}$/));
-/** Relative to the workspace, resolved: no `.`, no `..`, no symbolic link left in it. The workspace itself is `.`. */
-const Path = z.string().check(z.minLength(1), z.maxLength(4096));
-/** The workspace's directory on this machine. */
-const Workspace = z.string().check(z.minLength(1), z.maxLength(4096));
-/** A folder that is part of the workspace in this action. One that `write` is false for is not changed by it, whatever else it may be. */
-const FolderInAction = z.strictObject({
-  name: z.string().check(z.regex(FOLDER_NAME)),
-  path: z.string().check(z.minLength(1), z.maxLength(4096)),
-  write: z.boolean(),
-  /** The very directory: `device:inode`. */
-  identity: z.string().check(z.regex(/^\d{1,20}:\d{1,20}$/)),
-});
 /** A file outside of every workspace: then the workspace is `/`, and the path the file's own below that. */
 const Outside = z.optional(z.literal(true));
-/** Those that it can reach; left out where there are none. */
-const Folders = z.optional(z.array(FolderInAction).check(z.minLength(1), z.maxLength(MAX_FOLDERS)));
 /** A person's id, an agent's name, a channel: what the turn says, as rows do. */
 const Word = z.string().check(z.regex(/^[a-z0-9][a-z0-9_:-]{0,63}$/));
 /** Entries of memory that are shown at once, and bytes of one. */

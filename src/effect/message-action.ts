@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { AdapterChannel, LOCAL_CHANNELS } from "../ipc/channel.ts";
 import { ConversationId } from "../ipc/ids.ts";
+import { Digest, Folders, Path, Workspace } from "./place-action.ts";
 
 /** Text that survives UTF-8: a lone surrogate would be shown as one thing and written as another. */
 const Text = z.string().check(z.refine((text) => text.isWellFormed(), "holds half a character"));
@@ -21,7 +22,10 @@ export const Reply = z.strictObject({
   text: Text.check(z.minLength(1), z.maxLength(MAX_ASKED_REPLY)),
 });
 
-/** A message into another conversation than the one that the turn is in. */
+/** Files of the workspace that one message takes along: as many as any platform takes. */
+export const MAX_SENT_FILES = 10;
+
+/** A message into another conversation than the one that the turn is in; with files, into that one too. */
 export const MessageSend = z.strictObject({
   type: z.literal("message.send"),
   conversation: ConversationId,
@@ -32,4 +36,12 @@ export const MessageSend = z.strictObject({
   /** Its one reader is the person whose turn it is. */
   own: z.boolean(),
   text: Text.check(z.minLength(1), z.maxLength(MAX_MESSAGE)),
+  /** Files of the workspace that go along, as they were when this was asked. */
+  attached: z.optional(
+    z.strictObject({
+      workspace: Workspace,
+      folders: Folders,
+      files: z.array(z.strictObject({ path: Path, digest: Digest })).check(z.minLength(1), z.maxLength(MAX_SENT_FILES)),
+    }),
+  ),
 });

@@ -1,4 +1,5 @@
 import type { Recorded } from "../../audit/recorded.ts";
+import { filesRecord } from "./sent-files.ts";
 import type { AdapterLink, Address, Delivery, LiveReply, Outgoing } from "../session/link.ts";
 
 /** Sends one recorded message, and those very bytes, and records what became of it. */
@@ -11,6 +12,10 @@ export async function sendMessage<L extends symbol>(
   await using intent = recorded;
   intent.redeem();
   const text = intent.content("text");
+  const { files = [] } = shape;
+  if ((intent.action.files ?? 0) !== files.length) throw new TypeError("other files than were recorded");
+  if (files.length > 0 && Buffer.from(intent.content("files")).toString("utf8") !== filesRecord(files))
+    throw new TypeError("other files than were recorded");
   const delivery = await link.send(to, { ...shape, key: intent.action.message, text });
   await finishMessage(intent, delivery, text);
   return delivery;

@@ -1,6 +1,6 @@
 import type { ConversationId, SessionId } from "../ipc/ids.ts";
 import type { Channel } from "../ipc/channel.ts";
-import type { Delivery } from "../session/link.ts";
+import type { Delivery, OutgoingFile } from "../session/link.ts";
 import type { ActionOfType } from "./action.ts";
 import { boundText, MAX_RESULT } from "./bound.ts";
 import type { ToolResult } from "./tool.ts";
@@ -28,8 +28,8 @@ export interface Asking {
 export interface MessagePort {
   /** Which conversation is meant by an id, a person's name, or `me`. @returns all that may be meant; none where nobody is. */
   recipients(to: string, asking: Asking): readonly Recipient[];
-  /** Sends it once, recorded. @param session whose turn sends it, and whose key its content is sealed under. */
-  send(action: MessageSend, session: SessionId, cause: number): Promise<Delivery>;
+  /** Sends it once, recorded. @param files go along. @param session whose turn sends it, and whose key its content is sealed under. */
+  send(action: MessageSend, files: readonly OutgoingFile[], session: SessionId, cause: number): Promise<Delivery>;
 }
 
 /** Sends one decided message, and tells what became of it. Nothing is sent twice: where nobody knows whether it arrived, that is what is told. */
@@ -38,10 +38,11 @@ export async function runMessage(
   session: SessionId,
   cause: number,
   messages: MessagePort,
+  files: readonly OutgoingFile[],
   signal: AbortSignal,
 ): Promise<ToolResult> {
   if (signal.aborted) return { outcome: "stopped", status: null, text: "stopped before it was sent" };
-  const delivery = await messages.send(action, session, cause);
+  const delivery = await messages.send(action, files, session, cause);
   if (delivery.state === "delivered") return { outcome: "done", status: null, text: `delivered ${toWhom(action)}` };
   if (delivery.reason === "died" || delivery.reason === "unknown")
     return {

@@ -17,6 +17,7 @@ import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
 import { readMemory, writeMemory } from "./memory.ts";
 import type { MemoryPort } from "./memory-port.ts";
 import type { UndoCopies } from "./undo-copies.ts";
+import { filesToSend } from "./sent-files.ts";
 import type { WayPort } from "./way-port.ts";
 import { type RunningCommands, shownCommand, type Under, underOf } from "./running-commands.ts";
 import { runSpawn, type Spawn } from "./spawn.ts";
@@ -95,7 +96,14 @@ export async function runTool(
       case "agent.spawn":
         return await runSpawn(action, recorded, spawn, signal);
       case "message.send":
-        return await runMessage(action, SessionId.parse(recorded.action.session), recorded.seq, messages, signal);
+        return await runMessage(
+          action,
+          SessionId.parse(recorded.action.session),
+          recorded.seq,
+          messages,
+          filesToSend(ours, action),
+          signal,
+        );
       case "reply":
         throw new TypeError("a reply leaves by its session, and by no tool");
       case "schedule.add":

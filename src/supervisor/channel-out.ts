@@ -3,7 +3,8 @@ import type { Recorded } from "../../audit/recorded.ts";
 import { editMessage, sendMessage } from "../effect/message.ts";
 import { ConversationId, mint, type SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
-import type { Address, AdapterLink, Delivery } from "../session/link.ts";
+import { filesRecord } from "../effect/sent-files.ts";
+import type { Address, AdapterLink, Delivery, OutgoingFile } from "../session/link.ts";
 import type { ConversationRecord, State } from "./state.ts";
 
 type Purpose = "notice" | "pairing" | "answer" | "card" | "edit" | "message";
@@ -24,6 +25,7 @@ interface Said {
   readonly style?: "plain" | "preformatted";
   /** The scope whose key seals it: the session's if not given. */
   readonly whose?: string | null;
+  readonly files?: readonly OutgoingFile[];
 }
 
 /** The ways out of one channel instance, replies aside: each message is recorded before it leaves. */
@@ -73,6 +75,7 @@ export class ChannelOut<L extends symbol> {
       style: said.style ?? "plain",
       card: null,
       replyTo: null,
+      ...(said.files === undefined ? {} : { files: said.files }),
     });
   }
 
@@ -116,7 +119,7 @@ export class ChannelOut<L extends symbol> {
 
   async #record(
     address: Address<L>,
-    { purpose, text, cause, session = null, whose = session }: Said,
+    { purpose, text, cause, session = null, whose = session, files = [] }: Said,
   ): Promise<Recorded<"message.sent">> {
     return await this.#parts.log.record<"message.sent">(
       {
@@ -126,8 +129,13 @@ export class ChannelOut<L extends symbol> {
         conversation: address.conversation,
         channel: this.#link.channel,
         purpose,
+        ...(files.length === 0 ? {} : { files: files.length }),
       },
-      { cause, ...(whose === null ? {} : { seal: whose }), content: { text } },
+      {
+        cause,
+        ...(whose === null ? {} : { seal: whose }),
+        content: { text, ...(files.length === 0 ? {} : { files: filesRecord(files) }) },
+      },
     );
   }
 }

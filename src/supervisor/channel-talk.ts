@@ -6,7 +6,7 @@ import type { FromAdapter } from "../ipc/adapter-frames.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { mint, SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
-import type { Address, AdapterLink, Delivery } from "../session/link.ts";
+import type { Address, AdapterLink, Delivery, OutgoingFile } from "../session/link.ts";
 import type { Decider, Repeater } from "./approval-desk.ts";
 import { belongingsFor, isOnlyVoice } from "./belongings.ts";
 import { ChannelOut } from "./channel-out.ts";
@@ -511,8 +511,14 @@ export class ChannelTalk<L extends symbol> {
 
   /** A message of an agent whose turn is in another conversation. It is plain text, and the platform looks up none of its links.
    *  @param session that of the turn: its key seals the content. */
-  async pass(record: ConversationRecord, session: SessionId, text: string, cause: number): Promise<Delivery> {
-    return await this.#out.say(this.#out.at(record), { purpose: "message", text, cause, session });
+  async pass(
+    record: ConversationRecord,
+    session: SessionId,
+    text: string,
+    cause: number,
+    files: readonly OutgoingFile[],
+  ): Promise<Delivery> {
+    return await this.#out.say(this.#out.at(record), { purpose: "message", text, cause, session, files });
   }
 
   /** See {@link ChannelOut.card}. */

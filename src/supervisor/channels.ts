@@ -7,7 +7,7 @@ import { ConversationId, SessionId } from "../ipc/ids.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, ApprovalView } from "../ipc/operator.ts";
 import type { ChannelConfig, Config } from "../config/schema.ts";
-import { type Delivery, withLink } from "../session/link.ts";
+import { type Delivery, type OutgoingFile, withLink } from "../session/link.ts";
 import { AdapterCarrier } from "./adapter-carrier.ts";
 import { checkChannel } from "./channel-check.ts";
 import { ChannelHealth } from "./channel-health.ts";
@@ -444,12 +444,18 @@ export class Channels {
   }
 
   /** Sends an agent's message into another conversation than that of its turn. */
-  async pass(conversation: string, session: SessionId, text: string, cause: number): Promise<Delivery> {
+  async pass(
+    conversation: string,
+    session: SessionId,
+    text: string,
+    cause: number,
+    files: readonly OutgoingFile[],
+  ): Promise<Delivery> {
     const record = this.#parts.state.conversation(conversation);
     const talk = record === null ? null : this.#talkOf(record.channel);
     if (record === null || talk === null)
       return { state: "failed", reason: "unreachable", ids: [], error: "that conversation cannot be reached any more" };
-    return await talk.pass(record, session, text, cause);
+    return await talk.pass(record, session, text, cause, files);
   }
 
   /** Shows a card in a conversation of its channel. @returns the platform's ids of the card. */

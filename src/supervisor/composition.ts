@@ -385,8 +385,8 @@ export class Composition {
       memory: this.memory,
       messages: {
         recipients: (to, asking) => recipients.meant(to, asking),
-        send: async ({ conversation, text }, session, cause) =>
-          await this.channels.pass(conversation, session, text, cause),
+        send: async ({ conversation, text }, files, session, cause) =>
+          await this.channels.pass(conversation, session, text, cause, files),
       },
     });
     this.#commands = effects.background;

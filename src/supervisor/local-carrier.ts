@@ -21,7 +21,11 @@ export class LocalCarrier implements Carrier {
   }
 
   send(to: Place, out: Outgoing): Promise<Delivery> {
-    this.emit(to.place, { event: "notice", about: "info" }, out.text);
+    // Whoever reads here sits at the machine that they lie on.
+    const files = (out.files ?? []).map(
+      ({ name, bytes }) => `\n[file ${name}, ${bytes.length} bytes, in the workspace]`,
+    );
+    this.emit(to.place, { event: "notice", about: "info" }, Buffer.concat([out.text, Buffer.from(files.join(""))]));
     return Promise.resolve({ state: "delivered", ids: [] });
   }
   edit(): Promise<Delivery> {

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { factsOf } from "../../src/broker/action.ts";
 import type { ToolAction } from "../../src/effect/action.ts";
@@ -95,4 +97,42 @@ test("a message that was refused by its platform may be tried again", async () =
   const first = await world.call(turn, "send_message", { to: "me", text: "x" });
   expect(first.text).toContain("not delivered to Ada on telegram");
   expect(await world.call(turn, "send_message", { to: "me", text: "x" })).toMatchObject({ outcome: "done" });
+});
+
+test("a file goes along as it was when it was asked for, also into this conversation", async () => {
+  const here: Recipient = { ...mine, conversation: world.conversation };
+  world.messages.known.set("me", [mine, here]);
+  writeFileSync(join(world.workspace, "report.pdf"), "%PDF-1.7 one");
+  const asked = { to: "me", text: "here it is", files: ["report.pdf"] };
+  const first = world.call(world.turn(), "send_message", asked);
+  const card = await world.card();
+  expect(card.key).toBe(`message:${world.conversation}`);
+  expect(card.card.text).toContain("send FILES to yourself");
+  expect(card.card.text).toMatch(/file \| report\.pdf \(SHA-256 [0-9a-f]{64}\)/);
+  await world.approvals.decide(card.approval, world.answer());
+  expect(await first).toMatchObject({ outcome: "done" });
+  expect(world.messages.files).toMatchObject([{ name: "report.pdf", mime: "application/pdf" }]);
+  // What was changed since it was shown does not leave.
+  const second = world.call(world.turn(), "send_message", asked);
+  const shown = await world.card(2);
+  writeFileSync(join(world.workspace, "report.pdf"), "%PDF-1.7 two");
+  await world.approvals.decide(shown.approval, world.answer());
+  expect(await second).toMatchObject({ outcome: "failed", text: expect.stringContaining("is not the file any more") });
+  expect(world.messages.files).toHaveLength(1);
+});
+
+test("what is no file of the workspace goes nowhere, and what somebody else reads is asked for every time", async () => {
+  const turn = world.turn();
+  const none = await world.call(turn, "send_message", { to: "me", text: "x", files: ["../../etc/passwd"] });
+  expect(none.text).toContain("is no file of the workspace");
+  writeFileSync(join(world.workspace, "a.txt"), "a");
+  world.rules = [{ effect: "allow", key: "message:*" }];
+  const given = { text: "x", files: ["a.txt"] };
+  expect(await world.call(turn, "send_message", { ...given, to: "me" })).toMatchObject({ outcome: "done" });
+  const calling = world.call(turn, "send_message", { ...given, to: "Bob" });
+  const card = await world.card();
+  expect(card.card.text).toContain("send FILES to SOMEBODY ELSE");
+  await world.approvals.decide(card.approval, world.answer({ decision: "deny" }));
+  expect(await calling).toMatchObject({ outcome: "denied" });
+  expect(world.messages.files).toHaveLength(1);
 });

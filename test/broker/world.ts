@@ -21,7 +21,7 @@ import type { ModelAnswer, ModelPort, ModelRequest } from "../../src/effect/mode
 import type { ActionOfType } from "../../src/effect/action.ts";
 import type { CarriedCredential, WebAnswer, WebPort } from "../../src/effect/web.ts";
 import type { MessagePort, Recipient } from "../../src/effect/outgoing.ts";
-import type { Delivery } from "../../src/session/link.ts";
+import type { Delivery, OutgoingFile } from "../../src/session/link.ts";
 import { AdapterChannel, type Channel } from "../../src/ipc/channel.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import { SandboxError } from "../../src/sandbox/command.ts";
@@ -84,13 +84,15 @@ export class ScriptedWeb implements WebPort {
 /** Where messages could go, and what would become of them, in turn. */
 export class ScriptedMessages implements MessagePort {
   readonly sent: ActionOfType<"message.send">[] = [];
+  readonly files: OutgoingFile[] = [];
   readonly deliveries: Delivery[] = [];
   /** Who is meant, by the word. */
   readonly known = new Map<string, readonly Recipient[]>();
   recipients(to: string): readonly Recipient[] {
     return this.known.get(to) ?? [];
   }
-  send(action: ActionOfType<"message.send">): Promise<Delivery> {
+  send(action: ActionOfType<"message.send">, files: readonly OutgoingFile[]): Promise<Delivery> {
+    this.files.push(...files);
     this.sent.push(action);
     return Promise.resolve(this.deliveries.shift() ?? { state: "delivered", ids: ["1"] });
   }
