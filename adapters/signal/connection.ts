@@ -1,11 +1,30 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod/mini";
-import type { Connection, Credentials, Edit, Host, Send, Start } from "../adapter.ts";
+import {
+  type Attachment,
+  type Connection,
+  type Credentials,
+  type Edit,
+  FileFailure,
+  type Host,
+  type Order,
+  type Send,
+  type Start,
+} from "../adapter.ts";
 import { networkFailure, SendFailure } from "../failure.ts";
 import type { Draft } from "../outbox.ts";
 import { type Account, AccountError, BY_ITSELF, identify } from "./account.ts";
 import { convert, decisionOf, groupOf } from "./convert.ts";
-import { Daemon, DaemonError, daemonPlace, IO_ERROR, RATE_ERROR, UNTRUSTED_ERROR, USER_ERROR } from "./daemon.ts";
+import {
+  Daemon,
+  DaemonError,
+  daemonPlace,
+  IO_ERROR,
+  NotTheDaemonError,
+  RATE_ERROR,
+  UNTRUSTED_ERROR,
+  USER_ERROR,
+} from "./daemon.ts";
 import { format } from "./format.ts";
 
 /** Seconds that signal-cli waits for the next message. It connects to Signal anew each time. */
@@ -20,12 +39,25 @@ const LAST_MS = 3_500;
 const OTHER_MS = 1_000;
 const FIRST_BACKOFF_MS = 1_000;
 const LAST_BACKOFF_MS = 30_000;
+/** signal-cli has it on its disk already. */
+const FILE_MS = 60_000;
+/** Another receives for so long: it is none of ours, whose wait would be over. */
+const RIVAL_MS = RECEIVE_SECONDS * 1_000 + GRACE_MS;
+/** Of what people write and of what is handed out, a file is four thirds in base64, and its frame a little more. */
+const FRAME_BYTES = 65_536;
+/** Marks that are remembered: taking one away names it. */
+const MAX_MARKS = 256;
 /** Signal shows "typing" for 15 s. */
 const TYPING_MS = 10_000;
 /** Cards that a reaction can decide, and messages that are known to be our own: the oldest are forgotten. */
 const MAX_CARDS = 256;
 const MAX_SENT = 4_096;
 
+/** What stands on a message of theirs. */
+const MARKS = { waiting: "⏳", working: "👀", refused: "🚫" } as const;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+const File = z.object({ data: z.string() });
 const Received = z.array(z.object({ envelope: z.unknown() }));
 const Result = z.object({
   type: z.string(),
@@ -44,6 +76,9 @@ export class SignalConnection implements Connection {
   readonly #sent = new Set<string>();
   readonly #typed = new Map<string, number>();
   readonly #ended: Promise<void>;
+  readonly #marks = new Map<string, string>();
+  /** Since when another receives. */
+  #rival: number | null = null;
   #daemon: Daemon | null = null;
   #account: Account | null = null;
 
@@ -100,12 +135,25 @@ export class SignalConnection implements Connection {
       );
     } catch (error) {
       if (!(error instanceof DaemonError) || error.code !== USER_ERROR || !/already/i.test(error.message)) throw error;
+      this.#meetRival();
       await delay(OTHER_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       return;
     }
+    this.#rival = null;
     const envelopes = Received.safeParse(received);
     if (!envelopes.success) throw new AccountError("other", "signal-cli answered with something that is no message");
     for (const { envelope } of envelopes.data) await this.#hear(envelope, account);
+  }
+
+  /** Our own process of before may still wait for a message; whoever waits longer than that is another program, and takes what is meant for us. */
+  #meetRival(): void {
+    this.#rival ??= performance.now();
+    if (performance.now() - this.#rival < RIVAL_MS) return;
+    this.#rival = Number.POSITIVE_INFINITY;
+    this.#host.notice(
+      { about: "foreign-use", place: null, from: null, to: null },
+      "another program receives the messages of this account from signal-cli, and what it takes does not come here: end it",
+    );
   }
 
   async #hear(envelope: unknown, account: Account): Promise<void> {
@@ -115,6 +163,9 @@ export class SignalConnection implements Connection {
         return;
       case "inbound":
         await this.#host.inbound(heard.message, heard.senderName, heard.text);
+        return;
+      case "changed":
+        await this.#host.changed(heard.change, heard.text);
         return;
       case "reaction": {
         const card = this.#cards.get(`${heard.press.place}/${heard.target}`);
@@ -129,8 +180,9 @@ export class SignalConnection implements Connection {
     }
   }
 
-  compose(message: Send, text: string): Draft[] {
+  compose(message: Send, text: string, files: readonly Attachment[] = []): Draft[] {
     const parts = format(text, message.style);
+    if (parts.length === 0 && files.length > 0) parts.push({ text: "", styles: [] });
     if (parts.length === 0) throw new SendFailure("refused", "there is nothing in the message to show");
     const { card, place } = message;
     const drafts = parts.map((part, i) => ({
@@ -139,6 +191,7 @@ export class SignalConnection implements Connection {
           message: part.text,
           ...(formatted && part.styles.length > 0 ? { textStyle: part.styles } : {}),
           ...(i === 0 ? this.#quote(message.replyTo, place) : {}),
+          ...(i === 0 && files.length > 0 ? { attachments: files.map(dataUri) } : {}),
         });
         if (card !== null && i === parts.length - 1) this.#remember(`${place}/${id}`, card.id);
         return id;
@@ -168,6 +221,58 @@ export class SignalConnection implements Connection {
     ];
   }
 
+  async react(place: string, _thread: string | null, message: string, mark: Order<"react">["mark"]): Promise<void> {
+    const account = this.#account;
+    const [author, timestamp] = splitId(message);
+    const emoji = mark === null ? this.#marks.get(message) : MARKS[mark];
+    if (account === null || author === null || emoji === undefined) return;
+    if (mark === null) this.#marks.delete(message);
+    else this.#marks.set(message, emoji);
+    const [oldest] = this.#marks.keys();
+    if (this.#marks.size > MAX_MARKS && oldest !== undefined) this.#marks.delete(oldest);
+    await this.#daemon?.call(
+      "sendReaction",
+      {
+        account: account.number,
+        ...recipient(place, account),
+        emoji,
+        targetAuthor: author,
+        targetTimestamp: timestamp,
+        ...(mark === null ? { remove: true } : {}),
+      },
+      SEND_MS,
+    );
+  }
+
+  async file(handle: string, limit: number): Promise<Uint8Array> {
+    const [place, id] = handle.split("\n");
+    const account = this.#account;
+    const daemon = this.#daemon;
+    if (place === undefined || id === undefined) throw new FileFailure("gone", "Signal has no such file");
+    if (account === null || daemon === null || daemon.over)
+      throw new FileFailure("unreachable", "signal-cli is not connected");
+    const where = groupOf(place) === null ? { recipient: place } : { groupId: groupOf(place) };
+    let answer: unknown;
+    try {
+      const room = Math.ceil(limit / 3) * 4 + FRAME_BYTES;
+      answer = await daemon.call("getAttachment", { account: account.number, id, ...where }, FILE_MS, room);
+    } catch (error) {
+      if (error instanceof DaemonError) throw new FileFailure("gone", "signal-cli has not got that file");
+      if (error instanceof NotTheDaemonError) throw new FileFailure("too-large", `the file has over ${limit} bytes`);
+      throw new FileFailure("unreachable", "signal-cli did not hand out the file");
+    }
+    const file = File.safeParse(answer);
+    if (!file.success) throw new FileFailure("unreachable", "signal-cli did not hand out the file");
+    const bytes = Buffer.from(file.data.data, "base64");
+    if (bytes.length > limit) throw new FileFailure("too-large", `the file has over ${limit} bytes`);
+    return bytes;
+  }
+
+  /** Whoever has an id on Signal can be written to. */
+  openDirect(user: string): Promise<string | null> {
+    return Promise.resolve(UUID.test(user) ? user.toLowerCase() : null);
+  }
+
   typing(place: string): void {
     const now = performance.now();
     if (now - (this.#typed.get(place) ?? Number.NEGATIVE_INFINITY) < TYPING_MS) return;
@@ -182,10 +287,10 @@ export class SignalConnection implements Connection {
   }
 
   #quote(replyTo: string | null, place: string): object {
-    const [author, , timestamp] = replyTo?.split(":") ?? [];
-    if (author === undefined || timestamp === undefined || !/^[0-9]{1,15}$/.test(timestamp)) return {};
+    const [author, timestamp] = splitId(replyTo ?? "");
     // In a note to oneself nobody else could be meant.
-    return place === this.#account?.uuid ? {} : { quoteTimestamp: Number(timestamp), quoteAuthor: author };
+    if (author === null || place === this.#account?.uuid) return {};
+    return { quoteTimestamp: timestamp, quoteAuthor: author };
   }
 
   #remember(at: string, card: string): void {
@@ -214,6 +319,20 @@ export class SignalConnection implements Connection {
     if (this.#sent.size > MAX_SENT && oldest !== undefined) this.#sent.delete(oldest);
     return id;
   }
+}
+
+/** The author of a message and when they sent it: as we name it, or as an envelope that it came in is named, with the device between. */
+function splitId(id: string): readonly [author: string, timestamp: number] | readonly [null, 0] {
+  const parts = id.split(":");
+  const [author, timestamp] = [parts[0] ?? "", parts.at(-1) ?? ""];
+  if (!UUID.test(author) || parts.length < 2 || !/^[0-9]{1,15}$/.test(timestamp)) return [null, 0];
+  return [author, Number(timestamp)];
+}
+
+/** A file as signal-cli takes it from whoever shares no disk with it. */
+function dataUri({ name, mime, bytes }: Attachment): string {
+  const plain = name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "_");
+  return `data:${mime};filename=${encodeURIComponent(plain)};base64,${Buffer.from(bytes).toString("base64")}`;
 }
 
 function recipient(place: string, account: Account): object {

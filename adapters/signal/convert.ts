@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { type Inbound, type Pressed, shortened } from "../adapter.ts";
+import { MAX_FILES } from "../../src/ipc/adapter-frames.ts";
+import { type Changed, type Inbound, type Pressed, shortened } from "../adapter.ts";
 import type { Account } from "./account.ts";
 
 export type Heard =
@@ -11,6 +12,7 @@ export type Heard =
       readonly emoji: string;
       readonly target: string;
     }
+  | { readonly kind: "changed"; readonly change: Changed; readonly text: string }
   | { readonly kind: "nothing" };
 
 const NOTHING: Heard = { kind: "nothing" };
@@ -25,7 +27,11 @@ const Mention = z.object({ uuid: z.optional(z.nullable(z.string())), start: Time
 const Attachment = z.object({
   contentType: z._default(z.nullable(z.string()), ""),
   filename: z._default(z.nullable(z.string()), ""),
+  /** By which signal-cli is asked for it. */
+  id: z.optional(z.nullable(z.string())),
+  size: z.optional(z.nullable(z.number())),
 });
+type Attachment = z.infer<typeof Attachment>;
 /** What is read of a message; everything else is left out. */
 const Data = z.object({
   timestamp: Time,
@@ -38,29 +44,48 @@ const Data = z.object({
       isRemove: z.boolean(),
     }),
   ),
-  quote: z.optional(z.object({ authorUuid: z.optional(z.nullable(z.string())) })),
+  quote: z.optional(
+    z.object({
+      id: z.optional(z.nullable(z.int())),
+      authorUuid: z.optional(z.nullable(z.string())),
+      text: z.optional(z.nullable(z.string())),
+    }),
+  ),
   mentions: list(Mention),
   attachments: list(Attachment),
   sticker: Anything,
   contacts: Anything,
   payment: Anything,
   pollCreate: Anything,
-  remoteDelete: Anything,
+  remoteDelete: z.optional(z.object({ timestamp: Time })),
   groupInfo: z.optional(z.object({ groupId: Group, type: z._default(z.string(), "DELIVER") })),
   storyContext: Anything,
 });
 type Data = z.infer<typeof Data>;
 
+/** A message that takes the place of one of before. */
+const Edit = z.object({ targetSentTimestamp: Time, dataMessage: Data });
+
 const Envelope = z.object({
   sourceUuid: Uuid,
   sourceName: z._default(z.nullable(z.string()), ""),
   sourceDevice: z._default(z.nullable(z.int()), 0),
+  /** By Signal's clock, and not by the sender's. */
+  serverReceivedTimestamp: z.optional(z.nullable(Time)),
   dataMessage: Anything,
+  editMessage: Anything,
   syncMessage: z.optional(
-    z.object({ sentMessage: z.optional(z.object({ destinationUuid: z.optional(z.nullable(z.string())) })) }),
+    z.object({
+      sentMessage: z.optional(z.object({ destinationUuid: z.optional(z.nullable(z.string())), editMessage: Anything })),
+    }),
   ),
 });
 const Sent = z.object({ syncMessage: z.object({ sentMessage: Data }) });
+
+/** Characters of a quote that are told: enough to know it by. */
+const MAX_QUOTE = 2_048;
+/** Of signal-cli's own name of an attachment. */
+const MAX_ID = 512;
 
 /** A direct conversation is named by the other side's id, a group by its own behind this. */
 const GROUP = "group:";
@@ -70,55 +95,122 @@ export function groupOf(place: string): string | null {
   return place.startsWith(GROUP) ? place.slice(GROUP.length) : null;
 }
 
-/** One envelope as the supervisor is told of it. Nothing: it is no message for us (a receipt, typing, a story, an edit, unmentioned group talk, what the
+/** One envelope as the supervisor is told of it. Nothing: it is no message for us (a receipt, typing, a story, unmentioned group talk, what the
  *  owner wrote to others from their telephone), or not of a form that we know.
  *  @param sent whether we sent a message with this timestamp ourselves. */
 export function convert(envelope: unknown, account: Account, sent: (timestamp: string) => boolean): Heard {
   const known = Envelope.safeParse(envelope);
   if (!known.success) return NOTHING;
-  const { sourceUuid, syncMessage, dataMessage, sourceDevice } = known.data;
-  const sender = { uuid: sourceUuid.toLowerCase(), name: known.data.sourceName ?? "", device: sourceDevice ?? 0 };
+  const { sourceUuid, syncMessage, dataMessage, editMessage, sourceDevice, serverReceivedTimestamp } = known.data;
+  const from: From = {
+    uuid: sourceUuid.toLowerCase(),
+    name: known.data.sourceName ?? "",
+    device: sourceDevice ?? 0,
+    at: serverReceivedTimestamp ?? null,
+    account,
+    sent,
+  };
   if (syncMessage?.sentMessage !== undefined) {
     // The owner talks with us by Note to Self. What they write to anybody else is nobody's business here.
-    const toSelf = syncMessage.sentMessage.destinationUuid?.toLowerCase() === account.uuid;
-    const note = toSelf && sender.uuid === account.uuid ? Sent.safeParse(envelope) : null;
-    if (note === null || !note.success) return NOTHING;
+    const { sentMessage } = syncMessage;
+    if (sentMessage.destinationUuid?.toLowerCase() !== account.uuid || from.uuid !== account.uuid) return NOTHING;
+    if (sentMessage.editMessage !== undefined) return fromEdit(sentMessage.editMessage, from);
+    const note = Sent.safeParse(envelope);
+    if (!note.success) return NOTHING;
     const data = note.data.syncMessage.sentMessage;
-    return sent(String(data.timestamp)) ? NOTHING : fromData(data, sender, account);
+    return sent(String(data.timestamp)) ? NOTHING : fromData(data, from);
   }
+  if (from.uuid === account.uuid) return NOTHING;
+  if (editMessage !== undefined) return fromEdit(editMessage, from);
   const data = Data.safeParse(dataMessage);
-  if (!data.success || sender.uuid === account.uuid) return NOTHING;
-  return fromData(data.data, sender, account);
+  return data.success ? fromData(data.data, from) : NOTHING;
 }
 
-function fromData(
-  data: Data,
-  sender: { readonly uuid: string; readonly name: string; readonly device: number },
-  account: Account,
-): Heard {
-  if (data.storyContext !== undefined || data.remoteDelete !== undefined) return NOTHING;
+/** Whoever wrote it, and to whom. */
+interface From {
+  readonly uuid: string;
+  readonly name: string;
+  readonly device: number;
+  readonly at: number | null;
+  readonly account: Account;
+  readonly sent: (timestamp: string) => boolean;
+}
+
+function placeIn(data: Data, { uuid }: From): string {
   const group = data.groupInfo?.groupId ?? null;
-  const from = {
-    place: group === null ? sender.uuid : `${GROUP}${group}`,
-    thread: null,
-    sender: sender.uuid,
-    dedupe: `${sender.uuid}:${sender.device}:${data.timestamp}`,
+  return group === null ? uuid : `${GROUP}${group}`;
+}
+
+/** Signal names a message by its author and when they sent it. */
+function messageId(uuid: string, timestamp: number): string {
+  return `${uuid}:${timestamp}`;
+}
+
+function fromEdit(edit: unknown, from: From): Heard {
+  const known = Edit.safeParse(edit);
+  // The edits of our own messages come to none of our devices; were one to, it is known.
+  if (!known.success || from.sent(String(known.data.dataMessage.timestamp))) return NOTHING;
+  const { targetSentTimestamp, dataMessage: data } = known.data;
+  return changed(data, from, "edited", targetSentTimestamp, withoutMention(data, from.account).trim());
+}
+
+function changed(data: Data, from: From, change: Changed["change"], target: number, text: string): Heard {
+  return {
+    kind: "changed",
+    change: {
+      place: placeIn(data, from),
+      thread: null,
+      sender: from.uuid,
+      dedupe: `${from.uuid}:${from.device}:${data.timestamp}`,
+      message: messageId(from.uuid, target),
+      change,
+    },
+    text,
   };
-  const senderName = shortened(sender.name);
+}
+
+function fromData(data: Data, from: From): Heard {
+  const { account, uuid } = from;
+  if (data.storyContext !== undefined) return NOTHING;
+  if (data.remoteDelete !== undefined) return changed(data, from, "deleted", data.remoteDelete.timestamp, "");
+  const group = data.groupInfo?.groupId ?? null;
+  const place = { place: placeIn(data, from), thread: null };
+  const dedupe = `${uuid}:${from.device}:${data.timestamp}`;
+  const senderName = shortened(from.name);
   const { reaction } = data;
   if (reaction !== undefined) {
     const ours = reaction.targetAuthorUuid?.toLowerCase() === account.uuid;
     if (!ours || reaction.isRemove) return NOTHING;
     const { emoji, targetSentTimestamp } = reaction;
-    return { kind: "reaction", press: { ...from, senderName }, emoji, target: String(targetSentTimestamp) };
+    const press = { ...place, sender: uuid, dedupe, senderName };
+    return { kind: "reaction", press, emoji, target: String(targetSentTimestamp) };
   }
   if (group !== null && !isForUs(data, account)) return NOTHING;
-  const said = withoutMention(data, account);
-  const text = [...(data.attachments ?? []).map(mediaOf), otherOf(data), said.trim()]
-    .filter((part) => part !== "")
-    .join("\n");
-  if (text === "") return NOTHING;
-  return { kind: "inbound", message: { ...from, talk: group === null ? "direct" : "group" }, senderName, text };
+  const text = [otherOf(data), withoutMention(data, account).trim()].filter((part) => part !== "").join("\n");
+  const all = (data.attachments ?? []).flatMap((one) => fileOf(one, place.place) ?? []);
+  if (text === "" && all.length === 0) return NOTHING;
+  const files = all.slice(0, MAX_FILES);
+  const message: Inbound = {
+    ...place,
+    sender: uuid,
+    dedupe,
+    message: messageId(uuid, data.timestamp),
+    talk: group === null ? "direct" : "group",
+    sentAt: from.at ?? data.timestamp,
+    ...quoteOf(data, from),
+    ...(files.length === 0 ? {} : { files, filesLeft: all.length - files.length }),
+  };
+  return { kind: "inbound", message, senderName, text };
+}
+
+function quoteOf({ quote }: Data, { uuid, account, sent }: From): Pick<Inbound, "quote"> {
+  const text = (quote?.text ?? "").trim();
+  if (quote === undefined || text === "") return {};
+  const author = quote.authorUuid?.toLowerCase() ?? "";
+  // In a note to oneself both are the same account: what we sent is known by when that was.
+  const ours = author === account.uuid && (author !== uuid || sent(String(quote.id ?? "")));
+  const by = ours ? "us" : author === uuid ? "sender" : "other";
+  return { quote: { by, text: text.slice(0, MAX_QUOTE).toWellFormed() } };
 }
 
 function isForUs({ mentions, quote }: Data, { uuid }: Account): boolean {
@@ -134,16 +226,30 @@ function withoutMention({ message, mentions }: Data, { uuid }: Account): string 
   return text.slice(first.start + first.length).replace(/^[\s,:]+/, "");
 }
 
-/** A word for what we cannot read. */
-function mediaOf({ contentType, filename }: z.infer<typeof Attachment>): string {
-  const type = contentType ?? "";
-  const name = filename ?? "";
+/** @param place signal-cli wants to know where it came in, to hand it out. @returns null: it cannot be had. */
+function fileOf(
+  { contentType, filename, id, size }: Attachment,
+  place: string,
+): NonNullable<Inbound["files"]>[number] | null {
+  if (typeof id !== "string" || id === "" || id.length > MAX_ID) return null;
+  const type = (contentType ?? "").slice(0, 127).toWellFormed();
+  const name = (filename ?? "").slice(0, 255).toWellFormed();
   // A long text comes as one beside its beginning.
-  if (type === "text/x-signal-plain") return "[the rest of a long message, which cannot be read here]";
-  if (type.startsWith("audio/")) return name === "" ? "[voice message]" : worded("audio", name);
-  if (type.startsWith("image/")) return "[photo]";
-  if (type.startsWith("video/")) return "[video]";
-  return worded("document", name);
+  const rest = type === "text/x-signal-plain";
+  return {
+    handle: `${place}\n${id}`,
+    name: rest ? "rest-of-the-message.txt" : name,
+    type,
+    bytes: typeof size === "number" && Number.isSafeInteger(size) && size >= 0 ? size : null,
+    what: kindOf(type, name),
+  };
+}
+
+/** What Signal's programs record has no name; a file that somebody chose has. */
+function kindOf(type: string, name: string): "file" | "image" | "audio" | "voice" | "video" {
+  if (type.startsWith("audio/")) return name === "" ? "voice" : "audio";
+  if (type.startsWith("image/")) return "image";
+  return type.startsWith("video/") ? "video" : "file";
 }
 
 function otherOf(data: Data): string {
@@ -152,12 +258,6 @@ function otherOf(data: Data): string {
   if (data.pollCreate !== undefined) return "[poll]";
   if (data.payment !== undefined) return "[payment]";
   return "";
-}
-
-/** A name inside a bracket of ours cannot close the bracket, nor begin a line. */
-function worded(what: string, name: string): string {
-  const safe = shortened(name.replaceAll(/[[\]\p{C}\p{Zl}\p{Zp}]/gu, " ").trim());
-  return safe === "" ? `[${what}]` : `[${what} ${safe}]`;
 }
 
 /** What a reaction to a card decides; null: it says something else. A skin tone changes nothing. */

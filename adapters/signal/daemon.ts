@@ -78,6 +78,8 @@ export class Daemon {
   readonly #waiting = new Map<string, Waiting>();
   #buffered: Buffer[] = [];
   #bytes = 0;
+  /** What answers may have that somebody waits for, beyond what any has. */
+  #room = 0;
   #next = 0;
   #ended: Error | null = null;
 
@@ -93,10 +95,11 @@ export class Daemon {
     return this.#ended !== null;
   }
 
-  /** Asks once. @param timeoutMs then the connection is given up: nobody can tell any more which answer belongs to what.
+  /** Asks once. @param maxBytes what the answer may have beyond what any has. @param timeoutMs then the connection is given up: nobody can tell any more which answer belongs to what.
    *  @throws {DaemonError} for its no; any other error when there is no answer. */
-  async call(method: string, params: object, timeoutMs: number): Promise<unknown> {
+  async call(method: string, params: object, timeoutMs: number, maxBytes = 0): Promise<unknown> {
     if (this.#ended !== null) throw this.#ended;
+    this.#room += maxBytes;
     this.#next += 1;
     const id = String(this.#next);
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -108,6 +111,7 @@ export class Daemon {
     } finally {
       clearTimeout(late);
       this.#waiting.delete(id);
+      this.#room -= maxBytes;
     }
   }
 
@@ -127,7 +131,7 @@ export class Daemon {
     if (rest.length === 0) return;
     this.#buffered.push(rest);
     this.#bytes += rest.length;
-    if (this.#bytes > MAX_LINE_BYTES) this.#end(new NotTheDaemonError("an answer without an end"));
+    if (this.#bytes > MAX_LINE_BYTES + this.#room) this.#end(new NotTheDaemonError("an answer without an end"));
   }
 
   #hear(line: string): void {

@@ -13,6 +13,7 @@ const groupInfo = { groupId: GROUP, groupName: "Team", revision: 3, type: "DELIV
 async function rig(): Promise<Rig> {
   let server = await SignalServer.start();
   const { port } = server;
+  let wrote = 0;
   return {
     platform,
     secrets: { account: server.account, daemon: `127.0.0.1:${port}` },
@@ -21,7 +22,9 @@ async function rig(): Promise<Rig> {
     bob: { place: IDS.bob, sender: IDS.bob },
     group: `group:${GROUP}`,
     redelivers: false,
-    direct: (text, from = "ada") => void server.direct(text, IDS[from], from === "ada" ? "Ada" : "Bob"),
+    direct: (text, from = "ada") => {
+      wrote = server.direct(text, IDS[from], from === "ada" ? "Ada" : "Bob");
+    },
     mention: (text) =>
       void server.direct(`\ufffc ${text}`, IDS.ada, "Ada", {
         groupInfo,
@@ -91,18 +94,26 @@ async function rig(): Promise<Rig> {
         dataMessage: { ...data, quote: { id: 1, authorUuid: IDS.own, text: "q".repeat(500_000) } },
       });
     },
+    file: (text, name, bytes) => {
+      server.stored.set("stored-1.bin", bytes);
+      const attachment = { contentType: "text/csv", filename: name, id: "stored-1.bin", size: bytes.length };
+      server.direct(text, IDS.ada, "Ada", { attachments: [attachment] });
+    },
+    voice: () =>
+      void server.direct("", IDS.ada, "Ada", {
+        message: null,
+        attachments: [{ contentType: "audio/aac", filename: null, id: "voice-1.m4a", size: 9 }],
+      }),
+    received: () => server.shown.flatMap(({ files }) => files.map(({ name, bytes }) => ({ name, bytes }))),
+    edit: (text) => server.edit(text, wrote),
+    remove: () => server.remove(wrote),
+    reply: (text, to) => void server.direct(text, IDS.ada, "Ada", { quote: { id: 1, authorUuid: IDS.ada, text: to } }),
     lacks: {
       repeat: "signal-cli hands each message over once",
       refuseFormatting: "styles stand beside the text, and signal-cli passes on any",
       rival: "another who receives is waited for: it is our own process of before",
       previews:
         "signal-cli makes a preview only of an address that it is given for that, in a parameter that the server refuses",
-      file: "files are not fetched yet",
-      voice: "files are not told yet",
-      received: "files are not sent yet",
-      edit: "changes are not told yet",
-      remove: "deletions are not told yet",
-      reply: "quotes are not told yet",
     },
     [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose](),
   };
@@ -120,4 +131,10 @@ conformance("signal", rig, [
   "up",
   "strange",
   "hostile",
+  "file",
+  "voice",
+  "received",
+  "edit",
+  "remove",
+  "reply",
 ]);

@@ -16,7 +16,7 @@ test.for([
   ["a receipt", { ...ENVELOPE, receiptMessage: { when: 5, isDelivery: true, timestamps: [1] } }],
   ["typing", { ...ENVELOPE, typingMessage: { action: "STARTED", timestamp: 5 } }],
   ["a call", { ...ENVELOPE, callMessage: { offerMessage: {} } }],
-  ["an edit", { ...ENVELOPE, editMessage: { targetSentTimestamp: 1, dataMessage: { timestamp: 5, message: "no" } } }],
+  ["an edit of nothing", { ...ENVELOPE, editMessage: { dataMessage: { timestamp: 5, message: "no" } } }],
   ["a story", { ...ENVELOPE, storyMessage: { allowsReplies: true } }],
   ["a read mark of another device", { ...ENVELOPE, sourceUuid: IDS.own, syncMessage: { readMessages: [] } }],
   ["somebody without an id", { ...ENVELOPE, sourceUuid: null, dataMessage: { timestamp: 5, message: "hello" } }],
@@ -26,7 +26,6 @@ test.for([
 });
 
 test.for([
-  ["a deleted message", { message: null, remoteDelete: { timestamp: 1 } }],
   ["an answer to a story", { message: "nice", storyContext: { authorUuid: IDS.own, sentTimestamp: 1 } }],
   ["a change of a group", { message: null, groupInfo: { groupId: "Z3JvdXBpZA==", type: "UPDATE" } }],
   ["an empty one", { message: "   " }],
@@ -35,13 +34,56 @@ test.for([
 });
 
 test.for([
-  ["a voice message", { attachments: [{ contentType: "audio/aac", filename: null }] }, "[voice message]"],
-  ["a photo with words", { message: "look", attachments: [{ contentType: "image/jpeg" }] }, "[photo]\nlook"],
-  ["a file", { attachments: [{ contentType: "application/pdf", filename: "a]\n[b.pdf" }] }, "[document a b.pdf]"],
   ["a sticker", { sticker: { packId: "x", stickerId: 1 } }, "[sticker]"],
   ["a poll", { pollCreate: { question: "?" } }, "[poll]"],
 ] as const)("%s is told by a word", ([, data, text]) => {
   expect(textOf(data)?.replaceAll(/ +/g, " ")).toBe(text);
+});
+
+test.for([
+  [
+    "a voice",
+    { contentType: "audio/aac", filename: null, id: "x.m4a", size: 9 },
+    { what: "voice", name: "", bytes: 9 },
+  ],
+  ["a picture", { contentType: "image/jpeg", id: "x.jpg" }, { what: "image", bytes: null }],
+  [
+    "a file",
+    { contentType: "application/pdf", filename: "b.pdf", id: "x.pdf", size: -3 },
+    { what: "file", name: "b.pdf", bytes: null },
+  ],
+  [
+    "the rest of a long text",
+    { contentType: "text/x-signal-plain", id: "x" },
+    { what: "file", name: "rest-of-the-message.txt" },
+  ],
+] as const)("%s is told as what it is, and fetched by signal-cli's own name", ([, attachment, file]) => {
+  expect(of({ message: "look", attachments: [attachment] })).toMatchObject({
+    text: "look",
+    message: { files: [{ ...file, handle: `${IDS.ada}\n${attachment.id}` }], filesLeft: 0 },
+  });
+});
+
+test("a change and a deletion name the message by its author and when it was sent", () => {
+  const edit = { targetSentTimestamp: 3, dataMessage: { timestamp: 5, message: "list my files" } };
+  expect(convert({ ...ENVELOPE, editMessage: edit }, ACCOUNT, () => false)).toMatchObject({
+    kind: "changed",
+    change: { message: `${IDS.ada}:3`, change: "edited", place: IDS.ada },
+    text: "list my files",
+  });
+  expect(of({ message: null, remoteDelete: { timestamp: 3 } })).toMatchObject({
+    kind: "changed",
+    change: { message: `${IDS.ada}:3`, change: "deleted" },
+  });
+});
+
+test.for([
+  [IDS.ada, "sender"],
+  [IDS.own, "us"],
+  [IDS.bob, "other"],
+] as const)("what is quoted of %s is %s's", ([authorUuid, by]) => {
+  const quote = { id: 3, authorUuid, text: "the first" };
+  expect(of({ message: "and this?", quote })).toMatchObject({ message: { quote: { by, text: "the first" } } });
 });
 
 const mention = (uuid: string, start: number) => ({ uuid, start, length: 1 });
@@ -66,7 +108,7 @@ test("whatever comes, it is converted or is none, in no time", () => {
     fc.property(json, json, (one, other) => {
       const envelope = { ...ENVELOPE, dataMessage: { timestamp: 5, message: "x", quote: one, mentions: other } };
       for (const given of [one, envelope, { ...ENVELOPE, syncMessage: one }, { ...ENVELOPE, dataMessage: other }])
-        expect(["nothing", "inbound", "reaction"]).toContain(convert(given, ACCOUNT, () => false).kind);
+        expect(["nothing", "inbound", "reaction", "changed"]).toContain(convert(given, ACCOUNT, () => false).kind);
     }),
     { numRuns: 300 },
   );

@@ -270,3 +270,18 @@ test("a stop waits for what may just be handed over: it is told before the proce
   talk.acknowledge(inbound);
   expect(await talk.exited).toMatchObject({ status: 0 });
 });
+
+test("a message of theirs is marked and unmarked, and what is no message of anybody is not", async () => {
+  await using server = await SignalServer.start();
+  await using talk = await connected(server);
+  const at = server.direct("list my files");
+  const { message = "" } = await talk.next("inbound");
+  const react = (of: string, mark: "waiting" | null): void =>
+    talk.tell({ type: "react", place: IDS.ada, thread: null, message: of, mark });
+  react(message, "waiting");
+  await expect.poll(() => server.reactions.get(`${IDS.ada}:${at}`)).toBe("⏳");
+  react("nothing:1", "waiting");
+  react(message, null);
+  await expect.poll(() => server.reactions.size).toBe(0);
+  expect(server.calls.filter((method) => method === "sendReaction")).toHaveLength(2);
+});

@@ -24,6 +24,7 @@ export interface Shown {
   text: string;
   styles: readonly string[];
   readonly quote: { readonly timestamp: number; readonly author: string } | null;
+  readonly files: readonly { readonly name: string; readonly type: string; readonly bytes: Uint8Array }[];
   edits: number;
 }
 
@@ -39,10 +40,25 @@ const PARAMETERS = {
   getUserStatus: z.strictObject({ account: Account, recipient: z.array(z.string()) }),
   receive: z.strictObject({ account: Account, timeout: z.number(), maxMessages: z.int() }),
   sendTyping: z.strictObject({ account: Account, recipient: To.recipient, groupId: To.groupId }),
+  sendReaction: z.strictObject({
+    account: Account,
+    ...To,
+    emoji: z.string().check(z.minLength(1)),
+    targetAuthor: z.string(),
+    targetTimestamp: z.int(),
+    remove: z.optional(z.boolean()),
+  }),
+  getAttachment: z.strictObject({
+    account: Account,
+    id: z.string().check(z.minLength(1)),
+    recipient: z.optional(z.string()),
+    groupId: z.optional(z.string()),
+  }),
   send: z.strictObject({
     account: Account,
     ...To,
-    message: z.string().check(z.minLength(1)),
+    message: z.string(),
+    attachments: z.optional(z.array(z.string()).check(z.minLength(1))),
     textStyle: z.optional(z.array(Style)),
     quoteTimestamp: z.optional(z.int()),
     quoteAuthor: z.optional(z.string()),
@@ -66,6 +82,10 @@ type Waiting = { readonly hand: (envelope: object | null) => void };
 export class SignalServer implements AsyncDisposable {
   readonly shown: Shown[] = [];
   readonly typings: string[] = [];
+  /** Our marks on messages of theirs, as they are now. */
+  readonly reactions = new Map<string, string>();
+  /** Attachments that were received, by signal-cli's name. */
+  readonly stored = new Map<string, Uint8Array>();
   readonly mishaps: Mishap[] = [];
   /** Groups there are, and the people whom messages reach. */
   readonly groups = new Set(["Z3JvdXBpZA=="]);
@@ -78,7 +98,7 @@ export class SignalServer implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #queue: object[] = [];
   #receiving: Waiting | null = null;
-  #clock = 1_700_000_000_000;
+  #clock = Date.now();
   /** Calls there were, by method. */
   readonly calls: string[] = [];
 
@@ -176,6 +196,19 @@ export class SignalServer implements AsyncDisposable {
         this.typings.push(groupId ?? recipient?.[0] ?? "");
         return { result: { timestamp: this.#now(), results: [] } };
       }
+      case "sendReaction": {
+        const { targetAuthor, targetTimestamp, emoji, remove } = PARAMETERS.sendReaction.parse(params);
+        if (remove === true) this.reactions.delete(`${targetAuthor}:${targetTimestamp}`);
+        else this.reactions.set(`${targetAuthor}:${targetTimestamp}`, emoji);
+        return { result: { timestamp: this.#now(), results: [] } };
+      }
+      case "getAttachment": {
+        const { id } = PARAMETERS.getAttachment.parse(params);
+        const bytes = this.stored.get(id);
+        if (bytes === undefined)
+          return { error: { code: -1, message: `Could not find attachment with ID: ${id}`, data: null } };
+        return { result: { data: Buffer.from(bytes).toString("base64") } };
+      }
       case "send":
         return this.#send(PARAMETERS.send.parse(params));
     }
@@ -204,7 +237,15 @@ export class SignalServer implements AsyncDisposable {
   }
 
   #send(asked: z.infer<(typeof PARAMETERS)["send"]>): object {
-    const { recipient, groupId, noteToSelf, message } = asked;
+    const { recipient, groupId, noteToSelf, message, attachments = [] } = asked;
+    if (message === "" && attachments.length === 0)
+      return { error: { code: -1, message: "Message is empty", data: null } };
+    const files = attachments.map((uri) => {
+      const [, type = "", name = "", data = ""] = /^data:([^;,]+);filename=([^;,]+);base64,(.*)$/.exec(uri) ?? [];
+      return { name: decodeURIComponent(name), type, bytes: Buffer.from(data, "base64") };
+    });
+    if (files.some(({ name }) => name === ""))
+      return { error: { code: -1, message: "Failed to add attachment: no data URI", data: null } };
     const to = noteToSelf === true ? "self" : (groupId ?? recipient?.[0] ?? "");
     if ([recipient, groupId, noteToSelf].filter((one) => one !== undefined).length !== 1)
       return { error: { code: -1, message: "No recipients given", data: null } };
@@ -237,7 +278,7 @@ export class SignalServer implements AsyncDisposable {
       quoteTimestamp === undefined || quoteAuthor === undefined
         ? null
         : { timestamp: quoteTimestamp, author: quoteAuthor };
-    this.shown.push({ id, to, text: message, styles, quote, edits: 0 });
+    this.shown.push({ id, to, text: message, styles, quote, files, edits: 0 });
     return { result: { timestamp: id, results: [{ recipientAddress: { uuid: to }, type: "SUCCESS" }] } };
   }
 
@@ -280,6 +321,19 @@ export class SignalServer implements AsyncDisposable {
       dataMessage: { timestamp, message: text, expiresInSeconds: 0, viewOnce: false, ...more },
     });
     return timestamp;
+  }
+
+  /** They change what they wrote at that time. */
+  edit(text: string, at: number, from: string = ADA, name = "Ada"): void {
+    const envelope = this.envelope(from, name);
+    const { timestamp } = envelope;
+    const dataMessage = { timestamp, message: text, expiresInSeconds: 0, viewOnce: false };
+    this.deliver({ ...envelope, editMessage: { targetSentTimestamp: at, dataMessage } });
+  }
+
+  /** They delete it. */
+  remove(at: number, from: string = ADA, name = "Ada"): void {
+    this.direct("", from, name, { message: null, remoteDelete: { timestamp: at } });
   }
 
   /** The owner writes something to themselves, on their telephone. */
