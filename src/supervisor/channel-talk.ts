@@ -6,7 +6,7 @@ import type { FromAdapter } from "../ipc/adapter-frames.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { mint, SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
-import type { Address, AdapterLink, Delivery, OutgoingFile } from "../session/link.ts";
+import type { Address, AdapterLink, Delivery, LookedUp, OutgoingFile } from "../session/link.ts";
 import type { Decider, Repeater } from "./approval-desk.ts";
 import { belongingsFor, isOnlyVoice } from "./belongings.ts";
 import { ChannelOut } from "./channel-out.ts";
@@ -519,6 +519,11 @@ export class ChannelTalk<L extends symbol> {
     files: readonly OutgoingFile[],
   ): Promise<Delivery> {
     return await this.#out.say(this.#out.at(record), { purpose: "message", text, cause, session, files });
+  }
+
+  /** What the platform remembers of a message of ours. @param since Unix milliseconds. */
+  async lookUp(record: ConversationRecord, key: string, since: number): Promise<LookedUp> {
+    return await this.#link.lookUp(this.#out.at(record), key, since);
   }
 
   /** See {@link ChannelOut.card}. */

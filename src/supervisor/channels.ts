@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { AuditLog, FactOf } from "../../audit/log.ts";
+import type { AuditLog, CommittedRow, FactOf } from "../../audit/log.ts";
 import { AdapterChannel, type LocalChannel, platformOf, talks } from "../ipc/channel.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
 import type { FromAdapter } from "../ipc/adapter-frames.ts";
@@ -17,6 +17,7 @@ import { ChannelTalk, type TalkParts } from "./channel-talk.ts";
 import type { ConfigFile } from "./config-file.ts";
 import type { CredentialRenewal } from "./credential-renewal.ts";
 import type { Checked, Verdict } from "./credentials.ts";
+import { traceMessages } from "./message-trace.ts";
 import type { KeptRecords } from "./kept-records.ts";
 import { LocalCarrier } from "./local-carrier.ts";
 import type { Emit } from "./operator.ts";
@@ -43,6 +44,7 @@ interface Talk {
   press: ChannelTalk<symbol>["press"];
   change: ChannelTalk<symbol>["change"];
   heardAt: ChannelTalk<symbol>["heardAt"];
+  lookUp: ChannelTalk<symbol>["lookUp"];
   say: ChannelTalk<symbol>["say"];
   resume: ChannelTalk<symbol>["resume"];
   repeat: ChannelTalk<symbol>["repeat"];
@@ -491,9 +493,25 @@ export class Channels {
     await this.#talkOf(record.channel)?.tell(record, session, sentence, cause);
   }
 
-  /** Takes up what was received and not answered before a crash, and says of what was cut short that it was. */
-  async recover(): Promise<void> {
+  /** Asks the platforms what became of messages that the daemon died with. @param left intents without an outcome. @param told conversations that know. */
+  async trace(left: readonly CommittedRow[], told: ReadonlySet<string>): Promise<void> {
     const { log, state } = this.#parts;
+    await traceMessages(left, told, {
+      log,
+      state,
+      lookUp: async (record, key, since) =>
+        (await this.#talkOf(record.channel)?.lookUp(record, key, since)) ?? { outcome: "unknown", ids: [] },
+      tell: async (record, session, text, cause) =>
+        (await this.#talkOf(record.channel)?.tell(record, session, text, cause)) ?? null,
+      now: () => Date.now(),
+    });
+  }
+
+  /** Takes up what was received and not answered before a crash, and says of what was cut short that it was.
+   *  @returns the conversations that were told so. */
+  async recover(): Promise<ReadonlySet<string>> {
+    const { log, state } = this.#parts;
+    const told = new Set<string>();
     for (const turn of state.openTurns()) {
       const session = SessionId.parse(turn.session);
       await log.append(
@@ -503,6 +521,7 @@ export class Channels {
       const record = state.session(turn.session);
       const place = record === null ? null : state.conversation(record.conversation);
       if (place !== null) {
+        told.add(place.conversation);
         const words =
           "I was interrupted while I worked on your last message: whatever was under way is on the log as “effect unknown”, and nothing is repeated. Say it again if you still need it.";
         void this.tell(place, session, words, turn.seq).catch(() => undefined);
@@ -515,6 +534,7 @@ export class Channels {
       if (record === null || place === null || text === null) continue;
       this.#talkOf(record.channel)?.resume(place, SessionId.parse(session), { message, seq, origin, principal, text });
     }
+    return told;
   }
 
   get running(): number {

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { isSea } from "node:sea";
-import type { AuditLog } from "../../audit/log.ts";
+import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import { systemClock } from "../../audit/ports.ts";
 import { Refusals } from "../../audit/refused.ts";
 import type { VerifyOptions } from "../../audit/verify.ts";
@@ -142,6 +142,8 @@ export class Composition {
   readonly #state: State;
   readonly #desk: ApprovalDesk;
   readonly #kept: KeptRecords;
+  /** Messages that the daemon of before died with. */
+  readonly #unsent: CommittedRow[];
   readonly #people: People;
   readonly #halts: Halts;
   readonly #schedules: Schedules;
@@ -193,6 +195,7 @@ export class Composition {
     });
     const completed = await erasure.complete();
     if (completed > 0) parts.line("audit", `${completed} erasures that a crash cut short were completed`);
+    const unsent = log.left("message.sent");
     const interrupted = await log.interrupted();
     if (interrupted.length > 0)
       parts.line(
@@ -236,7 +239,18 @@ export class Composition {
       line: parts.line,
     });
     const keeping = new Keeping({ erasure, holds, retention });
-    composed = new Composition(parts, { holds, state, kept, config, keeper, people, findings, history, keeping });
+    composed = new Composition(parts, {
+      holds,
+      state,
+      unsent,
+      kept,
+      config,
+      keeper,
+      people,
+      findings,
+      history,
+      keeping,
+    });
     return composed;
   }
 
@@ -245,6 +259,7 @@ export class Composition {
     made: {
       holds: Holds;
       state: State;
+      unsent: CommittedRow[];
       kept: KeptRecords;
       config: ConfigFile;
       keeper: VaultKeeper;
@@ -260,6 +275,7 @@ export class Composition {
     this.#state = made.state;
     this.#people = made.people;
     this.#kept = made.kept;
+    this.#unsent = made.unsent;
     this.#keeper = made.keeper;
     this.config = made.config;
     this.#keeping = made.keeping;
@@ -660,7 +676,9 @@ export class Composition {
     if (!serve || this.findings.stopped !== null) return;
     await this.#desk.approvals.expireInterrupted(this.#state.questionsOpen());
     await this.channels.align(cause);
-    await this.channels.recover();
+    const told = await this.channels.recover();
+    // It waits for the channels to be connected: nothing else does.
+    void this.channels.trace(this.#unsent.splice(0), told).catch(() => undefined);
     this.#schedules.start();
     this.anchors.start(cause);
     // It waits for the channels to be connected: nothing else does.

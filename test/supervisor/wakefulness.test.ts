@@ -45,13 +45,14 @@ test("so is another network, and one that is gone and comes back", () => {
   expect(woke).toEqual(["network", "network"]);
 });
 
+const table = (gateway: string, used: number): string =>
+  [
+    "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT",
+    `eth0\t00000000\t${gateway}\t0003\t0\t${used}\t100\t00000000\t0\t0\t0`,
+    "",
+  ].join("\n");
+
 test("routes are the same however often they were used, and others with another gateway", () => {
-  const table = (gateway: string, used: number): string =>
-    [
-      "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT",
-      `eth0\t00000000\t${gateway}\t0003\t0\t${used}\t100\t00000000\t0\t0\t0`,
-      "",
-    ].join("\n");
   expect(routes(table("0100000A", 1))).toBe(routes(table("0100000A", 7)));
   expect(routes(table("0100000A", 1))).not.toBe(routes(table("0101A8C0", 1)));
   expect(networkNow()).toBe(networkNow());

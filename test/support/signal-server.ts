@@ -99,6 +99,7 @@ export class SignalServer implements AsyncDisposable {
   readonly #queue: object[] = [];
   #receiving: Waiting | null = null;
   #clock = Date.now();
+  #behind = 0;
   /** Calls there were, by method. */
   readonly calls: string[] = [];
 
@@ -284,7 +285,14 @@ export class SignalServer implements AsyncDisposable {
 
   #now(): number {
     this.#clock += 1;
-    return this.#clock;
+    return this.#clock - this.#behind;
+  }
+
+  /** What is done in it was so long ago. */
+  late(ms: number, done: () => unknown): void {
+    this.#behind = ms;
+    done();
+    this.#behind = 0;
   }
 
   /** Whatever it is, it is handed over once. */
