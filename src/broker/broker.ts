@@ -279,7 +279,8 @@ export class Broker {
       { kind: "command.started", turn: turn.turn, session, command: mint("command"), agent, principal },
       { cause: recorded.seq, seal: session, content: { action: bytes } },
     );
-    return await this.#gates.effects.startCommand(started);
+    // What a sub-agent left would be nobody's: who started it does not know it by its name.
+    return await this.#gates.effects.startCommand(started, { signal: turn.signal, outlives: turn.chain.length === 0 });
   }
 
   /** Commands in the background. */

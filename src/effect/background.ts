@@ -23,6 +23,14 @@ export interface Whose {
   readonly turn?: string;
 }
 
+/** The turn that a command comes from. */
+export interface TurnOfCommand {
+  /** Aborts when the turn is ended from outside; a sub-agent's, when that is over. */
+  readonly signal: AbortSignal;
+  /** Does the command go on when the turn is over? */
+  readonly outlives: boolean;
+}
+
 interface Entry {
   readonly command: string;
   readonly whose: Required<Whose>;
@@ -41,7 +49,11 @@ export class BackgroundCommands {
   readonly #all = new Map<string, Entry>();
 
   /** Starts a recorded command. @returns what its call is answered: while it runs, under which name. */
-  async start(recorded: Recorded<"command.started">, world: World): Promise<ToolResult> {
+  async start(
+    recorded: Recorded<"command.started">,
+    { signal, outlives }: TurnOfCommand,
+    world: World,
+  ): Promise<ToolResult> {
     recorded.redeem();
     const action = decodeAction(recorded.content("action"));
     if (action.type !== "exec") throw new TypeError(`${action.type} is no command`);
@@ -57,17 +69,21 @@ export class BackgroundCommands {
       end: full === null ? null : { outcome: "failed", status: null, text: full },
       over: Promise.resolve(),
     };
+    // Whoever ended the turn while this was recorded has not found it among those that run.
+    if (signal.aborted) entry.end = { outcome: "stopped", status: null, text: "stopped before it ran" };
     if (entry.end === null) this.#all.set(command, entry);
-    entry.over = this.#follow(entry, recorded, world);
+    const stop = (): void => entry.stop.abort();
+    if (!outlives) signal.addEventListener("abort", stop, { once: true });
+    entry.over = this.#follow(entry, recorded, world).finally(() => signal.removeEventListener("abort", stop));
     await Promise.race([entry.over, sleep(BEGIN_MS)]);
     const { end } = entry;
     if (end === null)
       return {
         outcome: "done",
         status: null,
-        text: `it runs in the background as ${command}: see what it does with the tool process`,
+        text: `it runs in the background as ${command}${outlives ? "" : ", and ends with you"}: see what it does with the tool process`,
       };
-    return full === null ? { ...end, text: `${command} has ended already: ${end.text}` } : end;
+    return full === null && !signal.aborted ? { ...end, text: `${command} has ended already: ${end.text}` } : end;
   }
 
   async #follow(entry: Entry, recorded: Recorded<"command.started">, world: World): Promise<void> {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { ToolAction } from "./action.ts";
 import { unkeptOf } from "../sandbox/snapshot.ts";
-import { BackgroundCommands, type Whose } from "./background.ts";
+import { BackgroundCommands, type TurnOfCommand, type Whose } from "./background.ts";
 import { type Base, baseOf, bytesBefore, checkBase, checkNamed, locateOutside, namedFiles } from "./files.ts";
 import { type SurveyedFile, surveyFile, surveyTrees } from "./file-survey.ts";
 import type { MemoryPort } from "./memory-port.ts";
@@ -62,8 +62,8 @@ export class Effects {
   }
 
   /** Starts a command that goes on behind the answer to its call. */
-  startCommand(recorded: Recorded<"command.started">): Promise<ToolResult> {
-    return this.background.start(recorded, this.#world);
+  startCommand(recorded: Recorded<"command.started">, turn: TurnOfCommand): Promise<ToolResult> {
+    return this.background.start(recorded, turn, this.#world);
   }
 
   /** Does one of these commands in the background reach hosts? null: there is none of that name. */

@@ -46,7 +46,7 @@ export class CommandGroups {
     if (root === null) return "this system has no cgroup of the second version for it";
     const offered = read(join(root, "cgroup.controllers")).trim().split(" ");
     const missing = CONTROLLERS.filter((name) => !offered.includes(name));
-    if (missing.length > 0) return `the cgroup that it is in counts no ${missing.join(" and no ")}`;
+    if (missing.length > 0) return `the cgroup that it is in has no controller ${missing.join(" and none called ")}`;
     const members = read(join(root, "cgroup.procs")).trim().split("\n").map(Number);
     if (members.some((pid) => !places.pids.includes(pid)))
       return "it is not alone in its cgroup, so that was not given to it";

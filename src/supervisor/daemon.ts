@@ -93,7 +93,7 @@ export class Daemon {
   readonly #keychain: HelperKeychain;
   readonly #stopped = Promise.withResolvers<void>();
   #probed: { readonly at: number; readonly state: KeychainState } | null = null;
-  #groups: CommandGroups | string = "this process runs no commands";
+  #groups: CommandGroups | string = "no daemon runs, which asks for one when it starts";
   #control: ControlSocket | null = null;
   #booted: Booted | null = null;
   #composition: Composition | null = null;

@@ -83,6 +83,38 @@ describe("it ends with what it belongs to:", () => {
   });
 });
 
+test("a sub-agent's ends with the sub-agent, whoever's turn that is, and a turn's own goes on", async () => {
+  const over = new AbortController();
+  const marker = newMarker();
+  await world.call(world.turn({ chain: [mint("call")], signal: over.signal }), "exec", {
+    script: `exec -a ${marker} sleep 1000`,
+    shell: "bash",
+    background: true,
+  });
+  const own = new AbortController();
+  const command = await starts("sleep 1000", world.turn({ signal: own.signal }));
+  await expect.poll(() => living(marker).length).toBe(1);
+  over.abort();
+  own.abort();
+  await expect.poll(() => living(marker)).toEqual([]);
+  await expect.poll(() => world.rows("command.ended")).toMatchObject([{ action: { outcome: "stopped" } }]);
+  expect(await asks({ do: "list" })).toContain(`${command}  runs since`);
+});
+
+test("one whose turn is ended while it is recorded does not run, and its end is on the log", async () => {
+  const stop = new AbortController();
+  const marker = newMarker();
+  const turn = world.turn({ signal: stop.signal });
+  const calling = world.call(turn, "exec", { script: `exec -a ${marker} sleep 1000`, shell: "bash", background: true });
+  await expect.poll(() => world.rows("tool.called").length).toBe(1);
+  stop.abort();
+  // Those that run by then are ended as they are when somebody is removed.
+  await world.effects.background.endWhere({ principal: turn.principal });
+  await calling;
+  expect(living(marker)).toEqual([]);
+  expect(world.rows("command.ended")).toMatchObject([{ action: { outcome: "stopped", status: null } }]);
+});
+
 test("nobody sees or stops another's, and a name that is none is refused", async () => {
   const command = await starts("sleep 1000");
   const bob = { ...world.turn(), principal: mint("principal") };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SessionId } from "../../src/ipc/ids.ts";
 import { sleepers } from "../support/sleeping-command.ts";
-import { Spine } from "../support/spine.ts";
+import { Spine, STRANGER } from "../support/spine.ts";
 
 /** No other program sleeps so long: it is found by that. */
 const SECONDS = "2717.25";
@@ -56,6 +56,22 @@ test("nor a halt", async () => {
   expect((await spine.daemon.wirken(["halt", "--reason", "a drill"])).status).toBe(0);
   await goneWithinASecond();
   expect((await spine.daemon.wirken(["resume"])).status).toBe(0);
+});
+
+test("nor the removal of the person it runs for", async () => {
+  spine.write("hello", STRANGER);
+  const { text } = await spine.shown("wirken pair approve", STRANGER);
+  const code = /approve (\w{8})/.exec(text)?.[1] ?? "";
+  expect((await spine.daemon.wirken(["pair", "approve", code, "--as", "Kim"])).status).toBe(0);
+  spine.write("begin", STRANGER);
+  await spine.eventually("the command running", () => sleepers(SECONDS) === 1);
+  expect((await spine.daemon.wirken(["people", "remove", "Kim"])).status).toBe(0);
+  await goneWithinASecond();
+  await spine.eventually("its end on the log", async () => {
+    const ended = (await spine.rows("command.ended")).at(-1);
+    const started = (await spine.rows("command.started")).at(-1);
+    return ended?.cause === started?.seq && ended?.fields["outcome"] === "stopped";
+  });
 });
 
 test.for(["SIGTERM", "SIGKILL"] as const)(

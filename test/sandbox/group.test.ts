@@ -51,8 +51,16 @@ describe("a cgroup", () => {
 
   test.for([
     ["that others are in too", () => writeFileSync(join(own, "cgroup.procs"), "41\n77\n"), "not alone in its cgroup"],
-    ["that counts no memory", () => writeFileSync(join(own, "cgroup.controllers"), "cpu pids\n"), "counts no memory"],
-    ["that counts neither", () => writeFileSync(join(own, "cgroup.controllers"), "\n"), "counts no memory and no pids"],
+    [
+      "that counts no memory",
+      () => writeFileSync(join(own, "cgroup.controllers"), "cpu pids\n"),
+      "has no controller memory",
+    ],
+    [
+      "that counts neither",
+      () => writeFileSync(join(own, "cgroup.controllers"), "\n"),
+      "has no controller memory and none called pids",
+    ],
     ["that cannot be divided", () => mkdirSync(join(own, "cgroup.subtree_control")), "cannot be divided"],
     ["in which no other can be made", () => writeFileSync(join(own, "wirken"), ""), "not given to it"],
   ] as const)("%s is left as it is", ([, change, why]) => {
