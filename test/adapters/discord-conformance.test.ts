@@ -1,6 +1,7 @@
 import { check } from "../../adapters/discord/check.ts";
 import { DiscordConnection } from "../../adapters/discord/connection.ts";
-import { ADA, BOB, BOT, DiscordServer, IDS, WRITTEN } from "../support/discord-server/discord-server.ts";
+import { DiscordServer, WRITTEN } from "../support/discord-server/discord-server.ts";
+import { ADA, BOB, BOT, IDS } from "../support/discord-server/people.ts";
 import { conformance, type Rig } from "./conformance.ts";
 
 const platform = {

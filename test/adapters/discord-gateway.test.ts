@@ -2,7 +2,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { check } from "../../adapters/discord/check.ts";
 import { DiscordConnection } from "../../adapters/discord/connection.ts";
 import { AdapterTalk } from "../support/adapter-talk.ts";
-import { BOB, DiscordServer, IDS } from "../support/discord-server/discord-server.ts";
+import { DiscordServer } from "../support/discord-server/discord-server.ts";
+import { BOB, IDS } from "../support/discord-server/people.ts";
 
 /** The line to Discord: what is received counts once it is on the log, whatever becomes of the line. */
 

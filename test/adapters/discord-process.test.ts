@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AdapterTalk, programOf } from "../support/adapter-talk.ts";
-import { DiscordServer, IDS } from "../support/discord-server/discord-server.ts";
+import { DiscordServer } from "../support/discord-server/discord-server.ts";
+import { IDS } from "../support/discord-server/people.ts";
 
 /** The adapter as a process of its own, confined, with a lane as its only way to Discord: the SDK's line goes by it, too. */
 

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { check } from "../../adapters/discord/check.ts";
 import { DiscordConnection } from "../../adapters/discord/connection.ts";
 import { AdapterTalk } from "../support/adapter-talk.ts";
-import { ADA, BOB, DiscordServer, IDS, type Message, WRITTEN } from "../support/discord-server/discord-server.ts";
+import { DiscordServer, type Message, WRITTEN } from "../support/discord-server/discord-server.ts";
+import { ADA, BOB, IDS } from "../support/discord-server/people.ts";
 import { serving } from "../support/serving.ts";
 
 /** What is said on Discord, in and out, by the SDK's own client against a server that refuses what Discord refuses. */

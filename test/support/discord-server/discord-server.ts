@@ -1,16 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Gateway } from "./gateway.ts";
+import { ADA, applicationOf, BOB, BOT, type Channel, IDS, role, THREAD, type User, whole } from "./people.ts";
+import { Presses } from "./presses.ts";
 import {
   type Button,
-  Callback,
+  type File,
   DirectCreate,
-  FollowUp,
   HistoryQuery,
-  isForOne,
   isPreviewed,
   MessageCreate,
   MessageEdit,
   read,
+  readParts,
   Refusal,
 } from "./requests.ts";
 
@@ -29,20 +30,6 @@ export type Mishap =
   /** The connection is cut: `before` anything was done, or `after`. `never` lets a call pass, for the one after it. */
   | { readonly route: string; readonly cut: "before" | "after" | "never" };
 
-export interface User {
-  readonly id: string;
-  readonly username: string;
-  readonly global_name: string | null;
-  readonly bot?: boolean;
-}
-
-interface Channel {
-  readonly id: string;
-  readonly type: number;
-  readonly guild_id?: string;
-  readonly parent_id?: string;
-}
-
 export interface Message {
   readonly id: string;
   readonly channel: string;
@@ -51,7 +38,7 @@ export interface Message {
   buttons: readonly Button[];
   readonly nonce: string | null;
   readonly replyTo: string | null;
-  readonly files: readonly { readonly id: string; readonly name: string; readonly type: string; bytes: Buffer }[];
+  readonly files: readonly File[];
   /** What else there is of it. */
   readonly more: object;
   edited: string | null;
@@ -59,20 +46,6 @@ export interface Message {
 
 export const WRITTEN = "POST /channels/:id/messages";
 const EPOCH = 1_420_070_400_000n;
-
-export const ADA: User = { id: "200000000000000001", username: "ada", global_name: "Ada" };
-export const BOB: User = { id: "200000000000000002", username: "bob", global_name: "Bob" };
-export const BOT: User = { id: "100000000000000001", username: "wirken", global_name: null, bot: true };
-export const IDS = {
-  guild: "300000000000000001",
-  channel: "400000000000000001",
-  other: "400000000000000002",
-  thread: "400000000000000003",
-  ada: "500000000000000001",
-  bob: "500000000000000002",
-  role: "600000000000000001",
-  application: "100000000000000001",
-} as const;
 
 export interface DiscordOptions {
   readonly port?: number;
@@ -93,8 +66,6 @@ export class DiscordServer implements AsyncDisposable {
   readonly typed: string[] = [];
   /** Our marks, as `message emoji`. */
   readonly reactions = new Set<string>();
-  /** Answers to presses: `defer` or what was said, to one person or to all. */
-  readonly answers: { readonly interaction: string; readonly text: string; readonly alone: boolean }[] = [];
   /** Addresses that previews were made of. */
   readonly previewed: string[] = [];
   /** Whether the bot's application may read messages. */
@@ -106,7 +77,7 @@ export class DiscordServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: DiscordOptions;
   readonly #written = new Map<string, number[]>();
-  readonly #interactions = new Map<string, { readonly id: string; readonly at: number; answered: boolean }>();
+  readonly #presses = new Presses();
   #serial = 0n;
   #deaf = false;
 
@@ -114,11 +85,11 @@ export class DiscordServer implements AsyncDisposable {
     this.#options = options;
     const { guild, channel, other, thread, ada, bob } = IDS;
     for (const one of [
-      { id: channel, type: 0, guild_id: guild },
-      { id: other, type: 0, guild_id: guild },
-      { id: thread, type: 11, guild_id: guild, parent_id: channel },
-      { id: ada, type: 1 },
-      { id: bob, type: 1 },
+      { id: channel, type: 0, flags: 0, guild_id: guild, name: "ops", position: 0 },
+      { id: other, type: 0, flags: 0, guild_id: guild, name: "other", position: 1 },
+      { id: thread, type: 11, flags: 0, guild_id: guild, parent_id: channel, name: "a thread", ...THREAD },
+      { id: ada, type: 1, flags: 0, recipients: [whole(ADA)] },
+      { id: bob, type: 1, flags: 0, recipients: [whole(BOB)] },
     ])
       this.channels.set(one.id, one);
     this.gateway = new Gateway({
@@ -174,6 +145,11 @@ export class DiscordServer implements AsyncDisposable {
     this.#deaf = is;
   }
 
+  /** What whoever pressed was told. */
+  get answers(): Presses["answers"] {
+    return this.#presses.answers;
+  }
+
   /** What the bot wrote. */
   get shown(): readonly Message[] {
     return this.messages.filter(({ author }) => author.id === BOT.id);
@@ -200,17 +176,17 @@ export class DiscordServer implements AsyncDisposable {
   }
 
   #add(message: Omit<Message, "id" | "edited">): Message {
-    const whole = { id: this.id(), edited: null, ...message };
-    this.messages.push(whole);
+    const added = { id: this.id(), edited: null, ...message };
+    this.messages.push(added);
     const { guild_id: guild, type } = this.channels.get(message.channel) ?? { type: 0 };
     this.gateway.dispatch("MESSAGE_CREATE", {
-      ...this.#shownAs(whole),
+      ...this.#shownAs(added),
       channel_type: type,
       ...(guild === undefined ? {} : { guild_id: guild, member: { nick: null, roles: [] } }),
-      ...(whole.nonce === null ? {} : { nonce: whole.nonce }),
-      ...whole.more,
+      ...(added.nonce === null ? {} : { nonce: added.nonce }),
+      ...added.more,
     });
-    return whole;
+    return added;
   }
 
   /** A message as its history has it: neither its server nor its nonce is said there. */
@@ -220,7 +196,7 @@ export class DiscordServer implements AsyncDisposable {
       id,
       channel_id: channel,
       type: 0,
-      author: { discriminator: "0", avatar: null, ...author },
+      author: whole(author),
       content,
       timestamp: new Date(Number((BigInt(id) >> 22n) + EPOCH)).toISOString(),
       edited_timestamp: edited,
@@ -294,8 +270,7 @@ export class DiscordServer implements AsyncDisposable {
     const button = on.buttons.find((one) => one.label === label);
     if (button === undefined) throw new Error(`there is no button ${label}`);
     const id = this.id();
-    const token = `interaction-token-${id}`;
-    this.#interactions.set(token, { id, at: Date.now(), answered: false });
+    const token = this.#presses.begin(id);
     const channel = this.channels.get(on.channel);
     this.gateway.dispatch("INTERACTION_CREATE", {
       id,
@@ -415,9 +390,9 @@ export class DiscordServer implements AsyncDisposable {
     const [first = "", second = ""] = path.match(/\d{17,20}/g) ?? [];
     switch (route) {
       case "GET /users/@me":
-        return { ...BOT, bot: this.isBot, discriminator: "0" };
+        return { ...whole(BOT), bot: this.isBot, mfa_enabled: false, locale: "en-US", verified: true, email: null };
       case "GET /applications/@me":
-        return { id: IDS.application, name: "Wirken", flags: this.content ? 1 << 19 : 0 };
+        return applicationOf(this.content ? 1 << 19 : 0);
       case "GET /gateway/bot":
         return {
           url: this.#lineUrl,
@@ -432,13 +407,10 @@ export class DiscordServer implements AsyncDisposable {
       case "POST /users/@me/channels": {
         const { recipient_id: user } = read(DirectCreate, body);
         if (user !== ADA.id && user !== BOB.id) throw new Refusal(400, 50_007, "Cannot send messages to this user");
-        return { id: user === ADA.id ? IDS.ada : IDS.bob, type: 1, recipients: [] };
+        return this.#channel(user === ADA.id ? IDS.ada : IDS.bob);
       }
       case "GET /guilds/:id/roles":
-        return [
-          { id: first, name: "@everyone" },
-          { id: IDS.role, name: "Wirken", managed: true, tags: { bot_id: BOT.id } },
-        ];
+        return [role(first, "@everyone"), { ...role(IDS.role, "Wirken"), managed: true, tags: { bot_id: BOT.id } }];
       case "GET /channels/:id":
         return this.#channel(first);
       case "POST /channels/:id/typing":
@@ -456,9 +428,10 @@ export class DiscordServer implements AsyncDisposable {
         this.messages.splice(this.messages.indexOf(this.#in(first, second)), 1);
         return null;
       case "POST /interactions":
-        return this.#callback(path, body);
+        return this.#presses.callback(path, body);
       case "POST /webhooks":
-        return this.#followUp(path, body);
+        this.#presses.followUp(path, body);
+        return { id: this.id() };
       default:
         return this.#react(route, path, first, second);
     }
@@ -487,7 +460,9 @@ export class DiscordServer implements AsyncDisposable {
   }
 
   async #create(channel: string, form: string, body: unknown, bytes: Buffer): Promise<object> {
-    const { json, files } = form.startsWith("multipart/") ? await this.#parts(form, bytes) : { json: body, files: [] };
+    const { json, files } = form.startsWith("multipart/")
+      ? await readParts(form, bytes, () => this.id())
+      : { json: body, files: [] };
     const asked = read(MessageCreate, json);
     const before = this.messages.find((one) => one.nonce === asked.nonce && one.channel === channel);
     if (before !== undefined) return { ...this.#shownAs(before), nonce: asked.nonce };
@@ -505,20 +480,6 @@ export class DiscordServer implements AsyncDisposable {
       more: {},
     });
     return { ...this.#shownAs(message), nonce: asked.nonce };
-  }
-
-  async #parts(form: string, bytes: Buffer): Promise<{ json: unknown; files: Message["files"] }> {
-    const data = await new Response(Uint8Array.from(bytes), { headers: { "content-type": form } }).formData();
-    const files: { id: string; name: string; type: string; bytes: Buffer }[] = [];
-    for (const [name, value] of data) {
-      if (name === "payload_json") continue;
-      if (!/^files\[\d\]$/.test(name) || typeof value === "string") throw new Refusal(400, 50_035, "Invalid Form Body");
-      const own = Buffer.from(await value.arrayBuffer());
-      if (own.length > 10 * 1_048_576) throw new Refusal(413, 40_005, "Request entity too large");
-      files.push({ id: this.id(), name: value.name, type: value.type, bytes: own });
-    }
-    const json = data.get("payload_json");
-    return { json: typeof json === "string" ? JSON.parse(json) : {}, files };
   }
 
   async #change(message: Message, body: unknown): Promise<object> {
@@ -549,28 +510,5 @@ export class DiscordServer implements AsyncDisposable {
     if (verb === "PUT") this.reactions.add(mark);
     else if (!this.reactions.delete(mark)) throw new Refusal(404, 10_014, "Unknown Emoji");
     return null;
-  }
-
-  #callback(path: string, body: unknown): null {
-    const [, , id = "", token = ""] = path.split("/");
-    const asked = read(Callback, body);
-    const interaction = this.#interactions.get(token);
-    if (interaction?.id !== id || Date.now() - interaction.at > 3_000)
-      throw new Refusal(404, 10_062, "Unknown interaction");
-    if (interaction.answered) throw new Refusal(400, 40_060, "Interaction has already been acknowledged.");
-    interaction.answered = true;
-    const text = asked.type === 6 ? "defer" : asked.data.content;
-    this.answers.push({ interaction: id, text, alone: asked.type === 6 || isForOne(asked.data.flags) });
-    return null;
-  }
-
-  #followUp(path: string, body: unknown): object {
-    const [, , application, token = ""] = path.split("/");
-    const asked = read(FollowUp, body);
-    const interaction = this.#interactions.get(token);
-    if (application !== IDS.application || interaction?.answered !== true)
-      throw new Refusal(404, 10_015, "Unknown Webhook");
-    this.answers.push({ interaction: interaction.id, text: asked.content, alone: isForOne(asked.flags) });
-    return { id: this.id() };
   }
 }

@@ -88,3 +88,32 @@ export function isPreviewed(flags: number): boolean {
 export function isForOne(flags: number): boolean {
   return (flags & EPHEMERAL) !== 0;
 }
+
+/** A file as a server without boosts takes it. */
+const MAX_FILE_BYTES = 10 * 1_048_576;
+
+export interface File {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  bytes: Buffer;
+}
+
+/** A message with files. @throws {Refusal} */
+export async function readParts(
+  form: string,
+  bytes: Buffer,
+  id: () => string,
+): Promise<{ json: unknown; files: File[] }> {
+  const data = await new Response(Uint8Array.from(bytes), { headers: { "content-type": form } }).formData();
+  const files: File[] = [];
+  for (const [name, value] of data) {
+    if (name === "payload_json") continue;
+    if (!/^files\[\d\]$/.test(name) || typeof value === "string") throw new Refusal(400, 50_035, "Invalid Form Body");
+    const own = Buffer.from(await value.arrayBuffer());
+    if (own.length > MAX_FILE_BYTES) throw new Refusal(413, 40_005, "Request entity too large");
+    files.push({ id: id(), name: value.name, type: value.type, bytes: own });
+  }
+  const json = data.get("payload_json");
+  return { json: typeof json === "string" ? JSON.parse(json) : {}, files };
+}
