@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { NODE_FLAGS } from "../src/confine/flags.ts";
 import { ENTRIES, PARTS } from "../src/main.ts";
-import { type Assets, addonAssets, bundleMain, bundlePage, bundleRole, bundleSplit } from "./build/bundle.ts";
+import {
+  type Assets,
+  addonAssets,
+  bundleMain,
+  bundlePage,
+  bundleRole,
+  bundleSplit,
+  wasmAssets,
+} from "./build/bundle.ts";
 import { canStrip, writeExecutable } from "./build/executable.ts";
 import { commitOf, digestOfInputs } from "./build/inputs.ts";
 
@@ -50,7 +58,7 @@ async function buildAll(): Promise<void> {
   );
   const parts = await Promise.all([...bundles, bundlePage(root)]);
   if (values.out === undefined) writePage(parts.flatMap((part) => [...part]));
-  const assets: Assets = new Map([...parts.flatMap((part) => [...part]), ...addonAssets(root)]);
+  const assets: Assets = new Map([...parts.flatMap((part) => [...part]), ...addonAssets(root), ...wasmAssets(root)]);
   writeExecutable(root, target, { main: await bundleMain(root, stamp), assets, flags: NODE_FLAGS });
   const { size, mtimeMs } = statSync(target);
   writeFileSync(stampPath, JSON.stringify({ build: digest, size, mtimeMs }));

@@ -37,7 +37,7 @@ function options(root: string, stamp: Stamp): BuildOptions {
       WIRKEN_BUILD: JSON.stringify(stamp.build),
       "process.env.NODE_ENV": '"production"',
     },
-    plugins: [addons(root), parts, optionalPackages, oneLanguage, discordLayers(root)],
+    plugins: [addons(root), webAssembly(root), parts, optionalPackages, oneLanguage, discordLayers(root)],
   };
 }
 
@@ -82,6 +82,44 @@ function addons(root: string): Plugin {
       }));
     },
   };
+}
+
+/** The packages that bring a WebAssembly file, by the name of its asset. */
+const WASM: Readonly<Record<string, string>> = {
+  "matrix-sdk-crypto": "node_modules/@matrix-org/matrix-sdk-crypto-wasm/pkg/matrix_sdk_crypto_wasm_bg",
+};
+
+/** The package would read its file from the disk; inside the executable it is an asset, which is read where it lies. */
+function webAssembly(root: string): Plugin {
+  return {
+    name: "web-assembly",
+    setup(build) {
+      build.onResolve({ filter: /^wasm:/ }, ({ path }) => ({ path, external: true }));
+      build.onLoad({ filter: /node_modules\/@matrix-org\/matrix-sdk-crypto-wasm\/(node|index)\.mjs$/ }, () => ({
+        contents: `import * as bindings from "./pkg/matrix_sdk_crypto_wasm_bg.js";
+const bytes = require("wasm:matrix-sdk-crypto");
+let loading = null;
+async function load() {
+  const { instance } = await WebAssembly.instantiate(bytes, { "./matrix_sdk_crypto_wasm_bg.js": bindings });
+  bindings.__wbg_set_wasm(instance.exports);
+  instance.exports.__wbindgen_start();
+}
+export async function initAsync() {
+  await (loading ??= load());
+}
+export * from "./pkg/matrix_sdk_crypto_wasm_bg.js";`,
+        resolveDir: join(root, "node_modules/@matrix-org/matrix-sdk-crypto-wasm"),
+      }));
+    },
+  };
+}
+
+/** What {@link webAssembly} asks for. */
+export function wasmAssets(root: string): Assets {
+  const assets: Assets = new Map();
+  for (const [name, path] of Object.entries(WASM))
+    assets.set(`wasm/${name}.wasm`, readFileSync(join(root, `${path}.wasm`)));
+  return assets;
 }
 
 /** Speed-ups that packages look for in a `try`. A lookup at run time would search the folder of the executable, where anybody may have

@@ -17,6 +17,9 @@ const NEEDED: readonly { readonly debian: string; readonly there: () => boolean 
   process.arch === "arm64"
     ? { debian: "linux-libc-dev-amd64-cross", there: () => existsSync("/usr/x86_64-linux-gnu/include/asm/unistd.h") }
     : { debian: "linux-libc-dev-arm64-cross", there: () => existsSync("/usr/aarch64-linux-gnu/include/asm/unistd.h") },
+  // An implementation of Matrix's encryption that is not ours: it talks with the adapter.
+  { debian: "python3-matrix-nio", there: () => hasPython("nio") },
+  { debian: "python3-olm", there: () => hasPython("olm") },
   { debian: "openssl", there: () => hasCommand("openssl") },
 ];
 
@@ -70,6 +73,11 @@ function aptGet(words: readonly string[]): string | null {
 function hasCommand(...names: readonly string[]): boolean {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   return names.some((name) => folders.some((folder) => existsSync(join(folder, name))));
+}
+
+/** Debian's own Python: packages of Debian are not seen by another. */
+function hasPython(module: string): boolean {
+  return spawnSync("/usr/bin/python3", ["-c", `import ${module}`], { stdio: "ignore" }).status === 0;
 }
 
 function hasLibrary(name: string): boolean {

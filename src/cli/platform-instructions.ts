@@ -79,9 +79,10 @@ const STEPS: Readonly<Record<Exclude<Platform, "slack">, readonly string[]>> = {
     "it answers those who write to it alone, and in a server those who call it by name or reply to it",
   ],
   matrix: [
-    "make an account for the bot on your homeserver, log in as it once, and copy its access token",
-    "  (in Element: All settings, Help & About, Advanced; then close the window without logging out)",
-    "a login of your own that asks for a refresh token gets one, and Wirken then renews the access token by itself",
+    "make an account for the bot on your homeserver, and a login for Wirken alone: not one that another program has used, whose encryption keys only that has:",
+    `  curl -d '{"type":"m.login.password","identifier":{"type":"m.id.user","user":"BOT"},"password":"…","refresh_token":true,"initial_device_display_name":"Wirken"}' https://HOMESERVER/_matrix/client/v3/login`,
+    "  it answers with access_token, and with refresh_token where your homeserver has them: Wirken then renews the access token by itself",
+    "so that others see this login as the account's own, set up secure backup for the account in Element (All settings, Encryption) and take the recovery key that it gives",
   ],
   teams: [
     "make a bot on https://dev.teams.microsoft.com/bots, for one tenant; then on https://entra.microsoft.com under App registrations:",

@@ -3,7 +3,7 @@ import { getRawAsset } from "node:sea";
 import { Script } from "node:vm";
 import type { loadAddon } from "./addon.ts";
 
-/** Code inside the executable lies in assets: `code/<name>.cjs` is CommonJS, `addon/<name>.node` is native. */
+/** Code inside the executable lies in assets: `code/<name>.cjs` is CommonJS, `addon/<name>.node` is native, `wasm/<name>.wasm` WebAssembly. */
 const CODE = "code/";
 const ADDON = "addon/";
 
@@ -47,6 +47,9 @@ function requireFromAsset(specifier: string): unknown {
     loaded.set(specifier, { exports });
     return exports;
   }
+  // Where it lies: it is compiled, and never changed.
+  const wasm = /^wasm:(.+)$/.exec(specifier)?.[1];
+  if (wasm !== undefined) return getRawAsset(`wasm/${wasm}.wasm`);
   // Packages probe for optional ones in a `try`, and look for this code.
   throw Object.assign(new Error(`cannot load ${specifier}: only what is inside the executable is loaded`), {
     code: "MODULE_NOT_FOUND",

@@ -10,8 +10,9 @@ export const MAX_FILES = 10;
 export const MAX_FILE_BYTES = 50 * 1_048_576;
 /** Characters of where to go on: some two hundred conversations with the last message of each. */
 export const MAX_CURSOR = 32_768;
-/** What an adapter keeps between its runs: one record, and all of them together. */
-export const MAX_RECORD_BYTES = 1_048_576;
+/** What an adapter keeps between its runs: one record, and all of them together. A record is as large as an encryption store that is kept anew as a whole:
+ *  ten thousand keys of messages. */
+export const MAX_RECORD_BYTES = 32 * 1_048_576;
 export const MAX_KEPT_BYTES = 64 * 1_048_576;
 
 /** A file that somebody sent. Nothing of it is fetched before it is known who that is: `handle` is what the adapter fetches it by, also in a later run. */

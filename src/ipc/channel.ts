@@ -16,7 +16,7 @@ export const Platform = z.enum(PLATFORMS);
 export type Platform = z.infer<typeof Platform>;
 
 /** Those on which this version talks. Of the others it keeps and checks the credentials. */
-const TALKING: ReadonlySet<Platform> = new Set(["telegram", "slack", "discord", "signal"]);
+const TALKING: ReadonlySet<Platform> = new Set(["telegram", "slack", "discord", "signal", "matrix"]);
 
 export function talks(platform: Platform): boolean {
   return TALKING.has(platform);

@@ -109,6 +109,13 @@ export const PLATFORM_CREDENTIALS: Readonly<Record<Platform, readonly PlatformCr
       kind: "secret",
       optional: true,
     },
+    {
+      name: "recovery-key",
+      label: "Recovery key of the bot's account, where it has secure backup (else press Enter)",
+      looksLike: "^[A-Za-z0-9 ]{40,80}$",
+      kind: "secret",
+      optional: true,
+    },
   ],
   teams: [
     { name: "app-id", label: "Application (client) ID", looksLike: `^${ID}$`, kind: "plain" },

@@ -147,7 +147,9 @@ class Run implements AsyncDisposable {
   async again(): Promise<void> {
     this.#cursor = this.talk.said.findLast(isCursor)?.cursor ?? this.#cursor;
     await this.talk[Symbol.asyncDispose]();
+    const { kept } = this.talk;
     this.talk = AdapterTalk.local(this.rig.platform);
+    this.talk.kept = kept;
     await this.#connect();
   }
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AdapterTalk, programOf } from "../support/adapter-talk.ts";
+import { MatrixServer } from "../support/matrix-server.ts";
+import { NioPeer } from "../support/nio-peer.ts";
 import { SlackServer } from "../support/slack-server/slack-server.ts";
 import { IDS, SignalServer } from "../support/signal-server.ts";
 import { TelegramServer } from "../support/telegram-server.ts";
@@ -8,14 +10,14 @@ import { TelegramServer } from "../support/telegram-server.ts";
 
 const made: (Awaited<ReturnType<typeof programOf>> & { readonly platform: string })[] = [];
 beforeAll(async () => {
-  for (const platform of ["telegram", "slack", "signal"] as const)
+  for (const platform of ["telegram", "slack", "signal", "matrix"] as const)
     made.push({ platform, ...(await programOf(platform)) });
 });
 afterAll(() => {
   for (const program of made) program[Symbol.dispose]();
 });
 
-function started(platform: "telegram" | "slack" | "signal"): ReturnType<typeof AdapterTalk.process> {
+function started(platform: "telegram" | "slack" | "signal" | "matrix"): ReturnType<typeof AdapterTalk.process> {
   return AdapterTalk.process(platform, made.find((program) => program.platform === platform)?.code ?? "");
 }
 
@@ -137,6 +139,45 @@ test("signal: its only way to signal-cli is its lane, and by that it hears and a
   expect(await talk.send(IDS.own, "**hello**")).toMatchObject({ type: "delivered" });
   expect(server.shown).toMatchObject([{ to: "self", text: "hello" }]);
   expect(await talk.child.stop()).toMatchObject({ status: 0, signal: null });
+  expect(talk.printed).toEqual([]);
+});
+
+test("matrix: a process that was killed has its keys again, and answers in an encrypted room what came meanwhile", async () => {
+  await using server = await MatrixServer.start();
+  await using ada = await NioPeer.start(server, "@ada:matrix.example");
+  const { homeserver, "access-token": token } = server.login;
+  const room = server.home.room("@ada:matrix.example", [server.user], { encrypted: true, direct: true });
+  let kept: Uint8Array[];
+  let cursor: string;
+  {
+    await using talk = started("matrix");
+    talk.start({ homeserver, "access-token": token }, { apiRoot: server.root });
+    await expect.poll(() => server.home.membership(room, server.user)).toBe("join");
+    await ada.send(room, "first");
+    talk.acknowledge(await talk.next("inbound", (frame) => frame.text === "first"));
+    expect(await talk.send(room, "**hello**")).toMatchObject({ type: "delivered" });
+    ({ cursor } = await talk.next("cursor", (frame) => frame.cursor.includes("since")));
+    process.kill(talk.child.pid ?? 0, "SIGKILL");
+    await talk.exited;
+    ({ kept } = talk);
+    expect(talk.printed).toEqual([]);
+  }
+  await ada.heard("hello");
+  await ada.send(room, "second");
+  await using talk = started("matrix");
+  talk.kept = kept;
+  talk.start({ homeserver, "access-token": token }, { apiRoot: server.root, cursor });
+  // Where it went on from may have been saved before the first was taken: that comes again then, by the same name.
+  for (let text = ""; text !== "second"; ) {
+    const inbound = await talk.next("inbound");
+    talk.acknowledge(inbound);
+    ({ text } = inbound);
+  }
+  await talk.send(room, "and again");
+  expect(await ada.heard("and again")).toMatchObject({ encrypted: true });
+  const began = performance.now();
+  expect(await talk.child.stop()).toMatchObject({ status: 0, signal: null });
+  expect(performance.now() - began).toBeLessThan(5_000);
   expect(talk.printed).toEqual([]);
 });
 

@@ -42,7 +42,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     network: [],
   },
   // They ask with `fetch` alone.
-  "adapters/matrix": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
+  "adapters/matrix": {
+    ours: [...NETWORKED, "adapters"],
+    packages: ["@matrix-org/matrix-sdk-crypto-wasm", "fake-indexeddb", "matrix-js-sdk", "zod"],
+    network: [],
+  },
   "adapters/teams": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
   "adapters/whatsapp": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },
   "adapters/google-chat": { ours: [...NETWORKED, "adapters"], packages: ["zod"], network: [] },

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { bundleRole } from "../../scripts/build/bundle.ts";
+import { bundleRole, wasmAssets } from "../../scripts/build/bundle.ts";
 import type { Attachment, Platform } from "../../adapters/adapter.ts";
 import { Adapter } from "../../adapters/contract.ts";
 import { NODE_FLAGS } from "../../src/confine/flags.ts";
@@ -30,19 +30,33 @@ type AdapterChild = Child<FromAdapter, ToAdapter>;
 
 /** An adapter's program as it goes into the executable: after it is confined it can read no more files, so it must be one. */
 export async function programOf(
-  platform: "telegram" | "slack" | "signal" | "discord",
+  platform: "telegram" | "slack" | "signal" | "discord" | "matrix",
 ): Promise<{ readonly code: string } & Disposable> {
   const stamp = { version: "test", commit: "test", build: "test" };
   const assets = await bundleRole(ROOT, stamp, platform, `adapters/${platform}/main.ts`);
   const folder = mkdtempSync(join(tmpdir(), "wirken-adapter-"));
   const code = join(folder, `${platform}.cjs`);
-  for (const bytes of assets.values()) writeFileSync(code, bytes);
+  for (const [name, bytes] of assets) if (name.startsWith("code/")) writeFileSync(code, withWasm(bytes, folder));
   return { code, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+}
+
+/** What is an asset in the executable is a file here, read before the process is confined. */
+function withWasm(code: Uint8Array, folder: string): string {
+  return Buffer.from(code)
+    .toString("utf8")
+    .replaceAll(/require\("wasm:([a-z_-]+)"\)/g, (_, name: string) => {
+      const file = join(folder, `${name}.wasm`);
+      writeFileSync(file, wasmAssets(ROOT).get(`wasm/${name}.wasm`) ?? new Uint8Array());
+      return `require("node:fs").readFileSync(${JSON.stringify(file)})`;
+    });
 }
 
 /** The supervisor's side of the contract with an adapter, for tests: it acknowledges nothing by itself. */
 export class AdapterTalk implements AsyncDisposable {
   readonly said: Said[] = [];
+  /** What it had kept, as the supervisor would hold it: told so at once, unless {@link keeps} is false. */
+  kept: Uint8Array[] = [];
+  keeps = true;
   /** What the process printed; an adapter prints nothing. */
   readonly printed: string[] = [];
   readonly #waiting = new Set<() => void>();
@@ -78,7 +92,7 @@ export class AdapterTalk implements AsyncDisposable {
 
   /** A process of its own, confined, with a pipe and a lane to this machine. @param code its program, as {@link programOf} made it. */
   static process(
-    platform: "telegram" | "slack" | "signal" | "discord",
+    platform: "telegram" | "slack" | "signal" | "discord" | "matrix",
     code: string,
   ): AdapterTalk & { readonly child: AdapterChild } {
     const talk = new AdapterTalk();
@@ -109,8 +123,19 @@ export class AdapterTalk implements AsyncDisposable {
   }
 
   #hear(frame: FromAdapter, payload: Uint8Array): void {
+    if (frame.type === "store") {
+      this.#keep(frame, payload);
+      return;
+    }
     this.said.push({ ...frame, text: Buffer.from(payload).toString("utf8") });
     for (const look of this.#waiting) look();
+  }
+
+  #keep({ ref, replaces }: Extract<FromAdapter, { type: "store" }>, payload: Uint8Array): void {
+    if (!this.keeps) return;
+    this.kept = [...(replaces ? [] : this.kept), Uint8Array.from(payload)];
+    // Not within the same turn: it is on a disk first.
+    setImmediate(() => this.#tell({ type: "stored", ref }, new Uint8Array()));
   }
 
   tell(frame: ToAdapter, payload: string | Uint8Array = ""): void {
@@ -119,6 +144,7 @@ export class AdapterTalk implements AsyncDisposable {
 
   start(secrets: Record<string, string>, start: Partial<Start> = {}): void {
     for (const [name, value] of Object.entries(secrets)) this.tell({ type: "secret", name }, value);
+    for (const record of this.kept) this.#tell({ type: "record" }, record);
     this.tell({ type: "start", check: false, cursor: null, apiRoot: null, ...start });
   }
 

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import * as z from "zod/mini";
+import { type Login, MatrixHome, type Reply } from "./matrix-home.ts";
 
-/** A homeserver as far as a login with a refresh token sees it: access tokens that end, and refresh tokens of which the one of before is good until one of
- *  those that took its place is used.
+/** A homeserver: access tokens that end, refresh tokens of which the one of before is good until one of those that took its place is used, and behind them
+ *  rooms, keys and files.
  *  @see https://spec.matrix.org/v1.11/client-server-api/#refreshing-access-tokens */
 
 const Refresh = z.strictObject({ refresh_token: z.string() });
@@ -16,13 +17,18 @@ interface Session {
   ends: number;
 }
 
-type Reply = readonly [status: number, body: object];
-
 const UNKNOWN: Reply = [401, { errcode: "M_UNKNOWN_TOKEN", error: "Access token has expired", soft_logout: true }];
 
 export class MatrixServer implements AsyncDisposable {
   readonly #server: Server;
   readonly user = "@wirken:matrix.example";
+  readonly home = new MatrixHome();
+  /** Others who are logged in, by their tokens. */
+  readonly #others = new Map<string, Login>();
+  device = "ABCDEF";
+  /** Questions of any kind. */
+  asked = 0;
+  #port = 0;
   /** Milliseconds that the next access tokens live; null: the server does not say, and they do not end by themselves. */
   lifetimeMs: number | null = 300_000;
   /** Everything that was given out, ever. */
@@ -48,6 +54,7 @@ export class MatrixServer implements AsyncDisposable {
   }
 
   get root(): string {
+    if (!this.#server.listening) return `http://127.0.0.1:${this.#port}`;
     const address = this.#server.address();
     if (address === null || typeof address === "string") throw new Error("it does not listen");
     return `http://127.0.0.1:${address.port}`;
@@ -56,6 +63,32 @@ export class MatrixServer implements AsyncDisposable {
   /** What a login gave, in the order in which it is asked for. */
   get login(): Record<"homeserver" | "access-token" | "refresh-token", string> {
     return { homeserver: this.root, "access-token": this.#now.access, "refresh-token": this.#now.refresh };
+  }
+
+  /** Somebody else logs in. @returns their token. */
+  other(user: string, device: string): string {
+    const token = `syt_${randomBytes(16).toString("hex")}`;
+    this.#others.set(token, { user, device });
+    this.home.account(user);
+    return token;
+  }
+
+  /** Nothing is answered or accepted until {@link up}. */
+  async down(): Promise<void> {
+    this.#port = Number(new URL(this.root).port);
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  async up(): Promise<void> {
+    this.#server.listen(this.#port, "127.0.0.1");
+    await once(this.#server, "listening");
+  }
+
+  /** Every connection is cut; the server goes on. */
+  cut(): void {
+    this.#server.closeAllConnections();
   }
 
   /** Every access token ends now. */
@@ -81,16 +114,52 @@ export class MatrixServer implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let body = "";
-    for await (const piece of request) body += String(piece);
-    const path = new URL(request.url ?? "/", "http://here").pathname;
-    const [status, answer] = this.#reply(`${request.method ?? ""} ${path}`, request, body);
+    this.asked += 1;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of request) if (piece instanceof Uint8Array) pieces.push(piece);
+    const raw = Buffer.concat(pieces);
+    const url = new URL(request.url ?? "/", "http://here");
+    const path = url.pathname;
+    const question = `${request.method ?? ""} ${path}`;
+    const { mishaps } = this.home;
+    const at = mishaps.findIndex(({ on }) => on.test(question));
+    const [mishap] = at === -1 ? [] : mishaps.splice(at, 1);
+    if (mishap?.reply === "cut") {
+      request.socket.destroy();
+      return;
+    }
+    if (mishap !== undefined && typeof mishap.reply !== "string") {
+      const [status, body] = mishap.reply;
+      response.writeHead(status, { "content-type": "application/json", ...mishap.headers }).end(JSON.stringify(body));
+      return;
+    }
+    const [status, answer, type = "application/json"] = await this.#answer(question, request, url, raw);
+    if (mishap?.reply === "cut after") {
+      request.socket.destroy();
+      return;
+    }
     if (this.loseAnswer && path.endsWith("/refresh")) {
       this.loseAnswer = false;
       request.socket.destroy();
       return;
     }
-    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    response.writeHead(status, { "content-type": type });
+    response.end(answer instanceof Uint8Array ? answer : JSON.stringify(answer));
+  }
+
+  async #answer(question: string, request: IncomingMessage, url: URL, raw: Buffer): Promise<Reply> {
+    const reply = this.#reply(question, request, raw.toString("utf8"));
+    if (reply[0] !== 404) return reply;
+    // Older programs say it in the address, which v1.11 lets them; ours must not.
+    const said = (request.headers.authorization ?? "").replace(/^Bearer /, "");
+    const login = this.#loginOf(said === "" ? (url.searchParams.get("access_token") ?? "") : said);
+    return login === null ? UNKNOWN : await this.home.reply(login, request.method ?? "", url, raw);
+  }
+
+  #loginOf(token: string): Login | null {
+    const other = this.#others.get(token);
+    if (other !== undefined) return other;
+    return this.#whoAmI(token)[0] === 200 ? { user: this.user, device: this.device } : null;
   }
 
   #reply(question: string, { headers }: IncomingMessage, body: string): Reply {
@@ -109,10 +178,12 @@ export class MatrixServer implements AsyncDisposable {
   }
 
   #whoAmI(access: string): Reply {
+    const other = this.#others.get(access);
+    if (other !== undefined) return [200, { user_id: other.user, device_id: other.device }];
     if (access === this.#now.access) this.#before = null;
     const session = [this.#now, this.#before].find((one) => one?.access === access);
     if (session === undefined || session === null || session.ends <= Date.now()) return UNKNOWN;
-    return [200, { user_id: this.user, device_id: "ABCDEF" }];
+    return [200, { user_id: this.user, device_id: this.device }];
   }
 
   #refresh(refresh: string): Reply {
@@ -127,6 +198,7 @@ export class MatrixServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#server.listening) return;
     this.#server.closeAllConnections();
     this.#server.close();
     await once(this.#server, "close");

@@ -1,4 +1,7 @@
 import type { Platform } from "../../adapters/adapter.ts";
+import { check as checkMatrix } from "../../adapters/matrix/check.ts";
+import { MatrixConnection } from "../../adapters/matrix/connection.ts";
+import { renewable as renewableMatrix } from "../../adapters/matrix/renewal.ts";
 import { check as checkSlack } from "../../adapters/slack/check.ts";
 import { SlackConnection } from "../../adapters/slack/connection.ts";
 import { check as checkTelegram } from "../../adapters/telegram/check.ts";
@@ -14,4 +17,10 @@ export const telegram: Platform = {
 export const slack: Platform = {
   check: checkSlack,
   connect: (credentials, start, host) => new SlackConnection(credentials, start, host),
+};
+
+export const matrix: Platform = {
+  check: checkMatrix,
+  renewable: renewableMatrix,
+  connect: (credentials, start, host, kept) => new MatrixConnection(credentials, start, host, kept),
 };
