@@ -3,13 +3,13 @@ import { type FromAdapter, ToAdapter } from "../src/ipc/adapter-frames.ts";
 import { BUILD } from "../src/ipc/build.ts";
 import { PROTOCOL } from "../src/ipc/frame-common.ts";
 import { ownPipe, type PipeEvents } from "../src/ipc/pipe.ts";
-import { isPlain } from "../src/ipc/platform-credentials.ts";
-import { withoutSecret } from "../src/ipc/redaction.ts";
 import { type Attachment, type Connection, type Host, type Platform, type Start, shortened } from "./adapter.ts";
 import { Answers } from "./answers.ts";
 import { Attachments } from "./attachments.ts";
 import { Drafts } from "./drafts.ts";
 import { SendFailure } from "./failure.ts";
+import { within } from "./within.ts";
+import { withoutSecrets } from "./without-secrets.ts";
 import { CLOCK, type Draft, Outbox, type Outcome } from "./outbox.ts";
 import { Renewal } from "./renewal.ts";
 
@@ -382,36 +382,13 @@ export class Adapter {
 
   /** What a platform says of itself or of an error may quote the credential that it was shown: nobody else is to see it. */
   #clean(words: string): string {
-    let clean = words;
-    for (const [name, secret] of [...this.#secrets, ...this.#next, ...this.#former])
-      if (!isPlain(name)) clean = withoutSecret(clean, secretIn(secret), "[token]");
-    return clean;
+    return withoutSecrets(words, [...this.#secrets, ...this.#next, ...this.#former]);
   }
 
   #say(frame: FromAdapter, payload: string | Uint8Array = ""): void {
     const bytes = typeof payload === "string" ? Buffer.from(payload, "utf8") : payload;
     // When the pipe is over the process ends: there is nobody left to tell.
     this.#said = this.#pipe.send(frame, bytes).catch(() => undefined);
-  }
-}
-
-/** Resolves when `done` does, in whatever way, or after `ms`. */
-async function within(ms: number, done: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([promise, done.catch(() => undefined)]);
-  clearTimeout(timer);
-}
-
-/** A key file says whose it is, too: its secret is the key. */
-function secretIn(value: string): string {
-  if (!value.startsWith("{")) return value;
-  try {
-    const file: unknown = JSON.parse(value);
-    const key = typeof file === "object" && file !== null && "private_key" in file ? file.private_key : value;
-    return typeof key === "string" ? key : value;
-  } catch {
-    return value;
   }
 }
 

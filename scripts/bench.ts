@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { appendFigures } from "./bench/append.ts";
+import { channelFigures } from "./bench/channels.ts";
 import { batchFigures } from "./bench/batch.ts";
 import { confineFigures } from "./bench/confine.ts";
 import { egressFigures } from "./bench/egress.ts";
@@ -39,6 +40,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   confine: confineFigures,
   vault: vaultFigures,
   egress: egressFigures,
+  channels: channelFigures,
 };
 
 const { positionals } = parseArgs({ allowPositionals: true });

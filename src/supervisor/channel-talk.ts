@@ -1,49 +1,33 @@
-import type { AuditLog, FactOf } from "../../audit/log.ts";
 import type { Refusals } from "../../audit/refused.ts";
-import { isLocal } from "../broker/pending.ts";
 import { readAgain, readAnswer } from "../broker/answer-text.ts";
 import type { FromAdapter } from "../ipc/adapter-frames.ts";
-import type { HaltTarget } from "../ipc/halt-calls.ts";
 import { mint, SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
-import type { Address, AdapterLink, Delivery, LookedUp, OutgoingFile } from "../session/link.ts";
+import type { AdapterLink, Delivery, LookedUp, OutgoingFile } from "../session/link.ts";
 import type { Decider, Repeater } from "./approval-desk.ts";
 import { belongingsFor, isOnlyVoice } from "./belongings.ts";
 import { ChannelOut } from "./channel-out.ts";
 import { AWAY, isLate, readStill } from "./late-messages.ts";
 import { MessageRate } from "./message-rate.ts";
 import type { By, People } from "./people.ts";
-import type { ScheduleView } from "../ipc/schedule-calls.ts";
 import type { Run } from "./schedules.ts";
-import { HELP, schedulesText, type SlashCommand, slashCommand, statusText } from "./slash-commands.ts";
-import { isOver } from "./session-idle.ts";
-import { type Repeated, type RunParts, SessionRun, type TurnEnding, type Waiting } from "./session-run.ts";
-import type { ConversationRecord, Person, State } from "./state.ts";
+import { slashCommand } from "./slash-commands.ts";
+import type { Repeated, SessionRun, TurnEnding, Waiting } from "./session-run.ts";
+import { SessionRuns, type SessionRunsParts } from "./session-runs.ts";
+import type { ConversationRecord, Person } from "./state.ts";
 import { Strangers } from "./strangers.ts";
+import { type CommandParts, TalkCommands } from "./talk-commands.ts";
 import type { HeldMessage } from "./written.ts";
 
 type Inbound = Extract<FromAdapter, { type: "inbound" }>;
 type Pressed = Extract<FromAdapter, { type: "pressed" }>;
 type Changed = Extract<FromAdapter, { type: "changed" }>;
 
-export interface TalkParts {
-  readonly log: AuditLog;
-  readonly state: State;
+export interface TalkParts extends SessionRunsParts, CommandParts {
   readonly people: People;
   readonly refusals: Refusals;
-  /** Which agent answers on this channel. */
-  readonly agent: () => string;
-  /** Makes the key that the content of a new session, or what says who a person is, is sealed under; recorded. */
-  readonly contentKey: (scope: string) => Promise<void>;
   readonly decide: Decider;
-  /** Requests that wait for an approval, of one person. */
-  readonly waitingFor: (principal: string) => number;
-  /** What is planned for one person. */
-  readonly schedules: (principal: string) => ScheduleView[];
   readonly again: Repeater;
-  /** Unix milliseconds, by the clock that rows are stamped with. */
-  readonly now: () => number;
-  readonly run: (agent: string, place: string) => RunParts;
   /** What a stranger and a new person are told about the record. */
   readonly notice: () => string;
 }
@@ -74,11 +58,12 @@ const FOREIGN_PRESS = "This is not yours to decide: only an approver or the owne
 export class ChannelTalk<L extends symbol> {
   readonly #link: AdapterLink<L>;
   readonly #parts: TalkParts;
-  readonly #runs = new Map<string, SessionRun<L>>();
+  /** What runs and waits here. */
+  readonly runs: SessionRuns<L>;
+  readonly #commands: TalkCommands<L>;
   readonly #rate: MessageRate;
   readonly #out: ChannelOut<L>;
   readonly #strangers: Strangers<L>;
-  #closed = false;
   /** What a `/stop` did that is not on the log yet: it comes again, and must not end a later turn. */
   readonly #obeyed = new Map<string, boolean>();
   /** Conversations of which somebody waits to hear. */
@@ -89,6 +74,8 @@ export class ChannelTalk<L extends symbol> {
     this.#parts = parts;
     this.#rate = new MessageRate(parts.now);
     this.#out = new ChannelOut(link, parts);
+    this.runs = new SessionRuns(link, this.#out, parts);
+    this.#commands = new TalkCommands(this.runs, parts);
     this.#strangers = new Strangers(link.channel, this.#out, parts);
   }
 
@@ -129,7 +116,7 @@ export class ChannelTalk<L extends symbol> {
     // Stopping always works.
     if (command !== "stop" && (await this.#tooMany(person, inbound))) return;
     const address = await this.#out.address(inbound, person.principal);
-    const run = await this.#runIn(address, agent);
+    const run = await this.runs.in(address, agent);
     if (command !== "stop" && run.waiting >= MAX_WAITING) {
       this.#out.sayLater(address, { purpose: "answer", text: TOO_MANY, cause: null, session: run.session.id });
       this.#link.react(address, idOf(inbound), "refused");
@@ -173,11 +160,11 @@ export class ChannelTalk<L extends symbol> {
     if (expected !== undefined) {
       this.#expected.delete(address.conversation);
       expected();
-      await this.#answered(message, run, row.seq, WORKS, who);
+      await this.runs.answered(message, run, row.seq, WORKS, who);
       return;
     }
     if (voice) {
-      await this.#answered(message, run, row.seq, NO_VOICE, who);
+      await this.runs.answered(message, run, row.seq, NO_VOICE, who);
       return;
     }
     if (still !== null) {
@@ -186,23 +173,29 @@ export class ChannelTalk<L extends symbol> {
     }
     if (again !== null) {
       const { sentence } = await this.#parts.again({ which: again, person, via: this.#link.channel });
-      await this.#answered(message, run, row.seq, sentence, who);
+      await this.runs.answered(message, run, row.seq, sentence, who);
       return;
     }
     if (typed !== null) {
       const verdict = await this.#parts.decide({ ...typed, person, via: this.#link.channel });
       if (verdict.state === "foreign")
         await this.#parts.refusals.refuse({ channel: this.channel, reason: "foreign-press", source: inbound.sender });
-      await this.#answered(message, run, row.seq, verdict.sentence, who);
+      await this.runs.answered(message, run, row.seq, verdict.sentence, who);
       return;
     }
     if (command !== null) {
       const stopped = this.#obeyed.get(inbound.dedupe) ?? false;
       this.#obeyed.delete(inbound.dedupe);
-      await this.#answered(message, run, row.seq, await this.#obeyedIn(command, run, agent, person, stopped), who);
+      await this.runs.answered(
+        message,
+        run,
+        row.seq,
+        await this.#commands.obey(command, run, agent, person, stopped),
+        who,
+      );
       return;
     }
-    this.#begin(run, { message, seq: row.seq, principal: person.principal, text, mark: idOf(inbound) });
+    this.runs.begin(run, { message, seq: row.seq, principal: person.principal, text, mark: idOf(inbound) });
   }
 
   #heldBy(run: SessionRun<L>, person: Person): HeldMessage[] {
@@ -230,10 +223,10 @@ export class ChannelTalk<L extends symbol> {
       { cause, seal: run.session.id },
     );
     const sentence = decision === "do" ? "I take it up now." : "I leave it.";
-    await this.#answered(message, run, cause, sentence, { by: person.principal, via: this.channel });
+    await this.runs.answered(message, run, cause, sentence, { by: person.principal, via: this.channel });
     if (decision === "drop") return;
     for (const { message: one, principal, seq, origin } of held)
-      this.#begin(run, { message: one, seq, origin, principal, text: null });
+      this.runs.begin(run, { message: one, seq, origin, principal, text: null });
   }
 
   /** Takes in that somebody changed or deleted a message of theirs. What waits is changed; what was begun is not, and that is said.
@@ -252,7 +245,7 @@ export class ChannelTalk<L extends symbol> {
     // What was never taken in is nothing that could be changed: group talk that was not for us, say.
     if (written === null || place === null || written.principal !== person.principal) return false;
     const session = SessionId.parse(written.session);
-    const run = this.#runs.get(session);
+    const run = this.runs.known(session);
     const row = Promise.withResolvers<number>();
     row.promise.catch(() => undefined);
     // First of all, and at once: it must not be begun while the change is on its way to the log.
@@ -306,11 +299,6 @@ export class ChannelTalk<L extends symbol> {
     return true;
   }
 
-  /** What comes in while the daemon stops stays on the log, for the next start. */
-  #begin(run: SessionRun<L>, message: Waiting): void {
-    if (!this.#closed) run.enqueue(message);
-  }
-
   /** Ends the turn that runs where this was written, once. */
   async #obey(inbound: Inbound, agent: string, who: By): Promise<void> {
     if (this.#obeyed.has(inbound.dedupe)) return;
@@ -321,78 +309,7 @@ export class ChannelTalk<L extends symbol> {
     const { state } = this.#parts;
     const place = state.conversationAt(this.channel, where, thread);
     const open = place === null ? null : state.openSession(place.conversation, agent);
-    return open === null ? false : await this.stop(open.session, who);
-  }
-
-  /** Does what a command asks for. @param stopped whether a turn was ended by it. @returns what is answered; empty: that is said already. */
-  async #obeyedIn(
-    command: SlashCommand,
-    run: SessionRun<L>,
-    agent: string,
-    person: Person,
-    stopped: boolean,
-  ): Promise<string> {
-    switch (command) {
-      case "stop":
-        return stopped ? "" : "Nothing is running here.";
-      case "new":
-        await this.#close(run, "new");
-        return "A new conversation begins.";
-      case "help":
-        return HELP;
-      case "status": {
-        const parts = this.#parts.run(agent, run.session.address.at.place);
-        const [force, halted] = [parts.inForce(), parts.halted(run.session.id)];
-        const schedules = this.#schedulesFor(run, person).length;
-        const approvals = this.#parts.waitingFor(person.principal);
-        return statusText({ force, halted, running: run.running !== null, waiting: run.waiting, approvals, schedules });
-      }
-      case "schedules":
-        return schedulesText(this.#schedulesFor(run, person));
-    }
-  }
-
-  /** Somebody's own; where others read too, those that are answered there. */
-  #schedulesFor(run: SessionRun<L>, { principal }: Person): ScheduleView[] {
-    const { conversation } = run.session.address;
-    const group = this.#parts.state.conversation(conversation)?.talk === "group";
-    const here = new Set(
-      this.#parts.state
-        .schedules()
-        .filter((record) => record.conversation === conversation)
-        .map(({ schedule }) => schedule),
-    );
-    return this.#parts.schedules(principal).filter(({ schedule }) => !group || here.has(schedule));
-  }
-
-  /** A message that was dealt with at once: a turn that begins and ends, so that a restart does not take it up again. */
-  async #answered(message: string, run: SessionRun<L>, cause: number, sentence: string, who: By): Promise<void> {
-    const { log } = this.#parts;
-    const agent = this.#parts.state.session(run.session.id)?.agent ?? this.#parts.agent();
-    const force = this.#parts.run(agent, run.session.address.at.place).inForce();
-    const turn = mint("turn");
-    const session = run.session.id;
-    const begun = await log.append(
-      {
-        kind: "turn.started",
-        turn,
-        session,
-        agent: force.agent,
-        principal: who.by,
-        message,
-        policy: force.policy,
-        settings: force.settings,
-      },
-      { cause, seal: session },
-    );
-    // On this machine it is there at once, and whoever asked waits for it.
-    const said = { purpose: "answer", text: sentence, cause: begun.seq, session } as const;
-    if (sentence !== "" && isLocal(this.#link.channel)) await this.#out.say(run.session.address, said);
-    else if (sentence !== "") this.#out.sayLater(run.session.address, said);
-    await log.append(
-      { kind: "turn.ended", turn, session, reason: "done", rounds: 0 },
-      { cause: begun.seq, seal: session },
-    );
+    return open === null ? false : await this.runs.stop(open.session, who);
   }
 
   /** A button was pressed. @returns what the presser is told. */
@@ -432,9 +349,9 @@ export class ChannelTalk<L extends symbol> {
     const address = await this.#out.address({ place, thread: null, talk: "direct" }, person.principal);
     if (fresh) {
       const open = this.#parts.state.openSession(address.conversation, agent);
-      if (open !== null) await this.#close(this.#runOf(open.session, address, agent), "new");
+      if (open !== null) await this.runs.over(this.runs.of(open.session, address, agent), "new");
     }
-    const run = await this.#runIn(address, agent);
+    const run = await this.runs.in(address, agent);
     const message = mint("message");
     const row = await log.append(
       {
@@ -448,11 +365,17 @@ export class ChannelTalk<L extends symbol> {
       { cause: null, seal: run.session.id, content: { text } },
     );
     if (command !== null) {
-      await this.#answered(message, run, row.seq, await this.#obeyedIn(command, run, agent, person, stopped), who);
+      await this.runs.answered(
+        message,
+        run,
+        row.seq,
+        await this.#commands.obey(command, run, agent, person, stopped),
+        who,
+      );
       return { session: run.session.id, end: "done" };
     }
     const ended = Promise.withResolvers<TurnEnding>();
-    this.#begin(run, { message, seq: row.seq, principal: person.principal, text, ended: ended.resolve });
+    this.runs.begin(run, { message, seq: row.seq, principal: person.principal, text, ended: ended.resolve });
     return { session: run.session.id, end: await ended.promise };
   }
 
@@ -463,8 +386,8 @@ export class ChannelTalk<L extends symbol> {
 
   /** Begins a run by schedule, as if whose it is had written here. @returns when its turn has ended; null while no turn is begun here. */
   async scheduled({ schedule, place, text, due, why }: Run): Promise<{ readonly ended: Promise<TurnEnding> } | null> {
-    if (this.#closed) return null;
-    const run = await this.#runIn(this.#out.at(place), schedule.agent);
+    if (this.runs.closed) return null;
+    const run = await this.runs.in(this.#out.at(place), schedule.agent);
     const message = mint("message");
     const bytes = Buffer.from(`${text}\n\n${UNATTENDED}`);
     const row = await this.#parts.log.append(
@@ -482,20 +405,20 @@ export class ChannelTalk<L extends symbol> {
       { cause: schedule.seq, seal: run.session.id, content: { text: bytes } },
     );
     const ended = Promise.withResolvers<TurnEnding>();
-    this.#begin(run, { message, seq: row.seq, principal: schedule.principal, text: bytes, ended: ended.resolve });
+    this.runs.begin(run, { message, seq: row.seq, principal: schedule.principal, text: bytes, ended: ended.resolve });
     return { ended: ended.promise };
   }
 
   /** Takes a message of before a restart up again. */
   resume(record: ConversationRecord, session: SessionId, message: Waiting): void {
     const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent();
-    this.#runOf(session, this.#out.at(record), agent).enqueue(message);
+    this.runs.of(session, this.#out.at(record), agent).enqueue(message);
   }
 
   /** Begins a turn that makes calls again which nobody had approved in time. */
   repeat(record: ConversationRecord, session: SessionId, repeated: Repeated): void {
     const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent();
-    this.#begin(this.#runOf(session, this.#out.at(record), agent), repeated);
+    this.runs.begin(this.runs.of(session, this.#out.at(record), agent), repeated);
   }
 
   /** A sentence of ours into a conversation of this channel. */
@@ -545,97 +468,6 @@ export class ChannelTalk<L extends symbol> {
     session: SessionId | null,
   ): Promise<Delivery> {
     return await this.#out.editCard(record, ids, text, cause, session);
-  }
-
-  /** Ends a session for good: its turn, and what waits in it. */
-  async end(session: string, who: By): Promise<void> {
-    const run = this.#runs.get(session);
-    this.#runs.delete(session);
-    await run?.abandon(who);
-  }
-
-  async stop(session: string, who: By): Promise<boolean> {
-    return (await this.#runs.get(session)?.stop(who)) ?? false;
-  }
-
-  /** Begins no turn any more, and ends those that run. */
-  async close(who: By): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#runs.values()].map((run) => run.close(who)));
-  }
-
-  /** Begins turns again after {@link close}; what was received meanwhile is taken up by whoever recovers it. */
-  reopen(): void {
-    this.#runs.clear();
-    this.#closed = false;
-  }
-
-  /** Ends the turns that run for one person, within this very step. @returns the rows that say so, for whoever records them. */
-  cutOf(principal: string, who: By): FactOf[] {
-    return [...this.#runs.values()].flatMap((run) => {
-      if (run.runsFor !== principal) return [];
-      return run.cut(who).map((action) => ({ action, given: { seal: run.session.id } }));
-    });
-  }
-
-  /** Turns that run for one person. */
-  runningFor(principal: string): number {
-    return [...this.#runs.values()].filter((run) => run.runsFor === principal).length;
-  }
-
-  /** Ends the turns that run in what is halted. @returns how many they were. */
-  async stopWhere(target: HaltTarget, who: By): Promise<number> {
-    const { state } = this.#parts;
-    const within = ([session]: [string, SessionRun<L>]): boolean => {
-      if (target.subject === "session") return session === target.session;
-      return target.subject === "all" || state.session(session)?.agent === target.agent;
-    };
-    const ended = await Promise.all([...this.#runs].filter(within).map(async ([, run]) => await run.stop(who)));
-    return ended.filter(Boolean).length;
-  }
-
-  get running(): number {
-    return [...this.#runs.values()].filter((run) => run.running !== null).length;
-  }
-
-  async #close(run: SessionRun<L>, reason: "new" | "idle"): Promise<void> {
-    // A turn that still runs there can still be stopped.
-    if (run.idle) this.#runs.delete(run.session.id);
-    await run.endCommands();
-    await this.#parts.log.append(
-      { kind: "session.closed", session: run.session.id, reason },
-      { cause: null, seal: run.session.id },
-    );
-  }
-
-  async #runIn(address: Address<L>, agent: string): Promise<SessionRun<L>> {
-    const { state, log } = this.#parts;
-    const open = state.openSession(address.conversation, agent);
-    if (open !== null) {
-      const run = this.#runOf(open.session, address, agent);
-      // A turn may be as long as it likes: what runs or waits in a session keeps it open.
-      if (!run.idle || !isOver(open.last, this.#parts.now())) return run;
-      await this.#close(run, "idle");
-    }
-    const session = mint("session");
-    await this.#parts.contentKey(session);
-    await log.append(
-      { kind: "session.opened", session, conversation: address.conversation, channel: this.channel, agent },
-      { cause: null, seal: session },
-    );
-    return this.#runOf(session, address, agent);
-  }
-
-  #runOf(session: string, address: Address<L>, agent: string): SessionRun<L> {
-    const known = this.#runs.get(session);
-    if (known !== undefined) return known;
-    const run = new SessionRun(
-      this.#link,
-      this.#link.session(SessionId.parse(session), address),
-      this.#parts.run(agent, address.at.place),
-    );
-    this.#runs.set(session, run);
-    return run;
   }
 }
 

@@ -28,6 +28,7 @@ import type { Processes, SecretOf } from "./processes.ts";
 import type { Run } from "./schedules.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
 import type { Repeated, TurnEnding } from "./session-run.ts";
+import type { SessionRuns } from "./session-runs.ts";
 
 /** Why an edit fails for good: the message is gone, or cannot be changed. */
 const FINAL: ReadonlySet<string> = new Set(["refused", "too-large", "unknown"]);
@@ -54,14 +55,10 @@ interface Talk {
   card: ChannelTalk<symbol>["card"];
   pass: ChannelTalk<symbol>["pass"];
   editCard: ChannelTalk<symbol>["editCard"];
-  stop: ChannelTalk<symbol>["stop"];
-  end: ChannelTalk<symbol>["end"];
-  close: ChannelTalk<symbol>["close"];
-  reopen: ChannelTalk<symbol>["reopen"];
-  cutOf: ChannelTalk<symbol>["cutOf"];
-  runningFor: ChannelTalk<symbol>["runningFor"];
-  stopWhere: ChannelTalk<symbol>["stopWhere"];
-  readonly running: number;
+  readonly runs: Pick<
+    SessionRuns<symbol>,
+    "stop" | "end" | "close" | "reopen" | "cutOf" | "runningFor" | "stopWhere" | "running"
+  >;
 }
 
 interface Adapter {
@@ -363,7 +360,7 @@ export class Channels {
     const owner = this.#parts.talk(channel, () => agent).people.owner();
     const stop = (): void => {
       const session = this.localSession(channel, agent);
-      if (session !== null) void talk.stop(session, { by: owner.principal, via: channel });
+      if (session !== null) void talk.runs.stop(session, { by: owner.principal, via: channel });
     };
     signal.addEventListener("abort", stop, { once: true });
     try {
@@ -404,29 +401,29 @@ export class Channels {
   async stopSession(session: SessionId | null, who: By): Promise<boolean> {
     const record = session === null ? null : this.#parts.state.session(session);
     if (record === null || session === null) return false;
-    return (await this.#talkOf(record.channel)?.stop(session, who)) ?? false;
+    return (await this.#talkOf(record.channel)?.runs.stop(session, who)) ?? false;
   }
 
   /** Ends the turns that run in what is halted. @returns how many they were. */
   async stopWhere(target: HaltTarget, who: By): Promise<number> {
-    const ended = await Promise.all(this.#talks.map(async (talk) => await talk.stopWhere(target, who)));
+    const ended = await Promise.all(this.#talks.map(async (talk) => await talk.runs.stopWhere(target, who)));
     return ended.reduce((sum, one) => sum + one, 0);
   }
 
   /** Ends a session for good, whatever runs or waits in it. */
   async endSession(session: string, who: By): Promise<void> {
     const record = this.#parts.state.session(session);
-    if (record !== null) await this.#talkOf(record.channel)?.end(session, who);
+    if (record !== null) await this.#talkOf(record.channel)?.runs.end(session, who);
   }
 
   /** Ends what runs for one person at once: on every channel, or on one. @returns the rows that say so, for whoever records them. */
   cutOf(principal: string, who: By, channel: string | null = null): FactOf[] {
     const where = channel === null ? this.#talks : [this.#talkOf(channel)].filter((talk) => talk !== null);
-    return where.flatMap((talk) => talk.cutOf(principal, who));
+    return where.flatMap((talk) => talk.runs.cutOf(principal, who));
   }
 
   runningFor(principal: string): number {
-    return this.#talks.reduce((sum, talk) => sum + talk.runningFor(principal), 0);
+    return this.#talks.reduce((sum, talk) => sum + talk.runs.runningFor(principal), 0);
   }
 
   /** Says to a newly paired person that they are, where they were given their code.
@@ -538,7 +535,7 @@ export class Channels {
   }
 
   get running(): number {
-    return this.#talks.reduce((sum, talk) => sum + talk.running, 0);
+    return this.#talks.reduce((sum, talk) => sum + talk.runs.running, 0);
   }
 
   /** A finding: turns end, adapters too, and none begins until {@link reopen}. */
@@ -550,13 +547,13 @@ export class Channels {
 
   /** The finding is acknowledged: what is enabled may run again. */
   reopen(): void {
-    for (const talk of this.#talks) talk.reopen();
+    for (const talk of this.#talks) talk.runs.reopen();
   }
 
   async close(who: By): Promise<void> {
     const drained = new AbortController();
     await Promise.race([
-      Promise.all(this.#talks.map(async (talk) => await talk.close(who))),
+      Promise.all(this.#talks.map(async (talk) => await talk.runs.close(who))),
       delay(DRAIN_MS, undefined, { signal: drained.signal }).catch(() => undefined),
     ]);
     drained.abort();

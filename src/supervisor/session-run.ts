@@ -1,14 +1,11 @@
 import type { ActionOf } from "../../audit/action.ts";
 import type { AuditLog } from "../../audit/log.ts";
-import type { Recorded } from "../../audit/recorded.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { ToolAnswer, ToolAsk } from "../broker/call.ts";
-import type { Leaving, Left } from "../broker/leaving.ts";
 import { type Suspect, suspectSentence } from "../broker/injection/suspects.ts";
 import type { SessionLabels } from "../broker/labels.ts";
 import { RunPurse } from "../broker/schedules/purse.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
-import { type RecordedReply, sendMessage, streamMessage } from "../effect/message.ts";
 import type { AskedRequest } from "../effect/request.ts";
 import type { FromAgent } from "../ipc/agent-frames.ts";
 import { type AgentAsks, passCompletion, passTool } from "./agent-asks.ts";
@@ -16,21 +13,21 @@ import type { Spawn } from "../effect/spawn.ts";
 import { mint, type TurnId } from "../ipc/ids.ts";
 import { ItemsError } from "../ipc/items.ts";
 import type { OperatorEvent } from "../ipc/operator.ts";
-import type { AdapterLink, Delivery, Session } from "../session/link.ts";
+import type { AdapterLink, Session } from "../session/link.ts";
 import { belongingsOf, toldText } from "./belongings.ts";
 import type { MessageFiles } from "./message-files.ts";
 import type { AgentPool, AgentProcess } from "./agent-pool.ts";
 import type { Place } from "../effect/effects.ts";
 import type { By } from "./people.ts";
+import { SessionOut } from "./session-out.ts";
 import type { State } from "./state.ts";
 import { toolLine } from "./tool-line.ts";
+import { TurnOut } from "./turn-out.ts";
 
 /** After `/stop` the agent has this long to end its turn itself; then its process is ended. */
 const STOP_GRACE_MS = 500;
 /** Calls that are made again came from no completion of this turn. */
 const NO_GROUP = -1;
-/** A reply that leaves whole is at most this long; the rest of the turn goes on without it. */
-const MAX_REPLY_BYTES = 1_048_576;
 
 export type TurnEnding = "done" | "stopped" | "rounds" | "time" | "budget" | "failed" | "died" | "denied" | "halted";
 
@@ -101,7 +98,7 @@ export interface RunParts {
   readonly files: MessageFiles;
 }
 
-interface Turn {
+interface Turn<L extends symbol> {
   readonly id: TurnId;
   readonly seq: number;
   readonly context: TurnContext;
@@ -111,11 +108,7 @@ interface Turn {
   /** Whether one is waited for. */
   asking: boolean;
   readonly stop: AbortController;
-  /** Replies and notices leave in the order they were made. */
-  outbox: Promise<void>;
-  /** What is said of those that have left, on its way to the log. */
-  readonly said: Set<Promise<void>>;
-  readonly replies: Map<number, Reply>;
+  readonly out: TurnOut<L>;
   readonly work: Set<Promise<void>>;
   ending: TurnEnding | null;
   /** The agent has said that it is done: what is still to leave may wait for somebody. */
@@ -123,24 +116,14 @@ interface Turn {
   readonly finished: PromiseWithResolvers<TurnEnding>;
 }
 
-interface Reply {
-  /** What decides before anything of it leaves. */
-  readonly leaving: Leaving;
-  /** What came, where it leaves whole. */
-  readonly pieces: Uint8Array[];
-  bytes: number;
-  /** Where text is shown while it comes: open once something of it may leave, and its intent is on the log. */
-  live: RecordedReply | null;
-  readonly streams: boolean;
-}
-
 /** One session: the messages that wait in it, the turn that runs, and the agent process that runs it. */
 export class SessionRun<L extends symbol> {
   readonly session: Session<L>;
   readonly #link: AdapterLink<L>;
   readonly #parts: RunParts;
+  readonly #out: SessionOut<L>;
   readonly #queue: Queued[] = [];
-  #turn: Turn | null = null;
+  #turn: Turn<L> | null = null;
   #busy = false;
   /** Settles when nothing runs any more. */
   #quiet = Promise.resolve();
@@ -151,6 +134,7 @@ export class SessionRun<L extends symbol> {
     this.#link = link;
     this.session = session;
     this.#parts = parts;
+    this.#out = new SessionOut(link, session, parts.log);
   }
 
   get running(): TurnId | null {
@@ -207,7 +191,7 @@ export class SessionRun<L extends symbol> {
         try {
           ending = await this.#run(next);
         } catch (error) {
-          await this.#notice(sentenceOf(error), next.seq).catch(() => undefined);
+          await this.#out.notice(sentenceOf(error), next.seq).catch(() => undefined);
         }
         next.ended?.(ending);
       }
@@ -239,7 +223,7 @@ export class SessionRun<L extends symbol> {
     const message = { ...queued, seq: (await queued.changed) ?? queued.seq };
     const text = message.text ?? log.row(message.seq)?.bytes("text") ?? null;
     if (text === null) {
-      await this.#notice(ERASED, message.seq);
+      await this.#out.notice(ERASED, message.seq);
       return "failed";
     }
     await this.#parts.renew();
@@ -264,7 +248,7 @@ export class SessionRun<L extends symbol> {
     // Their access was taken away while this was recorded.
     if (this.#parts.state.person(message.principal) === null) return await this.#refuse(id, begun.seq, "denied");
     const stop = new AbortController();
-    const turn: Turn = {
+    const turn: Turn<L> = {
       id,
       seq: begun.seq,
       stop,
@@ -294,9 +278,12 @@ export class SessionRun<L extends symbol> {
         spawn: this.#parts.spawner(() => turn.context, force),
       },
       force,
-      outbox: Promise.resolve(),
-      said: new Set(),
-      replies: new Map(),
+      out: new TurnOut(
+        this.#out,
+        () => this.#parts.broker.leaving(turn.context),
+        begun.seq,
+        () => this.#end(turn, "failed"),
+      ),
       work: new Set(),
       ending: null,
       answered: false,
@@ -310,13 +297,13 @@ export class SessionRun<L extends symbol> {
     let agent: AgentProcess | null = null;
     try {
       const { asks = [], replies = [] } = message;
-      for (const reply of replies) this.#answer(turn, Buffer.from(reply));
+      for (const reply of replies) turn.out.answer(Buffer.from(reply));
       if (replies.length > 0 && asks.length === 0) {
         this.#over(turn, "done");
         return await this.#close(turn, null, await turn.finished.promise);
       }
       const { text: instructions, notices } = await this.#parts.instructed(turn.context);
-      for (const notice of notices) this.#say(turn, notice);
+      for (const notice of notices) turn.out.say(notice);
       agent = await pool.acquire(this.session.id, {
         instructions,
         principal: person.principal,
@@ -345,7 +332,7 @@ export class SessionRun<L extends symbol> {
   }
 
   /** What the agent is given: the words, and what belongs to them. @throws {AuditError} if that cannot be recorded. */
-  async #told(turn: Turn, agent: AgentProcess, message: Queued, words: Uint8Array): Promise<Uint8Array> {
+  async #told(turn: Turn<L>, agent: AgentProcess, message: Queued, words: Uint8Array): Promise<Uint8Array> {
     const { log, broker, files } = this.#parts;
     const belongings = belongingsOf(log.row(message.origin ?? message.seq));
     const given = { text: words, row: message.seq };
@@ -367,7 +354,7 @@ export class SessionRun<L extends symbol> {
 
   /** A turn that ends where it begins: the person is told, and a restart does not take the message up again. */
   async #refuse(turn: TurnId, seq: number, reason: "halted" | "denied"): Promise<TurnEnding> {
-    if (reason === "halted") await this.#notice(HALTED, seq).catch(() => undefined);
+    if (reason === "halted") await this.#out.notice(HALTED, seq).catch(() => undefined);
     await this.#parts.log.append(
       { kind: "turn.ended", turn, session: this.session.id, reason, rounds: 0 },
       { cause: seq, seal: this.session.id },
@@ -376,7 +363,7 @@ export class SessionRun<L extends symbol> {
     return reason;
   }
 
-  #heard(turn: Turn, agent: AgentProcess | null, header: FromAgent, payload: Uint8Array): void {
+  #heard(turn: Turn<L>, agent: AgentProcess | null, header: FromAgent, payload: Uint8Array): void {
     if (agent === null || this.#turn !== turn) return;
     switch (header.type) {
       case "ready":
@@ -392,28 +379,26 @@ export class SessionRun<L extends symbol> {
         this.#work(turn, this.#tool(turn, agent, header, payload));
         return;
       case "reply":
-        if (turn.replies.has(header.ref)) agent.broke("a reply that is open already");
-        else this.#openReply(turn, header.ref);
+        if (turn.out.has(header.ref)) agent.broke("a reply that is open already");
+        else turn.out.openReply(header.ref);
         return;
       case "reply.text":
-      case "reply.end": {
-        const reply = turn.replies.get(header.ref);
-        if (reply === undefined) agent.broke("text of a reply that is not open");
-        else if (header.type === "reply.text") this.#piece(turn, reply, payload);
-        else this.#closeReply(turn, header.ref, reply);
+      case "reply.end":
+        if (!turn.out.has(header.ref)) agent.broke("text of a reply that is not open");
+        else if (header.type === "reply.text") turn.out.piece(header.ref, payload);
+        else turn.out.closeReply(header.ref);
         return;
-      }
       case "turn.end":
         turn.answered = true;
-        if (header.reason === "failed" && payload.length > 0) this.#failed(turn, payload);
+        if (header.reason === "failed" && payload.length > 0) turn.out.failed(payload);
         this.#over(turn, header.reason);
         return;
     }
   }
 
-  #work(turn: Turn, work: Promise<void>): void {
+  #work(turn: Turn<L>, work: Promise<void>): void {
     const settled = work.catch((error: unknown) => {
-      this.#say(turn, sentenceOf(error));
+      turn.out.say(sentenceOf(error));
       this.#end(turn, "failed");
     });
     turn.work.add(settled);
@@ -422,7 +407,7 @@ export class SessionRun<L extends symbol> {
 
   /** One completion at a time: the next goes on from what this one was. */
   #ask(
-    turn: Turn,
+    turn: Turn<L>,
     agent: AgentProcess,
     { ref, keep }: Extract<FromAgent, { type: "complete" }>,
     packed: Uint8Array,
@@ -443,7 +428,7 @@ export class SessionRun<L extends symbol> {
     this.#work(turn, this.#complete(turn, agent, ref, request));
   }
 
-  async #complete(turn: Turn, agent: AgentProcess, ref: number, request: AskedRequest): Promise<void> {
+  async #complete(turn: Turn<L>, agent: AgentProcess, ref: number, request: AskedRequest): Promise<void> {
     turn.rounds += 1;
     const over = await passCompletion(this.#asks(turn, agent), ref, request, () => {
       turn.asking = false;
@@ -451,12 +436,12 @@ export class SessionRun<L extends symbol> {
     if (over !== null) this.#end(turn, over);
   }
 
-  #asks(turn: Turn, agent: AgentProcess): AgentAsks {
+  #asks(turn: Turn<L>, agent: AgentProcess): AgentAsks {
     return { broker: this.#parts.broker, agent, context: turn.context, force: turn.force };
   }
 
   async #tool(
-    turn: Turn,
+    turn: Turn<L>,
     agent: AgentProcess,
     ask: Extract<FromAgent, { type: "tool" }>,
     args: Uint8Array,
@@ -483,7 +468,7 @@ export class SessionRun<L extends symbol> {
   }
 
   /** Makes calls again. @returns what came of them, for the agent. */
-  async #repeat(turn: Turn, asks: readonly ToolAsk[]): Promise<Uint8Array> {
+  async #repeat(turn: Turn<L>, asks: readonly ToolAsk[]): Promise<Uint8Array> {
     const told = await Promise.all(
       asks.map(async (ask) => {
         const result = await this.#parts.broker.tool(turn.context, { ...ask, group: NO_GROUP });
@@ -495,129 +480,19 @@ export class SessionRun<L extends symbol> {
     return Buffer.from(told.join(""));
   }
 
-  #endWith(turn: Turn, { endTurn }: ToolAnswer): void {
+  #endWith(turn: Turn<L>, { endTurn }: ToolAnswer): void {
     if (endTurn === null) return;
-    if (endTurn.reason !== "stopped") this.#say(turn, `I stopped: ${endTurn.sentence}.`);
+    if (endTurn.reason !== "stopped") turn.out.say(`I stopped: ${endTurn.sentence}.`);
     this.#end(turn, endTurn.reason);
   }
 
-  #newReply(turn: Turn): Reply {
-    const leaving = this.#parts.broker.leaving(turn.context);
-    return { leaving, pieces: [], bytes: 0, live: null, streams: this.#link.streams };
-  }
-
-  #openReply(turn: Turn, ref: number): void {
-    turn.replies.set(ref, this.#newReply(turn));
-  }
-
-  #piece(turn: Turn, reply: Reply, text: Uint8Array): void {
-    if (reply.bytes + text.length > MAX_REPLY_BYTES) return;
-    reply.bytes += text.length;
-    if (reply.streams) this.#then(turn, async () => await this.#show(turn, reply, reply.leaving.piece(text)));
-    else reply.pieces.push(text);
-  }
-
-  /** What may leave of it by now is shown. */
-  async #show(turn: Turn, reply: Reply, text: string): Promise<void> {
-    if (text === "") return;
-    reply.live ??= streamMessage(await this.#record(turn.seq, "reply"), this.#link, this.session.address);
-    reply.live?.piece(Buffer.from(text));
-  }
-
-  /** Why the agent could not go on, in its words: they leave as an answer does, but nobody is asked any more. */
-  #failed(turn: Turn, text: Uint8Array): void {
-    const leaving = this.#parts.broker.leaving(turn.context);
-    this.#then(turn, async () => {
-      const left = await leaving.end(text);
-      await this.#notice(left.state === "leaves" ? left.text : FAILED, turn.seq);
-    });
-  }
-
-  /** All of an answer at once. */
-  #answer(turn: Turn, text: Uint8Array): void {
-    const reply = this.#newReply(turn);
-    this.#then(turn, async () => await this.#left(turn, reply, await reply.leaving.end(text)));
-  }
-
-  #closeReply(turn: Turn, ref: number, reply: Reply): void {
-    turn.replies.delete(ref);
-    this.#then(turn, async () => await this.#left(turn, reply, await reply.leaving.end(Buffer.concat(reply.pieces))));
-  }
-
-  /** It is decided what becomes of the end of a reply. */
-  async #left(turn: Turn, reply: Reply, left: Left): Promise<void> {
-    if (left.state === "leaves" && reply.streams) await this.#show(turn, reply, left.text);
-    // It has left already: the row that says so and what comes next share one sync.
-    if (reply.live !== null) this.#saying(turn, this.#ended(turn, reply.live));
-    if (left.state === "dropped") {
-      if (left.told !== null) await this.#notice(left.told, turn.seq);
-    } else if (left.state === "approved") await this.#whole(turn, left.text, left.rests);
-    else if (!reply.streams && left.text !== "") await this.#whole(turn, left.text, turn.seq);
-  }
-
-  async #whole(turn: Turn, text: string, cause: number): Promise<void> {
-    const recorded = await this.#record(cause, "reply", Buffer.from(text));
-    const shape = { style: "markdown", card: null, replyTo: null } as const;
-    await this.#tellUnsure(turn, await sendMessage(recorded, this.#link, this.session.address, shape));
-  }
-
-  async #ended(turn: Turn, live: RecordedReply): Promise<void> {
-    await this.#tellUnsure(turn, await live.end());
-  }
-
-  /** It is not sent again: nobody can tell whether it arrived. Whoever waits for it is told that much. */
-  async #tellUnsure(turn: Turn, delivery: Delivery): Promise<void> {
-    if (delivery.state === "failed" && (delivery.reason === "died" || delivery.reason === "unknown"))
-      await this.#notice(UNSURE, turn.seq);
-  }
-
-  #saying(turn: Turn, delivered: Promise<unknown>): void {
-    const settled = delivered.then(
-      () => undefined,
-      () => this.#end(turn, "failed"),
-    );
-    turn.said.add(settled);
-    void settled.finally(() => turn.said.delete(settled));
-  }
-
-  /** A line of ours in the conversation: why a turn ended, what a limit was. */
-  #say(turn: Turn, text: string): void {
-    this.#then(turn, () => this.#notice(text, turn.seq));
-  }
-
-  async #notice(text: string, cause: number): Promise<void> {
-    const recorded = await this.#record(cause, "notice", Buffer.from(text));
-    await sendMessage(recorded, this.#link, this.session.address, { style: "plain", card: null, replyTo: null });
-  }
-
-  async #record(cause: number, purpose: "reply" | "notice", text?: Uint8Array): Promise<Recorded<"message.sent">> {
-    return await this.#parts.log.record<"message.sent">(
-      {
-        kind: "message.sent",
-        message: mint("message"),
-        session: this.session.id,
-        conversation: this.session.address.conversation,
-        channel: this.#link.channel,
-        purpose,
-      },
-      { cause, seal: this.session.id, ...(text === undefined ? {} : { content: { text } }) },
-    );
-  }
-
-  #then(turn: Turn, step: () => Promise<void>): void {
-    turn.outbox = turn.outbox.then(step).catch(() => {
-      // A reply that cannot be recorded does not leave; the turn ends for the same reason elsewhere.
-      this.#end(turn, "failed");
-    });
-  }
-
   /** The agent is done. What it said may wait for somebody who lets it out: until then the turn can be stopped. */
-  #over(turn: Turn, ending: TurnEnding): void {
+  #over(turn: Turn<L>, ending: TurnEnding): void {
     if (ending !== "done" && ending !== "rounds") this.#end(turn, ending);
-    else void turn.outbox.then(() => this.#end(turn, ending));
+    else void turn.out.drained().then(() => this.#end(turn, ending));
   }
 
-  #end(turn: Turn, ending: TurnEnding): void {
+  #end(turn: Turn<L>, ending: TurnEnding): void {
     if (turn.ending !== null) return;
     turn.ending = ending;
     if (ending !== "done") turn.stop.abort();
@@ -626,19 +501,19 @@ export class SessionRun<L extends symbol> {
     turn.finished.resolve(ending);
   }
 
-  async #close(turn: Turn, agent: AgentProcess | null, ending: TurnEnding, why?: string): Promise<TurnEnding> {
+  async #close(turn: Turn<L>, agent: AgentProcess | null, ending: TurnEnding, why?: string): Promise<TurnEnding> {
     turn.stop.abort();
     if (agent !== null && !turn.answered && STOPPED_BY_US.has(ending)) await agent.stopTurn(STOP_GRACE_MS);
     await Promise.all(turn.work);
-    for (const [ref, reply] of turn.replies) this.#closeReply(turn, ref, reply);
+    await turn.out.close();
     const sentence = why ?? ENDINGS[ending];
-    if (sentence !== null) this.#say(turn, sentence);
-    await turn.outbox;
+    if (sentence !== null) turn.out.say(sentence);
+    await turn.out.drained();
     const ended = this.#parts.log.append(
       { kind: "turn.ended", turn: turn.id, session: this.session.id, reason: ending, rounds: turn.rounds },
       { cause: turn.seq, seal: this.session.id },
     );
-    await Promise.all([ended, ...turn.said]);
+    await Promise.all([ended, turn.out.recorded()]);
     this.#parts.tell({ event: "turn.end", end: ending });
     if (agent !== null) this.#parts.pool.release(this.session.id, ending === "died" || ending === "failed");
     return ending;
@@ -688,11 +563,6 @@ const ENDINGS: Readonly<Record<TurnEnding, string | null>> = {
 const HALTED = "I am halted by the owner: your message is recorded, and nothing is done about it.";
 
 const ERASED = "What you wrote while I was busy was erased before I came to it: say it again if you still need it.";
-
-const FAILED = "I stopped: something went wrong, and why is not told here. The record has it.";
-
-const UNSURE =
-  "I do not know whether my last answer reached you: the connection broke while it was sent. Ask again if it is not there.";
 
 function sentenceOf(error: unknown): string {
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";

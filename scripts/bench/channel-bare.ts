@@ -1,0 +1,82 @@
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
+import { SocketModeClient } from "@slack/socket-mode";
+import { WebClient } from "@slack/web-api";
+import { Api } from "grammy/web";
+import * as z from "zod/mini";
+
+/** What an adapter is measured beside: the platform's own SDK in one plain process, which answers each message with its text and keeps nothing.
+ *  `argv`: the platform, the address of its server, and its credentials as JSON. It says `ready` on its standard output once it is connected. */
+const [, , platform = "", apiRoot = "", given = "{}"] = process.argv;
+const secrets = z.record(z.string(), z.string()).parse(JSON.parse(given));
+
+function ready(): void {
+  process.stdout.write("ready\n");
+}
+
+async function telegram(): Promise<void> {
+  const api = new Api(secrets["bot-token"] ?? "", { apiRoot });
+  await api.getMe();
+  ready();
+  for (let offset = 0; ; ) {
+    const updates = await api.getUpdates({ offset, timeout: 30, allowed_updates: ["message"] });
+    for (const { update_id: id, message } of updates) {
+      offset = id + 1;
+      if (message?.text !== undefined)
+        void api.sendMessage(message.chat.id, message.text, { link_preview_options: { is_disabled: true } });
+    }
+  }
+}
+
+const SlackMessage = z.object({ channel: z.string(), text: z.string() });
+
+async function slack(): Promise<void> {
+  const web = new WebClient(secrets["bot-token"], { slackApiUrl: apiRoot });
+  const client = new SocketModeClient({
+    appToken: secrets["app-token"] ?? "",
+    clientOptions: { slackApiUrl: apiRoot },
+  });
+  client.on("message", ({ event, ack }: { event: unknown; ack: () => Promise<void> }) => {
+    const { channel, text } = SlackMessage.parse(event);
+    void ack();
+    void web.apiCall("chat.postMessage", { channel, text, unfurl_links: false, unfurl_media: false });
+  });
+  await client.start();
+  ready();
+}
+
+const Received = z.object({
+  id: z.string(),
+  result: z.optional(z.array(z.object({ envelope: z.looseObject({}) }))),
+});
+const Message = z.object({ sourceUuid: z.string(), dataMessage: z.object({ message: z.string() }) });
+
+/** signal-cli has no SDK: its JSON-RPC is spoken as it is. */
+function signal(): void {
+  const { hostname, port } = new URL(apiRoot);
+  const socket = connect(Number(port), hostname);
+  const account = secrets["account"];
+  let next = 0;
+  const ask = (id: string, method: string, params: object): void => {
+    next += 1;
+    socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: `${id}${next}`, method, params: { account, ...params } })}\n`);
+  };
+  const receive = (): void => ask("r", "receive", { timeout: 30, maxMessages: 1 });
+  createInterface({ input: socket }).on("line", (line) => {
+    const answer = Received.safeParse(JSON.parse(line));
+    if (!answer.success || !answer.data.id.startsWith("r")) return;
+    for (const { envelope } of answer.data.result ?? []) {
+      const { sourceUuid, dataMessage } = Message.parse(envelope);
+      ask("s", "send", { recipient: [sourceUuid], message: dataMessage.message });
+    }
+    receive();
+  });
+  socket.on("connect", () => {
+    receive();
+    ready();
+  });
+}
+
+if (platform === "telegram") await telegram();
+else if (platform === "slack") await slack();
+else signal();

@@ -1,0 +1,206 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { NODE_FLAGS } from "../../src/confine/flags.ts";
+import { FromAdapter, type ToAdapter } from "../../src/ipc/adapter-frames.ts";
+import { OWN_LANE } from "../../src/ipc/egress-frames.ts";
+import { spawnChild } from "../../src/supervisor/child.ts";
+import { programOf } from "../../test/support/adapter-talk.ts";
+import { loopbackLane } from "../../test/support/connect-server.ts";
+import { type BenchedChannel, type ChannelPlace, PLACES } from "./channel-places.ts";
+import { type Figure, ms, spread } from "./figure.ts";
+
+/** An adapter connected to its platform's test server, as a process of its own behind its lane: how long until it is connected, what it holds when idle,
+ *  how long a message takes in and out again, and whether all of them come, once and in order. Its messages are acknowledged and answered at once:
+ *  the log and the agent are measured elsewhere. */
+
+const STARTS = 5;
+/** After the last message, so that what a start leaves behind is collected. */
+const SETTLE_MS = 3_000;
+const ALONE = 100;
+/** So many messages a second, for so long. */
+const PER_SECOND = 100;
+const SECONDS = 60;
+/** What is under way at the end has so long to come. */
+const DRAIN_MS = 30_000;
+
+interface Running extends AsyncDisposable {
+  readonly pid: number;
+  /** Milliseconds from its start until it was connected. */
+  readonly connectedMs: number;
+}
+
+async function adapter(code: string, { platform }: BenchedChannel, place: ChannelPlace): Promise<Running> {
+  const begun = performance.now();
+  const connected = Promise.withResolvers<number>();
+  let sent = 0;
+  const child = spawnChild<FromAdapter, ToAdapter>({
+    role: "adapter",
+    args: [platform],
+    accepts: FromAdapter,
+    on: {
+      frame: (frame, payload) => {
+        if (frame.type === "state" && frame.state === "connected") connected.resolve(performance.now() - begun);
+        if (frame.type !== "inbound") return;
+        sent += 1;
+        void child.send({ type: "acknowledged", ref: frame.ref, again: false });
+        void child.send(
+          {
+            type: "send",
+            ref: sent,
+            place: frame.place,
+            thread: frame.thread,
+            style: "plain",
+            card: null,
+            replyTo: null,
+          },
+          Uint8Array.from(payload),
+        );
+      },
+      exit: () => connected.reject(new Error(`the adapter of ${platform} ended`)),
+    },
+    log: () => undefined,
+    stop: { type: "stop" },
+    extraStdio: ["pipe"],
+    image: { command: process.execPath, args: [...NODE_FLAGS, code] },
+  });
+  loopbackLane(child.extra(OWN_LANE));
+  for (const [name, value] of Object.entries(place.secrets))
+    void child.send({ type: "secret", name }, Buffer.from(value));
+  void child.send({ type: "start", check: false, cursor: null, apiRoot: place.apiRoot });
+  const connectedMs = await connected.promise;
+  connected.promise.catch(() => undefined);
+  return { pid: child.pid ?? 0, connectedMs, [Symbol.asyncDispose]: async () => void (await child.kill()) };
+}
+
+async function bare({ platform }: BenchedChannel, place: ChannelPlace): Promise<Running> {
+  const begun = performance.now();
+  const program = join(import.meta.dirname, "channel-bare.ts");
+  const child = spawn(process.execPath, [program, platform, place.apiRoot, JSON.stringify(place.secrets)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (line === "ready") resolve();
+    });
+    child.once("exit", () => reject(new Error(`the bare program of ${platform} ended`)));
+  });
+  const connectedMs = performance.now() - begun;
+  return {
+    pid: child.pid ?? 0,
+    connectedMs,
+    [Symbol.asyncDispose]: async () => {
+      child.removeAllListeners("exit");
+      child.kill("SIGKILL");
+      await new Promise<void>((resolve) => child.once("close", resolve));
+    },
+  };
+}
+
+/** MB. What it shares with the other processes of the product is counted whole here, where it runs alone: `memory` holds the budgets. */
+function memoryOf(pid: number): string {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const of = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1] ?? Number.NaN) / 1024;
+  const own = of("Private_Clean") + of("Private_Dirty");
+  return `${of("Pss").toFixed(1)} MB, ${own.toFixed(1)} MB of it its own (RSS ${of("Rss").toFixed(0)} MB)`;
+}
+
+/** One after the other. @returns milliseconds from when each was written until its answer was to be read. */
+async function alone(place: ChannelPlace): Promise<number[]> {
+  const took: number[] = [];
+  for (let nth = 0; nth < ALONE; nth += 1) {
+    const before = place.shown().length;
+    const begun = performance.now();
+    place.write(0, `alone ${nth}`);
+    while (place.shown().length === before) await sleep(0);
+    took.push(performance.now() - begun);
+  }
+  return took;
+}
+
+interface Flood {
+  readonly sent: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly disordered: number;
+}
+
+async function flood(place: ChannelPlace, conversations: number): Promise<Flood> {
+  const from = place.shown().length;
+  const sent = PER_SECOND * SECONDS;
+  const begun = performance.now();
+  for (let nth = 0; nth < sent; ) {
+    const due = Math.min(sent, Math.floor(((performance.now() - begun) / 1_000) * PER_SECOND));
+    for (; nth < due; nth += 1) place.write(nth % conversations, `${nth % conversations} ${nth}`);
+    await sleep(5);
+  }
+  const until = performance.now() + DRAIN_MS;
+  while (place.shown().length - from < sent && performance.now() < until) await sleep(50);
+  const seen = new Set<string>();
+  const last = new Map<string, number>();
+  let [doubled, disordered] = [0, 0];
+  for (const { text } of place.shown().slice(from)) {
+    const [where = "", number = ""] = text.split(" ");
+    if (seen.has(text)) doubled += 1;
+    seen.add(text);
+    if (Number(number) < (last.get(where) ?? -1)) disordered += 1;
+    last.set(where, Number(number));
+  }
+  return { sent, lost: sent - seen.size, doubled, disordered };
+}
+
+function at(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
+}
+
+async function figuresOf(channel: BenchedChannel): Promise<Figure[]> {
+  const { platform } = channel;
+  const measured = (what: string, text: string): Figure => ({
+    what: `${platform}: ${what}`,
+    measured: text,
+    budget: null,
+    met: null,
+  });
+  using program = await programOf(platform);
+  const starts: number[] = [];
+  for (let run = 0; run < STARTS; run += 1) {
+    await using place = await channel.start();
+    await using running = await adapter(program.code, channel, place);
+    starts.push(running.connectedMs);
+  }
+  await using place = await channel.start();
+  await using running = await adapter(program.code, channel, place);
+  const ours = await alone(place);
+  await sleep(SETTLE_MS);
+  const idle = memoryOf(running.pid);
+  const came = await flood(place, channel.conversations);
+  await using plain = await channel.start();
+  await using sdk = await bare(channel, plain);
+  const theirs = await alone(plain);
+  await sleep(SETTLE_MS);
+  const bareIdle = memoryOf(sdk.pid);
+  const good = came.lost + came.doubled + came.disordered === 0;
+  return [
+    measured("start to connected", spread(starts, ms)),
+    measured("the same, the bare SDK", ms(sdk.connectedMs)),
+    measured("idle memory, alone, PSS", idle),
+    measured("the same, the bare SDK", bareIdle),
+    measured("a message in and its answer out", `p50 ${ms(at(ours, 0.5))}, p99 ${ms(at(ours, 0.99))}`),
+    measured("the same, the bare SDK", `p50 ${ms(at(theirs, 0.5))}, p99 ${ms(at(theirs, 0.99))}`),
+    {
+      what: `${platform}: ${PER_SECOND} messages a second for ${SECONDS} s`,
+      measured: `${came.sent} sent, ${came.lost} lost, ${came.doubled} doubled, ${came.disordered} out of order`,
+      budget: "none lost, doubled or out of order",
+      met: good,
+    },
+  ];
+}
+
+export async function channelFigures(): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const channel of PLACES) figures.push(...(await figuresOf(channel)));
+  return figures;
+}
