@@ -30,6 +30,15 @@ afterAll(async () => {
   await hostile?.[Symbol.asyncDispose]();
 });
 
+/** What was written in two hours cannot be had. */
+const GAP = {
+  type: "notice",
+  about: "gap",
+  place: OWNER,
+  from: Date.UTC(2026, 10, 29, 10),
+  to: Date.UTC(2026, 10, 29, 12),
+} as const;
+
 /** The terminal's session. */
 let elsewhere = "";
 
@@ -84,6 +93,17 @@ test("the frames are taken as they are when nothing is added to them, so what is
   expect(await hostile.ends()).toEqual([]);
 });
 
+test("what it says of itself is on the log under its channel, and a gap is told where it was", async () => {
+  const seq = await newest();
+  await write(GAP, Buffer.from("two hours are missing"));
+  const row = await hostile.eventually("the notice", async () => (await after(seq, "channel.noticed"))[0]);
+  expect(row.fields).toMatchObject({ channel: "telegram", about: "gap", from: "2026-11-29T10:00:00.000Z" });
+  expect(row.fields["conversation"]).not.toBeNull();
+  await hostile.eventually("the sentence", async () =>
+    (await handed()).find(({ place, text }) => place === OWNER && text.includes("did not reach me")),
+  );
+});
+
 describe("a frame that names", () => {
   beforeEach(async () => {
     await hostile.anew();
@@ -109,6 +129,13 @@ describe("a frame that names", () => {
     ["a secret", () => ({ type: "secret", name: "bot-token" })],
     ["a decision with a scope that there is not", () => pressed({ decision: "always" })],
     ["a decision for a channel", () => pressed({ via: "terminal" })],
+    ["a file that nobody asked for", () => ({ type: "file", ref: 77 })],
+    ["a way to somebody that nobody asked for", () => ({ type: "direct", ref: 77, place: OWNER })],
+    [
+      "what became of a message that nobody asked about",
+      () => ({ type: "looked-up", ref: 77, outcome: "sent", ids: [] }),
+    ],
+    ["a notice about another channel", () => ({ ...GAP, channel: "slack" })],
     ["a message that it was never given", () => ({ type: "delivered", ref: 77, ids: ["1"] })],
     [
       "a failure of a message that it was never given",
