@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
-import { contentId, type Opened, openPart, PARTS_A_ROW, type Place } from "./content.ts";
+import { BODY } from "./bounded.ts";
+import { contentId, MAX_SEALED_BYTES, type Opened, openPart, PARTS_A_ROW, type Place } from "./content.ts";
 import { readBody } from "./entry.ts";
 import type { Findings } from "./findings.ts";
 import { isDerived, isKind, partsOf } from "./kinds.ts";
@@ -54,7 +55,7 @@ export class ContentCheck {
         this.#findings.add(
           "content-changed",
           seqOf(id),
-          `the content of row ${seqOf(id)} is of another type than it may be`,
+          `the content of row ${seqOf(id)} is of another type, or longer, than it may be`,
         );
     }
   }
@@ -104,13 +105,19 @@ export class ContentCheck {
   #open(id: number, place: Omit<Place, "origin">, commitment: string): Opened | null {
     const origin = this.#origin();
     if (this.#sealer === null || origin === null) return null;
-    const sealed: unknown = this.#database.prepare("SELECT sealed FROM content WHERE id = ?").pluck().get(id);
+    const sealed: unknown = this.#database
+      .prepare(`SELECT sealed FROM content WHERE id = ? AND octet_length(sealed) <= ${MAX_SEALED_BYTES}`)
+      .pluck()
+      .get(id);
     return sealed instanceof Uint8Array ? openPart(this.#sealer, sealed, { origin, ...place }, commitment) : null;
   }
 
   /** A part of any row, if it is there and opens: what is wrong with it is found at its own row. */
   #part(seq: number, part: string): Uint8Array | null {
-    const line: unknown = this.#database.prepare("SELECT body FROM entry NOT INDEXED WHERE seq = ?").pluck().get(seq);
+    const line: unknown = this.#database
+      .prepare(`SELECT ${BODY} FROM entry NOT INDEXED WHERE seq = ?`)
+      .pluck()
+      .get(seq);
     const body = typeof line === "string" ? readBody(line) : null;
     const commitment = body?.content?.[part];
     if (body === null || commitment === undefined || !isKind(body.kind)) return null;

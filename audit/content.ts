@@ -13,6 +13,8 @@ export const PARTS_A_ROW = 16;
 /** One part, in bytes: the largest model request twice over. */
 const MAX_PART_BYTES = 64 * 1024 * 1024;
 const MAX_SCOPE = 64;
+/** What a stored part has at the most: what is sealed, its salt, its scope, and what the seal adds to it. */
+export const MAX_SEALED_BYTES = MAX_PART_BYTES + 1_024;
 export const DAEMON = "daemon";
 
 export interface Part {

@@ -237,6 +237,7 @@ export function unreadable(error: unknown): Finding | null {
       "SQLITE_ERROR",
       "SQLITE_CANTOPEN",
       "SQLITE_MISMATCH",
+      "SQLITE_TOOBIG",
     )
   )
     return {

@@ -6,6 +6,9 @@ import { isActionOf } from "./kinds.ts";
 import { Frontier } from "./merkle.ts";
 import { isSignedBy, NoteError, parseCheckpoint, parseVkey, type SignedCheckpoint, type VerifierKey } from "./note.ts";
 
+/** A new key every day for twenty-seven years; a hostile file may introduce one a row. */
+const MAX_EPOCHS = 10_000;
+
 /** One key's time: it signs the checkpoints of sizes above `from`, up to and with the rotation's. */
 interface KeyEpoch {
   readonly key: VerifierKey;
@@ -131,6 +134,10 @@ export class NoteCheck {
     }
     const key = keyOf(action.vkey);
     const known = this.#epochs.some((epoch) => epoch.key.id === key?.id);
+    if (this.#epochs.length >= MAX_EPOCHS) {
+      this.#findings.add("rotation", seq, `row ${seq} introduces one key more than ${MAX_EPOCHS}, which no log has`);
+      return null;
+    }
     if (key === null || key.name !== last.key.name || known || action.epoch !== this.#epochs.length + 1) {
       this.#findings.add("rotation", seq, `row ${seq} introduces a key that does not follow the one before it`);
       return null;

@@ -1,11 +1,12 @@
 import { hash } from "node:crypto";
+import { USUAL_BODY } from "./bounded.ts";
 import { atOf, HeadParser, MAX_HEAD } from "./head-parser.ts";
 import { BODY_AT, COMMA, HASH_LENGTH, PREFIX } from "./head-reader.ts";
 
 /** A page of rows: how many, and each body with what stands between it and what the next one has after its first brace. Left out is what is not text (only blobs sort
- *  behind it; a function for it would be called for every row), and a hash of another length, which could hold a row in itself. */
+ *  behind it; a function for it would be called for every row), a hash of another length, which could hold a row in itself, and a body that is longer than any. */
 export const PAGE_OF_ROWS = `SELECT count(*), group_concat(body || (char(0) || '${PREFIX.slice(1)}') || hash, '"')
-  FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ? AND body < x'' AND hash < x'' AND octet_length(hash) = ${HASH_LENGTH}`;
+  FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ? AND ${USUAL_BODY} AND octet_length(hash) = ${HASH_LENGTH} AND body < x'' AND hash < x''`;
 
 const BRACE = 0x7b;
 /** Bytes that a page has at the most. */

@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import type { ContentCheck } from "./content-check.ts";
-import { PARTS_A_ROW } from "./content.ts";
+import { BODY, FRONTIER, HASH, NOTE } from "./bounded.ts";
+import { MAX_SEALED_BYTES, PARTS_A_ROW } from "./content.ts";
 import { PAGE_OF_ROWS } from "./page-reader.ts";
 import type { RowScan } from "./row-scan.ts";
 
@@ -37,6 +38,7 @@ class Pages {
   readonly #scan: RowScan;
   readonly #together: Database.Statement<[number, number]>;
   readonly #rows: Database.Statement<[bigint | number, number]>;
+  readonly #next: Database.Statement<[bigint | number, number]>;
   readonly #checkpoints: Database.Statement<[number, number]>;
   readonly #parts: Database.Statement<[number, number]>;
 
@@ -48,16 +50,21 @@ class Pages {
     this.#together = database.prepare<[number, number]>(PAGE_OF_ROWS).raw();
     this.#rows = database
       .prepare<[bigint | number, number]>(
-        `SELECT seq, body, hash FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ${PAGE}`,
+        `SELECT seq, ${BODY}, ${HASH} FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ${PAGE}`,
       )
       .raw();
+    this.#next = database
+      .prepare<[bigint | number, number]>("SELECT min(seq) FROM entry NOT INDEXED WHERE seq >= ? AND seq <= ?")
+      .pluck();
     this.#checkpoints = database
       .prepare<[number, number]>(
-        "SELECT size, note, frontier FROM checkpoint NOT INDEXED WHERE size > ? AND size <= ? ORDER BY size",
+        `SELECT size, ${NOTE}, ${FRONTIER} FROM checkpoint NOT INDEXED WHERE size > ? AND size <= ? ORDER BY size`,
       )
       .raw();
     this.#parts = database
-      .prepare<[number, number]>("SELECT id, typeof(sealed) FROM content NOT INDEXED WHERE id >= ? AND id < ?")
+      .prepare<[number, number]>(
+        `SELECT id, CASE WHEN octet_length(sealed) <= ${MAX_SEALED_BYTES} THEN typeof(sealed) END FROM content NOT INDEXED WHERE id >= ? AND id < ?`,
+      )
       .raw();
   }
 
@@ -78,13 +85,15 @@ class Pages {
 
   /** Reads the next rows that there are. @returns from where on to read; null if there are no more. */
   any(from: bigint | number, last: number): number | null {
-    const page = this.#rows.all(from, last);
-    if (page.length === 0) return null;
-    const newest = firstOf(page.at(-1));
-    const stored = this.#begin(Math.max(0, firstOf(page[0])), newest);
-    this.#scan.page(page, stored);
+    const next: unknown = this.#next.get(from, last);
+    if (typeof next !== "number") return null;
+    // What is stored between two rows that are far from each other is of none, and may be millions.
+    const newest = next + PAGE - 1;
+    const stored = this.#begin(Math.max(0, next), newest);
+    this.#scan.page(this.#rows.all(next, Math.min(newest, last)), stored);
     this.#end(stored);
-    return Number.isSafeInteger(newest) || newest < 0 ? newest + 1 : null;
+    // Numbers that a double does not tell apart: rows there are none of a log, and one of them was found.
+    return newest < Number.MIN_SAFE_INTEGER ? Number.MIN_SAFE_INTEGER : newest + 1;
   }
 
   #begin(oldest: number, newest: number): Stored {
@@ -96,11 +105,6 @@ class Pages {
     this.#scan.endPage(stored);
     this.#content.endPage();
   }
-}
-
-function firstOf(row: unknown): number {
-  const [first]: unknown[] = Array.isArray(row) ? row : [];
-  return typeof first === "number" ? first : Number(first);
 }
 
 function bySize(rows: readonly unknown[]): Stored {

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { ContentCheck } from "./content-check.ts";
+import { BODY, HASH as HASH_COLUMN } from "./bounded.ts";
 import { entryHash, entryHashOfBytes, NO_PREVIOUS } from "./entry.ts";
 import { HeadReader } from "./head-reader.ts";
 import type { Findings } from "./findings.ts";
@@ -31,8 +32,8 @@ export interface Known {
 /** A row whose hash does not follow from it and the row before, until the next checkpoint tells which of the two was changed. */
 interface Suspect {
   readonly seq: number;
-  /** The tree before it, and the hash that its bytes have. */
-  readonly before: Frontier;
+  /** Of the first since a checkpoint: the tree before it, and the hash that its bytes have. */
+  readonly before: Frontier | null;
   readonly computed: string;
 }
 
@@ -64,6 +65,9 @@ export class RowScan {
   #suspects: Suspect[] = [];
   /** Something that was found since the last checkpoint explains why the next one was signed for another tree. */
   #explained = false;
+  /** Made once: every row of a hostile file may ask for them. */
+  readonly #rowAt: Database.Statement<[number]>;
+  readonly #bytesAt: Database.Statement<[number]>;
   readonly #wanted: number[];
   #nextWanted: number;
   readonly #roots = new Map<number, Known>();
@@ -82,6 +86,8 @@ export class RowScan {
     wanted: readonly number[],
   ) {
     this.#database = database;
+    this.#rowAt = database.prepare<[number]>(`SELECT ${BODY}, ${HASH_COLUMN} FROM entry WHERE seq = ?`).raw();
+    this.#bytesAt = database.prepare<[number]>("SELECT CAST(body AS BLOB) FROM entry WHERE seq = ?").pluck();
     this.#findings = checks.findings;
     this.#notes = checks.notes;
     this.#meaning = checks.meaning;
@@ -160,7 +166,13 @@ export class RowScan {
       const hash: unknown = row[2];
       if (typeof seq !== "number" || (seq !== this.#size && !this.#jump(seq))) continue;
       if (typeof body !== "string" || typeof hash !== "string")
-        this.#skip(seq, "row-type", `row ${seq} holds bytes where every row holds text`);
+        this.#skip(
+          seq,
+          "row-type",
+          body === null || hash === null
+            ? `row ${seq} is longer than any row can be`
+            : `row ${seq} holds bytes where every row holds text`,
+        );
       else if (body === "") this.#empty(seq, hash);
       else this.#row(seq, body, hash, stored);
       this.#passed(seq);
@@ -260,10 +272,7 @@ export class RowScan {
 
   #hashOf(previous: string, body: string, seq: number): string {
     if (!body.includes(REPLACEMENT)) return entryHash(previous, body);
-    const bytes: unknown = this.#database
-      .prepare("SELECT CAST(body AS BLOB) FROM entry WHERE seq = ?")
-      .pluck()
-      .get(seq);
+    const bytes: unknown = this.#bytesAt.get(seq);
     return bytes instanceof Uint8Array ? entryHashOfBytes(previous, bytes) : NO_PREVIOUS;
   }
 
@@ -291,12 +300,15 @@ export class RowScan {
     }
     this.#meaning.unread(seq);
     this.#content.unread(seq);
-    this.#suspects.push({ seq, before: this.#tree.clone(), computed });
+    const first = this.#suspects.length === 0;
+    // Every row of a hostile file may be one, and none a checkpoint's.
+    if (this.#suspects.length === MANY) this.#findings.add("row-changed", seq, `row ${seq} was changed`);
+    else this.#suspects.push({ seq, before: first ? this.#tree.clone() : null, computed });
     return hash;
   }
 
   #follows(seq: number, previous: string): boolean {
-    const next: unknown = this.#database.prepare("SELECT body, hash FROM entry WHERE seq = ?").raw().get(seq);
+    const next: unknown = this.#rowAt.get(seq);
     const [body, hash]: unknown[] = Array.isArray(next) ? next : [];
     return typeof body === "string" && body !== "" && this.#hashOf(previous, body, seq) === hash;
   }
@@ -322,12 +334,15 @@ export class RowScan {
   /** Are it only hashes that were changed? Then the tree of what the bodies hash to, from the first that does not fit on, is the one that was signed,
    *  and goes on in the place of the stored one. */
   #rehash({ seq: first, before, computed }: Suspect, size: number, root: string): void {
+    if (before === null) return;
     const tree = before.clone();
     tree.append(computed);
     let previous = computed;
     const wrong = [first];
     const rows = this.#database
-      .prepare<[number, number]>("SELECT seq, body, hash FROM entry NOT INDEXED WHERE seq > ? AND seq < ? ORDER BY seq")
+      .prepare<[number, number]>(
+        `SELECT seq, ${BODY}, ${HASH_COLUMN} FROM entry NOT INDEXED WHERE seq > ? AND seq < ? ORDER BY seq`,
+      )
       .raw();
     for (const row of rows.iterate(first, size)) {
       const [seq, body, hash]: unknown[] = Array.isArray(row) ? row : [];

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { BODY, FRONTIER, HASH } from "./bounded.ts";
 import { ContentCheck } from "./content-check.ts";
 import { Findings } from "./findings.ts";
 import { Frontier } from "./merkle.ts";
@@ -94,11 +95,11 @@ export function checkSpan(database: Database.Database, span: Span): SpanFound | 
 /** What the checkpoint at the beginning of a span says; null if there is none that could be good. */
 function borderAt(database: Database.Database, { from: size, epochs }: Span): Border | null {
   const row: unknown = database
-    .prepare("SELECT body, hash FROM entry NOT INDEXED WHERE seq = ?")
+    .prepare(`SELECT ${BODY}, ${HASH} FROM entry NOT INDEXED WHERE seq = ?`)
     .raw()
     .get(size - 1);
   const stored: unknown = database
-    .prepare("SELECT frontier FROM checkpoint NOT INDEXED WHERE size = ?")
+    .prepare(`SELECT ${FRONTIER} FROM checkpoint NOT INDEXED WHERE size = ?`)
     .pluck()
     .get(size);
   const [newest, previous]: unknown[] = Array.isArray(row) ? row : [];

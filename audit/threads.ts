@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { Worker } from "node:worker_threads";
+import { BODY, FRONTIER, NOTE } from "./bounded.ts";
 import { Findings } from "./findings.ts";
 import { NoteCheck } from "./note-check.ts";
 import type { Border, Span, SpanFound } from "./span.ts";
@@ -34,7 +35,7 @@ export function planSpans(
   checks: Pick<Span, "wanted" | "deep" | "now">,
   rows = SPAN_ROWS,
 ): Span[] | null {
-  const bodyAt = database.prepare<[number]>("SELECT body FROM entry NOT INDEXED WHERE seq = ?").pluck();
+  const bodyAt = database.prepare<[number]>(`SELECT ${BODY} FROM entry NOT INDEXED WHERE seq = ?`).pluck();
   const textAt = (seq: number): string => {
     const body: unknown = bodyAt.get(seq);
     return typeof body === "string" ? body : "";
@@ -46,7 +47,7 @@ export function planSpans(
   let [from, epochs]: [number, Span["epochs"]] = [0, []];
   const stored = database
     .prepare<[number]>(
-      "SELECT size, note, frontier FROM checkpoint NOT INDEXED WHERE size > 0 AND size <= ? ORDER BY size",
+      `SELECT size, ${NOTE}, ${FRONTIER} FROM checkpoint NOT INDEXED WHERE size > 0 AND size <= ? ORDER BY size`,
     )
     .raw();
   for (const row of stored.iterate(last + 1)) {

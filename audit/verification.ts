@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import { AnchorCheck } from "./anchor-check.ts";
 import { beside } from "./beside.ts";
+import { NAME, NOTE, PROOF, USUAL_BODY } from "./bounded.ts";
 import { ContentCheck } from "./content-check.ts";
 import { PARTS_A_ROW } from "./content.ts";
 import { type Evidence, leadsTo, readNote } from "./evidence.ts";
@@ -124,7 +125,9 @@ export class Verification {
     content.end();
     this.#meaning.end((at) => {
       const found: unknown = database
-        .prepare("SELECT seq FROM entry NOT INDEXED WHERE seq >= 0 AND substr(body, 9, 24) > ? ORDER BY seq LIMIT 1")
+        .prepare(
+          `SELECT seq FROM entry NOT INDEXED WHERE seq >= 0 AND ${USUAL_BODY} AND substr(body, 9, 24) > ? ORDER BY seq LIMIT 1`,
+        )
         .pluck()
         .get(at);
       return typeof found === "number" ? found : null;
@@ -208,7 +211,7 @@ export class Verification {
     if (this.#options.live !== true || this.#pruned.taken.rows === 0) return;
     const rows: unknown[] = database
       .prepare<[number]>(
-        `SELECT seq, body FROM entry NOT INDEXED WHERE seq > ? AND instr(substr(body, 1, 130), '"$kind":"log.pruned"') > 0`,
+        `SELECT seq, body FROM entry NOT INDEXED WHERE seq > ? AND ${USUAL_BODY} AND instr(substr(body, 1, 130), '"$kind":"log.pruned"') > 0`,
       )
       .raw()
       .all(last);
@@ -272,8 +275,10 @@ export class Verification {
   }
 
   #checkProofs(database: Database.Database, scan: RowScan): void {
-    const note = database.prepare<[number]>("SELECT note FROM checkpoint NOT INDEXED WHERE size = ?").pluck();
-    const time = database.prepare<[number]>("SELECT substr(body, 9, 24) FROM entry NOT INDEXED WHERE seq = ?").pluck();
+    const note = database.prepare<[number]>(`SELECT ${NOTE} FROM checkpoint NOT INDEXED WHERE size = ?`).pluck();
+    const time = database
+      .prepare<[number]>(`SELECT substr(body, 9, 24) FROM entry NOT INDEXED WHERE seq = ? AND ${USUAL_BODY}`)
+      .pluck();
     const noteAt = (size: number): string | null => textOf(note.get(size));
     const timeAt = (size: number): string | null => {
       const at = textOf(time.get(size - 1));
@@ -281,14 +286,14 @@ export class Verification {
     };
     const places = { size: scan.size, rootAt: (size: number) => scan.rootAt(size), noteAt, timeAt };
     const certificates = database
-      .prepare<[number]>("SELECT name, proof FROM anchor NOT INDEXED WHERE id <= ? AND size = 0")
+      .prepare<[number]>(`SELECT ${NAME}, ${PROOF} FROM anchor NOT INDEXED WHERE id <= ? AND size = 0`)
       .raw();
     for (const row of certificates.iterate(this.#lastProof)) {
       const [name, proof]: unknown[] = Array.isArray(row) ? row : [];
       this.#anchorCheck.certificate(name, proof);
     }
     const proofs = database
-      .prepare<[number]>("SELECT name, size, proof FROM anchor NOT INDEXED WHERE id <= ? AND size <> 0")
+      .prepare<[number]>(`SELECT ${NAME}, size, ${PROOF} FROM anchor NOT INDEXED WHERE id <= ? AND size <> 0`)
       .raw();
     for (const row of proofs.iterate(this.#lastProof)) {
       const [name, size, proof]: unknown[] = Array.isArray(row) ? row : [];

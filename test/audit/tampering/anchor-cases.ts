@@ -175,6 +175,14 @@ export async function anchorCases(folder: string): Promise<Case[]> {
       answers("u", stamp(openssl, authority, "another", clock.now())),
     ),
     made(
+      "anchors: a timestamp that nobody vouches for is of what stands where a checkpoint stood",
+      ["anchor-forged", "anchor-missing", "checkpoint-changed", "forked"],
+      (file) => {
+        sql(`UPDATE checkpoint SET note = 'no checkpoint' WHERE size = ${size}`)(file);
+        answers("u", stamp(openssl, authority, "no checkpoint", clock.now()))(file);
+      },
+    ),
+    made(
       "anchors: a timestamp is of a stranger",
       ["anchor-forged", "anchor-missing"],
       answers("t", stamp(openssl, stranger, note, clock.now())),

@@ -26,7 +26,7 @@ export const BESIDE_CONDITIONS: readonly Condition[] = [
     ["checked.ms === ms", "true"],
     ["certificate !== null && known.pins.has(pin)", "certificate !== null"],
     ["holds < reached", "false"],
-    ["parseCheckpoint(note).root === found.root", "true"],
+    ["rootOf(note) === found.root", "true"],
     ["if (⟦this.#given !== null⟧) return this.#given", "false"],
   ]),
   ...of("pruned.ts", [
@@ -67,6 +67,10 @@ export const BESIDE_SECOND_LINES: Readonly<Record<string, SecondLine>> = {
     before: 'bundle-check.ts: the finding "tile"',
     why: "a row of a number below the size is left over only where the tree could not be read to its end",
   },
+  'pruned.ts: the finding "pruned"': {
+    before: 'pruned.ts: the finding "pruned" (2)',
+    why: "a limit on time: hashes are compared with what a row says of them only so often",
+  },
   "anchor-check.ts: at === null": {
     before: "anchor-check.ts: note === null",
     why: "no checkpoint is of such a size; this says better what is wrong",
@@ -82,7 +86,7 @@ export const BESIDE_LIKELY: ReadonlyMap<string, string> = new Map([
   ["proof.index === seq", "export: a proof says that it is of another row"],
   ["includes(newest, leaf, seq, proof.hashes)", "export: a proof has another hash"],
   ["named !== previous", "export: a row does not follow from the one before it"],
-  ["parseCheckpoint(note).root === found.root", "anchors: an answer is about another tree, which the log's key signed"],
+  ["rootOf(note) === found.root", "anchors: an answer is about another tree, which the log's key signed"],
   ["seq >= (this.#facts?.size ?? 0)", "export: a row behind the end that says so"],
   ["holds < reached", "anchors: one is said to have reached further than any answer"],
   ["seq <= before", "export: a row is there twice"],

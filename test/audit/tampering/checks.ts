@@ -151,6 +151,14 @@ export const SECOND_LINES: Readonly<Record<string, SecondLine>> = {
     before: "note.ts: refuses what has a signature line that is none",
     why: "no line has a form that admits such characters; this refuses them before anything is looked at",
   },
+  'note-check.ts: the finding "rotation" (2)': {
+    before: 'note-check.ts: the finding "checkpoint-forged"',
+    why: "a limit on memory and time: ten thousand keys in a row are more than whoever has the last of them makes",
+  },
+  'row-scan.ts: the finding "row-changed" (2)': {
+    before: 'row-scan.ts: the finding "row-changed" (5)',
+    why: "a limit on memory: of more than ten thousand rows that do not follow, each is told when it is met",
+  },
   'row-meaning.ts: the finding "intent"': {
     before: 'row-meaning.ts: the finding "checkpoint-missing"',
     why: "a limit on memory: 100,000 open actions are more than may stand without a checkpoint, and the next start ends those before it",
