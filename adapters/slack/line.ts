@@ -21,6 +21,8 @@ export interface LineEvents {
 
 /** From the call of `apps.connections.open` to Slack's hello. */
 const OPEN_MS = 30_000;
+/** A line on which nothing answers for so long is dead. A machine with more to do than it can answers late, and its line must not go for that. */
+const SILENT_MS = 20_000;
 
 const Said = z.object({
   type: z.string(),
@@ -49,6 +51,7 @@ export class Line extends SocketModeClient {
     super({
       appToken,
       autoReconnectEnabled: false,
+      clientPingTimeout: SILENT_MS,
       ...(logger === undefined ? {} : { logger }),
       ...(way === null ? {} : { dispatcher: way.dispatcher }),
       clientOptions,

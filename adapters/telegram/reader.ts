@@ -25,7 +25,7 @@ const KEPT_MS = 24 * 3_600_000;
 const OTHERS_MS = 180_000;
 /** And is said again after this. */
 const SAY_AGAIN_MS = 3_600_000;
-/** Messages remembered as told, so that a change of one is known for ours. */
+/** Messages remembered as told: what comes again is not, and a change of one is known for ours. */
 const MAX_TOLD = 2_000;
 /** All else is not even sent to us. Of a deleted message Telegram tells no bot. */
 const WANTED = ["message", "edited_message", "callback_query", "my_chat_member"] as const;
@@ -48,7 +48,7 @@ export class Reader {
   readonly #stopping = new AbortController();
   /** Ends what is waited for, and nothing else. */
   #awake = new AbortController();
-  readonly #told = new Set<string>();
+  readonly #told = new Map<string, Promise<void>>();
   /** What the next poll confirms; null when there is nothing to confirm. Telegram starts anew with lower numbers after a quiet week, so an
    *  old number must not be sent again. */
   #confirm: number | null;
@@ -235,9 +235,12 @@ export class Reader {
     switch (heard.kind) {
       case "inbound": {
         const message = { ...heard.message, place: this.#known(heard.message.place) };
+        const before = this.#told.get(message.dedupe);
+        if (before !== undefined) return await before;
         calls.heard(message.place);
-        this.#tell(message.dedupe);
-        await host.inbound(message, heard.senderName, heard.text);
+        const onLog = host.inbound(message, heard.senderName, heard.text);
+        this.#remember(message.dedupe, onLog);
+        await onLog;
         return;
       }
       case "changed":
@@ -264,9 +267,9 @@ export class Reader {
     return this.#parts.chats.placeOf(Number(chat));
   }
 
-  #tell(message: string): void {
-    this.#told.add(message);
-    const [oldest] = this.#told;
+  #remember(message: string, onLog: Promise<void>): void {
+    this.#told.set(message, onLog);
+    const [oldest] = this.#told.keys();
     if (this.#told.size > MAX_TOLD && oldest !== undefined) this.#told.delete(oldest);
   }
 

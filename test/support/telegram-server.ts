@@ -98,6 +98,11 @@ export class TelegramServer implements AsyncDisposable {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  /** Ends every connection without a word. */
+  cut(): void {
+    this.#server.closeAllConnections();
+  }
+
   /** Somebody writes. @returns the message's number. */
   message(message: object): number {
     this.#message += 1;

@@ -89,6 +89,8 @@ export class SlackServer implements AsyncDisposable {
   readonly strays: string[] = [];
   /** Lines of this app that somebody else has. */
   foreign = 0;
+  /** No token is good any more. */
+  revoked = false;
   readonly #server: Server;
   readonly #options: SlackOptions;
   readonly #tickets = new Set<string>();
@@ -438,6 +440,7 @@ export class SlackServer implements AsyncDisposable {
 
   /** @throws {SlackRefusal} for a token whose time is over. */
   #kindOf(token: string): "bot" | "app" | null {
+    if (this.revoked) return null;
     if (token === this.tokens["app-token"]) return "app";
     if (this.rotation === null) return token === this.tokens["bot-token"] ? "bot" : null;
     return this.rotation.takes(token) ? "bot" : null;
