@@ -2,8 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { AuditLog, CommittedRow, FactOf } from "../../audit/log.ts";
 import { AdapterChannel, type LocalChannel, platformOf, talks } from "../ipc/channel.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
-import type { FromAdapter } from "../ipc/adapter-frames.ts";
-import { ConversationId, SessionId } from "../ipc/ids.ts";
+import { SessionId } from "../ipc/ids.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, ApprovalView } from "../ipc/operator.ts";
 import type { ChannelConfig, Config } from "../config/schema.ts";
@@ -11,6 +10,7 @@ import { type Delivery, type OutgoingFile, withLink } from "../session/link.ts";
 import { AdapterCarrier } from "./adapter-carrier.ts";
 import { checkChannel } from "./channel-check.ts";
 import { ChannelHealth } from "./channel-health.ts";
+import { recordNotice } from "./channel-notice.ts";
 import { testChannel } from "./channel-test.ts";
 import { ChannelProcess, type Withheld } from "./channel-process.ts";
 import { ChannelTalk, type TalkParts } from "./channel-talk.ts";
@@ -32,8 +32,6 @@ import type { SessionRuns } from "./session-runs.ts";
 
 /** Why an edit fails for good: the message is gone, or cannot be changed. */
 const FINAL: ReadonlySet<string> = new Set(["refused", "too-large", "unknown"]);
-/** The last moment with a year of four figures. */
-const LAST_DATE_MS = 253_402_300_799_999;
 /** At a stop, turns have this long to end and to say so. */
 const DRAIN_MS = 5_000;
 
@@ -154,6 +152,7 @@ export class Channels {
     const agent = (): string => configOf(this.#parts.config.config, channel)?.agent ?? "default";
     const talk = withLink<Talk>(channel, carrier, (link) => new ChannelTalk(link, this.#parts.talk(channel, agent)));
     const { state, processes, kept, worked, failed, renewals } = this.#parts;
+    const owner = (): string => this.#parts.talk(channel, agent).people.owner().principal;
     const made: Adapter = {
       talk,
       process: new ChannelProcess(channel, {
@@ -168,7 +167,10 @@ export class Channels {
         failed,
         renewals,
         health,
-        noticed: async (notice, sentence) => await this.#noticed(channel, health, notice, sentence),
+        noticed: async (notice, sentence) => {
+          health.noticed(notice.about, sentence);
+          await recordNotice(channel, notice, sentence, { log: this.#parts.log, state, owner, talk });
+        },
       }),
       health,
     };
@@ -229,38 +231,6 @@ export class Channels {
       channel: this.#view(process),
       health: health.view,
     }));
-  }
-
-  /** Its process says something that the owner should know. What was written and cannot be had is told where it was written. */
-  async #noticed(
-    channel: AdapterChannel,
-    health: ChannelHealth,
-    { about, place, from, to }: Extract<FromAdapter, { type: "notice" }>,
-    sentence: string,
-  ): Promise<void> {
-    const { log, state } = this.#parts;
-    health.noticed(about, sentence);
-    const where = place === null ? null : state.conversationAt(channel, place, null);
-    const row = await log.append(
-      {
-        kind: "channel.noticed",
-        channel,
-        about,
-        conversation: where === null ? null : ConversationId.parse(where.conversation),
-        from: timeOf(from),
-        to: timeOf(to),
-      },
-      { cause: null, content: { sentence } },
-    );
-    if (about !== "gap") return;
-    const owner = this.#parts.talk(channel, () => "default").people.owner().principal;
-    const told = where ?? state.directOf(owner).find((one) => one.channel === channel) ?? null;
-    if (told === null) return;
-    const span = `${from === null ? "" : ` from ${spoken(from)}`}${to === null ? "" : ` until ${spoken(to)}`}`;
-    const words = `What was written here${span} did not reach me, and the platform does not give it again: say it again if I should know.`;
-    void this.#talkOf(channel)
-      ?.tell(told, null, words, row.seq, owner)
-      .catch(() => undefined);
   }
 
   /** The machine slept, or its network is another one: every connection is tried anew, at once. */
@@ -559,15 +529,6 @@ export class Channels {
     drained.abort();
     await Promise.all([...this.#adapters.values()].map(({ process }) => process.shut()));
   }
-}
-
-function timeOf(ms: number | null): string | null {
-  return ms === null ? null : new Date(Math.min(ms, LAST_DATE_MS)).toISOString();
-}
-
-/** In this machine's own time. */
-function spoken(ms: number): string {
-  return new Date(Math.min(ms, LAST_DATE_MS)).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
 function currentOf(secrets: readonly SecretOf[] | Withheld): SecretOf | null {
