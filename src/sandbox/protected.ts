@@ -6,8 +6,15 @@ const FILES = new Set([
   "agents.md",
   "soul.md",
   "user.md",
-  // What a shell runs on entering a directory.
+  // What a shell runs on entering a directory, or an editor on opening one.
   ".envrc",
+  ".exrc",
+  ".nvim.lua",
+  // What a hook of git's that stands already runs, and which servers an agent of an editor's starts.
+  ".pre-commit-config.yaml",
+  "lefthook.yml",
+  ".lefthook.yml",
+  ".mcp.json",
   // Where a package manager fetches from, and what it runs.
   ".npmrc",
   ".yarnrc",
@@ -19,7 +26,7 @@ const FILES = new Set([
 ]);
 
 /** What an editor, or git, runs without being asked. */
-const DIRECTORIES = new Set([".vscode", ".idea", ".devcontainer", ".husky"]);
+const DIRECTORIES = new Set([".vscode", ".idea", ".devcontainer", ".husky", ".zed", ".cursor", ".claude"]);
 
 /** Inside `.git`: hooks, the settings that name programs, and what points at settings elsewhere. */
 const GIT_FILES = new Set(["config", "config.worktree", "commondir"]);
