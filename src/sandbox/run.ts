@@ -86,8 +86,12 @@ export async function runWithin(
   };
 }
 
-/** Bytes that are free for us on the file system of a path. */
+/** Bytes that are free for us on the file system of a path. Where that is gone, nothing fills it. */
 function free(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }

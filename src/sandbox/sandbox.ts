@@ -216,8 +216,7 @@ export class Sandbox {
       const before = surveyAll(place);
       try {
         const end = await this.#run(command, signal);
-        // Below a launcher a protected file keeps the next command from writing: so none stays there.
-        return { ...end, setAside: setAllAside(place, before, this.#state.state !== "weaker") };
+        return { ...end, setAside: setAllAside(place, before) };
       } finally {
         await command.keeping?.end();
       }

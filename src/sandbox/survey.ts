@@ -23,8 +23,10 @@ export type Survey = ReadonlyMap<string, Surveyed>;
 interface Surveyed {
   readonly identity: string;
   readonly kind: "file" | "directory" | "link" | "other";
-  /** What of a repository it is, where that may stay in one that is new. */
+  /** What of a repository it is, where some of that may stay in one that a command makes. */
   readonly of: "git settings" | "git hooks" | null;
+  /** Of a repository that a command has made, and as it may be: a command changes it, and what it leaves is looked through again. */
+  readonly open: boolean;
 }
 
 /** Something that a command put under a protected name. */
@@ -46,20 +48,20 @@ const MAX_DEPTH_AT_HOME = 3;
 /** The protected files of a workspace and of those of its folders that may be changed, by path in the workspace. */
 export function surveyAll(place: Place): Survey {
   const parts = changeable(place).map(({ path, prefix }) =>
-    [...survey(path)].map(([name, found]) => [`${prefix}${name}`, found] as const),
+    [...survey(path)].flatMap(([name, found]) => (found.open ? [] : [[`${prefix}${name}`, found] as const])),
   );
   return new Map(parts.flat());
 }
 
 /** {@link setAside} in a workspace and in those of its folders that may be changed. @param before of {@link surveyAll}. */
-export function setAllAside(place: Place, before: Survey, repositories: boolean): SetAside[] {
+export function setAllAside(place: Place, before: Survey): SetAside[] {
   return changeable(place).flatMap(({ path, prefix }) => {
     const own = new Map(
       [...before].flatMap(([name, found]) =>
         name.startsWith(prefix) ? [[name.slice(prefix.length), found] as const] : [],
       ),
     );
-    return setAside(path, own, repositories).map((moved) => ({
+    return setAside(path, own).map((moved) => ({
       ...moved,
       path: `${prefix}${moved.path}`,
       now: `${prefix}${moved.now}`,
@@ -98,8 +100,9 @@ export function survey(root: string): Survey {
       const asked = [...judged, entry.name];
       if (isProtected(asked, kind === "link" ? "other" : kind)) {
         const stats = directory.look(entry.name);
-        if (stats !== null)
-          found.set(path.join("/"), { identity: `${stats.dev}:${stats.ino}`, kind, of: partOf(asked, kind) });
+        const of = partOf(asked, kind);
+        const open = of !== null && isCommands(directory, entry.name, of);
+        if (stats !== null) found.set(path.join("/"), { identity: `${stats.dev}:${stats.ino}`, kind, of, open });
         continue;
       }
       const deepest = path[0] === HOME_FOLDER ? MAX_DEPTH_AT_HOME : MAX_DEPTH;
@@ -127,11 +130,11 @@ function partOf(names: readonly string[], kind: Surveyed["kind"]): Surveyed["of"
 
 /** Moves aside what a command put under a protected name. A bind keeps it from changing those that were there; one that was not there, or whose
  *  directory was renamed away, cannot be bound.
- *  @param repositories of one that is new, what may stay of its settings does, and hooks that nothing runs do. */
-export function setAside(root: string, before: Survey, repositories: boolean): SetAside[] {
+ *  Of a repository that it made, what may stay of the settings does, and hooks that nothing runs do. */
+export function setAside(root: string, before: Survey): SetAside[] {
   const moved: SetAside[] = [];
-  for (const [path, { identity, of }] of survey(root)) {
-    if (before.get(path)?.identity === identity) continue;
+  for (const [path, { identity, of, open }] of survey(root)) {
+    if (open || before.get(path)?.identity === identity) continue;
     const names = path.split("/");
     const name = names.pop();
     if (name === undefined) continue;
@@ -143,7 +146,7 @@ export function setAside(root: string, before: Survey, repositories: boolean): S
         if (directory !== undefined) held.push(directory);
       }
       if (directory === undefined) continue;
-      const isNew = repositories && !before.has(path);
+      const isNew = !before.has(path);
       if (isNew && of === "git hooks" && areSamples(directory, name)) continue;
       const settings = isNew && of === "git settings" ? settingsOf(directory, name) : null;
       if (settings?.left.length === 0) {
@@ -162,16 +165,34 @@ export function setAside(root: string, before: Survey, repositories: boolean): S
   return moved;
 }
 
+/** How the settings of a repository begin that a command has made. Nobody writes this into their own; whoever adds something of theirs has made it their own. */
+const MADE = "# A command of an agent's has made this. What could run something was left out of it.\n";
+
+function isCommands(directory: Directory, name: string, of: "git settings" | "git hooks"): boolean {
+  if (of === "git hooks" && !areSamples(directory, name)) return false;
+  const settings = settingsOf(directory, "config");
+  return settings !== null && settings.text === settings.whole && !settings.linked;
+}
+
 /** What git puts there itself: nothing runs a hook of such a name. */
 function areSamples(parent: Directory, name: string): boolean {
-  using hooks = parent.child(name);
+  let child: Directory;
+  try {
+    child = parent.child(name);
+  } catch {
+    return false; // Not ours to enter.
+  }
+  using hooks = child;
   return readdirSync(hooks.self, { withFileTypes: true }).every(
     (entry) => entry.isFile() && entry.name.endsWith(".sample"),
   );
 }
 
 /** @returns null where it is no settings file that is understood at all. */
-function settingsOf(directory: Directory, name: string): CleanGitConfig | null {
+function settingsOf(
+  directory: Directory,
+  name: string,
+): (CleanGitConfig & { readonly whole: string; readonly linked: boolean }) | null {
   let file: number;
   try {
     file = openSync(directory.at(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -183,7 +204,10 @@ function settingsOf(directory: Directory, name: string): CleanGitConfig | null {
     if (!stats.isFile() || stats.size > MAX_GIT_CONFIG) return null;
     const bytes = Buffer.alloc(stats.size);
     const read = readSync(file, bytes);
-    return cleanGitConfig(bytes.subarray(0, read).toString("utf8"));
+    const whole = bytes.subarray(0, read).toString("utf8");
+    const { text, left } = cleanGitConfig(whole);
+    // One that has a second name could be changed by that.
+    return { text: `${MADE}${text}`, left, whole, linked: stats.nlink > 1 };
   } finally {
     closeSync(file);
   }

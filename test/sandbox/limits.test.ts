@@ -216,6 +216,20 @@ const median = async (once: () => Promise<unknown>): Promise<number> => {
   return times.toSorted((a, b) => a - b)[7] ?? 0;
 };
 
+test("a workspace that vanishes while a command runs ends neither of us", async () => {
+  const gone = mkdtempSync(join(tmpdir(), "wirken-gone-"));
+  const argv = ["sh", "-c", "touch began; sleep 0.5"];
+  const running = sandbox.run(
+    { workspace: gone, argv, write: true, stdin: null, limits: LIMITS },
+    new AbortController().signal,
+  );
+  running.catch(() => undefined);
+  await expect.poll(() => readdirSync(gone), { interval: 5 }).toContain("began");
+  rmSync(gone, { recursive: true });
+  // What it left is looked for, and is not there; that the disk was looked at meanwhile throws nothing at nobody.
+  await expect(running).rejects.toThrow("ENOENT");
+});
+
 test("the sandbox adds little to a command", async () => {
   const bare = await median(() => new Promise((resolve) => spawn("true", { stdio: "pipe" }).once("close", resolve)));
   const boxed = await median(() => run(["true"], {}));

@@ -60,12 +60,33 @@ describe("a repository that a command clones", () => {
     expect(readdirSync(join(workspace, "there/.git")).filter((name) => name.includes("set-aside"))).toEqual([]);
   });
 
-  test("is gone on with by the next command, which cannot change its settings", async () => {
+  test("is gone on with by the next command, which may change its remotes and nothing that runs, and removes it", async () => {
     await run(`${MADE}; git clone -q from there`);
     await run(
-      `cd there && git ${IDENTITY} commit -q --allow-empty -m second && git push -q origin HEAD:refs/heads/other && ! git config core.pager x 2>/dev/null`,
+      `cd there && git ${IDENTITY} commit -q --allow-empty -m second && git push -q origin HEAD:refs/heads/other && git remote rename origin upstream`,
     );
     expect(git("from", "log", "--format=%s", "other")).toBe("second\nfirst");
+    expect(git("there", "remote")).toBe("upstream");
+    const [moved] = await run(`cd there && git config core.fsmonitor '${MARK}'`);
+    expect(moved).toMatchObject({ path: "there/.git/config", left: ["core.fsmonitor"] });
+    git("there", "status");
+    expect(marked()).toBe(false);
+    await run("rm -rf there from");
+    expect(readdirSync(workspace).filter((name) => name !== ".home")).toEqual([]);
+  });
+
+  test("has no settings that a second name could change", async () => {
+    await run(`${MADE}; git clone -q from there; ln there/.git/config other`);
+    await run(`printf '[core]\\n\\tfsmonitor = "touch x"\\n' >>other`);
+    expect(git("there", "config", "--local", "core.fsmonitor")).toBe("");
+  });
+
+  test("is a person's own once they have added something to its settings, and then read-only like any of theirs", async () => {
+    await run(`${MADE}; git clone -q from there`);
+    git("there", "config", "core.sshCommand", "ssh -v");
+    expect(await run("! git -C there remote rename origin upstream 2>/dev/null")).toEqual([]);
+    expect(git("there", "config", "--local", "core.sshCommand")).toBe("ssh -v");
+    expect(git("there", "remote")).toBe("origin");
   });
 
   test("is bare if it is to be, and keeps its remote", async () => {
