@@ -51,6 +51,8 @@ interface Verdict {
   readonly final: boolean;
   readonly sentence: string;
   readonly waitMs: number;
+  /** Discord was there, and knows nothing of the session any more: another is asked for without a back-off. */
+  readonly forgotten?: boolean;
 }
 
 /** Talks to Discord: one line of the SDK's after the other, each going on behind what is on the log. */
@@ -117,7 +119,7 @@ export class DiscordConnection implements Connection {
       this.#host.state(verdict.final ? "refused" : "reconnecting", this.#account, verdict.sentence);
       if (verdict.final) return;
       // Discord moves its lines from time to time: a session goes on at once.
-      if (was && performance.now() - began > HELD_MS) backoff = FIRST_BACKOFF_MS;
+      if ((was && performance.now() - began > HELD_MS) || verdict.forgotten === true) backoff = FIRST_BACKOFF_MS;
       const wait = waking.aborted || (was && backoff === FIRST_BACKOFF_MS) ? 0 : Math.max(backoff, verdict.waitMs);
       await this.#pause(wait, waking);
       backoff = waking.aborted ? FIRST_BACKOFF_MS : Math.min(backoff * 2, LAST_BACKOFF_MS);
@@ -218,10 +220,11 @@ export class DiscordConnection implements Connection {
 
   #verdict({ code, invalid }: LineEnd): Verdict {
     const fatal = FATAL.get(code);
+    const resumed = this.#progress.session !== null;
     if (invalid || fatal !== undefined) this.#progress.over();
     if (fatal !== undefined) return { final: true, sentence: fatal, waitMs: 0 };
     const sentence = invalid ? "Discord ended the session" : "the connection to Discord was lost";
-    return { final: false, sentence, waitMs: 0 };
+    return { final: false, sentence, waitMs: 0, forgotten: invalid && resumed };
   }
 
   /** Each new session of this token counts, whoever begins it. */

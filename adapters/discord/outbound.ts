@@ -97,14 +97,13 @@ export class Outbound {
     });
   }
 
-  /** The last messages get the new text: they hold the buttons; what stood before them stays to be read. */
+  /** The last messages get the new text, as the block that they were: they hold the buttons; what stood before them stays to be read, and so what is left over
+   *  of the new text is not shown twice. */
   replace(edit: Edit, text: string): Draft[] {
     const channel = channelOf(edit);
-    const parts = format(text, "plain");
-    const ids = edit.ids.slice(Math.max(0, edit.ids.length - parts.length));
+    const parts = format(text, "preformatted").slice(0, edit.ids.length);
     if (parts.length === 0) throw new SendFailure("refused", "there is nothing in the message to show");
-    if (parts.length > ids.length)
-      throw new SendFailure("too-large", "the new text has more parts than the message it replaces");
+    const ids = edit.ids.slice(edit.ids.length - parts.length);
     return parts.map(({ content }, i) => ({
       post: async () => await this.#change(channel, ids[i] ?? "", { content, components: [] }, null),
     }));

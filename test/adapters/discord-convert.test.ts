@@ -221,9 +221,11 @@ test("a name that hides or turns what stands beside it does so no more", () => {
   });
 });
 
+const ODD = fc.anything({ maxDepth: 1, maxKeys: 3 });
+
 test("whatever Discord dispatches becomes a frame that the supervisor takes, or nothing", () => {
-  const id = fc.oneof(fc.constantFrom("1", "9".repeat(30), "../x", ""), fc.anything());
-  const anyText = fc.oneof(fc.string({ unit: "binary", maxLength: 3_000 }), fc.constantFrom(`<@${US.id}> x`, "\ud800"));
+  const id = fc.oneof(fc.constantFrom("1", "9".repeat(30), "../x", ""), ODD);
+  const anyText = fc.oneof(fc.string({ unit: "binary", maxLength: 200 }), fc.constantFrom(`<@${US.id}> x`, "\ud800"));
   const user = fc.record(
     { id: fc.oneof(fc.constant(ADA.id), id), username: anyText, global_name: anyText },
     { requiredKeys: [] },
@@ -231,18 +233,18 @@ test("whatever Discord dispatches becomes a frame that the supervisor takes, or 
   const file = fc.record({
     id: fc.oneof(fc.constant("1"), id),
     filename: anyText,
-    size: fc.anything(),
+    size: ODD,
     content_type: anyText,
   });
   const odd = fc.record(
     {
       content: anyText,
-      author: fc.oneof(user, fc.anything()),
-      mentions: fc.oneof(fc.array(user), fc.anything()),
-      attachments: fc.oneof(fc.array(file, { maxLength: 30 }), fc.anything()),
-      referenced_message: fc.oneof(fc.record({ author: user, content: anyText }), fc.anything()),
+      author: fc.oneof(user, ODD),
+      mentions: fc.oneof(fc.array(user, { maxLength: 3 }), ODD),
+      attachments: fc.oneof(fc.array(file, { maxLength: 12 }), ODD),
+      referenced_message: fc.oneof(fc.record({ author: user, content: anyText }), ODD),
       guild_id: fc.oneof(fc.constant(GUILD), id),
-      type: fc.oneof(fc.constantFrom(0, 19), fc.anything()),
+      type: fc.oneof(fc.constantFrom(0, 19), ODD),
       id: fc.oneof(fc.constant("334385199974967042"), id),
     },
     { requiredKeys: [] },
@@ -264,7 +266,7 @@ test("whatever Discord dispatches becomes a frame that the supervisor takes, or 
     }),
   );
   fc.assert(
-    fc.property(fc.constantFrom(...Object.values(On)), fc.anything(), (name, data) => {
+    fc.property(fc.constantFrom(...Object.values(On)), ODD, (name, data) => {
       expect(() => convert(name, data, US)).not.toThrow();
     }),
   );

@@ -134,7 +134,7 @@ test("a card has its buttons, a press is told and answered to its presser alone,
     "exec: uname -a\napproved by Ada",
   );
   await talk.next("delivered", ({ ref }) => ref === 99);
-  expect(only()).toMatchObject({ content: "exec: uname \\-a\napproved by Ada".replace("\\", ""), buttons: [] });
+  expect(only()).toMatchObject({ content: "```\nexec: uname -a\napproved by Ada\n```", buttons: [] });
 });
 
 test("a press that is decided slowly is deferred in time, and answered all the same", async () => {
