@@ -314,7 +314,7 @@ export class MatrixConnection implements Connection {
     const what = own.member.content.membership === "ban" ? "banned from" : "not any more in";
     this.#host.notice(
       { about: "removed", place: known?.place ?? id, from: null, to: null },
-      `${line.own.user} is ${what} the room ${id}`,
+      `this account is ${what} a room that it was in`,
     );
   }
 
@@ -368,7 +368,7 @@ export class MatrixConnection implements Connection {
   async #follow(home: Home, rooms: Rooms, room: string, next: string, via: string): Promise<void> {
     const { place } = await rooms.of(room).then(placeOf, () => ({ place: room }));
     const notice = (how: string): void =>
-      this.#host.notice({ about: "removed", place, from: null, to: null }, `the room ${room} goes on as ${next}${how}`);
+      this.#host.notice({ about: "removed", place, from: null, to: null }, `a room goes on as another one${how}`);
     try {
       await home.json({ method: "POST", path: `client/v3/join/${part(next)}`, query: { via }, body: {} });
       const create = await home.json({ method: "GET", path: `client/v3/rooms/${part(next)}/state/m.room.create/` });

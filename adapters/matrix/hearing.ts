@@ -98,11 +98,7 @@ export class Hearing {
     if (event.sender === own.user) return [];
     const plain = event.type === "m.room.message" || event.type === "m.sticker";
     if (plain && (await rooms.isEncrypted(room))) {
-      await this.#notice(
-        "degraded",
-        room,
-        `a message of ${event.sender} came unencrypted in an encrypted room and was not taken`,
-      );
+      await this.#notice("degraded", room, "a message came unencrypted in an encrypted room and was not taken");
       return [];
     }
     return await this.#tell(room, event, event.event_id, false);
@@ -131,11 +127,11 @@ export class Hearing {
         await this.#notice(
           "undecryptable",
           room,
-          `a message of ${event.sender} cannot be read: ${opened.why}; it is asked for, and told when it comes`,
+          `a message cannot be read: ${opened.why}; the key is asked for, and the message told when it comes`,
         );
         return [];
       case "never":
-        await this.#notice("undecryptable", room, `a message of ${event.sender} cannot be read: ${opened.why}`);
+        await this.#notice("undecryptable", room, `a message cannot be read: ${opened.why}`);
         return [];
       case "opened":
         return await this.#opened(room, event, raw, opened);
@@ -149,7 +145,7 @@ export class Hearing {
     opened: { readonly event: unknown; readonly doubt: string | null },
   ): Promise<Promise<void>[]> {
     if (opened.doubt !== null) {
-      await this.#notice("degraded", room, `a message of ${event.sender} was not taken: ${opened.doubt}`);
+      await this.#notice("degraded", room, `a message was not taken: ${opened.doubt}`);
       return [];
     }
     const inside = envelopeOf(opened.event);
@@ -284,6 +280,7 @@ export class Hearing {
     if (this.#seen.size > MAX_SEEN && oldest !== undefined) this.#seen.delete(oldest);
   }
 
+  /** @param sentence names nobody: who wrote, and where, is not for a log that outlives them. */
   async #notice(about: "undecryptable" | "degraded", room: string, sentence: string): Promise<void> {
     const place = await this.#parts.rooms.of(room).then(placeOf, () => ({ place: room }));
     this.#parts.host.notice({ about, place: place.place, from: null, to: null }, sentence);

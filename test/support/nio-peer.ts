@@ -6,6 +6,9 @@ import { createInterface } from "node:readline";
 import * as z from "zod/mini";
 import type { MatrixServer } from "./matrix-server.ts";
 
+/** Only a failure takes so long: a daemon that starts again on a busy machine takes its part of it. */
+const PATIENCE_MS = 45_000;
+
 /** What it says: what it heard, or what became of what it was asked. */
 const Line = z.looseObject({
   ready: z.optional(z.boolean()),
@@ -52,7 +55,7 @@ export class NioPeer implements AsyncDisposable {
   }
 
   async next(fits: (line: Line) => boolean): Promise<Line> {
-    const until = performance.now() + 15_000;
+    const until = performance.now() + PATIENCE_MS;
     for (;;) {
       const found = this.lines.find((line) => !this.#taken.has(line) && fits(line));
       if (found !== undefined) {
