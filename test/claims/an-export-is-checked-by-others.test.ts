@@ -83,6 +83,14 @@ test("what was handed over is verified by another process, against the key and a
   expect([broken.status, broken.stdout]).toEqual([1, expect.stringMatching(/^audit: row \d+ was changed/m)]);
 });
 
+test("the log in use is checked deep with what only its daemon has: the form of every row, every page, and the content that rows committed to", async () => {
+  const deep = await daemon.wirken(["audit", "verify", "--deep"]);
+  // Its vault is provisional here: whose the log is, it does not say.
+  expect([deep.status, deep.stderr]).toEqual([3, ""]);
+  expect(deep.stdout).toContain("deep: every row is in the one form that its values have");
+  expect(deep.stdout).toMatch(/^content: [1-9]\d* parts compared with what its row committed to$/m);
+});
+
 test("nothing is written where it may not be, and nothing half-written stays where there is no room", async () => {
   const before = exportRows().length;
   const inside = await daemon.wirken(["audit", "export", "--out", join(daemon.data, "out")]);
