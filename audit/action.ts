@@ -534,6 +534,9 @@ export const KINDS = {
     fields: { text: f.oneOf("yes", "no"), tools: f.oneOf("yes", "no"), inputTokens: f.count, outputTokens: f.count },
     content: ["why"],
   },
+  /** The owner has the search service asked one question, in which nothing of anybody's is. */
+  "search.trying": { fields: { service: f.name, ...BY }, outcomes: ["search.tried"] },
+  "search.tried": { fields: { status: f.count } },
   "model.answered": {
     fields: {
       model: f.model,

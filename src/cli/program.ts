@@ -15,6 +15,7 @@ import { pairCommand } from "./commands/pair.ts";
 import { peopleCommand } from "./commands/people.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { recoveryCommand } from "./commands/recovery.ts";
+import { searchCommand } from "./commands/search.ts";
 import { scheduleCommand } from "./commands/schedule.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -85,6 +86,7 @@ export function programOf(context: Context): Command {
     vaultCommand,
     channelCommand,
     modelsCommand,
+    searchCommand,
   ];
   commands.push(
     pairCommand,

@@ -14,6 +14,7 @@ import { INCIDENT_ANSWERS, INCIDENT_CALLS } from "./incident-calls.ts";
 import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { PairingCode, PEOPLE_ANSWERS, PEOPLE_CALLS, Role } from "./people-calls.ts";
 import { MODEL_ANSWERS, MODEL_CALLS } from "./model-calls.ts";
+import { SEARCH_ANSWERS, SEARCH_CALLS } from "./search-calls.ts";
 import { SCHEDULE_ANSWERS, SCHEDULE_CALLS } from "./schedule-calls.ts";
 import { LABEL_ANSWERS, LABEL_CALLS } from "./label-calls.ts";
 import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
@@ -88,6 +89,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...EGRESS_CALLS,
   ...CONFINEMENT_CALLS,
   ...MODEL_CALLS,
+  ...SEARCH_CALLS,
 ]);
 export type OperatorCall = z.infer<typeof OperatorCall>;
 export type CallName = OperatorCall["call"];
@@ -265,6 +267,7 @@ export const OPERATOR_ANSWERS = {
   ...EGRESS_ANSWERS,
   ...CONFINEMENT_ANSWERS,
   ...MODEL_ANSWERS,
+  ...SEARCH_ANSWERS,
 } as const satisfies Record<CallName, z.ZodMiniType>;
 export type AnswerTo<C extends CallName> = z.infer<(typeof OPERATOR_ANSWERS)[C]>;
 

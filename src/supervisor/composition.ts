@@ -70,6 +70,7 @@ import { RecordView } from "./record-view.ts";
 import { recoverySheet } from "./recovery-sheet.ts";
 import { schedulesWith } from "./schedule-parts.ts";
 import type { Schedules } from "./schedules.ts";
+import { SearchDesk } from "./search-desk.ts";
 import { State } from "./state.ts";
 import { Storage } from "./storage.ts";
 import { type Greeting, statusOf } from "./status.ts";
@@ -623,6 +624,7 @@ export class Composition {
           return { place: proxy.place, from: proxy.from, credential: this.outward.proxyCredential !== null };
         },
       }),
+      searchDesk: new SearchDesk({ log, web: this.fetches, now: () => performance.now() }),
       modelDesk: new ModelDesk({
         log,
         models: this.models,

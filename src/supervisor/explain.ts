@@ -173,6 +173,10 @@ class Teller {
         return `${this.who(action.by)} had the model ${action.provider}/${action.model} tried ${where(action.via)} ${at}`;
       case "model.tried":
         return `it answered ${at}; in words: ${action.text}; with a tool call: ${action.tools} (${action.inputTokens} tokens in, ${action.outputTokens} out)`;
+      case "search.trying":
+        return `${this.who(action.by)} had the web search of ${action.service} tried ${where(action.via)} ${at}`;
+      case "search.tried":
+        return `it answered ${at} with status ${action.status}`;
       case "process.started":
         return `a process started ${at}: ${action.role}${action.subject === null ? "" : ` ${action.subject}`}`;
       case "process.ready":

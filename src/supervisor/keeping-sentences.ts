@@ -9,7 +9,7 @@ import { count, quoted, where } from "./row-words.ts";
 /** Kinds that are about the log, the daemon, keys, people and what is kept, and not about one turn. */
 type KeepingKind = Exclude<Kind, TurnKind | PeopleKind | BudgetKind | IncidentKind | ChannelKind>;
 type TurnKind =
-  | `${"turn" | "model" | "tool" | "injection" | "approval" | "grant" | "label" | "command" | "action" | "finding" | "egress"}.${string}`
+  | `${"turn" | "model" | "tool" | "injection" | "approval" | "grant" | "label" | "command" | "action" | "finding" | "egress" | "search"}.${string}`
   | "message.received"
   | "message.sent"
   | "message.delivered"

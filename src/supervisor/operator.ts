@@ -28,6 +28,7 @@ import type { RecordView } from "./record-view.ts";
 import type { Remembered } from "./remembered.ts";
 import type { ScheduleDesk } from "./schedule-desk.ts";
 import type { Memory } from "./memory.ts";
+import type { SearchDesk } from "./search-desk.ts";
 import type { Undo } from "./undo.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
 import type { VaultRecovery } from "./vault-recovery.ts";
@@ -62,6 +63,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "folder.add",
   "instructions.accept",
   "models.test",
+  "search.test",
   "models.use",
   "undo",
   "pair.approve",
@@ -111,6 +113,7 @@ export interface OperatorParts {
   readonly instructions: InstructionFiles;
   readonly memory: Memory;
   readonly modelDesk: ModelDesk;
+  readonly searchDesk: SearchDesk;
   readonly undo: Undo;
   readonly remembered: Remembered;
   /** Null where no page is served: a command that runs without the daemon. */
@@ -180,6 +183,8 @@ export class Operator {
         return await this.#parts.remembered.revoke(call.grant, who);
       case "policy.test":
         return this.#parts.remembered.test(call);
+      case "search.test":
+        return await this.#parts.searchDesk.test(who, signal);
       case "models.list":
       case "models.test":
       case "models.use":

@@ -63,6 +63,14 @@ export interface RetentionParts {
   readonly line: (role: string, line: string) => void;
 }
 
+/** What is to go: pieces, scopes whose keys opened them and others, scopes that go whole, and how many of those are sessions. */
+interface Taking {
+  readonly ids: readonly number[];
+  readonly opened: ReadonlySet<string>;
+  readonly ended: readonly string[];
+  readonly sessions: number;
+}
+
 interface Taken {
   readonly removed: number;
   readonly held: number;
@@ -125,7 +133,7 @@ export class Retention {
       ] as const) {
         if (given === null) continue;
         const since = before(given);
-        const gone = await this.#store(OWN[store], since);
+        const gone = await this.#store(OWN[store], since, who);
         // A night in which nothing of it was old enough is no row: most stores are empty most of the time.
         if (gone.removed + gone.held > 0)
           await log.append({ kind: "retention.applied", store, before: since, ...gone }, { cause: null });
@@ -189,23 +197,25 @@ export class Retention {
     return { removed: rows, held, from: before };
   }
 
-  /** What has a time of its own goes part by part, overwritten where it lay; keys of sessions go on for the rest. */
-  async #store(is: (part: StoredPart) => boolean, at: string): Promise<Taken> {
+  /** What has a time of its own goes part by part; what else its keys opened is sealed under others. */
+  async #store(is: (part: StoredPart) => boolean, at: string, who: By): Promise<Taken> {
     const { log, holds, steps } = this.#parts;
     const exempt = holds.exempt();
     const ids: number[] = [];
+    const opened = new Set<string>();
     let held = 0;
     for await (const page of steps.removal.parts(0, log.removal.firstAt(at))) {
       for (const part of page) {
         if (!is(part)) continue;
-        if (exempt.part(part)) held += 1;
-        else ids.push(part.id);
+        if (exempt.part(part)) {
+          held += 1;
+          continue;
+        }
+        ids.push(part.id);
+        if (part.scope !== DAEMON) opened.add(part.scope);
       }
     }
-    if (ids.length === 0) return { removed: 0, held };
-    const removed = await steps.removal.delete(ids);
-    await steps.removal.truncate();
-    return { removed, held };
+    return { removed: await this.#take({ ids, opened, ended: [], sessions: 0 }, who), held };
   }
 
   /** Sessions that have been quiet since end with their keys; of the others what is older goes, and what stays is sealed under another key. */
@@ -237,9 +247,20 @@ export class Retention {
       }
     }
     const ended = [...sessions, ...[...gone.scopes].filter((scope) => hasKey(scope))];
-    if (ended.length === 0 && ids.length === 0 && steps.renewing().length === 0) return { removed: 0, held };
     for (const session of sessions) await erasure.end(session, who);
-    const fields = { erasure: mint("erasure"), session: null, principal: null, sessions: sessions.length, ...who };
+    const removed = await this.#take({ ids, opened, ended, sessions: sessions.length }, who, () => {
+      if (gone.rows.size > 0) steps.state.forgetRows([...gone.rows], gone.conversations);
+    });
+    if (gone.rows.size > 0) steps.state.compact();
+    return { removed, held };
+  }
+
+  /** Takes content out, on the record. Whose key opened what goes and opens what stays gets another one: the former would still open a copy of what went.
+   *  What a crash left of an earlier time is taken up too. @param told beside it, once no key opens it. @returns pieces that went. */
+  async #take({ ids, opened, ended, sessions }: Taking, who: By, told: () => void = () => undefined): Promise<number> {
+    const { log, steps } = this.#parts;
+    if (ended.length === 0 && ids.length === 0 && steps.renewing().length === 0) return 0;
+    const fields = { erasure: mint("erasure"), session: null, principal: null, sessions, ...who };
     const intent = await log.record<"content.erasing">(
       { kind: "content.erasing", subject: "retention", ...fields },
       { cause: null },
@@ -247,17 +268,15 @@ export class Retention {
     intent.redeem();
     try {
       for (const scope of ended) await steps.destroyKey(scope, intent.seq);
-      // Whose key opened what goes and opens what stays gets another one: the former would still open a copy of what went.
       for (const scope of opened) await steps.renewKey(scope, intent.seq);
-      if (gone.rows.size > 0) steps.state.forgetRows([...gone.rows], gone.conversations);
+      told();
       const parts = await steps.removal.delete(ids);
       const renewing = new Set(steps.renewing());
       if (renewing.size > 0) await steps.removal.reseal(renewing);
       await steps.removal.truncate();
       await forgetFormerKeys(steps, log, renewing, intent.seq);
-      if (gone.rows.size > 0) steps.state.compact();
-      await intent.finish<"content.erased">({ kind: "content.erased", sessions: sessions.length, parts, files: 0 });
-      return { removed: parts, held };
+      await intent.finish<"content.erased">({ kind: "content.erased", sessions, parts, files: 0 });
+      return parts;
     } catch (error) {
       await intent.fail(error).catch(() => undefined);
       throw error;

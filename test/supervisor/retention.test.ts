@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { verifySync } from "../../audit/verify.ts";
 import { Config, type RetentionConfig } from "../../src/config/schema.ts";
 import { nightAfter } from "../../src/supervisor/retention.ts";
+import { mint } from "../../src/ipc/ids.ts";
 import { DataFolder } from "../vault/world.ts";
 import { foundIn, KeepingWorld, sealedCanaries } from "./keeping-world.ts";
 
@@ -90,6 +91,47 @@ test("a session that goes on has another key for what stays, and the former one 
   expect(verifySync(folder.log, { live: true, vkey: log.vkey, sealer: vault.sealer(), deep: true }).findings).toEqual(
     [],
   );
+});
+
+test("what has a time of its own goes with the key that opened it: what else that one opened has another", async () => {
+  const { folder, world, first, kim, days } = await scene();
+  await using open = world;
+  const keep = async (text: string) =>
+    await open.log.append(
+      {
+        kind: "memory.written",
+        memory: mint("memory"),
+        agent: "default",
+        principal: kim,
+        session: first,
+        channel: "telegram",
+        untrusted: "no",
+        bytes: text.length,
+        replaces: null,
+      },
+      { cause: null, seal: kim, content: { text, private: kim } },
+    );
+  const old = await keep("an old note");
+  await delay(5);
+  const between = Date.now();
+  const young = await keep("a young note");
+  await open.log.checkpoint("demand");
+  const sealed = sealedCanaries(folder, [kim]);
+  days.now = { ...DEFAULTS, content: null, undo: null, memory: 30 };
+  await open
+    .retention(
+      () => days.now,
+      () => between + 30 * DAY_MS,
+    )
+    .apply();
+  // Neither the piece that went, nor anything that the former key opened, nor that key as it lay in the vault.
+  expect(foundIn(folder.path, sealed)).toEqual([]);
+  expect(open.log.row(old.seq)?.content("text")).toBeNull();
+  expect(open.log.row(young.seq)?.content("text")).toBe("a young note");
+  expect(open.world.vault.formerContentKeys()).toEqual([]);
+  expect(applied(open).at(-1)).toMatchObject({ store: "memory", removed: 2, held: 0 });
+  const [erased] = open.log.rows({ kind: "content.erased", after: -1 });
+  expect(erased?.action).toMatchObject({ sessions: 0, parts: 2 });
 });
 
 test("what a hold exempts stays until the hold is removed", async () => {

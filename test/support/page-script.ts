@@ -224,6 +224,7 @@ export class PageScript {
       case "approvals.show":
       case "models.list":
       case "models.test":
+      case "search.test":
       case "models.use":
       case "audit.acknowledge":
       case "audit.anchor.add":
