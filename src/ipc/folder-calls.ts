@@ -42,6 +42,10 @@ const FolderView = z.strictObject({
 
 export const FOLDER_ANSWERS = {
   "folder.add": FolderView,
-  "folder.list": z.strictObject({ folders: z.array(FolderView) }),
+  "folder.list": z.strictObject({
+    folders: z.array(FolderView),
+    /** Those that one can be added for. */
+    agents: z.array(Name),
+  }),
   "folder.remove": FolderView,
 } as const;

@@ -20,6 +20,8 @@ import type { ConversationRecord, Person, State } from "./state.ts";
 const CARD_CHARACTERS = 3000;
 /** A longer card goes before itself in so many messages; a still longer one is decided on the page or the terminal. */
 const MAX_PARTS = 8;
+/** Whoever asked is told where it is shown after this long, whatever a platform has still to say of it. */
+const TELL_AFTER_MS = 10_000;
 
 /** An answer to a card, from wherever it came. */
 export interface Ask {
@@ -59,13 +61,20 @@ function no(sentence: string): Repeating {
   return { again: false, sentence };
 }
 
+/** Somebody who may decide and has not written on a channel yet. */
+interface Unwritten {
+  readonly principal: string;
+  readonly channel: AdapterChannel;
+  readonly id: string;
+}
+
 export interface DeskParts {
   readonly log: AuditLog;
   readonly clock: Clock;
   readonly grants: Grants;
   readonly state: State;
   readonly people: People;
-  readonly channels: () => Pick<Channels, "local" | "tell" | "card" | "editCard" | "repeat">;
+  readonly channels: () => Pick<Channels, "local" | "tell" | "card" | "openDirect" | "editCard" | "repeat">;
   /** What nobody answered in time. */
   readonly repeats: () => Repeats;
   readonly line: (role: string, line: string) => void;
@@ -224,29 +233,66 @@ export class ApprovalDesk {
       asked?.talk === "direct" &&
       mayDecide(turn.role) &&
       decidedElsewhere(pending, turn.channel, turn.principal) === null;
-    const shown = await this.#cards(pending, here && asked !== null ? [asked] : this.#approversAt(pending), sentTo);
-    if (!here && asked !== null) {
-      const decidedAt = shown === 0 ? "on the page or the terminal" : "by an approver";
-      await channels.tell(
-        asked,
-        SessionId.parse(turn.session),
-        `Waiting for an approver: this is decided ${decidedAt}.`,
-        pending.row,
-      );
-    }
+    const shown = new Set(
+      await this.#cards(pending, here && asked !== null ? [asked] : this.#approversAt(pending), sentTo),
+    );
+    if (here || asked === null) return;
+    const others = this.#unwrittenAt(pending).map(async (one) => await this.#cardFirst(pending, one, sentTo, shown));
+    const long = AbortSignal.timeout(TELL_AFTER_MS);
+    await Promise.race([Promise.all(others), new Promise((resolve) => long.addEventListener("abort", resolve))]);
+    const decidedAt =
+      shown.size === 0
+        ? "on the page or the terminal"
+        : `by an approver (shown on ${[...shown].toSorted().join(", ")})`;
+    const words = `Waiting for an approver: this is decided ${decidedAt}.`;
+    await channels.tell(asked, SessionId.parse(turn.session), words, pending.row);
   }
 
   async #cards(
     pending: PendingApproval,
     targets: readonly ConversationRecord[],
     sentTo: (channel: Channel) => void,
-  ): Promise<number> {
-    let shown = 0;
+  ): Promise<AdapterChannel[]> {
+    const shown: AdapterChannel[] = [];
     for (const target of targets) {
       const channel = AdapterChannel.parse(target.channel);
-      if (await this.#card(pending, target, channel, sentTo)) shown += 1;
+      if (await this.#card(pending, target, channel, sentTo)) shown.push(channel);
     }
     return shown;
+  }
+
+  /** Who could decide it on a channel where they have not written yet, by the platform's id of them. */
+  #unwrittenAt(pending: PendingApproval): Unwritten[] {
+    const { people, state } = this.#parts;
+    return people.approvers().flatMap(({ principal }) => {
+      const written = new Set(state.directOf(principal).map(({ channel }) => channel));
+      return state.identities(principal).flatMap(({ channel: name, id }) => {
+        const channel = AdapterChannel.safeParse(name);
+        if (!channel.success || written.has(name) || decidedElsewhere(pending, channel.data, principal) !== null)
+          return [];
+        return [{ principal, channel: channel.data, id }];
+      });
+    });
+  }
+
+  /** The card opens a conversation with somebody, where their platform lets it. */
+  async #cardFirst(
+    pending: PendingApproval,
+    { principal, channel, id }: Unwritten,
+    sentTo: (channel: Channel) => void,
+    shown: Set<AdapterChannel>,
+  ): Promise<void> {
+    try {
+      const opened = await this.#parts.channels().openDirect(channel, id, principal);
+      // It may have been decided while the platform was asked.
+      if (opened === null || this.approvals.get(pending.approval) === null) return;
+      if (await this.#card(pending, opened, channel, sentTo)) shown.add(channel);
+    } catch (error) {
+      this.#parts.line(
+        "approvals",
+        `no conversation could be opened on ${channel}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
   }
 
   /** The direct conversations of approvers where this may be decided: the newest of each person on each channel. */

@@ -444,6 +444,15 @@ export class ChannelTalk<L extends symbol> {
     return await this.#out.say(this.#out.at(record), { purpose: "message", text, cause, session, files });
   }
 
+  /** Where somebody is reached alone who has not written there. @param user the platform's id of them. @returns null: the platform knows no way, or does not say. */
+  async openDirect(user: string, principal: string): Promise<ConversationRecord | null> {
+    const place = await this.#link.openDirect(user);
+    // They may have been removed while the platform was asked.
+    if (place === null || this.#parts.state.person(principal) === null) return null;
+    const { conversation } = await this.#out.address({ place, thread: null, talk: "direct" }, principal);
+    return this.#parts.state.conversation(conversation);
+  }
+
   /** What the platform remembers of a message of ours. @param since Unix milliseconds. */
   async lookUp(record: ConversationRecord, key: string, since: number): Promise<LookedUp> {
     return await this.#link.lookUp(this.#out.at(record), key, since);

@@ -51,6 +51,7 @@ interface Talk {
   scheduled: ChannelTalk<symbol>["scheduled"];
   tell: ChannelTalk<symbol>["tell"];
   card: ChannelTalk<symbol>["card"];
+  openDirect: ChannelTalk<symbol>["openDirect"];
   pass: ChannelTalk<symbol>["pass"];
   editCard: ChannelTalk<symbol>["editCard"];
   readonly runs: Pick<
@@ -435,6 +436,9 @@ export class Channels {
     cause: number,
   ): Promise<readonly string[]> {
     return (await this.#talkOf(record.channel)?.card(record, view, parts, cause)) ?? [];
+  }
+  async openDirect(channel: string, user: string, principal: string): Promise<ConversationRecord | null> {
+    return (await this.#talkOf(channel)?.openDirect(user, principal)) ?? null;
   }
   /** @returns false when the channel is not there just now: it is to be tried again. */
   async editCard(

@@ -16,6 +16,7 @@ import type { Rule } from "../broker/rules.ts";
 import type { BackgroundCommands } from "../effect/background.ts";
 import { Effects } from "../effect/effects.ts";
 import type { Home } from "../config/home.ts";
+import { Name } from "../ipc/ids.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import type { CommandGroups } from "../sandbox/group.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
@@ -604,6 +605,7 @@ export class Composition {
       halts: this.#halts,
       budgets: this.budgets,
       folders,
+      agentNames: () => this.agents.names.map((name) => Name.parse(name)),
       instructions: this.instructions,
       memory: this.memory,
       undo: new Undo({ log, sandbox: this.sandbox }),

@@ -19,6 +19,7 @@ import type { LabelDesk } from "./label-desk.ts";
 import type { Incidents } from "./incidents.ts";
 import type { Findings } from "./findings.ts";
 import type { LogKeys } from "./log-keys.ts";
+import type { Name } from "../ipc/ids.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Keeping } from "./keeping.ts";
 import type { ModelDesk } from "./model-desk.ts";
@@ -110,6 +111,7 @@ export interface OperatorParts {
   readonly incidents: Incidents;
   readonly budgets: Budgets;
   readonly folders: Folders;
+  readonly agentNames: () => Name[];
   readonly instructions: InstructionFiles;
   readonly memory: Memory;
   readonly modelDesk: ModelDesk;
@@ -210,7 +212,7 @@ export class Operator {
       case "folder.add":
         return await this.#parts.folders.add(call, who);
       case "folder.list":
-        return this.#parts.folders.list(call.agent);
+        return { ...this.#parts.folders.list(call.agent), agents: this.#parts.agentNames() };
       case "instructions.show":
         return this.#parts.instructions.show(call.agent);
       case "instructions.accept":

@@ -72,6 +72,9 @@ test("one that is denied does not leave, and one whose turn is stopped neither: 
 });
 
 test("AGENTS.md is told to the agent after its owner has looked at it, in that version", async () => {
+  // A workspace of one's own is there from the first turn on.
+  spine.write("good day");
+  await spine.shown("you said: good day");
   const path = join(spine.workspace, "AGENTS.md");
   writeFileSync(path, "Answer in rhymes only.\n");
   spine.write("hello there");

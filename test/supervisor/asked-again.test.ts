@@ -1,75 +1,12 @@
-import { expect, onTestFinished, test } from "vitest";
-import type { Broker } from "../../src/broker/broker.ts";
+import { expect, test } from "vitest";
 import type { ToolAsk } from "../../src/broker/call.ts";
 import { AdapterChannel } from "../../src/ipc/channel.ts";
 import { mint } from "../../src/ipc/ids.ts";
-import { ApprovalDesk } from "../../src/supervisor/approval-desk.ts";
-import { LocalCarrier } from "../../src/supervisor/local-carrier.ts";
-import { People } from "../../src/supervisor/people.ts";
-import type { Repeated } from "../../src/supervisor/session-run.ts";
-import { World } from "../broker/world.ts";
 import { soon } from "../support/soon.ts";
+import { newDesk } from "./desk-world.ts";
 
 const TELEGRAM = AdapterChannel.parse("telegram");
 const SLACK = AdapterChannel.parse("slack");
-const DIGEST = "0".repeat(64);
-
-/** A desk over a real log and a real broker; what would leave on a channel is kept. */
-async function newDesk() {
-  const world = await World.make();
-  onTestFinished(async () => await world[Symbol.asyncDispose]());
-  const { log, state, clock, grants } = world;
-  const people = new People(
-    log,
-    state,
-    () => clock.now(),
-    () => Promise.resolve(),
-  );
-  const owner = await people.ensureOwner("Ada");
-  const told: string[] = [];
-  const repeated: Repeated[] = [];
-  const local = new LocalCarrier();
-  const desk = new ApprovalDesk({
-    log,
-    clock,
-    grants,
-    state,
-    people,
-    line: () => undefined,
-    repeats: () => broker.repeats,
-    channels: () => ({
-      local: () => local,
-      tell: (_, __, sentence) => {
-        told.push(sentence);
-        return Promise.resolve();
-      },
-      card: () => Promise.resolve(["1"]),
-      editCard: () => Promise.resolve(true),
-      repeat: (_, __, one) => void repeated.push(one),
-    }),
-  });
-  const broker: Broker = world.brokerWith(desk.approvals);
-  const [session, conversation, message, turn] = [mint("session"), mint("conversation"), mint("message"), mint("turn")];
-  const by = { agent: "default", principal: owner.principal };
-  await log.append(
-    { kind: "conversation.opened", conversation, channel: TELEGRAM, talk: "direct" },
-    { cause: null, content: { place: "42\n" } },
-  );
-  await log.append(
-    { kind: "session.opened", session, conversation, channel: TELEGRAM, agent: "default" },
-    { cause: null },
-  );
-  const received = await log.append(
-    { kind: "message.received", message, session, conversation, channel: TELEGRAM, principal: owner.principal },
-    { cause: null, content: { text: "write it" } },
-  );
-  const started = await log.append(
-    { kind: "turn.started", turn, session, message, ...by, policy: DIGEST, settings: DIGEST },
-    { cause: received.seq },
-  );
-  const context = { ...world.turn({ channel: TELEGRAM }), turn, session, conversation, ...by, cause: started.seq };
-  return { world, desk, broker, owner, told, repeated, context, message, started: started.seq };
-}
 
 const ASK: ToolAsk = {
   group: 1,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { BudgetView } from "../../src/ipc/budget-calls.ts";
-import { mint, type SessionId } from "../../src/ipc/ids.ts";
+import { mint, Name, type SessionId } from "../../src/ipc/ids.ts";
 import type { RowView } from "../../src/ipc/audit-calls.ts";
 import type { AnswerTo, ApprovalView, OperatorCall } from "../../src/ipc/operator.ts";
 import type { Spent } from "../../src/supervisor/spending.ts";
@@ -171,7 +171,10 @@ export class PageScript {
           channel: "telegram",
         } satisfies AnswerTo<"pair.approve">;
       case "folder.list":
-        return { folders: this.folders } satisfies AnswerTo<"folder.list">;
+        return {
+          folders: this.folders,
+          agents: [Name.parse("default"), Name.parse("helper")],
+        } satisfies AnswerTo<"folder.list">;
       case "folder.add": {
         const { path, agent, write } = call;
         const made = { folder: mint("folder"), name: "documents", path, agent, write, principal: null, person: null };

@@ -125,10 +125,11 @@ test("the status says how things are; a pairing is approved and a session ended 
 test("a folder is added and removed, and what a turn did to files is seen before it is taken back", async () => {
   await world.driver.logIn(world.supervisor.link());
   await world.driver.tab("Status");
-  await world.page.getByLabel("A folder for agent default").fill("/home/ada/documents");
+  await world.page.getByLabel("Another folder, by its whole path").fill("/home/ada/documents");
+  await world.page.getByLabel("For which agent").selectOption("helper");
   await world.page.getByRole("button", { name: "Add, to be read" }).click();
-  await world.page.getByText("/home/ada/documents is documents/ in the workspace now.").waitFor();
-  await world.page.getByRole("button", { name: "remove the folder documents of agent default" }).click();
+  await world.page.getByText("/home/ada/documents is documents/ in the workspace of helper now.").waitFor();
+  await world.page.getByRole("button", { name: "remove the folder documents of agent helper" }).click();
   await world.page.getByRole("button", { name: "Show the newest turns" }).click();
   await world.page.getByRole("button", { name: /^see what would be taken back/ }).click();
   await shown(world.page, "cannot be taken back: a reply was sent").waitFor();
@@ -137,7 +138,7 @@ test("a folder is added and removed, and what a turn did to files is seen before
     .poll(() => world.supervisor.calls.map(({ call }) => call))
     .toContainEqual({ call: "undo", turn: world.script.turn, force: false, preview: false });
   const calls = world.supervisor.calls.map(({ call }) => call);
-  expect(calls).toContainEqual({ call: "folder.remove", name: "documents", agent: "default" });
+  expect(calls).toContainEqual({ call: "folder.remove", name: "documents", agent: "helper" });
 });
 
 test("a command is copied", async () => {

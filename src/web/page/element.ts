@@ -28,6 +28,7 @@ const TAGS = [
   "p",
   "pre",
   "section",
+  "select",
   "span",
   "strong",
   "summary",

@@ -4,10 +4,9 @@ import { button, el } from "./element.ts";
 import { visible, when } from "./format.ts";
 import { attempt, tell } from "./notices.ts";
 
-type Folder = AnswerTo<"folder.list">["folders"][number];
+type Folders = AnswerTo<"folder.list">;
+type Folder = Folders["folders"][number];
 
-/** Who gets a folder that is added here. */
-const AGENT = "default";
 /** Turns that can be taken back from here; older ones are for the terminal. */
 const SHOWN = 5;
 
@@ -22,13 +21,18 @@ export class FolderCards {
     maxlength: 4096,
     placeholder: "/home/me/documents",
   });
+  readonly #agent = el("select", { id: "folder-agent" });
+  #agents: Folders["agents"] = [];
   readonly #turns = el("ul", { class: "plain" });
 
   constructor(reload: () => Promise<void>) {
     this.#reload = reload;
   }
 
-  folders(folders: readonly Folder[]): HTMLElement {
+  folders({ folders, agents }: Folders): HTMLElement {
+    if (agents.join() !== this.#agents.join())
+      this.#agent.replaceChildren(...agents.map((name) => el("option", { value: name }, name)));
+    this.#agents = agents;
     return el(
       "section",
       { class: "panel-card" },
@@ -39,8 +43,10 @@ export class FolderCards {
         "Agents see their own workspaces and these folders, and nothing else of this machine.",
       ),
       el("ul", { class: "plain" }, ...folders.map((folder) => this.#folder(folder))),
-      el("label", { for: "folder-path" }, "A folder for agent default, by its whole path"),
+      el("label", { for: "folder-path" }, "Another folder, by its whole path"),
       this.#path,
+      el("label", { for: "folder-agent" }, "For which agent"),
+      this.#agent,
       el(
         "div",
         { class: "buttons" },
@@ -70,9 +76,11 @@ export class FolderCards {
   async #add(write: boolean): Promise<void> {
     await attempt(async () => {
       const path = this.#path.value.trim();
-      const answer = await ask({ call: "folder.add", path, name: null, agent: AGENT, write, principal: null });
+      const agent = this.#agents.find((name) => name === this.#agent.value);
+      if (agent === undefined) return;
+      const answer = await ask({ call: "folder.add", path, name: null, agent, write, principal: null });
       this.#path.value = "";
-      tell(`${visible(answer.path)} is ${answer.name}/ in the workspace now.`, null, "info");
+      tell(`${visible(answer.path)} is ${answer.name}/ in the workspace of ${agent} now.`, null, "info");
       await this.#reload();
     });
   }

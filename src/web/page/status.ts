@@ -51,7 +51,7 @@ export class StatusTab {
   }
 
   async load(): Promise<void> {
-    const [status, pairs, { sessions }, { credentials }, { folders }, { schedules }] = await Promise.all([
+    const [status, pairs, { sessions }, { credentials }, folders, { schedules }] = await Promise.all([
       ask({ call: "status" }),
       ask({ call: "pair.list" }),
       ask({ call: "web.sessions" }),
