@@ -18,6 +18,10 @@ export const SKILL_PROBLEMS = [
 ] as const;
 export type SkillProblem = (typeof SKILL_PROBLEMS)[number];
 
+export function isSkillProblem(word: string): word is SkillProblem {
+  return SKILL_PROBLEMS.some((one) => one === word);
+}
+
 /** A code to switch on, a sentence to read, and what to do about it. */
 export class SkillError extends Error {
   override readonly name = "SkillError";

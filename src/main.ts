@@ -26,6 +26,7 @@ export const ENTRIES = {
   keychain: "src/keychain/main.ts",
   anchor: "src/anchor/main.ts",
   fetch: "src/fetch/main.ts",
+  unpack: "src/unpack/main.ts",
   probe: "src/probe/main.ts",
 } as const;
 type Entry = keyof typeof ENTRIES;
@@ -63,6 +64,7 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
   ["keychain", "keychain"],
   ["anchor", "anchor"],
   ["fetch", "fetch"],
+  ["unpack", "unpack"],
 ]);
 
 /** Words that a person types too: without the supervisor's pipe they are the command. */

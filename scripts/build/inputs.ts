@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What the executable is made of. Tests, documents and the projects of the type checker are not. */
-const FOLDERS = ["src", "adapters", "audit", "vault", "scripts/build"];
+const FOLDERS = ["src", "adapters", "audit", "vault", "skills", "scripts/build"];
 const FILES = ["scripts/build.ts", "sea-config.json", "package.json", "package-lock.json"];
 
 /** Every input file, by its path from `root`, in one order everywhere. */

@@ -10,6 +10,7 @@ const BY_ROLE: Readonly<Record<Role, readonly string[]>> = {
   adapter: [CERTIFICATES, "SSL_CERT_FILE"],
   model: [CERTIFICATES, "SSL_CERT_FILE"],
   anchor: [CERTIFICATES, "SSL_CERT_FILE"],
+  unpack: [],
   fetch: [CERTIFICATES, "SSL_CERT_FILE"],
   // For a proxy that is spoken to over TLS.
   egress: [CERTIFICATES, "SSL_CERT_FILE"],

@@ -65,6 +65,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/anchor": { ours: [...NETWORKED, "audit"], packages: ["zod"], network: [] },
   // What is asked on a person's behalf: one request, read by a parser of pages.
   "src/fetch": { ours: NETWORKED, packages: ["htmlparser2", "zod"], network: SDK_NETWORK },
+  // Archives, YAML: whatever of a skill has a format of its own.
+  "src/unpack": { ours: [...CHILD, "skills"], packages: ["yaml", "yauzl"], network: [] },
   // Lanes are HTTP/2; TLS is for a proxy that wants it.
   "src/egress": { ours: CHILD, packages: [], network: ["node:net", "node:dns", "node:tls", "node:http2"] },
   // It becomes a command, with the walls of one.
@@ -90,6 +92,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/confine",
       "vault",
       "audit",
+      "skills",
     ],
     packages: ["better-sqlite3", "pino", "zod"],
     // A local socket for commands; the supervisor opens no network connection.
@@ -108,6 +111,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/ipc",
       "vault",
       "audit",
+      "skills",
     ],
     packages: ["commander", "zod"],
     // The same socket from the other side.

@@ -29,6 +29,7 @@ const ROLES = [
   ["keychain"],
   ["anchor"],
   ["fetch"],
+  ["unpack"],
 ] as const;
 
 const folder = mkdtempSync(join(tmpdir(), "wirken-planted-"));

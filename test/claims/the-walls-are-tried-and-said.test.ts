@@ -62,6 +62,7 @@ describe("wirken doctor confinement", () => {
       "command by launcher",
       "egress",
       "fetch",
+      "unpack",
       "ingress",
       "keychain",
       "model",

@@ -20,6 +20,7 @@ const ROLES: readonly Role[] = [
   "egress",
   "relay",
   "fetch",
+  "unpack",
 ];
 const ADDON = join(import.meta.dirname, `../../node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`);
 const folder = mkdtempSync(join(tmpdir(), "confine-"));
@@ -121,7 +122,7 @@ describe("the network", () => {
     });
   });
 
-  test.for(["adapter", "model", "anchor", "fetch", "agent", "web", "keychain"] as const)(
+  test.for(["adapter", "model", "anchor", "fetch", "unpack", "agent", "web", "keychain"] as const)(
     "is not there for a confined %s",
     async (role) => {
       const answers = await probe(role, "confined", network());

@@ -16,6 +16,7 @@ const ROLES = [
   "model",
   "anchor",
   "fetch",
+  "unpack",
   "agent",
   "web",
   "ingress",

@@ -53,23 +53,33 @@ describe("native code in a child", () => {
     expect(answers["is dumpable"]).toBe(1);
   });
 
-  test.for(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay", "fetch"] as const)(
-    "of a %s is refused whatever reaches another process or another program",
-    async (role) => {
-      const answers = await systemCalls(role, "walls");
-      for (const name of REFUSED) expect([name, answers[name]]).toEqual([name, EPERM]);
-      for (const name of ALLOWED) expect([name, answers[name]]).toEqual([name, 0]);
-      expect(answers["clone3"]).toBe(ENOSYS);
-      expect(answers["x32 getpid"]).toBe(EPERM);
-      expect(answers["is dumpable"]).toBe(0);
-    },
-  );
+  test.for([
+    "adapter",
+    "model",
+    "agent",
+    "ingress",
+    "web",
+    "keychain",
+    "anchor",
+    "egress",
+    "relay",
+    "fetch",
+    "unpack",
+  ] as const)("of a %s is refused whatever reaches another process or another program", async (role) => {
+    const answers = await systemCalls(role, "walls");
+    for (const name of REFUSED) expect([name, answers[name]]).toEqual([name, EPERM]);
+    for (const name of ALLOWED) expect([name, answers[name]]).toEqual([name, 0]);
+    expect(answers["clone3"]).toBe(ENOSYS);
+    expect(answers["x32 getpid"]).toBe(EPERM);
+    expect(answers["is dumpable"]).toBe(0);
+  });
 
   test.for([
     ["egress", { local: EPERM, pair: EPERM, tcp: 0, udp: 0, connects: true }],
     ["adapter", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["model", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["anchor", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
+    ["unpack", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["fetch", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["agent", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["web", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],

@@ -5,7 +5,7 @@ import { confine } from "../../../src/confine/confine.ts";
 
 confine(
   z
-    .enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay", "fetch"])
+    .enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay", "fetch", "unpack"])
     .parse(process.argv[2]),
 );
 writeSync(1, "idle\n");

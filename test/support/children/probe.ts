@@ -16,7 +16,19 @@ import { confine, dropNetwork } from "../../../src/confine/confine.ts";
 import { NEEDS } from "../../../src/confine/role.ts";
 import { buildWalls } from "../../../src/confine/walls.ts";
 
-const Role = z.enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay", "fetch"]);
+const Role = z.enum([
+  "adapter",
+  "model",
+  "agent",
+  "ingress",
+  "web",
+  "keychain",
+  "anchor",
+  "egress",
+  "relay",
+  "fetch",
+  "unpack",
+]);
 const How = z.enum(["bare", "walls", "confined"]);
 const Probes = z.record(z.string(), z.string());
 

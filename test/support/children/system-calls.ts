@@ -8,7 +8,20 @@ import { NEEDS } from "../../../src/confine/role.ts";
 import { buildLocalSocketsWall, buildWalls } from "../../../src/confine/walls.ts";
 
 const role = z
-  .enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay", "fetch", "command"])
+  .enum([
+    "adapter",
+    "model",
+    "agent",
+    "ingress",
+    "web",
+    "keychain",
+    "anchor",
+    "egress",
+    "relay",
+    "fetch",
+    "unpack",
+    "command",
+  ])
   .parse(process.argv[2]);
 if (process.argv[3] === "walls") {
   if (role === "command") buildLocalSocketsWall();

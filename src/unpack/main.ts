@@ -1,0 +1,5 @@
+import { confine } from "../confine/confine.ts";
+import { runUnpack } from "./process.ts";
+
+confine("unpack");
+runUnpack();
