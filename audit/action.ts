@@ -198,6 +198,48 @@ export const KINDS = {
     },
     content: ["path", "text", "digest"],
   },
+  // Skills
+  /** What this key signs is used, under names of this form, until then. `own`: as the operator's own word. */
+  "skill.trusted": {
+    fields: {
+      key: f.id,
+      vkey: f.vkey,
+      names: f.namePattern,
+      until: f.orNull(f.time),
+      own: f.oneOf("yes", "no"),
+      ...BY,
+    },
+  },
+  "skill.untrusted": { fields: { key: f.id, ...BY } },
+  /** What these very files want was accepted. `digest`: SHA-256 of their manifest. */
+  "skill.installed": {
+    fields: { skill: f.id, name: f.name, version: f.version, digest: f.digest, replaces: f.orNull(f.id), ...BY },
+    content: ["source"],
+  },
+  "skill.removed": { fields: { skill: f.id, ...BY } },
+  /** A skill that was to be installed or used, and was not. */
+  "skill.refused": {
+    fields: {
+      reason: f.oneOf(
+        "unsigned",
+        "malformed",
+        "forged",
+        "untrusted",
+        "revoked",
+        "expired",
+        "wrong-name",
+        "altered",
+        "extra",
+        "missing",
+        "path",
+        "link",
+        "too-large",
+        "not-accepted",
+        "unreadable",
+      ),
+    },
+    content: ["name", "why"],
+  },
   "channel.enabled": { fields: { channel: f.name, ...BY } },
   "channel.disabled": { fields: { channel: f.name, ...BY } },
   "process.started": {
@@ -582,7 +624,8 @@ export const KINDS = {
       ...UNDER,
     },
     /** Where it has several keys: the rows of the grants of the others. */
-    optional: { chain: f.chain, restsAlso: f.seqs },
+    /** `skills`: those whose limits it was decided with. */
+    optional: { chain: f.chain, restsAlso: f.seqs, skills: f.skills },
     /** `call` is the model's own id for it; `before` is the file as it was that this writes, so that it can be taken back. */
     content: ["action", "call", "before", "task"],
     outcomes: ["tool.finished"],

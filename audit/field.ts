@@ -26,6 +26,10 @@ export const host = text(/^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 255);
 export const roles = text(/^[a-z][a-z-]{0,31}(\+[a-z][a-z-]{0,31}){0,31}$/, 33 * 32);
 /** A tool's name, ours or an MCP server's. */
 export const tool = text(/^[a-z][a-z0-9_/.-]{0,127}$/, 128);
+/** Names of skills that a key may sign, as the operator wrote them: `acme-*`. */
+export const namePattern = text(/^[a-z0-9*-]{1,64}$/, 64);
+/** Skills by name, whose instructions were in the context: up to eight, with commas between them. */
+export const skills = text(/^[a-z0-9-]{1,64}(,[a-z0-9-]{1,64}){0,7}$/, 8 * 65);
 /** The class of an action, such as `exec:rw` or `http:api.github.com`: never an argument. */
 export const actionKey = text(/^[a-z][a-z.]{0,31}(:[a-z0-9_./-]{1,253}){0,2}$/, 300);
 /** A vault scope, such as `channel/slack` or `audit/content/s_…`. */

@@ -24,6 +24,7 @@ import { folderCommand } from "./commands/folder.ts";
 import { grantsCommand } from "./commands/grants.ts";
 import { haltCommand, resumeCommand } from "./commands/halt.ts";
 import { labelCommand } from "./commands/label.ts";
+import { skillsCommand } from "./commands/skills.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { memoryCommand } from "./commands/memory.ts";
 import { undoCommand } from "./commands/undo.ts";
@@ -95,6 +96,7 @@ export function programOf(context: Context): Command {
     grantsCommand,
     folderCommand,
     agentsCommand,
+    skillsCommand,
     scheduleCommand,
     memoryCommand,
     undoCommand,

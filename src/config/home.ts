@@ -28,6 +28,8 @@ export interface Home {
   readonly token: string;
   readonly provisionalKey: string;
   readonly workspaces: string;
+  /** What was installed, each under its name and digest. */
+  readonly skills: string;
 }
 
 /** `WIRKEN_HOME`, else `~/.wirken`. Creates nothing. */
@@ -46,6 +48,7 @@ export function homeFrom(environment: NodeJS.ProcessEnv): Home {
     token: join(root, "control.token"),
     provisionalKey: join(root, "provisional.key"),
     workspaces: join(root, "workspaces"),
+    skills: join(root, "skills"),
   };
 }
 

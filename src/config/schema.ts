@@ -18,6 +18,8 @@ const Agent = z.strictObject({
   budgetUsdPerDay: z.optional(z.number().check(z.gte(0), z.lte(100_000))),
   /** Tool rounds in one turn. */
   rounds: z._default(z.int().check(z.gte(1), z.lte(100)), 20),
+  /** The skills that it has, by name; left out: all that are there. */
+  skills: z.optional(z.array(z.string().check(z.regex(/^[a-z0-9-]{1,64}$/))).check(z.maxLength(500))),
   /** Minutes that a turn may take in all. */
   turnMinutes: z._default(z.number().check(z.gte(0.1), z.lte(240)), 15),
 });

@@ -18,7 +18,8 @@ export interface CarriedCredential {
 
 /** What became of a request. */
 export type WebAnswer =
-  | { readonly state: "answered"; readonly status: number; readonly text: string }
+  /** `bytes`: of a file that was asked for as it is. */
+  | { readonly state: "answered"; readonly status: number; readonly text: string; readonly bytes?: Uint8Array }
   /** The server named another address; nothing was asked there. */
   | { readonly state: "redirected"; readonly status: number; readonly url: string }
   /** `asked`: it may have reached the server. */

@@ -18,7 +18,7 @@ export interface Exchanged {
   readonly status: number;
   readonly words: string;
   readonly headers: IncomingMessage["headers"];
-  /** Decompressed, at most {@link MAX_ANSWER} bytes. */
+  /** Decompressed, at most {@link MAX_ANSWER} bytes, or as many as were asked for. */
   readonly body: Uint8Array;
   /** Nothing of the body was left out. */
   readonly whole: boolean;
@@ -30,17 +30,18 @@ export interface Exchanged {
 const USER_AGENT = "Wirken (a personal agent; one request at a time on a person's behalf)";
 
 /** Sends one request and reads its answer. It follows no redirect, keeps no cookie and tries nothing twice.
- *  @param secret headers that carry the credential. @throws {FetchError}. */
+ *  @param secret headers that carry the credential. @param most bytes of the body that are kept. @throws {FetchError}. */
 export async function exchange(
   order: HttpOrder,
   secret: readonly (readonly [name: string, value: string])[],
   agent: Agent,
+  most = MAX_ANSWER,
 ): Promise<Exchanged> {
   const patience = AbortSignal.timeout(ANSWER_MS);
   const { hostname } = new URL(order.url);
   try {
     const response = await sent(order, secret, agent, patience);
-    const { body, whole, encoding } = await bodyOf(response);
+    const { body, whole, encoding } = await bodyOf(response, most);
     return {
       status: response.statusCode ?? 0,
       words: response.statusMessage ?? "",
@@ -86,8 +87,11 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>
   br: createBrotliDecompress,
 };
 
-/** Reads at most {@link MAX_ANSWER} bytes, of what comes and of what it is decompressed to: a bomb is not unpacked beyond that. */
-async function bodyOf(response: IncomingMessage): Promise<Pick<Exchanged, "body" | "whole" | "encoding">> {
+/** Reads at most so many bytes, of what comes and of what it is decompressed to: a bomb is not unpacked beyond that. */
+async function bodyOf(
+  response: IncomingMessage,
+  most: number,
+): Promise<Pick<Exchanged, "body" | "whole" | "encoding">> {
   const named = (response.headers["content-encoding"] ?? "identity").trim().toLowerCase();
   const decoder = DECODERS[named]?.() ?? null;
   const encoding = decoder === null && named !== "identity" && named !== "" ? named.slice(0, 64) : null;
@@ -95,7 +99,7 @@ async function bodyOf(response: IncomingMessage): Promise<Pick<Exchanged, "body"
   let overrun = false;
   response.on("data", (piece: Uint8Array) => {
     raw += piece.length;
-    if (raw <= MAX_ANSWER || decoder === null) return;
+    if (raw <= most || decoder === null) return;
     overrun = true;
     response.destroy();
     decoder.end();
@@ -106,7 +110,7 @@ async function bodyOf(response: IncomingMessage): Promise<Pick<Exchanged, "body"
   let bytes = 0;
   try {
     for await (const piece of stream as AsyncIterable<Uint8Array>) {
-      const room = MAX_ANSWER - bytes;
+      const room = most - bytes;
       pieces.push(piece.subarray(0, room));
       bytes += Math.min(room, piece.length);
       if (piece.length > room) return { body: Buffer.concat(pieces), whole: false, encoding };

@@ -1,5 +1,5 @@
 import { BUILD } from "../ipc/build.ts";
-import { type FromFetch, HttpOrder, MAX_URL, ToFetch } from "../ipc/fetch-frames.ts";
+import { type FromFetch, HttpOrder, MAX_DOWNLOAD, MAX_URL, ToFetch } from "../ipc/fetch-frames.ts";
 import { PROTOCOL } from "../ipc/frame-common.ts";
 import { ownPipe } from "../ipc/pipe.ts";
 import { tunnelAgents } from "../tunnel/agents.ts";
@@ -10,8 +10,8 @@ import { FetchError } from "./fetch-error.ts";
 import { readable } from "./readable.ts";
 import { searchOrder, searchText } from "./search.ts";
 
-type Order = Extract<ToFetch, { type: "request" | "search" }>;
-type Said = readonly [frame: Exclude<FromFetch, { type: "ready" }>, text: string];
+type Order = Extract<ToFetch, { type: "request" | "search" | "download" }>;
+type Said = readonly [frame: Exclude<FromFetch, { type: "ready" }>, text: string | Uint8Array];
 
 /** Performs one request, says what came of it, and ends: nothing that a server sent outlives its own answer. */
 export function runFetch(dialler: Dialler): void {
@@ -40,7 +40,7 @@ export function runFetch(dialler: Dialler): void {
   async function answer(frame: Order, payload: Uint8Array): Promise<void> {
     const [said, text] = await performed(frame, payload).catch((error: unknown): Said => failed(error));
     // Whatever is said may quote what the server was shown.
-    const clean = credential?.remove(text) ?? text;
+    const clean = typeof text === "string" ? (credential?.remove(text) ?? text) : text;
     const whole: Said =
       said.type === "redirected" && clean !== text
         ? [{ type: "failed", reason: "refused" }, "the server would lead to an address that holds the credential"]
@@ -59,11 +59,28 @@ export function runFetch(dialler: Dialler): void {
       const found = await exchange(order, secret, agent);
       return [{ type: "answered", status: found.status }, searchText(found, frame)];
     }
+    if (frame.type === "download") return await downloaded(payload);
     const order = HttpOrder.parse(JSON.parse(Buffer.from(payload).toString("utf8")));
     if ((frame.credential === null) !== (credential === null))
       throw new TypeError("a credential comes with the place that it goes to");
     const secret = frame.credential === null || credential === null ? [] : [credential.header(frame.credential)];
     return toldOf(await exchange(order, secret, agent), order.url);
+  }
+
+  async function downloaded(payload: Uint8Array): Promise<Said> {
+    if (credential !== null) throw new TypeError("what is downloaded carries no credential");
+    const order = HttpOrder.parse(JSON.parse(Buffer.from(payload).toString("utf8")));
+    const found = await exchange(order, [], agent, MAX_DOWNLOAD);
+    const told = toldOf(found, order.url);
+    if (told[0].type === "redirected") return told;
+    const { hostname } = new URL(order.url);
+    if (found.status !== 200) throw new FetchError("bad-answer", `${hostname} answered ${found.status} ${found.words}`);
+    if (!found.whole || found.encoding !== null)
+      throw new FetchError(
+        "too-large",
+        `the file is longer than ${MAX_DOWNLOAD} bytes, or packed in a way that is not known here`,
+      );
+    return [{ type: "downloaded", status: 200 }, found.body];
   }
 
   void pipe.send({ type: "ready", protocol: PROTOCOL, build: BUILD }).catch(() => undefined);

@@ -16,6 +16,9 @@ export const MAX_BODY = 256 * 1024;
 /** Of the text that comes back, in bytes of UTF-8: what a model is given at the most. */
 export const MAX_TEXT = 60 * 1024;
 
+/** Of a file that is fetched, in bytes: the largest skill, packed. */
+export const MAX_DOWNLOAD = 21 * 1024 * 1024;
+
 /** A header's name in lower case: a token of RFC 9110. */
 export const HeaderName = z.string().check(z.regex(/^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/));
 /** What may stand in a header's value: visible ASCII, with blanks inside. */
@@ -58,6 +61,8 @@ export const FromFetch = z.discriminatedUnion("type", [
   Ready,
   /** The payload is text for the model: UTF-8, at most {@link MAX_TEXT}. */
   z.strictObject({ type: z.literal("answered"), status: Status }),
+  /** The payload is the whole body, at most {@link MAX_DOWNLOAD} bytes. */
+  z.strictObject({ type: z.literal("downloaded"), status: Status }),
   /** The payload is the absolute URL that the server named: nothing was asked there. */
   z.strictObject({ type: z.literal("redirected"), status: Status }),
   z.strictObject({ type: z.literal("failed"), reason: FetchFailure }),
@@ -69,6 +74,8 @@ export const ToFetch = z.discriminatedUnion("type", [
   SecretFrame,
   /** The payload is an {@link HttpOrder}. */
   z.strictObject({ type: z.literal("request"), credential: z.nullable(CredentialPlace) }),
+  /** The payload is an {@link HttpOrder}: its answer is wanted as it is, for whoever checks every byte of it. */
+  z.strictObject({ type: z.literal("download") }),
   /** The payload is what is looked for. */
   z.strictObject({
     type: z.literal("search"),

@@ -29,6 +29,8 @@ const PREFIX = {
   command: "cm",
   incident: "in",
   instructions: "it",
+  skill: "sk",
+  skillKey: "ke",
 } as const;
 type Kind = keyof typeof PREFIX;
 
@@ -59,6 +61,10 @@ export const ApprovalId = idOf("approval");
 export type ApprovalId = z.infer<typeof ApprovalId>;
 export const GrantId = idOf("grant");
 export type GrantId = z.infer<typeof GrantId>;
+export const SkillId = idOf("skill");
+export type SkillId = z.infer<typeof SkillId>;
+export const SkillKeyId = idOf("skillKey");
+export type SkillKeyId = z.infer<typeof SkillKeyId>;
 export const PairingId = idOf("pairing");
 export type PairingId = z.infer<typeof PairingId>;
 export const ProcessId = idOf("process");
@@ -113,6 +119,8 @@ interface Ids {
   command: CommandId;
   incident: IncidentId;
   instructions: InstructionsId;
+  skill: SkillId;
+  skillKey: SkillKeyId;
 }
 
 const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
@@ -138,6 +146,8 @@ const SCHEMA: { readonly [K in Kind]: { parse(value: unknown): Ids[K] } } = {
   command: CommandId,
   incident: IncidentId,
   instructions: InstructionsId,
+  skill: SkillId,
+  skillKey: SkillKeyId,
 };
 
 /** Mints an id: a prefix and 130 random bits. */

@@ -7,6 +7,7 @@ import { ApprovalId, ConversationId, Name, PairingId, PrincipalId, SessionId, We
 import { GRANT_ANSWERS, GRANT_CALLS } from "./grant-calls.ts";
 import { UNDO_ANSWERS, UNDO_CALLS } from "./undo-calls.ts";
 import { MEMORY_ANSWERS, MEMORY_CALLS } from "./memory-calls.ts";
+import { SKILL_ANSWERS, SKILL_CALLS } from "./skill-calls.ts";
 import { FOLDER_ANSWERS, FOLDER_CALLS } from "./folder-calls.ts";
 import { INSTRUCTION_ANSWERS, INSTRUCTION_CALLS } from "./instruction-calls.ts";
 import { BUDGET_ANSWERS, BUDGET_CALLS } from "./budget-calls.ts";
@@ -80,6 +81,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...BUDGET_CALLS,
   ...FOLDER_CALLS,
   ...INSTRUCTION_CALLS,
+  ...SKILL_CALLS,
   ...MEMORY_CALLS,
   ...UNDO_CALLS,
   ...GRANT_CALLS,
@@ -258,6 +260,7 @@ export const OPERATOR_ANSWERS = {
   ...BUDGET_ANSWERS,
   ...FOLDER_ANSWERS,
   ...INSTRUCTION_ANSWERS,
+  ...SKILL_ANSWERS,
   ...MEMORY_ANSWERS,
   ...UNDO_ANSWERS,
   ...GRANT_ANSWERS,

@@ -139,6 +139,8 @@ interface Held {
   instructions: string;
   busy: boolean;
   last: number;
+  /** It was started with what is not in force any more. */
+  outdated?: true;
 }
 
 /** What a process is started for. */
@@ -221,7 +223,7 @@ export class AgentPool {
     if (held === undefined) return;
     held.busy = false;
     held.last = Date.now();
-    if (discard || held.agent.dead) void this.#end(session, held.agent);
+    if (discard || held.agent.dead || held.outdated === true) void this.#end(session, held.agent);
   }
 
   /** The session is over, and with it its process. Resolves when nothing of it is in any process's memory. */
@@ -229,6 +231,13 @@ export class AgentPool {
     const held = this.#held.get(session);
     if (held !== undefined && !held.busy) await this.#end(session, held.agent);
     await this.#ending.get(session);
+  }
+
+  /** What agents are told at their start is another now: none that was started before is given another turn. */
+  async renew(): Promise<void> {
+    for (const [session, held] of this.#held)
+      if (held.busy) held.outdated = true;
+      else await this.#end(session, held.agent);
   }
 
   #leave(session: string): void {

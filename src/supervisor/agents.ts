@@ -132,6 +132,12 @@ export class Agents {
     };
   }
 
+  /** Which skills there are is another now: what is in force is put on the record, and whoever is idle begins anew with its next turn. */
+  async skillsChanged(): Promise<void> {
+    await this.configure(null);
+    await this.#pool.renew();
+  }
+
   /** Ends the process that remembers a session. */
   async forget(session: string): Promise<void> {
     await this.#pool.forget(session);

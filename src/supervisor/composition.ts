@@ -41,6 +41,8 @@ import { EgressView } from "./egress-view.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
 import { Erasure, type ErasureSteps } from "./erasure.ts";
+import { skillParts } from "./skill-parts.ts";
+import type { Skills } from "./skills.ts";
 import { Folders } from "./folders.ts";
 import { InstructionFiles } from "./instruction-files.ts";
 import { ownPlaces } from "../sandbox/refusal.ts";
@@ -134,6 +136,8 @@ export class Composition {
   readonly fileLabels: FileLabels;
   readonly folders: Folders;
   readonly instructions: InstructionFiles;
+  readonly skills: Skills;
+  readonly skillsNote: string | null;
   readonly memory: Memory;
   /** How this machine's network is left. */
   readonly outward: Outward;
@@ -375,6 +379,18 @@ export class Composition {
       contentKey: async (scope) => await made.keeper.contentKey(scope),
       nameOf: (principal) => made.state.person(principal)?.name ?? null,
     });
+    const skills = skillParts({
+      log,
+      state: made.state,
+      processes,
+      home,
+      config: () => made.config.config,
+      fetches: () => this.fetches,
+      cause: booted.starting,
+      changed: async () => await this.agents.skillsChanged(),
+    });
+    this.skills = skills.skills;
+    this.skillsNote = skills.note;
     this.fetches = new Fetches({
       processes,
       config: () => made.config.config,
@@ -607,6 +623,7 @@ export class Composition {
       folders,
       agentNames: () => this.agents.names.map((name) => Name.parse(name)),
       instructions: this.instructions,
+      skills: skills.desk,
       memory: this.memory,
       undo: new Undo({ log, sandbox: this.sandbox }),
       confined: this.confined,

@@ -15,6 +15,8 @@ const MOST_AT_ONCE = 4;
 const MOST_WAITING = 64;
 /** The process has 30 s of its own; what does not keep to them is ended. */
 const PATIENCE_MS = 45_000;
+/** Addresses that lead to a file. */
+const MAX_HOPS = 3;
 /** After the turn was stopped. */
 const GRACE_MS = 500;
 /** Where a free-named credential stands in a request, unless its metadata says otherwise. */
@@ -144,6 +146,36 @@ export class Fetches implements WebPort {
     );
   }
 
+  /** Gets a file, over at most three addresses. Nobody is to take it for anything before its signature was checked.
+   *  @returns in words why there is none. */
+  async download(url: string, cause: number): Promise<Uint8Array | string> {
+    let at = new URL(url);
+    for (let hops = 0; hops <= MAX_HOPS; hops++) {
+      const { hostname, port } = at;
+      if (at.protocol !== "https:" || at.username !== "" || at.password !== "")
+        return "it leads to an address that is not plain https";
+      const asked = port === "" ? HTTPS : Number(port);
+      const barred = this.barred(hostname, asked);
+      if (barred !== null) return barred;
+      const order: HttpOrder = { method: "GET", url: at.href, headers: [], body: null };
+      const answer = await this.#perform(
+        {
+          cause,
+          reach: () => requestReach(hostname, asked, this.#isLocal(hostname)),
+          secret: null,
+          order: { type: "download" },
+          payload: Buffer.from(JSON.stringify(order)),
+        },
+        AbortSignal.timeout(PATIENCE_MS),
+      );
+      if (answer.state === "stopped") return "there was no answer in time";
+      if (answer.state === "failed") return answer.sentence;
+      if (answer.state === "answered") return answer.bytes ?? "it answered with no file";
+      at = new URL(answer.url);
+    }
+    return `it leads on and on, over more than ${MAX_HOPS} addresses`;
+  }
+
   /** The key of a search service. Where it names hosts, it goes to those only. */
   #searchKey(key: string, host: string): SecretOf | string {
     const found = this.#parts.credential(`secret/${key}`);
@@ -249,6 +281,8 @@ function answerOf(header: Exclude<FromFetch, { type: "ready" }>, payload: Uint8A
   switch (header.type) {
     case "answered":
       return { state: "answered", status: header.status, text };
+    case "downloaded":
+      return { state: "answered", status: header.status, text: "", bytes: payload };
     case "redirected":
       return { state: "redirected", status: header.status, url: text };
     case "failed":

@@ -190,6 +190,16 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       return `${action.name} of agent ${action.agent} was ${action.state} ${at}, and waited for the owner to look at it: ${quoted(row, "path")}`;
     case "instructions.accepted":
       return `${by} looked at ${action.name} of agent ${action.agent}${on} ${at}, which it is told from then on: ${quoted(row, "path")}`;
+    case "skill.trusted":
+      return `${by} vouched for the key ${action.vkey.split("+")[0] ?? ""}${on} ${at}: it may sign skills of the name ${action.names}${action.until === null ? "" : ` until ${told.moment(action.until)}`}${action.own === "yes" ? ", as the owner's own word" : ""}`;
+    case "skill.untrusted":
+      return `${by} withdrew trust from a key that signs skills${on} ${at}`;
+    case "skill.installed":
+      return `${by} accepted what the skill ${action.name} ${action.version} wants${on} ${at} (its files: ${action.digest.slice(0, 12)})`;
+    case "skill.removed":
+      return `${by} removed a skill${on} ${at}`;
+    case "skill.refused":
+      return `the skill ${quoted(row, "name")} was refused ${at} (${action.reason}): ${quoted(row, "why")}`;
     case "memory.written":
       return `agent ${action.agent} kept something for ${told.who(action.principal)} ${at}${action.untrusted === "yes" ? ", which may hold somebody else's words" : ""}: ${quoted(row, "text")}`;
     case "memory.removed":

@@ -28,6 +28,7 @@ import type { PeopleDesk } from "./people-desk.ts";
 import type { RecordView } from "./record-view.ts";
 import type { Remembered } from "./remembered.ts";
 import type { ScheduleDesk } from "./schedule-desk.ts";
+import type { SkillDesk } from "./skill-desk.ts";
 import type { Memory } from "./memory.ts";
 import type { SearchDesk } from "./search-desk.ts";
 import type { Undo } from "./undo.ts";
@@ -63,6 +64,8 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "incident.close",
   "folder.add",
   "instructions.accept",
+  "skill.install",
+  "skill.trust",
   "models.test",
   "search.test",
   "models.use",
@@ -113,6 +116,7 @@ export interface OperatorParts {
   readonly folders: Folders;
   readonly agentNames: () => Name[];
   readonly instructions: InstructionFiles;
+  readonly skills: SkillDesk;
   readonly memory: Memory;
   readonly modelDesk: ModelDesk;
   readonly searchDesk: SearchDesk;
@@ -209,6 +213,16 @@ export class Operator {
         return this.#parts.memory.show(call.memory);
       case "memory.remove":
         return await this.#parts.memory.remove(call.memory, who);
+      case "skill.list":
+      case "skill.show":
+      case "skill.verify":
+      case "skill.look":
+      case "skill.install":
+      case "skill.remove":
+      case "skill.trust":
+      case "skill.untrust":
+      case "skill.read":
+        return await this.#parts.skills.answer(call, payload, who);
       case "folder.add":
         return await this.#parts.folders.add(call, who);
       case "folder.list":

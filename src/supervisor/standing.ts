@@ -41,6 +41,20 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
     case "folder.removed":
       database.run("DELETE FROM placed WHERE id = ?", action.folder);
       return;
+    case "skill.trusted":
+      database.run("INSERT INTO placed VALUES (?, 'skill-key', ?)", seq, action.key);
+      return;
+    case "skill.untrusted":
+      // What it signed is refused from here on: that it was trusted is remembered.
+      database.run("UPDATE placed SET what = 'skill-key-revoked' WHERE id = ?", action.key);
+      return;
+    case "skill.installed":
+      if (action.replaces !== null) database.run("DELETE FROM placed WHERE id = ?", action.replaces);
+      database.run("INSERT INTO placed VALUES (?, 'skill', ?)", seq, action.skill);
+      return;
+    case "skill.removed":
+      database.run("DELETE FROM placed WHERE id = ?", action.skill);
+      return;
     case "memory.written":
       if (action.replaces !== null) database.run("DELETE FROM placed WHERE id = ?", action.replaces);
       database.run("INSERT INTO placed VALUES (?, 'memory', ?)", seq, action.memory);
@@ -76,7 +90,7 @@ export function questionsOpen(database: StateDatabase): number[] {
 }
 
 /** What stands until it is removed or something else takes its place. */
-export type Placed = "folder" | "memory" | "instructions";
+export type Placed = "folder" | "memory" | "instructions" | "skill" | "skill-key" | "skill-key-revoked";
 
 /** The rows of what stands. */
 export function placedRows(database: StateDatabase, what: Placed): number[] {

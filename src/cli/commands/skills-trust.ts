@@ -1,0 +1,73 @@
+import { Command } from "commander";
+import * as z from "zod/mini";
+import type { AnswerTo } from "../../ipc/operator.ts";
+import { CommandError } from "../command-error.ts";
+import type { Context } from "../context.ts";
+import { EXIT } from "../exit-status.ts";
+import { reachOperator } from "../reach.ts";
+
+const Options = z.object({
+  json: z._default(z.boolean(), false),
+  for: z._default(z.string(), "*"),
+  until: z.optional(z.string()),
+  own: z._default(z.boolean(), false),
+});
+
+export function skillsTrustCommand(context: Context): Command {
+  return new Command("trust")
+    .summary("use what this key signs")
+    .description(
+      "Get it from whoever it belongs to, by a way that you trust: whoever holds its other half writes what your agents are told.",
+    )
+    .argument("<vkey>", "the public key, NAME+HEX+BASE64")
+    .option("--for <pattern>", "only skills of such names; * stands for any characters, as in acme-*", "*")
+    .option("--until <day>", "the last day on which it is trusted, as 2030-12-31")
+    .option("--own", "it is your own: what it signs is your word, and not a stranger's")
+    .option("--json", "print one JSON object")
+    .action((vkey: string, options: unknown) =>
+      context.run(async () => {
+        const { json, own, for: names, until } = Options.parse(options);
+        if (!/^[a-z0-9*-]{1,64}$/.test(names))
+          throw new CommandError(
+            EXIT.usage,
+            "--for is a skill's name, in which * may stand for any characters",
+            "such as: --for 'acme-*'",
+          );
+        await using operator = await reachOperator(context);
+        const answer = await operator.call({ call: "skill.trust", vkey, names, until: endOf(until), own });
+        context.terminal.print(json ? JSON.stringify(answer) : trustText(answer));
+        return EXIT.ok;
+      }),
+    );
+}
+
+export function skillsUntrustCommand(context: Context): Command {
+  return new Command("untrust")
+    .summary("refuse what this key signed, from now on")
+    .argument("<key>", "its name, as in: wirken skills list, or the whole key")
+    .option("--json", "print one JSON object")
+    .action((key: string, options: unknown) =>
+      context.run(async () => {
+        const { json } = Options.parse(options);
+        await using operator = await reachOperator(context);
+        const answer = await operator.call({ call: "skill.untrust", key });
+        context.terminal.print(
+          json ? JSON.stringify(answer) : `${answer.name} is trusted no more: what it signed is refused from now on`,
+        );
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** The end of that day (UTC). @throws {CommandError} usage. */
+function endOf(day: string | undefined): string | null {
+  if (day === undefined) return null;
+  const end = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T23:59:59.999Z`) : Number.NaN;
+  if (Number.isNaN(end)) throw new CommandError(EXIT.usage, "--until is a day, as 2030-12-31", "");
+  return new Date(end).toISOString();
+}
+
+function trustText({ name, names, until, own }: AnswerTo<"skill.trust">): string {
+  const which = names === "*" ? "every skill that it signs" : `skills of the name ${names} that it signs`;
+  return `${name} is trusted for ${which}${until === null ? "" : ` until ${until.slice(0, 10)}`}${own ? ", as your own word" : ""}`;
+}

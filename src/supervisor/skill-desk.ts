@@ -1,0 +1,263 @@
+import { readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import { readSkillFolder } from "../../skills/folder.ts";
+import { MAX_PACKED } from "../../skills/packed.ts";
+import { beyond, permissionSentences } from "../../skills/permissions.ts";
+import { readVkey } from "../../skills/signed.ts";
+import { SkillError } from "../../skills/skill-error.ts";
+import { bodyOf, skillMd, type SkillFiles, textOf, type VerifiedSkill, verifySkill } from "../../skills/verify.ts";
+import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
+import type { SkillSource } from "../ipc/skill-calls.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { By } from "./people.ts";
+import { lacking } from "./skill-needs.ts";
+import type { SkillKeys } from "./skill-keys.ts";
+import { BUNDLED, type Skills, type Standing } from "./skills.ts";
+import type { Unpacks } from "./unpacks.ts";
+
+type SkillCall = Extract<OperatorCall, { call: `skill.${string}` }>;
+type View = AnswerTo<"skill.list">["skills"][number];
+
+/** Skills that were looked at and may be installed next. */
+const MAX_LOOKED = 4;
+
+interface Looked {
+  readonly skill: VerifiedSkill;
+  readonly files: SkillFiles;
+  readonly source: string;
+}
+
+export interface SkillDeskParts {
+  readonly skills: Skills;
+  readonly keys: SkillKeys;
+  readonly unpacks: Pick<Unpacks, "archive" | "frontMatter">;
+  readonly bundled: (name: string) => SkillFiles | null;
+  /** Gets a file of the web. @throws {OperatorError} in words why not. */
+  readonly download: (url: string) => Promise<Uint8Array>;
+  readonly toolchains: () => readonly string[];
+  readonly now: () => number;
+  /** Tells running agents. */
+  readonly changed: () => Promise<void>;
+}
+
+/** What the owner asks about skills. */
+export class SkillDesk {
+  readonly #parts: SkillDeskParts;
+  readonly #looked = new Map<string, Looked>();
+
+  constructor(parts: SkillDeskParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {OperatorError}. */
+  async answer(call: SkillCall, payload: Uint8Array, who: By): Promise<AnswerTo<SkillCall["call"]>> {
+    const { skills, keys } = this.#parts;
+    try {
+      switch (call.call) {
+        case "skill.list":
+          return { skills: (await skills.list()).map((one) => this.#view(one)), keys: keys.list() };
+        case "skill.show":
+          return await this.#show(call.name);
+        case "skill.verify":
+          return await this.#verify(call.name);
+        case "skill.look":
+          return await this.#look(call.source);
+        case "skill.install":
+          return await this.#install(call.digest, who);
+        case "skill.remove":
+          return await this.#remove(call.name, who);
+        case "skill.trust": {
+          const made = await keys.trust(call, who);
+          await this.#parts.changed();
+          return made;
+        }
+        case "skill.untrust": {
+          const gone = await keys.untrust(call.key, who);
+          await this.#parts.changed();
+          return gone;
+        }
+        case "skill.read":
+          return await this.#parts.unpacks.frontMatter(textOf(payload, "SKILL.md"));
+      }
+    } catch (error) {
+      if (error instanceof SkillError)
+        throw new OperatorError(
+          error.code === "unreadable" ? "usage" : "refused",
+          `the skill is refused: ${error.message}`,
+          error.hint,
+          { cause: error },
+        );
+      throw error;
+    }
+  }
+
+  #view(standing: Standing): View {
+    if (standing.state === "refused") {
+      const { name, from, error } = standing;
+      return {
+        name,
+        from,
+        state: "refused",
+        version: null,
+        description: null,
+        digest: null,
+        signer: null,
+        wants: [],
+        lacks: [],
+        note: `${error.message}; ${error.hint}`,
+      };
+    }
+    const { skill, state, from } = standing;
+    const { name, version, description, permissions, requires } = skill.manifest;
+    return {
+      name,
+      version,
+      description,
+      from,
+      state,
+      digest: skill.digest,
+      signer: readVkey(skill.signer.vkey).name,
+      wants: permissionSentences(permissions),
+      lacks: lacking(requires, this.#parts.toolchains()),
+      note: state === "off" ? `what it wants was not accepted yet: wirken skills install ${name}` : null,
+    };
+  }
+
+  async #found(name: string): Promise<Standing> {
+    const standing = await this.#parts.skills.look(name);
+    if (standing === null)
+      throw new OperatorError("not-found", `there is no skill ${name}`, "wirken skills list shows those there are");
+    return standing;
+  }
+
+  async #show(name: string): Promise<AnswerTo<"skill.show">> {
+    const standing = await this.#found(name);
+    const files =
+      standing.state === "refused"
+        ? []
+        : standing.skill.manifest.files.map(({ path, size, mode, sha256 }) => ({ path, size, mode, sha256 }));
+    return {
+      ...this.#view(standing),
+      files,
+      instructions: standing.state === "refused" ? null : bodyOf(skillMd(standing.skill.files)),
+      source: this.#parts.skills.acceptedOf(name)?.source ?? null,
+    };
+  }
+
+  async #verify(name: string | null): Promise<AnswerTo<"skill.verify">> {
+    const found = name === null ? await this.#parts.skills.list() : [await this.#found(name)];
+    return { skills: found.map((one) => this.#view(one)) };
+  }
+
+  /** Nothing of it is in use then: it lies in memory, checked, until it is accepted or others were looked at. */
+  async #look(source: SkillSource): Promise<AnswerTo<"skill.look">> {
+    const { skills, keys, now, toolchains } = this.#parts;
+    let name = "name" in source ? source.name : basename("path" in source ? source.path : source.url);
+    try {
+      const { files, from } = await this.#files(source);
+      const skill = verifySkill(files, keys.trusted, now());
+      ({ name } = skill.manifest);
+      const { version, description, permissions, requires } = skill.manifest;
+      const inUse = await skills.inUse(name);
+      this.#looked.set(skill.digest, { skill, files, source: from });
+      for (const digest of [...this.#looked.keys()].slice(0, -MAX_LOOKED)) this.#looked.delete(digest);
+      return {
+        name,
+        version,
+        description,
+        digest: skill.digest,
+        own: skill.signer.own,
+        signer: readVkey(skill.signer.vkey).name,
+        files: skill.manifest.files.length,
+        wants: permissionSentences(permissions),
+        installed: inUse?.version ?? null,
+        more: inUse === null ? [] : permissionSentences(beyond(permissions, inUse.permissions)),
+        lacks: lacking(requires, toolchains()),
+      };
+    } catch (error) {
+      if (error instanceof SkillError) await skills.refused(name, error);
+      throw error;
+    }
+  }
+
+  async #files(source: SkillSource): Promise<{ files: SkillFiles; from: string }> {
+    const { unpacks, bundled, download } = this.#parts;
+    switch (source.from) {
+      case "folder":
+        return { files: readSkillFolder(source.path), from: source.path };
+      case "archive":
+        return { files: await unpacks.archive(source.kind, archiveAt(source.path)), from: source.path };
+      case "url": {
+        const kind = /\.(zip|tar\.gz|tgz)(?:$|[?#])/.exec(new URL(source.url).pathname)?.[1];
+        if (kind === undefined)
+          throw new OperatorError(
+            "usage",
+            "the address does not end with .zip, .tar.gz or .tgz",
+            "give the address of the archive itself",
+          );
+        return {
+          files: await unpacks.archive(kind === "zip" ? "zip" : "tar.gz", await download(source.url)),
+          from: source.url,
+        };
+      }
+      case "name": {
+        const files = bundled(source.name);
+        if (files === null)
+          throw new OperatorError(
+            "not-found",
+            `there is no skill ${source.name} here`,
+            "give a folder, an archive or an https address; wirken skills list shows those that are shipped",
+          );
+        return { files, from: BUNDLED };
+      }
+    }
+  }
+
+  async #install(digest: string, who: By): Promise<View> {
+    const looked = this.#looked.get(digest);
+    if (looked === undefined)
+      throw new OperatorError(
+        "not-found",
+        "this is not a skill that was just looked at",
+        "run wirken skills install again",
+      );
+    // Whoever signed it may have lost that trust meanwhile.
+    const skill = verifySkill(looked.files, this.#parts.keys.trusted, this.#parts.now());
+    await this.#parts.skills.install(skill, looked.files, looked.source, who);
+    this.#looked.delete(digest);
+    return this.#view(await this.#found(skill.manifest.name));
+  }
+
+  async #remove(name: string, who: By): Promise<{ name: string }> {
+    if (await this.#parts.skills.remove(name, who)) return { name };
+    await this.#found(name);
+    throw new OperatorError(
+      "usage",
+      `${name} came with this build and was not installed`,
+      `to keep it from an agent, list the others in config.json as agents.NAME.skills`,
+    );
+  }
+}
+
+/** @throws {SkillError}. */
+function archiveAt(path: string): Uint8Array {
+  try {
+    const { size } = statSync(path);
+    if (size > MAX_PACKED)
+      throw new SkillError(
+        "too-large",
+        `the archive has more than ${MAX_PACKED} bytes`,
+        "a skill is instructions and a few files",
+      );
+    return readFileSync(path);
+  } catch (cause) {
+    if (cause instanceof SkillError) throw cause;
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+    throw new SkillError(
+      "unreadable",
+      `${path} cannot be read (${code})`,
+      "look at whether it is there, and whose it is",
+      { cause },
+    );
+  }
+}

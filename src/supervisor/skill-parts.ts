@@ -1,0 +1,68 @@
+import type { AuditLog } from "../../audit/log.ts";
+import { BUNDLED as SHIPPED, shippedTrust } from "../../skills/bundled.ts";
+import type { Config } from "../config/schema.ts";
+import { usableToolchains } from "../sandbox/toolchains.ts";
+import { bundledFiles } from "./bundled-skills.ts";
+import type { Fetches } from "./fetches.ts";
+import { OperatorError } from "./operator-error.ts";
+import type { Processes } from "./processes.ts";
+import { SkillDesk } from "./skill-desk.ts";
+import { SkillKeys } from "./skill-keys.ts";
+import { SkillStore } from "./skill-store.ts";
+import { Skills } from "./skills.ts";
+import type { State } from "./state.ts";
+import { Unpacks } from "./unpacks.ts";
+
+interface Given {
+  readonly log: AuditLog;
+  readonly state: State;
+  readonly processes: Processes;
+  readonly home: { readonly root: string; readonly skills: string };
+  readonly config: () => Config;
+  readonly fetches: () => Pick<Fetches, "download">;
+  readonly cause: number;
+  /** Which skills are in use, or whose, is another now. */
+  readonly changed: () => Promise<void>;
+}
+
+/** Everything about skills, put together. */
+export function skillParts({ log, state, processes, home, config, fetches, cause, changed }: Given): {
+  readonly skills: Skills;
+  readonly desk: SkillDesk;
+  /** What a status says of them. */
+  readonly note: string | null;
+} {
+  const shipped = shippedTrust();
+  const keys = new SkillKeys({
+    log,
+    placed: (what) => state.placed(what),
+    shipped: shipped.trust,
+    now: () => Date.now(),
+  });
+  const skills = new Skills({
+    log,
+    placed: (what) => state.placed(what),
+    keys,
+    store: new SkillStore(home.skills),
+    shipped,
+    bundled: { names: SHIPPED, files: bundledFiles },
+    now: () => Date.now(),
+    changed,
+  });
+  const desk = new SkillDesk({
+    skills,
+    keys,
+    unpacks: new Unpacks(processes),
+    bundled: bundledFiles,
+    download: async (url) => {
+      const found = await fetches().download(url, cause);
+      if (typeof found === "string")
+        throw new OperatorError("not-ready", `${new URL(url).hostname} gave no archive: ${found}`);
+      return found;
+    },
+    toolchains: () => usableToolchains(config().toolchains, home.root),
+    now: () => Date.now(),
+    changed,
+  });
+  return { skills, desk, note: shipped.note };
+}

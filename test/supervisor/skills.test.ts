@@ -1,0 +1,306 @@
+import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Manifest } from "../../skills/manifest.ts";
+import { NO_PERMISSIONS } from "../../skills/permissions.ts";
+import { readFrontMatter, splitFrontMatter } from "../../skills/front-matter.ts";
+import type { SkillFile, SkillFiles } from "../../skills/verify.ts";
+import type { AnswerTo, OperatorCall } from "../../src/ipc/operator.ts";
+import { SkillDesk } from "../../src/supervisor/skill-desk.ts";
+import { SkillKeys } from "../../src/supervisor/skill-keys.ts";
+import { SkillStore } from "../../src/supervisor/skill-store.ts";
+import { Skills } from "../../src/supervisor/skills.ts";
+import { unpackTarGz } from "../../src/unpack/tar.ts";
+import { Unpacked } from "../../src/unpack/unpacked.ts";
+import { readYaml } from "../../src/unpack/yaml.ts";
+import { unpackZip } from "../../src/unpack/zip.ts";
+import { World } from "../broker/world.ts";
+import { aKey, greetFiles, signed } from "../skills/world.ts";
+import { zipOf } from "../support/archives.ts";
+
+let world: World;
+let skills: Skills;
+let desk: SkillDesk;
+let changes = 0;
+const key = aKey("acme");
+const shippedKey = aKey("shipped", { own: true });
+const bundled = new Map<string, SkillFiles>();
+const webFiles = new Map<string, Uint8Array>();
+
+beforeEach(async () => {
+  world = await World.make();
+  bundled.clear();
+  webFiles.clear();
+  begin();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+/** As a start does. */
+function begin(): void {
+  const now = (): number => world.clock.now();
+  const placed = (what: Parameters<typeof world.state.placed>[0]): number[] => world.state.placed(what);
+  const keys = new SkillKeys({ log: world.log, placed, shipped: [shippedKey.trust], now });
+  changes = 0;
+  const changed = async (): Promise<void> => {
+    changes += 1;
+    await Promise.resolve();
+  };
+  skills = new Skills({
+    log: world.log,
+    placed,
+    keys,
+    store: new SkillStore(join(world.home, "skills")),
+    shipped: { trust: [shippedKey.trust], note: null },
+    bundled: { names: [...bundled.keys()], files: (name) => bundled.get(name) ?? null },
+    now,
+    changed,
+  });
+  desk = new SkillDesk({
+    skills,
+    keys,
+    unpacks: {
+      archive: async (kind, bytes) => {
+        const files = new Unpacked();
+        if (kind === "zip") await unpackZip(bytes, files);
+        else unpackTarGz(bytes, files);
+        return files.finish();
+      },
+      frontMatter: async (text) => await Promise.resolve(readFrontMatter(readYaml(splitFrontMatter(text)))),
+    },
+    bundled: (name) => bundled.get(name) ?? null,
+    download: async (url) => await Promise.resolve(webFiles.get(url) ?? new Uint8Array()),
+    toolchains: () => [],
+    now,
+    changed,
+  });
+}
+
+const who = () => ({ by: world.principal, via: "terminal" });
+async function ask<C extends Extract<OperatorCall, { call: `skill.${string}` }>>(
+  call: C,
+): Promise<AnswerTo<C["call"]>> {
+  // Each call's answer has its own type, which the union loses.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return (await desk.answer(call, new Uint8Array(), who())) as AnswerTo<C["call"]>;
+}
+
+function written(files: SkillFiles, name = "source"): string {
+  const folder = join(world.home, name);
+  for (const [path, { bytes, executable }] of files) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), bytes, { mode: executable ? 0o755 : 0o644 });
+  }
+  return folder;
+}
+
+async function trust(names = "*", until: string | null = null) {
+  return await ask({ call: "skill.trust", vkey: key.trust.vkey, names, until, own: false });
+}
+async function look(path: string) {
+  return await ask({ call: "skill.look", source: { from: "folder", path } });
+}
+async function install(files: SkillFiles = signed(greetFiles(), key), name = "source") {
+  const { digest } = await look(written(files, name));
+  return await ask({ call: "skill.install", digest });
+}
+const refusals = (): string[] =>
+  world.rows("skill.refused").map(({ action }) => (action.kind === "skill.refused" ? action.reason : ""));
+
+describe("a skill", () => {
+  test("is in use when its key is trusted, its signature is good and its wants were accepted; and after a restart", async () => {
+    await trust();
+    const files = signed(greetFiles(), key, {
+      permissions: { ...NO_PERMISSIONS, hosts: ["api.example.com"], tools: ["http_request"] },
+    });
+    const looked = await look(written(files));
+    expect(looked).toMatchObject({ name: "greet", version: "1.0.0", signer: "acme", installed: null, more: [] });
+    expect(looked.wants).toEqual(["use the tools http_request", "reach api.example.com over the network"]);
+    // Nothing of it is in use before it is accepted.
+    expect(await ask({ call: "skill.list" })).toMatchObject({ skills: [] });
+    expect(await ask({ call: "skill.install", digest: looked.digest })).toMatchObject({
+      state: "active",
+      from: "installed",
+    });
+    expect(changes).toBe(2);
+    expect(world.rows("skill.installed")).toHaveLength(1);
+    rmSync(join(world.home, "source"), { recursive: true });
+    await world.restart();
+    begin();
+    const [found] = await skills.active(undefined);
+    expect(found?.manifest.name).toBe("greet");
+    expect(found?.digest).toBe(looked.digest);
+    expect(await skills.active(["other"])).toEqual([]);
+  });
+
+  test("whose key nobody trusts is refused, which is recorded once", async () => {
+    const folder = written(signed(greetFiles(), key));
+    for (let times = 0; times < 3; times++) await expect(look(folder)).rejects.toThrow("whom nobody here trusts");
+    expect(refusals()).toEqual(["untrusted"]);
+    await expect(ask({ call: "skill.install", digest: "0".repeat(64) })).rejects.toThrow("just looked at");
+  });
+
+  test("comes out of an archive, and from an address, with what it is in a folder of its own", async () => {
+    await trust();
+    const files = signed(greetFiles(), key);
+    const zip = zipOf(
+      [...files].map(([path, { bytes, executable }]) => ({
+        name: `greet-1.0.0/${path}`,
+        bytes,
+        mode: executable ? 0o100755 : 0o100644,
+      })),
+    );
+    const path = join(world.home, "greet.zip");
+    writeFileSync(path, zip);
+    const looked = await ask({ call: "skill.look", source: { from: "archive", path, kind: "zip" } });
+    webFiles.set("https://skills.example/greet.zip", zip);
+    const url = "https://skills.example/greet.zip";
+    expect(await ask({ call: "skill.look", source: { from: "url", url } })).toEqual(looked);
+    await ask({ call: "skill.install", digest: looked.digest });
+    expect(await ask({ call: "skill.show", name: "greet" })).toMatchObject({ source: url, state: "active" });
+    await expect(
+      ask({ call: "skill.look", source: { from: "url", url: "https://skills.example/greet" } }),
+    ).rejects.toThrow(".zip");
+    webFiles.set("https://skills.example/cut.zip", zip.subarray(0, 100));
+    await expect(
+      ask({ call: "skill.look", source: { from: "url", url: "https://skills.example/cut.zip" } }),
+    ).rejects.toThrow("archive is refused");
+  });
+
+  test.for<[string, string, (folder: string) => void]>([
+    ["a byte more", "altered", (folder) => appendFileSync(join(folder, "SKILL.md"), "x")],
+    ["another script", "altered", (folder) => writeFileSync(join(folder, "scripts/greet.sh"), "#!/bin/sh\nrm -rf /\n")],
+    ["a file more", "extra", (folder) => writeFileSync(join(folder, "scripts/more.sh"), "")],
+    ["a file less", "missing", (folder) => rmSync(join(folder, "references/words.md"))],
+    ["no signature", "unsigned", (folder) => rmSync(join(folder, "skill.sig"))],
+    ["nothing at all", "unreadable", (folder) => rmSync(folder, { recursive: true })],
+  ])("that has %s after it was installed is used no more", async ([, problem, change]) => {
+    await trust();
+    await install();
+    const [folder = ""] = readdirSync(join(world.home, "skills"));
+    expect(await skills.active(undefined)).toHaveLength(1);
+    change(join(world.home, "skills", folder));
+    expect(await skills.active(undefined)).toEqual([]);
+    expect(refusals()).toEqual([problem]);
+    const { skills: found } = await ask({ call: "skill.verify", name: null });
+    expect(found[0]).toMatchObject({ name: "greet", state: "refused" });
+  });
+
+  test("that was put in the place of the accepted one, with a signature as good, is not used", async () => {
+    await trust();
+    await install();
+    const [folder = ""] = readdirSync(join(world.home, "skills"));
+    const other = signed(greetFiles(), key, {
+      version: "2.0.0",
+      permissions: { ...NO_PERMISSIONS, hosts: ["evil.example.com"] },
+    });
+    writeFileSync(join(world.home, "skills", folder, "skill.sig"), other.get("skill.sig")?.bytes ?? "");
+    expect(await skills.active(undefined)).toEqual([]);
+    expect(refusals()).toEqual(["not-accepted"]);
+  });
+
+  test("of a key that is trusted no more is used no more, at once and after a restart; trusted again, it is", async () => {
+    await trust();
+    await install();
+    await ask({ call: "skill.untrust", key: "acme" });
+    expect(await skills.active(undefined)).toEqual([]);
+    expect(refusals()).toEqual(["revoked"]);
+    await world.restart();
+    begin();
+    expect(await skills.active(undefined)).toEqual([]);
+    await trust();
+    expect(await skills.active(undefined)).toHaveLength(1);
+    await world.restart();
+    begin();
+    expect(await skills.active(undefined)).toHaveLength(1);
+  });
+
+  test("of a key whose time is over, or that is trusted for other names, is refused", async () => {
+    await trust("other-*");
+    await expect(install()).rejects.toThrow("not trusted for a skill of the name greet");
+    await trust("greet", new Date(world.clock.now() + 60_000).toISOString());
+    await install();
+    world.clock.advance(120_000);
+    expect(await skills.active(undefined)).toEqual([]);
+    expect(refusals()).toEqual(["wrong-name", "expired"]);
+    await expect(trust("greet", new Date(world.clock.now()).toISOString())).rejects.toThrow("no time at all");
+  });
+
+  test("says with an update what it wants more, and the one of before is gone with it", async () => {
+    await trust();
+    const wants = (more: Partial<Manifest["permissions"]>) => ({ permissions: { ...NO_PERMISSIONS, ...more } });
+    await install(signed(greetFiles(), key, wants({ read: ["notes"], tools: ["read_file"] })));
+    const next = signed(greetFiles(), key, {
+      version: "1.1.0",
+      ...wants({ read: ["."], tools: ["read_file"], hosts: ["api.example.com"] }),
+    });
+    const looked = await look(written(next, "next"));
+    expect(looked.installed).toBe("1.0.0");
+    expect(looked.more).toEqual(["reach api.example.com over the network", "read the whole workspace"]);
+    expect((await skills.active(undefined))[0]?.manifest.version).toBe("1.0.0");
+    await ask({ call: "skill.install", digest: looked.digest });
+    expect((await skills.active(undefined))[0]?.manifest.version).toBe("1.1.0");
+    expect(readdirSync(join(world.home, "skills"))).toHaveLength(1);
+    const same = await look(
+      written(signed(greetFiles(), key, { version: "1.2.0", ...wants({ read: ["notes"] }) }), "less"),
+    );
+    expect(same.more).toEqual([]);
+  });
+
+  test("is removed with its files, and is then no more", async () => {
+    await trust();
+    await install();
+    expect(await ask({ call: "skill.remove", name: "greet" })).toEqual({ name: "greet" });
+    expect(await skills.list()).toEqual([]);
+    expect(readdirSync(join(world.home, "skills"))).toEqual([]);
+    await expect(ask({ call: "skill.remove", name: "greet" })).rejects.toThrow("no skill greet");
+    await world.restart();
+    begin();
+    expect(await skills.list()).toEqual([]);
+  });
+
+  test("that was half written by a crash is not seen, and goes with the next installation", async () => {
+    await trust();
+    const stray = join(world.home, "skills", "greet@0123456789abcdef");
+    mkdirSync(stray, { recursive: true });
+    writeFileSync(join(stray, "SKILL.md"), "half");
+    expect(await skills.list()).toEqual([]);
+    await install();
+    expect(readdirSync(join(world.home, "skills"))).toHaveLength(1);
+  });
+});
+
+describe("a skill that is shipped", () => {
+  const shipped = (more: Partial<Manifest> = {}): Map<string, SkillFile> => signed(greetFiles(), shippedKey, more);
+
+  test("is in use, unless it reaches somebody: then it is accepted first", async () => {
+    bundled.set("greet", shipped());
+    begin();
+    expect(await skills.active(undefined)).toHaveLength(1);
+    bundled.set("greet", shipped({ permissions: { ...NO_PERMISSIONS, hosts: ["api.example.com"] } }));
+    begin();
+    expect(await skills.active(undefined)).toEqual([]);
+    expect(await ask({ call: "skill.list" })).toMatchObject({
+      skills: [{ state: "off" }],
+      keys: [{ state: "shipped" }],
+    });
+    const { digest } = await ask({ call: "skill.look", source: { from: "name", name: "greet" } });
+    expect(await ask({ call: "skill.install", digest })).toMatchObject({ state: "active", from: "bundled" });
+    // Another version of it wants to be accepted again.
+    bundled.set(
+      "greet",
+      shipped({ version: "2.0.0", permissions: { ...NO_PERMISSIONS, hosts: ["api.example.com", "b.example.com"] } }),
+    );
+    begin();
+    expect(await skills.active(undefined)).toEqual([]);
+    await expect(ask({ call: "skill.remove", name: "greet" })).resolves.toEqual({ name: "greet" });
+    await expect(ask({ call: "skill.remove", name: "greet" })).rejects.toThrow("came with this build");
+  });
+
+  test("counts by the shipped key alone: one that somebody else is trusted for does not stand in its place", async () => {
+    await trust();
+    bundled.set("greet", signed(greetFiles(), key));
+    begin();
+    expect(await skills.active(undefined)).toEqual([]);
+    expect(refusals()).toEqual(["untrusted"]);
+  });
+});
