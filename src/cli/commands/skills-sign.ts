@@ -49,10 +49,8 @@ export function skillsSignCommand(context: Context): Command {
       await using operator = await reachOperator(context);
       try {
         const files = readSkillFolder(folder, (entry) => entry === ".git" || entry === SIGNATURE_FILE);
-        const front = await operator.call(
-          { call: "skill.read" },
-          { payload: files.get("SKILL.md")?.bytes ?? Buffer.from(skillMd(files)) },
-        );
+        // A copy: what goes with a call is wiped when it is sent.
+        const front = await operator.call({ call: "skill.read" }, { payload: Buffer.from(skillMd(files)) });
         const own = PERMISSION_NAMES.flatMap((name) => {
           const list = z.optional(z.array(z.string())).parse(Object.entries(given).find(([key]) => key === name)?.[1]);
           return list === undefined ? [] : [[name, list.flatMap((one) => one.split(","))] as const];
