@@ -1,6 +1,6 @@
 import type { AgentStart, FromAgent, ToAgent } from "../ipc/agent-frames.ts";
 import type { Answer, ChatMessage, CompletionRequest, ToolCall } from "../ipc/completion.ts";
-import { added, keptOf, requestOf, restored, type Transcript } from "./transcript.ts";
+import { added, keptOf, requestOf, restored, type Transcript, withoutSkills } from "./transcript.ts";
 
 type Ref = number;
 type Frame<F, T extends string> = Extract<F, { type: T }>;
@@ -286,7 +286,7 @@ function remembered(done: Step, messages: readonly ChatMessage[]): Step {
 /** Ends the turn; a message that waits begins the next. */
 function end(done: Step, reason: Frame<FromAgent, "turn.end">["reason"], sentence: string): Step {
   const [next, ...waiting] = done.turn.waiting;
-  const idle: Turn = { ...done.turn, now: { is: "idle" }, waiting };
+  const idle: Turn = { ...done.turn, transcript: withoutSkills(done.turn.transcript), now: { is: "idle" }, waiting };
   const say: Say[] = [...done.say, { type: "turn.end", reason, sentence }];
   if (next === undefined) return { turn: idle, say };
   const begun = begin(idle, next);

@@ -1,3 +1,4 @@
+import { SKILL_GONE, SKILL_TOOL, withoutSkill } from "../ipc/skill-text.ts";
 import type { ChatMessage, CompletionRequest, ToolDescription } from "../ipc/completion.ts";
 
 /** Of one request, as JSON in UTF-8. */
@@ -36,6 +37,22 @@ export function restored(messages: readonly ChatMessage[]): Transcript {
 
 export function added(transcript: Transcript, messages: readonly ChatMessage[]): Transcript {
   return [...transcript, ...messages.map((message) => ({ message, bytes: sizeOf(message) }))];
+}
+
+/** The same without the instructions of skills: they went with the turn that they were read in. */
+export function withoutSkills(transcript: Transcript): Transcript {
+  return transcript.map((entry) => {
+    const { message } = entry;
+    const text =
+      message.role === "tool" && message.name === SKILL_TOOL
+        ? SKILL_GONE
+        : message.role === "user"
+          ? withoutSkill(message.text)
+          : message.text;
+    if (text === message.text || text.length >= message.text.length) return entry;
+    const shorter: ChatMessage = { ...message, text };
+    return { message: shorter, bytes: sizeOf(shorter) };
+  });
 }
 
 /** How many items of the next request stand at the beginning of the last one too: its setup, and messages that are the same objects. */

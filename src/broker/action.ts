@@ -98,6 +98,9 @@ export function factsOf(action: ToolAction): Facts {
       });
     case "memory.write":
       return factsOfKeys(["memory.write:own"], { leaves: null, brings: BRINGS_NOTHING });
+    case "skill.read":
+      // Whose words they are, its result says.
+      return factsOfKeys(["skill:read"], { leaves: null, brings: BRINGS_NOTHING });
     case "process":
       return factsOfKeys(["process:own"], {
         leaves: null,

@@ -3,6 +3,7 @@ import type { Recorded } from "../../audit/recorded.ts";
 import { digestOf, encodeAction, type ToolAction } from "../effect/action.ts";
 import { boundText, MAX_RESULT } from "../effect/bound.ts";
 import { type Effects, WorkspaceError } from "../effect/effects.ts";
+import { SKILL_TOOL } from "../ipc/skill-text.ts";
 import type { ToolResult } from "../effect/tool.ts";
 import type { ToolDescription } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
@@ -235,6 +236,7 @@ export class Broker {
         key: keys[0],
         tier,
         ...authority,
+        ...(turn.skills.none ? {} : { skills: turn.skills.names.join(",") }),
       },
       {
         cause: call.cause,
@@ -251,6 +253,8 @@ export class Broker {
         ? await this.#inBackground(recorded, call)
         : await this.#gates.effects.runTool(recorded, turn.signal, turn.spawn);
     await written.after(result.outcome);
+    // From here on what the agent does may be what the skill had it do.
+    if (action.type === "skill.read" && result.outcome === "done") this.#began(turn, action);
     if (mayBeFound(action, union(labels, result.brings ?? NO_LABELS)))
       turn.labels.words.resulted(result.text, Buffer.from(bytes).toString("utf8"));
     if (result.brings !== undefined) await turn.labels.raise(result.brings, recorded.seq);
@@ -269,6 +273,23 @@ export class Broker {
     const outcome = result.outcome === "done" ? "done" : "failed";
     const suspects = await this.#gates.suspects.look(turn, entryOf(action), result.text, row.seq);
     return { outcome, text: result.text, row: row.seq, suspects, endTurn: null };
+  }
+
+  /** Can the agent of this turn use a skill of that name? */
+  hasSkill(turn: TurnContext, name: string): boolean {
+    return turn.tools.has(SKILL_TOOL) && typeof this.#gates.effects.skills.find(turn.agent, name) !== "string";
+  }
+
+  /** The turn is over: nothing of its skills is needed any more. */
+  endSkills(turn: TurnContext): void {
+    for (const path of turn.skills.folders) this.#gates.effects.skills.release(path);
+  }
+
+  #began(turn: TurnContext, { skill, digest }: Extract<ToolAction, { type: "skill.read" }>): void {
+    const found = this.#gates.effects.skills.find(turn.agent, skill);
+    // Another one, or none, since a moment ago: then nothing may be done under it.
+    const limits = typeof found === "string" || found.digest !== digest ? NOTHING : found.limits;
+    turn.skills.add({ name: skill, digest, limits });
   }
 
   /** A command that goes on is an intent of its own, with an end of its own: its call is over when it runs. */
@@ -295,6 +316,8 @@ export class Broker {
     return answer.row === null ? { ...answer, text: boundText(wentNoFurther(said, answer.text), MAX_RESULT) } : answer;
   }
 }
+
+const NOTHING = { tools: [], hosts: [], read: [], write: [], credentials: [], commands: [] };
 
 /** Somebody let this through for the session. */
 function cover(turn: TurnContext, action: ToolAction): void {

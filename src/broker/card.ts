@@ -6,6 +6,7 @@ import { renderScheduleAdd, renderScheduleRemove } from "./cards/schedule.ts";
 import { renderSpawn } from "./cards/spawn.ts";
 import { renderRequest, renderWebSearch } from "./cards/web.ts";
 import { renderMemoryRead, renderMemoryWrite } from "./cards/memory.ts";
+import { renderSkillRead } from "./cards/skill.ts";
 import { block, line, lines, place } from "./cards/lines.ts";
 import { type CardSubject, footOf, headOf, withWhy } from "./cards/subject.ts";
 
@@ -84,6 +85,8 @@ export function renderAction(bytes: Uint8Array): string {
       return renderMemoryRead(action);
     case "memory.write":
       return renderMemoryWrite(action);
+    case "skill.read":
+      return renderSkillRead(action);
   }
 }
 

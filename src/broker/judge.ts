@@ -6,6 +6,7 @@ import type { Gates } from "./gates.ts";
 import type { SessionLabels } from "./labels.ts";
 import { lowered, NO_GRANTS } from "./lowered.ts";
 import { type Decision, decide } from "./policy.ts";
+import { beyondSkills } from "./skill-limits.ts";
 import { askedOfSeveral, severalFor } from "./several.ts";
 import type { TurnContext } from "./turn.ts";
 
@@ -29,6 +30,8 @@ export class Judge {
 
   /** What one person may allow. */
   #alone(turn: TurnContext, bytes: Uint8Array, action: ToolAction): Decision {
+    const beyond = beyondSkills(action, turn.skills);
+    if (beyond !== null) return { verdict: "refuse", code: "rule", reason: beyond };
     const { agent, principal, role, channel, session, talk, labels, counters } = turn;
     const decision = decide(action, {
       agent,

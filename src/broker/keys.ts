@@ -26,6 +26,7 @@ export type ActionKey =
   | "schedule:add"
   | "schedule:list"
   | "schedule:remove"
+  | "skill:read"
   | "agent:spawn";
 
 /** 1 free, 2 ask once and remember, 3 ask every time. */
@@ -99,6 +100,7 @@ export const KEYS: readonly KeyClass[] = [
   key("schedule:add", 3, "doing something later, when nobody has just asked for it"),
   key("schedule:list", 1, "looking at what is scheduled for this person"),
   key("schedule:remove", 3, "removing what is scheduled"),
+  key("skill:read", 1, "reading a skill that the owner accepted"),
   key("agent:spawn", 1, "giving a part of the work to another agent"),
 ];
 

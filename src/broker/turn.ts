@@ -3,6 +3,7 @@ import type { Channel } from "../ipc/channel.ts";
 import type { ConversationId, PrincipalId, SessionId, TurnId } from "../ipc/ids.ts";
 import type { Role } from "../ipc/operator.ts";
 import type { Spawn } from "../effect/spawn.ts";
+import type { ActiveSkills } from "./active-skills.ts";
 import type { SessionLabels } from "./labels.ts";
 import type { RunPurse } from "./schedules/purse.ts";
 
@@ -66,6 +67,8 @@ export interface TurnContext {
   readonly settings: string;
   /** Of the session as it is now; what it starts shares them. */
   readonly labels: SessionLabels;
+  /** Whose instructions are in the context; what it starts is under them too. */
+  readonly skills: ActiveSkills;
   /** Aborts when the turn is stopped or its time is up. */
   readonly signal: AbortSignal;
   readonly counters: TurnCounters;

@@ -4,6 +4,7 @@ import { MessageSend, Reply } from "./message-action.ts";
 import { Digest, Folders, Path, Workspace } from "./place-action.ts";
 import { ScheduleAdd, ScheduleList, ScheduleRemove } from "./schedule-action.ts";
 import { AgentSpawn } from "./spawn-action.ts";
+import { SkillOfCommand, SkillRead } from "./skill-action.ts";
 import { HttpRequest, WebSearch } from "./web-action.ts";
 import { HostName } from "../ipc/egress-frames.ts";
 import { CommandId } from "../ipc/ids.ts";
@@ -48,6 +49,8 @@ const Exec = z
     write: z.boolean(),
     /** What it may reach, on ports 443 and 80, in order of the alphabet. */
     hosts: z.optional(z.array(HostName).check(z.minLength(1), z.maxLength(MAX_HOSTS))),
+    /** Whose scripts it has beside it, in the folder of that name. */
+    skill: z.optional(SkillOfCommand),
     /** It goes on while the agent does something else. */
     background: z.optional(z.literal(true)),
     stdin: z.nullable(Text),
@@ -157,6 +160,7 @@ export const ToolAction = z.discriminatedUnion("type", [
     private: z.array(Word).check(z.maxLength(1000)),
   }),
   AgentSpawn,
+  SkillRead,
 ]);
 export type ToolAction = z.infer<typeof ToolAction>;
 export type ActionOfType<T extends ToolAction["type"]> = Extract<ToolAction, { type: T }>;

@@ -10,6 +10,7 @@ import { unkeptOf } from "../sandbox/snapshot.ts";
 import { BackgroundCommands, type TurnOfCommand, type Whose } from "./background.ts";
 import { type Base, baseOf, bytesBefore, checkBase, checkNamed, locateOutside, namedFiles } from "./files.ts";
 import { type SurveyedFile, surveyFile, surveyTrees } from "./file-survey.ts";
+import type { SkillPort } from "./skill-port.ts";
 import type { MemoryPort } from "./memory-port.ts";
 import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
@@ -40,6 +41,7 @@ export interface Ports {
   readonly schedules: SchedulePort;
   readonly copies: UndoCopies;
   readonly memory: MemoryPort;
+  readonly skills: SkillPort;
 }
 
 /** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */
@@ -109,6 +111,11 @@ export class Effects {
   /** Whom searches are asked of. @returns in words why of nobody. */
   searching(): ReturnType<WebPort["searching"]> {
     return this.#ports.web.searching();
+  }
+
+  /** The skills that agents may use. */
+  get skills(): SkillPort {
+    return this.#ports.skills;
   }
 
   /** Which conversations are meant. */
@@ -186,6 +193,10 @@ export class Effects {
       if (action.type === "file.write") checkBase(this.#ours, action);
       if (action.type === "exec") {
         checkNamed(this.#ours, action);
+        const { skill } = action;
+        const folder = action.folders?.find(({ name }) => name === skill?.folder);
+        const other = skill === undefined ? null : this.skills.changed(skill.name, skill.digest, folder?.path ?? "");
+        if (other !== null) return other;
         if ((action.sandbox === "weaker") !== (this.#sandbox.state.state === "weaker"))
           return "the sandbox is not the one any more that this was decided for";
       }

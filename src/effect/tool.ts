@@ -15,6 +15,8 @@ import { runRequest, runWebSearch, type WebPort } from "./web.ts";
 import { runSchedule, type SchedulePort } from "./scheduling.ts";
 import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
 import { readMemory, writeMemory } from "./memory.ts";
+import type { SkillPort } from "./skill-port.ts";
+import { readSkill } from "./skills.ts";
 import type { MemoryPort } from "./memory-port.ts";
 import type { UndoCopies } from "./undo-copies.ts";
 import { filesToSend } from "./sent-files.ts";
@@ -49,6 +51,7 @@ export interface World {
   readonly schedules: SchedulePort;
   readonly copies: UndoCopies;
   readonly memory: MemoryPort;
+  readonly skills: SkillPort;
   readonly background: Pick<BackgroundCommands, "answer">;
   readonly running: RunningCommands;
 }
@@ -114,6 +117,8 @@ export async function runTool(
         return await readMemory(action, world.memory);
       case "memory.write":
         return await writeMemory(recorded, action, world.memory);
+      case "skill.read":
+        return readSkill(recorded, action, world.skills);
     }
   } catch (cause) {
     if (cause instanceof WorkspaceError || cause instanceof SandboxError) {

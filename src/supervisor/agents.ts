@@ -4,6 +4,7 @@ import type { TurnContext } from "../broker/turn.ts";
 import type { LabelBook } from "../broker/labels.ts";
 import { toolDescriptions } from "../broker/tools/catalogue.ts";
 import type { Config } from "../config/schema.ts";
+import type { UsableSkill } from "../effect/skill-port.ts";
 import type { Folders } from "./folders.ts";
 import type { InstructionFiles } from "./instruction-files.ts";
 import type { Workspaces } from "./workspaces.ts";
@@ -34,6 +35,8 @@ export interface AgentsParts {
   readonly files: MessageFiles;
   readonly folders: Pick<Folders, "inForce">;
   readonly instructions: Pick<InstructionFiles, "inForce" | "ofTurn">;
+  /** What an agent is told of. */
+  readonly skills: (agent: string) => readonly UsableSkill[];
   readonly halted: (agent: string, session: string) => boolean;
   readonly labels: LabelBook;
   /** The row of this start. */
@@ -71,11 +74,11 @@ export class Agents {
   }
 
   async #configure(agent: string, cause: number | null): Promise<void> {
-    const { folders, instructions, enrolled } = this.#parts;
+    const { folders, instructions, skills, enrolled } = this.#parts;
     const config = this.#parts.config();
     const choice = chooseModel(configOf(config, agent), enrolled(), this.#ollama);
     const placed = { folders: folders.inForce(agent), instructionFiles: instructions.inForce(agent) };
-    await this.inForce.configure(agent, config, choice, placed, cause);
+    await this.inForce.configure(agent, config, choice, placed, skills(agent), cause);
   }
 
   /** Looks for an Ollama on its default port, where nothing better is set up. */

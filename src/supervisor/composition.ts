@@ -417,6 +417,7 @@ export class Composition {
       schedules: planned.desk.port,
       copies: new UndoCopies(log),
       memory: this.memory,
+      skills: skills.use,
       messages: {
         recipients: (to, asking) => recipients.meant(to, asking),
         send: async ({ conversation, text }, files, session, cause) =>
@@ -500,6 +501,7 @@ export class Composition {
       folders,
       instructions: this.instructions,
       files: new MessageFiles({ log, ours, labels: this.fileLabels }),
+      skills: (agent) => skills.use.listed(agent),
       halted: (agent, session) => this.#halts.over(agent, session),
       starting: booted.starting,
     });

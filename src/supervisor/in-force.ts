@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { AuditLog } from "../../audit/log.ts";
 import { AGENT_DEFAULTS, type AgentConfig, type Config } from "../config/schema.ts";
+import { skillList } from "../broker/skill-list.ts";
+import type { UsableSkill } from "../effect/skill-port.ts";
 import type { ToolDescription } from "../ipc/completion.ts";
 import type { ModelChoice } from "./model-choice.ts";
 
@@ -22,6 +24,8 @@ export interface AgentSettings {
   /** Names these settings in rows: SHA-256 over them and a random salt that lies in the row's content. */
   readonly digest: string;
 }
+
+type ListedSkill = Pick<UsableSkill, "name" | "version" | "digest" | "description">;
 
 /** @returns text and its digest; the salt in the text keeps the digest from being guessed. */
 function salted(value: object): { text: string; digest: string } {
@@ -62,10 +66,12 @@ export class InForce {
     config: Config,
     choice: ModelChoice,
     placed: { readonly folders: readonly object[]; readonly instructionFiles: readonly object[] },
+    skills: readonly ListedSkill[],
     cause: number | null,
   ): Promise<AgentSettings> {
     const own = configOf(config, agent);
     const instructions = own.instructions ?? INSTRUCTIONS;
+    const listing = skillList(skills);
     const value = {
       agent,
       provider: choice.provider,
@@ -75,6 +81,9 @@ export class InForce {
       tools: this.#tools,
       // Left out where there are none.
       ...Object.fromEntries(Object.entries(placed).filter(([, those]) => those.length > 0)),
+      ...(skills.length === 0
+        ? {}
+        : { skills: skills.map(({ name, version, digest }) => ({ name, version, digest })) }),
     };
     const key = JSON.stringify(value);
     const known = this.#agents.get(agent);
@@ -84,7 +93,8 @@ export class InForce {
       { kind: "agent.configured", agent, digest, provider: choice.provider, model: choice.model },
       { cause, content: { settings: text } },
     );
-    const settings = { agent, choice, config: own, instructions, tools: this.#tools, digest };
+    const told = listing === "" ? instructions : `${instructions}\n\n${listing}`;
+    const settings = { agent, choice, config: own, instructions: told, tools: this.#tools, digest };
     this.#agents.set(agent, { key, settings });
     return settings;
   }

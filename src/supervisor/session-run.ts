@@ -3,6 +3,7 @@ import type { AuditLog } from "../../audit/log.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { ToolAnswer, ToolAsk } from "../broker/call.ts";
 import { type Suspect, suspectSentence } from "../broker/injection/suspects.ts";
+import { ActiveSkills } from "../broker/active-skills.ts";
 import type { SessionLabels } from "../broker/labels.ts";
 import { RunPurse } from "../broker/schedules/purse.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
@@ -12,6 +13,7 @@ import { type AgentAsks, passCompletion, passTool } from "./agent-asks.ts";
 import type { Spawn } from "../effect/spawn.ts";
 import { mint, type TurnId } from "../ipc/ids.ts";
 import { ItemsError } from "../ipc/items.ts";
+import { SKILL_MARK, SKILL_TOOL } from "../ipc/skill-text.ts";
 import type { OperatorEvent } from "../ipc/operator.ts";
 import type { AdapterLink, Session } from "../session/link.ts";
 import { belongingsOf, toldText } from "./belongings.ts";
@@ -266,6 +268,7 @@ export class SessionRun<L extends symbol> {
         ...this.#parts.place(person.principal, this.session.address.conversation),
         talk: this.#talk,
         labels: this.#parts.labels(this.session.id),
+        skills: new ActiveSkills(),
         policy: force.policy,
         settings: force.settings,
         cause: begun.seq,
@@ -318,7 +321,7 @@ export class SessionRun<L extends symbol> {
       });
       const told =
         message.asks === undefined
-          ? await this.#told(turn, agent, message, text)
+          ? Buffer.concat([await this.#told(turn, agent, message, text), await this.#invoked(turn, text)])
           : Buffer.concat([text, await this.#repeat(turn, asks)]);
       if (turn.ending === null) await agent.send({ type: "turn" }, told);
       const ending = await turn.finished.promise;
@@ -467,6 +470,22 @@ export class SessionRun<L extends symbol> {
     }
   }
 
+  /** The skill that a message begins with, as `/weather`: read before the agent is told anything. @returns what it is told of it. */
+  async #invoked(turn: Turn<L>, text: Uint8Array): Promise<Uint8Array> {
+    const name = /^\/([a-z0-9-]{1,64})(?:\s|$)/.exec(Buffer.from(text.subarray(0, 80)).toString("utf8"))?.[1];
+    if (name === undefined || !this.#parts.broker.hasSkill(turn.context, name)) return new Uint8Array();
+    const ask = {
+      group: NO_GROUP,
+      name: SKILL_TOOL,
+      call: "by-name",
+      arguments: Buffer.from(JSON.stringify({ name })),
+    };
+    const result = await this.#parts.broker.tool(turn.context, ask);
+    this.#suspected(result.suspects);
+    this.#endWith(turn, result);
+    return Buffer.from(`${SKILL_MARK}${result.text}`);
+  }
+
   /** Makes calls again. @returns what came of them, for the agent. */
   async #repeat(turn: Turn<L>, asks: readonly ToolAsk[]): Promise<Uint8Array> {
     const told = await Promise.all(
@@ -505,6 +524,7 @@ export class SessionRun<L extends symbol> {
     turn.stop.abort();
     if (agent !== null && !turn.answered && STOPPED_BY_US.has(ending)) await agent.stopTurn(STOP_GRACE_MS);
     await Promise.all(turn.work);
+    this.#parts.broker.endSkills(turn.context);
     await turn.out.close();
     const sentence = why ?? ENDINGS[ending];
     if (sentence !== null) turn.out.say(sentence);

@@ -8,6 +8,8 @@ import { OperatorError } from "./operator-error.ts";
 import type { Processes } from "./processes.ts";
 import { SkillDesk } from "./skill-desk.ts";
 import { SkillKeys } from "./skill-keys.ts";
+import { SkillUse } from "./skill-use.ts";
+import { configOf } from "./in-force.ts";
 import { SkillStore } from "./skill-store.ts";
 import { Skills } from "./skills.ts";
 import type { State } from "./state.ts";
@@ -29,6 +31,8 @@ interface Given {
 export function skillParts({ log, state, processes, home, config, fetches, cause, changed }: Given): {
   readonly skills: Skills;
   readonly desk: SkillDesk;
+  /** As agents use them. */
+  readonly use: SkillUse;
   /** What a status says of them. */
   readonly note: string | null;
 } {
@@ -64,5 +68,10 @@ export function skillParts({ log, state, processes, home, config, fetches, cause
     now: () => Date.now(),
     changed,
   });
-  return { skills, desk, note: shipped.note };
+  const use = new SkillUse({
+    skills,
+    only: (agent) => configOf(config(), agent).skills,
+    toolchains: () => usableToolchains(config().toolchains, home.root),
+  });
+  return { skills, desk, use, note: shipped.note };
 }

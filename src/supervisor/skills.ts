@@ -89,6 +89,13 @@ export class Skills {
     return standing;
   }
 
+  /** The same, with the record of a refusal on its way. */
+  peek(name: string): Standing | null {
+    const standing = this.#look(name);
+    if (standing?.state === "refused") void this.refused(name, standing.error).catch(() => undefined);
+    return standing;
+  }
+
   #look(name: string): Standing | null {
     const accepted = this.#all().get(name);
     const { bundled, keys, store, shipped, now } = this.#parts;

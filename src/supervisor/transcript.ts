@@ -1,5 +1,6 @@
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import { Answer, type ChatMessage, type ToolCall } from "../ipc/completion.ts";
+import { SKILL_GONE, SKILL_TOOL } from "../ipc/skill-text.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import type { Origin } from "./conversation.ts";
 import { wentNoFurther } from "../broker/went-no-further.ts";
@@ -63,7 +64,8 @@ export function transcriptBefore(
         const intent = what === "refusal" ? row : row.cause === null ? null : log.row(row.cause);
         const tool =
           intent?.action.kind === "tool.called" || intent?.action.kind === "tool.refused" ? intent.action.tool : null;
-        const text = read(row, what === "result" ? "result" : "why") ?? ERASED;
+        const gone = tool === SKILL_TOOL && what === "result";
+        const text = gone ? SKILL_GONE : (read(row, what === "result" ? "result" : "why") ?? ERASED);
         const id = intent?.content("call") ?? null;
         const earlier = id === null ? undefined : settled.get(id);
         const told = earlier === undefined ? undefined : messages[earlier];
@@ -73,6 +75,7 @@ export function transcriptBefore(
           break;
         }
         if (open.length === 0) {
+          if (gone) break;
           // Of a call that was made again for a person: no answer of the model holds it.
           messages.push({ role: "user", text: `[${tool ?? "a tool"}, asked again]\n${text}` });
           break;

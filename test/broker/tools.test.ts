@@ -1,3 +1,4 @@
+import { ActiveSkills } from "../../src/broker/active-skills.ts";
 import { expect, test } from "vitest";
 import { ToolDescription } from "../../src/ipc/completion.ts";
 import { effectivePolicy } from "../../src/broker/effective-policy.ts";
@@ -9,6 +10,13 @@ import { ArgumentsError, type CallTurn, type Look } from "../../src/broker/tools
 /** A workspace with one file in it. */
 const LOOK: Look = {
   commandReaches: () => null,
+  skills: {
+    find: () => "there is none",
+    text: () => "there is none",
+    folder: () => "there is none",
+    changed: () => null,
+    release: () => undefined,
+  },
   locate: (_, path) => ({
     path,
     folder: null,
@@ -42,6 +50,7 @@ const TURN: CallTurn = {
   conversation: mint("conversation"),
   talk: "direct",
   labels: new SessionLabels("s", { append: () => Promise.reject(new Error("nothing is raised")) }, NO_LABELS),
+  skills: new ActiveSkills(),
   chain: [],
   tools: new Set(["read_file"]),
 };
@@ -64,6 +73,7 @@ test("every tool is shown to the model with a closed schema whose fields are des
     "memory_read",
     "memory_write",
     "spawn_agent",
+    "skill",
     "plan",
   ]);
   for (const description of shown) {

@@ -6,6 +6,7 @@ import type { ApprovalPorts, Answering } from "../../src/broker/approval-ports.t
 import { Approvals } from "../../src/broker/approvals.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import type { ToolAnswer } from "../../src/broker/call.ts";
+import { ActiveSkills } from "../../src/broker/active-skills.ts";
 import { Suspects } from "../../src/broker/injection/suspects.ts";
 import { Grants } from "../../src/broker/grants.ts";
 import { FileLabels } from "../../src/broker/file-labels.ts";
@@ -32,6 +33,8 @@ import type { PlannedLine, SchedulePort } from "../../src/effect/scheduling.ts";
 import { Holds } from "../../src/supervisor/holds.ts";
 import { Memory } from "../../src/supervisor/memory.ts";
 import { State } from "../../src/supervisor/state.ts";
+import { SkillUse } from "../../src/supervisor/skill-use.ts";
+import type { Standing } from "../../src/supervisor/skills.ts";
 import { wordsSaid } from "../../src/supervisor/words-said.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
 
@@ -135,6 +138,10 @@ export class World implements AsyncDisposable {
   readonly messages = new ScriptedMessages();
   readonly schedules = new ScriptedSchedules(() => this.clock.now());
   readonly sandbox: Sandbox;
+  /** Skills that there are, each read anew. */
+  readonly skills = new Map<string, () => Standing>();
+  /** Those of the agent; left out: all. */
+  onlySkills: readonly string[] | undefined;
   effects: Effects;
   memory: Memory;
   readonly principal = mint("principal");
@@ -215,7 +222,17 @@ export class World implements AsyncDisposable {
     given: Partial<
       Pick<
         TurnContext,
-        "role" | "channel" | "signal" | "talk" | "folders" | "labels" | "scheduled" | "chain" | "tools" | "spawn"
+        | "role"
+        | "channel"
+        | "signal"
+        | "talk"
+        | "folders"
+        | "labels"
+        | "scheduled"
+        | "chain"
+        | "tools"
+        | "spawn"
+        | "skills"
       >
     > = {},
   ): TurnContext {
@@ -238,6 +255,7 @@ export class World implements AsyncDisposable {
       signal: given.signal ?? new AbortController().signal,
       counters: newCounters(),
       scheduled: given.scheduled ?? null,
+      skills: given.skills ?? new ActiveSkills(),
       chain: given.chain ?? [],
       tools: given.tools ?? new Set(toolDescriptions().map(({ name }) => name)),
       spawn: given.spawn ?? (() => Promise.reject(new Error("the test starts no agent"))),
@@ -329,6 +347,14 @@ export class World implements AsyncDisposable {
       schedules: this.schedules,
       copies: new UndoCopies(this.log),
       memory: this.memory,
+      skills: new SkillUse({
+        skills: {
+          peek: (name) => this.skills.get(name)?.() ?? null,
+          names: [...this.skills.keys()],
+        },
+        only: () => this.onlySkills,
+        toolchains: () => [],
+      }),
     });
   }
 

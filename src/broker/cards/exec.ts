@@ -20,6 +20,13 @@ export function renderExec(action: ActionOfType<"exec">): string {
       action,
       `it reaches ${hosts.length === 0 ? "no network" : "the hosts below"} and no other file of this machine, and ${action.write ? "may change anything in the workspace but protected files" : "cannot change anything"}`,
     ),
+    ...(action.skill === undefined
+      ? []
+      : [
+          line("scripts of the skill", action.skill.name),
+          line("its files", `sha256 ${action.skill.digest}`),
+          line("in", action.skill.folder),
+        ]),
     ...hosts.map((host) => line("reaches the host", `${host} (ports 443 and 80)`)),
     ...(hosts.length === 0 ? [] : ["  to those it can send whatever it can read"]),
     ...(action.sandbox === undefined ? [] : [line("sandbox", `weaker: ${WEAKER}`)]),

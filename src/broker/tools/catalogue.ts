@@ -11,6 +11,7 @@ import { schedule } from "./schedule.ts";
 import { sendMessage } from "./send-message.ts";
 import { memoryRead } from "./memory-read.ts";
 import { memoryWrite } from "./memory-write.ts";
+import { skill } from "./skill.ts";
 import { spawnAgent } from "./spawn-agent.ts";
 import type { Tool } from "./tool.ts";
 import { webSearch } from "./web-search.ts";
@@ -31,6 +32,7 @@ const TOOLS: readonly Tool[] = [
   memoryRead,
   memoryWrite,
   spawnAgent,
+  skill,
 ];
 
 export function findTool(name: string): Tool | null {

@@ -9,8 +9,9 @@ import {
   USUAL_SECONDS,
 } from "../../effect/action.ts";
 import { type Folder, MAX_FOLDERS, type Place, wrongWith } from "../../effect/effects.ts";
+import { skillFolder } from "../../effect/skills.ts";
 import { HostName } from "../../ipc/egress-frames.ts";
-import { ArgumentsError, defineTool, type Look } from "./tool.ts";
+import { ArgumentsError, type CallTurn, defineTool, type Look } from "./tool.ts";
 
 /** Bytes of all arguments together: the kernel takes little more. Longer input goes through stdin. */
 const MAX_ARGV = 512 * 1024;
@@ -44,6 +45,13 @@ export const exec = defineTool({
     stdin: z
       .optional(z.string().check(z.maxLength(1_048_576)))
       .check(z.describe("What the command reads from standard input.")),
+    skill: z
+      .optional(z.string().check(z.maxLength(64)))
+      .check(
+        z.describe(
+          "A skill that you have read: the command then sees its folder beside the workspace, and no other folder.",
+        ),
+      ),
     background: z
       ._default(z.boolean(), false)
       .check(z.describe("Does it go on while you do something else? Then it only reads the workspace.")),
@@ -72,7 +80,15 @@ export const exec = defineTool({
       throw new ArgumentsError("the command or stdin holds half a character (a lone surrogate)");
     if (words.some((word) => word.includes("\0"))) throw new ArgumentsError("a command cannot hold a NUL");
     if (given.write_to.length > 0 && !write) throw new ArgumentsError("write_to goes with write: true");
-    const place = { workspace: turn.workspace, folders: foldersFor(turn.folders, given.write_to) };
+    const skill = given.skill === undefined ? null : skillFor(given.skill, turn, look);
+    if (skill !== null && given.background)
+      throw new ArgumentsError("a command with a skill ends with its call: leave out background");
+    if (skill !== null && given.write_to.length > 0)
+      throw new ArgumentsError("a command with a skill sees its folder and the workspace alone: leave out write_to");
+    const place = {
+      workspace: turn.workspace,
+      folders: skill === null ? foldersFor(turn.folders, given.write_to) : [skill.folder],
+    };
     const hosts = [...new Set(given.hosts.map(hostOf))].toSorted();
     if (hosts.length > 0 && look.sandboxState.state === "weaker")
       throw new ArgumentsError(
@@ -84,6 +100,7 @@ export const exec = defineTool({
       ...(script === undefined ? { argv: words } : { script: { shell, text: script } }),
       write,
       ...(hosts.length === 0 ? {} : { hosts }),
+      ...(skill === null ? {} : { skill: { name: skill.name, digest: skill.digest, folder: skill.folder.name } }),
       ...(given.background ? { background: true } : {}),
       stdin: given.stdin ?? null,
       timeoutSeconds: given.timeout_seconds,
@@ -97,6 +114,17 @@ export const exec = defineTool({
     };
   },
 });
+
+/** The folder of a skill that is in the context, with its files as they were checked just now. @throws {ArgumentsError}. */
+function skillFor(name: string, turn: CallTurn, look: Look): { name: string; digest: string; folder: Folder } {
+  const digest = turn.skills.digestOf(name);
+  if (digest === null)
+    throw new ArgumentsError(`skill: read ${JSON.stringify(name)} with the tool skill before you run something of it`);
+  const folder = look.skills.folder(name, digest);
+  if (typeof folder === "string") throw new ArgumentsError(`skill: ${folder}`);
+  turn.skills.placed(folder.path);
+  return { name, digest, folder: { ...folder, name: skillFolder({ name, digest }) } };
+}
 
 /** All folders that are there, of which only those that were named may be changed. @throws {ArgumentsError} for one that cannot be. */
 function foldersFor(all: readonly Folder[], named: readonly string[]): Folder[] {

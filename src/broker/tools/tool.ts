@@ -61,12 +61,23 @@ export type Look = Pick<
   | "recipients"
   | "schedules"
   | "commandReaches"
+  | "skills"
 >;
 
 /** The turn that a call belongs to, as far as it decides what the call would do. */
 export type CallTurn = Pick<
   TurnContext,
-  "workspace" | "folders" | "agent" | "principal" | "channel" | "conversation" | "talk" | "labels" | "chain" | "tools"
+  | "workspace"
+  | "folders"
+  | "agent"
+  | "principal"
+  | "channel"
+  | "conversation"
+  | "talk"
+  | "labels"
+  | "chain"
+  | "tools"
+  | "skills"
 >;
 
 /** A tool as the broker knows it. */
