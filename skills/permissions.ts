@@ -2,7 +2,7 @@
 export interface Permissions {
   /** Tools by name: `exec`, `http_request`. */
   readonly tools: readonly string[];
-  /** Hosts by name. */
+  /** Hosts by name; `*` alone is any host. */
   readonly hosts: readonly string[];
   /** Paths of the workspace, and what is below them; `.` is all of it. */
   readonly read: readonly string[];
@@ -25,7 +25,7 @@ const PATH = /^(\.|(?!.*(^|\/)\.\.?(\/|$))[^\\/]+(\/[^\\/]+)*)$/;
 const FORMS: Readonly<Record<PermissionName, { readonly form: RegExp; readonly is: string }>> = {
   tools: { form: /^[a-z][a-z0-9_]{0,63}$/, is: "a tool's name, such as read_file" },
   hosts: {
-    form: /^(?=.{1,253}$)[a-z0-9_-]+(\.[a-z0-9_-]+)+$/,
+    form: /^(\*|(?=.{1,253}$)[a-z0-9_-]+(\.[a-z0-9_-]+)+)$/,
     is: "a host's name in lower case, such as api.example.com",
   },
   read: {
@@ -82,7 +82,7 @@ export function beyond(next: Permissions, before: Permissions): Permissions {
   const list = (name: PermissionName): string[] =>
     next[name].filter((entry) => {
       if (name === "read" || name === "write") return !covers(before[name], entry);
-      return !before[name].includes(entry);
+      return !before[name].includes(entry) && !(name === "hosts" && before.hosts.includes("*"));
     });
   return permissionsOf(Object.fromEntries(PERMISSION_NAMES.map((name) => [name, list(name)])));
 }
@@ -104,7 +104,7 @@ export function permissionSentences(permissions: Permissions): string[] {
   return [
     ...(tools.length === 0 ? [] : [`use the tools ${listed(tools)}`]),
     ...(commands.length === 0 ? [] : [`run ${listed(commands)} in the sandbox`]),
-    ...(hosts.length === 0 ? [] : [`reach ${listed(hosts)} over the network`]),
+    ...(hosts.length === 0 ? [] : [`reach ${hosts.includes("*") ? "ANY host" : listed(hosts)} over the network`]),
     ...(read.length === 0 ? [] : [`read ${paths(read)}`]),
     ...(write.length === 0 ? [] : [`change ${paths(write)}`]),
     ...(credentials.length === 0 ? [] : [`use the credentials ${listed(credentials)}`]),

@@ -3,7 +3,7 @@ import type { SkillLimits } from "../effect/skill-port.ts";
 import type { ActiveSkills } from "./active-skills.ts";
 
 /** Which tool does that. */
-const TOOL: Readonly<Record<Exclude<ToolAction["type"], "file.write" | "skill.read">, string>> = {
+const TOOL: Readonly<Record<Exclude<ToolAction["type"], "file.write" | "skill.read" | "reply">, string>> = {
   "file.read": "read_file",
   "file.list": "list_files",
   "file.search": "search_files",
@@ -34,9 +34,9 @@ export function beyondSkills(action: ToolAction, active: ActiveSkills): string |
   return `${which} not accepted for ${beyond}; it can be done in a turn without it`;
 }
 
-/** The same for one set of limits. Another skill may always be read: it brings its own. */
+/** The same for one set of limits. Another skill may always be read, it brings its own; and what the person is answered is no tool. */
 export function beyondLimits(action: ToolAction, limits: SkillLimits): string | null {
-  if (action.type === "skill.read") return null;
+  if (action.type === "skill.read" || action.type === "reply") return null;
   const tool = action.type === "file.write" ? action.tool : TOOL[action.type];
   if (!limits.tools.includes(tool)) return `the tool ${tool}`;
   switch (action.type) {
@@ -51,7 +51,7 @@ export function beyondLimits(action: ToolAction, limits: SkillLimits): string | 
     case "exec":
       return beyondInCommand(action, limits);
     case "http.request":
-      if (!limits.hosts.includes(action.host)) return `reaching ${action.host}`;
+      if (!reaches(limits, action.host)) return `reaching ${action.host}`;
       if (action.credential !== null && !limits.credentials.includes(action.credential.name))
         return `the credential ${action.credential.name}`;
       return null;
@@ -64,7 +64,7 @@ function beyondInCommand(action: ActionOfType<"exec">, limits: SkillLimits): str
   // A command sees all of the workspace, and one that may write may change all of it.
   if (!limits.read.includes(".")) return "commands, which read the whole workspace";
   if (action.write && !limits.write.includes(".")) return "commands that may change the workspace";
-  const host = action.hosts?.find((one) => !limits.hosts.includes(one));
+  const host = action.hosts?.find((one) => !reaches(limits, one));
   if (host !== undefined) return `commands that reach ${host}`;
   const [program = ""] = commandOf(action);
   if (action.skill !== undefined && program.startsWith(`${action.skill.folder}/`)) return null;
@@ -75,4 +75,8 @@ function beyondInCommand(action: ActionOfType<"exec">, limits: SkillLimits): str
 
 function covers(allowed: readonly string[], path: string): boolean {
   return allowed.some((one) => one === "." || one === path || path.startsWith(`${one}/`));
+}
+
+function reaches({ hosts }: SkillLimits, host: string): boolean {
+  return hosts.includes("*") || hosts.includes(host);
 }

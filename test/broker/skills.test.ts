@@ -294,6 +294,7 @@ describe("limits", () => {
       "reaching api.example.com",
     );
     expect(beyondLimits(request(), limits({ tools: ["http_request"], hosts: ["api.example.com"] }))).toBeNull();
+    expect(beyondLimits(request(), limits({ tools: ["http_request"], hosts: ["*"] }))).toBeNull();
     const credential = { name: "github", header: "authorization", prefix: "Bearer " };
     expect(beyondLimits(request({ credential }), limits({ tools: ["http_request"], hosts: ["api.example.com"] }))).toBe(
       "the credential github",
