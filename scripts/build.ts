@@ -10,6 +10,7 @@ import {
   bundlePage,
   bundleRole,
   bundleSplit,
+  skillAssets,
   wasmAssets,
 } from "./build/bundle.ts";
 import { canStrip, writeExecutable } from "./build/executable.ts";
@@ -58,7 +59,12 @@ async function buildAll(): Promise<void> {
   );
   const parts = await Promise.all([...bundles, bundlePage(root)]);
   if (values.out === undefined) writePage(parts.flatMap((part) => [...part]));
-  const assets: Assets = new Map([...parts.flatMap((part) => [...part]), ...addonAssets(root), ...wasmAssets(root)]);
+  const assets: Assets = new Map([
+    ...parts.flatMap((part) => [...part]),
+    ...addonAssets(root),
+    ...wasmAssets(root),
+    ...skillAssets(root),
+  ]);
   writeExecutable(root, target, { main: await bundleMain(root, stamp), assets, flags: NODE_FLAGS });
   const { size, mtimeMs } = statSync(target);
   writeFileSync(stampPath, JSON.stringify({ build: digest, size, mtimeMs }));

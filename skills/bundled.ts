@@ -1,11 +1,27 @@
 import type { Trust } from "./trust.ts";
 
 /** The skills that we ship, in skills/bundled/. */
-export const BUNDLED: readonly string[] = [];
+export const BUNDLED: readonly string[] = [
+  "archive",
+  "calculator",
+  "calendar",
+  "csv-tools",
+  "disk-usage",
+  "file-search",
+  "git",
+  "github",
+  "json-tools",
+  "markdown-report",
+  "notes",
+  "pdf-text",
+  "system-info",
+  "weather",
+  "web-fetch",
+];
 
 /** Whom a build trusts for them. A release knows its owner's key alone; a clone's build knows this one, whose private half is nobody's any more: whoever
  *  changes a bundled skill signs all of them with another (scripts/sign-skills). */
-const DEVELOPMENT = "";
+const DEVELOPMENT = "wirken-development+d1695210+AY3ZAELNSuSjhYpVL2kLhiXrzGVrqc5kVc0x4wGnLv+X";
 /** Of the owner of releases, who holds the other half offline. Null: there was no release yet. */
 const RELEASE: string | null = null;
 

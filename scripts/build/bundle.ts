@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { BUNDLED } from "../../skills/bundled.ts";
+import { readSkillFolder } from "../../skills/folder.ts";
+import { packFiles } from "../../skills/packed.ts";
 import { PARTS } from "../../src/main.ts";
 import { build as bundle, type BuildOptions, type Plugin, transform } from "esbuild";
 
@@ -242,6 +245,13 @@ export async function bundlePage(root: string): Promise<Assets> {
   });
   assets.set("page/main.js", only(outputFiles));
   return assets;
+}
+
+/** The skills that we ship, each with all of its files. */
+export function skillAssets(root: string): Assets {
+  return new Map(
+    BUNDLED.map((name) => [`skills/${name}`, packFiles(readSkillFolder(join(root, "skills/bundled", name)))] as const),
+  );
 }
 
 /** The native addons for this platform. */

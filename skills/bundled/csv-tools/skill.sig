@@ -1,0 +1,4 @@
+wirken/skill/v1
+{"description":"Looks into tables (.csv, .tsv) - columns, first rows, filters, sorting, sums and averages by group, and turns them into JSON or Markdown. Use it for any question about a table in a file.","files":[{"mode":"0644","path":"SKILL.md","sha256":"83b47e65005cfe0910d4c3fdf444fb29bacef5ada29d966f8c0352b71061ba4b","size":1043},{"mode":"0755","path":"scripts/table.py","sha256":"6498da58ff0f960d2516b9c93e7a27f48a884176477d14fd0e5da99ea93f3a48","size":4654}],"format":1,"name":"csv-tools","permissions":{"commands":[],"credentials":[],"hosts":[],"read":["."],"tools":["exec"],"write":[]},"requires":{"anyBins":[],"bins":["python3"],"env":[],"os":[]},"version":"1.0.0"}
+
+— wirken-development 0WlSEFer6n6CA1I8to+yheTNCvTUrr87yaVCADxBezMkoAIUaU8muBzyDk28APJm844EbM5mB0XGtjGfrw64rQSWkQI=

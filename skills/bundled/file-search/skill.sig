@@ -1,0 +1,4 @@
+wirken/skill/v1
+{"description":"Finds files in the workspace by name, age, size or what stands in them. Use it when somebody looks for a file or does not know where something was written.","files":[{"mode":"0644","path":"SKILL.md","sha256":"3fa387db46cb010e0af28e9622634d11644a2222050bdce174619e7cac4de4c4","size":1003},{"mode":"0755","path":"scripts/find.sh","sha256":"305ffc9e56355f1b3d2ed209730f9811d59ee933a756d5fcc034fedfc31d75d3","size":1017}],"format":1,"name":"file-search","permissions":{"commands":[],"credentials":[],"hosts":[],"read":["."],"tools":["exec","list_files","read_file","search_files"],"write":[]},"requires":{"anyBins":[],"bins":[],"env":[],"os":[]},"version":"1.0.0"}
+
+— wirken-development 0WlSEFhkPl7aTVBA+Bqkydsr7/+IvPU6CpNDnOvjCO3KNVUHW9gyX7wysV4it9Z/BNaJ7oSBO+qcAwi+w/IOxpEcRAU=

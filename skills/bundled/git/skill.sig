@@ -1,0 +1,4 @@
+wirken/skill/v1
+{"description":"Works with Git repositories in the workspace - what changed, history, who wrote a line, branches, commits with good messages. Use it for anything about version control of files in the workspace.","files":[{"mode":"0644","path":"SKILL.md","sha256":"1198a1dc98a2428db0a985790baa12b00397e8e4abc355af5a4d9e2fbdbdb4a6","size":1282},{"mode":"0755","path":"scripts/summary.sh","sha256":"cfdda3dd78743a96429f148d00fe3c2e151cd0765ab87bf111f6b982aee0b91e","size":865}],"format":1,"name":"git","permissions":{"commands":["git"],"credentials":[],"hosts":[],"read":["."],"tools":["exec","read_file"],"write":["."]},"requires":{"anyBins":[],"bins":["git"],"env":[],"os":[]},"version":"1.0.0"}
+
+— wirken-development 0WlSEGsER2fhYXE+grhVW95OdMUo5rXKpgau11LjAsccVK/Yh+kdikurtRdobm1MJ3aICCAgr8Dxh0RXQPTiWppG+gA=

@@ -1,0 +1,4 @@
+wirken/skill/v1
+{"description":"Reads and changes things on GitHub - issues, pull requests, checks, releases, files of a repository. Use it when somebody names a GitHub repository, an issue number there, or a link to github.com.","files":[{"mode":"0644","path":"SKILL.md","sha256":"ec39bdf75f2f76cb19e155c123911e15b4457e2900736173e1e0e9fd08cdbc80","size":1548},{"mode":"0755","path":"scripts/brief.py","sha256":"0d051561b71c4e3fef1f1537d11a6c4399bf7f872b6f4639d416d7ad22a1eac6","size":2186}],"format":1,"name":"github","permissions":{"commands":[],"credentials":["github"],"hosts":["api.github.com"],"read":["."],"tools":["exec","http_request"],"write":[]},"requires":{"anyBins":[],"bins":["python3"],"env":[],"os":[]},"version":"1.0.0"}
+
+— wirken-development 0WlSEN5v9Kxh8yGX3C0uuQFtz0v88dl84O/Ofzt6dx3hwUDMxUN/d8A5J2HkGc4jJUAGe1FHfqHNh1cXYr3ZQzwa8gU=

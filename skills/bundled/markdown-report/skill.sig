@@ -1,0 +1,4 @@
+wirken/skill/v1
+{"description":"Makes a report as a Markdown file out of sections, tables (.csv) and text files, with a title, a date and a table of contents. Use it when somebody wants a report, a summary as a document, or findings written up.","files":[{"mode":"0644","path":"SKILL.md","sha256":"ad408ee3982c61f96703870a4826b0d7dec86f552607d55496c919286d7b1d1d","size":1085},{"mode":"0755","path":"scripts/report.py","sha256":"9ee5a69edcbfda8fa2300c69974ff919ee9a82083b468a8e9a193cbb41f9ae68","size":2130}],"format":1,"name":"markdown-report","permissions":{"commands":[],"credentials":[],"hosts":[],"read":["."],"tools":["exec","read_file","write_file"],"write":["."]},"requires":{"anyBins":[],"bins":["python3"],"env":[],"os":[]},"version":"1.0.0"}
+
+— wirken-development 0WlSECJ4qppu7kxyGVUO+51mZINDyL77e5fi8lE6bLBzEj7aevXPMiQ5smCnr1i1qBgOiXX8g77Ry3RGQ8NZbO+o6gw=

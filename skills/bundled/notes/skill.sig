@@ -1,0 +1,4 @@
+wirken/skill/v1
+{"description":"Keeps notes as plain Markdown files in notes/ of the workspace - writes one down, finds it again, lists the newest. Use it when somebody says to note, jot down or remember something as a file.","files":[{"mode":"0644","path":"SKILL.md","sha256":"4877fff1f99dd195b8c2f74d8e8e1f2b4a91568e7d43ff4cf343554f5b5d82cf","size":859},{"mode":"0755","path":"scripts/notes.py","sha256":"e8511482dc6c1d3ab92bd56f8e54d358bf446cb93e3715fecdeff1b8b3700a07","size":2423}],"format":1,"name":"notes","permissions":{"commands":[],"credentials":[],"hosts":[],"read":["."],"tools":["exec","read_file"],"write":["."]},"requires":{"anyBins":[],"bins":["python3"],"env":[],"os":[]},"version":"1.0.0"}
+
+— wirken-development 0WlSEADR6Cucs0kdHYscRKLnq7fSSKENC8RgM9OqBHz7f+xBEj+y5qobVSCnvhbBdjYBsNY++KTQp9pxtg1UKOIUNwc=

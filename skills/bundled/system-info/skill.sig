@@ -1,0 +1,4 @@
+wirken/skill/v1
+{"description":"Says what this machine is - system, processor, memory, load, disk of the workspace, and which programs commands can use. Use it when somebody asks about the computer, or before you rely on a program.","files":[{"mode":"0644","path":"SKILL.md","sha256":"52a77842269fbdf2ed38589ed64fccc98ecf12f6f52195a5d9014f299fa0273f","size":654},{"mode":"0755","path":"scripts/info.sh","sha256":"c8250a9ab52715c708b54a2f3b73fa5880d80949f9ec7854dec43f84bdaa5cdf","size":1516}],"format":1,"name":"system-info","permissions":{"commands":[],"credentials":[],"hosts":[],"read":["."],"tools":["exec"],"write":[]},"requires":{"anyBins":[],"bins":[],"env":[],"os":[]},"version":"1.0.0"}
+
+— wirken-development 0WlSEDD5JnwHns05mIw1CIv6aTmfngOuSWt7eGaDoeNhR9GkZ/qvfhBzkF/TGwMojkr73RXnWW0SgzJHlgKYtx0TCAo=

@@ -1,0 +1,4 @@
+wirken/skill/v1
+{"description":"Says how the weather is and will be, for any place, from Open-Meteo (no key). Use it for weather, temperature, rain, wind, sunrise.","files":[{"mode":"0644","path":"SKILL.md","sha256":"317998fa12b75cbc03ae399a7769edf288cfa8f48ded380a646ae17f68f40965","size":1265},{"mode":"0755","path":"scripts/forecast.py","sha256":"8a4a5b4e8ac6cdc00c1b1434a012cbad379e326e414cf80a5418d37e0a3fcd19","size":2189}],"format":1,"name":"weather","permissions":{"commands":[],"credentials":[],"hosts":["api.open-meteo.com","geocoding-api.open-meteo.com"],"read":["."],"tools":["exec","http_request"],"write":[]},"requires":{"anyBins":[],"bins":["python3"],"env":[],"os":[]},"version":"1.0.0"}
+
+— wirken-development 0WlSEGeyzB5fQvm3tlXDNF5hSQAYuAkUB/gtg5L8pkNFnUd0G2nc1DcZmugBQ1YFcQg32qRpacHz/Nd9edUkYEWBuQo=

@@ -1,0 +1,4 @@
+wirken/skill/v1
+{"description":"Reads a page of the web by its address and says what stands in it. Use it when somebody gives a link and wants to know, compare or quote what is there.","files":[{"mode":"0644","path":"SKILL.md","sha256":"a545a9d8b2fbf89c567d0636ff52da6e0b3eb7481cf936e3536f602ad2e2347b","size":1090},{"mode":"0755","path":"scripts/passages.py","sha256":"9066c6eb280088e2023015fba60d2c99b34888df95edb3e7537d532b144ea8aa","size":1280}],"format":1,"name":"web-fetch","permissions":{"commands":[],"credentials":[],"hosts":["*"],"read":["."],"tools":["exec","http_request","web_search"],"write":[]},"requires":{"anyBins":[],"bins":["python3"],"env":[],"os":[]},"version":"1.0.0"}
+
+— wirken-development 0WlSEFLUNyniK989ql0DrJE9fHaC5W0/2HGeHORAkDcmD0XaaLTctMaPyge4OKD6bHMyKIZ7wzOaGjFiWe9NXdrmmQc=
