@@ -149,18 +149,18 @@ function verify(context: Context): Command {
         await using operator = await reachOperator(context);
         const { skills } = await operator.call({ call: "skill.verify", name: name ?? null });
         if (json) context.terminal.print(JSON.stringify({ skills }));
-        else
-          for (const { name: found, state, signer, digest, note } of skills)
-            context.terminal.print(
-              printable(
-                state === "refused"
-                  ? `${found}: REFUSED: ${note ?? ""}`
-                  : `${found}: good, signed by ${signer ?? ""} (${digest?.slice(0, 16) ?? ""})`,
-              ),
-            );
+        else context.terminal.print(skills.map((one) => verdictOn(one)).join("\n"));
         return skills.some(({ state }) => state === "refused") ? EXIT.bad : EXIT.ok;
       }),
     );
+}
+
+function verdictOn({ name, state, signer, digest, note }: View): string {
+  return printable(
+    state === "refused"
+      ? `${name}: REFUSED: ${note ?? ""}`
+      : `${name}: good, signed by ${signer ?? ""} (${digest?.slice(0, 16) ?? ""})`,
+  );
 }
 
 function search(context: Context): Command {
