@@ -217,6 +217,8 @@ export const KINDS = {
     content: ["source"],
   },
   "skill.removed": { fields: { skill: f.id, ...BY } },
+  /** A list of skills was read that is newer than those before. */
+  "skill.index.read": { fields: { vkey: f.vkey, number: f.count } },
   /** A skill that was to be installed or used, and was not. */
   "skill.refused": {
     fields: {
@@ -235,6 +237,7 @@ export const KINDS = {
         "link",
         "too-large",
         "not-accepted",
+        "rollback",
         "unreadable",
       ),
     },

@@ -12,6 +12,7 @@ import { memoryFigures } from "./bench/memory.ts";
 import { peerFigures } from "./bench/peers.ts";
 import { decideFigures } from "./bench/decide.ts";
 import { sandboxFigures } from "./bench/sandbox.ts";
+import { skillFigures } from "./bench/skills.ts";
 import { startFigures } from "./bench/start.ts";
 import { stopFigures } from "./bench/stop.ts";
 import { toolFigures } from "./bench/tool.ts";
@@ -35,6 +36,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   turn: turnFigures,
   stop: stopFigures,
   decide: decideFigures,
+  skills: skillFigures,
   tool: toolFigures,
   sandbox: sandboxFigures,
   confine: confineFigures,

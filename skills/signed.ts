@@ -25,12 +25,12 @@ export interface SkillKey {
   readonly key: KeyObject;
 }
 
-/** What stands in `skill.sig`. */
-export interface SignedManifest {
+/** What stands in `skill.sig`, or at the address of a list. */
+export interface SignedNote {
   /** What is signed. */
   readonly text: string;
-  /** The manifest in its one form. */
-  readonly manifest: string;
+  /** The second line of it: a manifest in its one form, say. */
+  readonly body: string;
   readonly signatures: readonly { readonly name: string; readonly id: string; readonly bytes: Uint8Array }[];
 }
 
@@ -69,17 +69,26 @@ function idOf(name: string, typed: Uint8Array): string {
 
 /** Signs a manifest. @param manifest in its one form. @returns what `skill.sig` holds. */
 export function signManifest(manifest: string, name: string, secret: KeyObject): string {
-  const text = `${HEAD}${manifest}\n`;
+  return signNote(`${HEAD}${manifest}\n`, name, secret);
+}
+
+/** @param text what is signed, its last newline included. */
+export function signNote(text: string, name: string, secret: KeyObject): string {
   const { id } = readVkey(vkeyOf(name, secret));
   const line = Buffer.concat([Buffer.from(id, "hex"), sign(null, Buffer.from(text), secret)]).toString("base64");
   return `${text}\n\u2014 ${name} ${line}\n`;
 }
 
 /** Reads `skill.sig` without looking at whose signatures it has. @throws {SkillError} `malformed`. */
-export function readSigned(note: string): SignedManifest {
-  if (note.length > MAX_NOTE) throw noNote("is too long");
-  const [head, manifest, blank, ...lines] = note.split("\n");
-  if (`${head}\n` !== HEAD || manifest === undefined || blank !== "" || lines.pop() !== "" || lines.length === 0)
+export function readSigned(note: string): SignedNote {
+  return readNote(note, HEAD, MAX_NOTE);
+}
+
+/** Reads a note of two lines. @param head the first, its newline included. @throws {SkillError} `malformed`. */
+export function readNote(note: string, head: string, most: number): SignedNote {
+  if (note.length > most) throw noNote("is too long");
+  const [first, body, blank, ...lines] = note.split("\n");
+  if (`${first}\n` !== head || body === undefined || blank !== "" || lines.pop() !== "" || lines.length === 0)
     throw noNote("does not have the lines of one");
   if (lines.length > MAX_SIGNATURES) throw noNote(`has more than ${MAX_SIGNATURES} signatures`);
   const signatures = lines.map((line) => {
@@ -89,12 +98,12 @@ export function readSigned(note: string): SignedManifest {
       throw noNote("has a signature line that is none");
     return { name, id: blob.subarray(0, ID_BYTES).toString("hex"), bytes: blob.subarray(ID_BYTES) };
   });
-  return { text: `${HEAD}${manifest}\n`, manifest, signatures };
+  return { text: `${head}${body}\n`, body, signatures };
 }
 
 /** Is it signed by this key? A line of another key is nothing to it.
  *  @throws {SkillError} `forged` where it has a line of this key that is not good. */
-export function isSignedBy({ text, signatures }: SignedManifest, { name, id, key }: SkillKey): boolean {
+export function isSignedBy({ text, signatures }: SignedNote, { name, id, key }: SkillKey): boolean {
   const own = signatures.filter((line) => line.name === name && line.id === id);
   if (own.length === 0) return false;
   if (own.length > 1 || own.some(({ bytes }) => !verify(null, Buffer.from(text), key, bytes)))
@@ -117,5 +126,5 @@ function noKey(why: string): SkillError {
 }
 
 function noNote(why: string): SkillError {
-  return new SkillError("malformed", `its skill.sig ${why}`, "have whoever made it sign it again");
+  return new SkillError("malformed", `its signed text ${why}`, "have whoever made it sign it again");
 }

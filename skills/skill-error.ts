@@ -14,6 +14,7 @@ export const SKILL_PROBLEMS = [
   "link",
   "too-large",
   "not-accepted",
+  "rollback",
   "unreadable",
 ] as const;
 export type SkillProblem = (typeof SKILL_PROBLEMS)[number];

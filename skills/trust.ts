@@ -1,4 +1,4 @@
-import { isSignedBy, readVkey, type SignedManifest } from "./signed.ts";
+import { isSignedBy, readVkey, type SignedNote } from "./signed.ts";
 import { SkillError } from "./skill-error.ts";
 
 /** A key that somebody vouched for, and for what. */
@@ -37,7 +37,7 @@ export function isNamePattern(text: string): boolean {
 
 /** Who of those that are trusted signed it. Of several that did, one that may is enough; one that is revoked refuses it all.
  *  @param name the skill's. @param now milliseconds since 1970. @throws {SkillError}. */
-export function signerOf(signed: SignedManifest, trusted: readonly Trust[], name: string, now: number): Trust {
+export function signerOf(signed: SignedNote, trusted: readonly Trust[], name: string, now: number): Trust {
   const signers = trusted.filter((one) => isSignedBy(signed, readVkey(one.vkey)));
   const [any] = signers;
   if (any === undefined) {

@@ -44,10 +44,10 @@ export function verifySkill(files: SkillFiles, trusted: readonly Trust[], now: n
       "if you vouch for it, sign it yourself: wirken skills sign DIR",
     );
   const signed = readSigned(textOf(note.bytes, SIGNATURE_FILE));
-  const manifest = parseManifest(signed.manifest);
+  const manifest = parseManifest(signed.body);
   const signer = signerOf(signed, trusted, manifest.name, now);
   checkListed(files, manifest.files, [SIGNATURE_FILE]);
-  return { manifest, digest: digestOf(signed.manifest), files: without(files, SIGNATURE_FILE), signer };
+  return { manifest, digest: digestOf(signed.body), files: without(files, SIGNATURE_FILE), signer };
 }
 
 /** Are these files the listed ones, and no others? @param besides what may be there unlisted. @throws {SkillError}. */

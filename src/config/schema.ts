@@ -116,6 +116,18 @@ const Search = z.strictObject({
   ),
 });
 
+/** A list of skills that somebody signs: where it is, and with which key. */
+const SkillsConfig = z.strictObject({
+  index: z.optional(
+    z.strictObject({
+      url: z.url({ protocol: /^https$/, error: "write https://HOST/PATH" }).check(z.maxLength(2048)),
+      key: z
+        .string()
+        .check(z.maxLength(256), z.regex(/^[^+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/, "write NAME+HEX+BASE64")),
+    }),
+  ),
+});
+
 const Days = z.nullable(z.int().check(z.gte(1), z.lte(36_500)));
 
 const Retention = z.strictObject({
@@ -148,6 +160,8 @@ export const Config = z.strictObject({
   network: z.prefault(Network, {}),
   /** Web search. */
   search: z.prefault(Search, {}),
+  /** Where skills are installed from by name, beside those that are shipped. */
+  skills: z.prefault(SkillsConfig, {}),
   /** Folders with programs that commands may read and run beside the system's, such as /opt/node: their `bin`, or they themselves, come first in PATH. */
   toolchains: z._default(
     z

@@ -44,6 +44,8 @@ export const SKILL_CALLS = [
   }),
   /** By the key, or its name where only one is called that. */
   z.strictObject({ call: z.literal("skill.untrust"), key: z.string().check(z.maxLength(256)) }),
+  /** What is on the list that config.json names. */
+  z.strictObject({ call: z.literal("skill.index") }),
   /** The payload is SKILL.md: its front matter, read. */
   z.strictObject({ call: z.literal("skill.read") }),
 ] as const;
@@ -102,6 +104,9 @@ export const SKILL_ANSWERS = {
   "skill.remove": z.strictObject({ name: z.string() }),
   "skill.trust": KeyView,
   "skill.untrust": KeyView,
+  "skill.index": z.strictObject({
+    skills: z.array(z.strictObject({ name: Name, version: z.string(), description: z.string() })),
+  }),
   "skill.read": z.strictObject({
     name: z.string(),
     description: z.string(),

@@ -196,6 +196,8 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       return `${by} withdrew trust from a key that signs skills${on} ${at}`;
     case "skill.installed":
       return `${by} accepted what the skill ${action.name} ${action.version} wants${on} ${at} (its files: ${action.digest.slice(0, 12)})`;
+    case "skill.index.read":
+      return `list number ${action.number} of skills was read ${at}, signed by ${action.vkey.split("+")[0] ?? ""}`;
     case "skill.removed":
       return `${by} removed a skill${on} ${at}`;
     case "skill.refused":

@@ -221,6 +221,7 @@ export class Operator {
       case "skill.remove":
       case "skill.trust":
       case "skill.untrust":
+      case "skill.index":
       case "skill.read":
         return await this.#parts.skills.answer(call, payload, who);
       case "folder.add":

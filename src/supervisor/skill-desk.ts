@@ -9,6 +9,8 @@ import { bodyOf, skillMd, type SkillFiles, textOf, type VerifiedSkill, verifySki
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import type { SkillSource } from "../ipc/skill-calls.ts";
 import { OperatorError } from "./operator-error.ts";
+import type { IndexedSkill } from "../../skills/skill-index.ts";
+import { checkIndexed, type SkillIndexes } from "./skill-indexes.ts";
 import type { By } from "./people.ts";
 import { lacking } from "./skill-needs.ts";
 import type { SkillKeys } from "./skill-keys.ts";
@@ -27,6 +29,16 @@ interface Looked {
   readonly source: string;
 }
 
+interface Got {
+  readonly files: SkillFiles;
+  readonly from: string;
+  /** What the list fixes, where it came from there. */
+  readonly indexed: IndexedSkill | null;
+}
+
+/** Before the name of a skill, as its source: it came from the list. */
+export const INDEXED = "index:";
+
 export interface SkillDeskParts {
   readonly skills: Skills;
   readonly keys: SkillKeys;
@@ -34,6 +46,7 @@ export interface SkillDeskParts {
   readonly bundled: (name: string) => SkillFiles | null;
   /** Gets a file of the web. @throws {OperatorError} in words why not. */
   readonly download: (url: string) => Promise<Uint8Array>;
+  readonly indexes: Pick<SkillIndexes, "read" | "find">;
   readonly toolchains: () => readonly string[];
   readonly now: () => number;
   /** Tells running agents. */
@@ -75,6 +88,12 @@ export class SkillDesk {
           const gone = await keys.untrust(call.key, who);
           await this.#parts.changed();
           return gone;
+        }
+        case "skill.index": {
+          const index = await this.#parts.indexes.read();
+          return {
+            skills: (index?.skills ?? []).map(({ name, version, description }) => ({ name, version, description })),
+          };
         }
         case "skill.read":
           return await this.#parts.unpacks.frontMatter(textOf(payload, "SKILL.md"));
@@ -154,11 +173,12 @@ export class SkillDesk {
     const { skills, keys, now, toolchains } = this.#parts;
     let name = "name" in source ? source.name : basename("path" in source ? source.path : source.url);
     try {
-      const { files, from } = await this.#files(source);
+      const { files, from, indexed } = await this.#files(source);
       const skill = verifySkill(files, keys.trusted, now());
       ({ name } = skill.manifest);
       const { version, description, permissions, requires } = skill.manifest;
       const inUse = await skills.inUse(name);
+      if (indexed !== null) checkIndexed(skill, indexed, inUse?.version ?? null);
       this.#looked.set(skill.digest, { skill, files, source: from });
       for (const digest of [...this.#looked.keys()].slice(0, -MAX_LOOKED)) this.#looked.delete(digest);
       return {
@@ -180,37 +200,33 @@ export class SkillDesk {
     }
   }
 
-  async #files(source: SkillSource): Promise<{ files: SkillFiles; from: string }> {
-    const { unpacks, bundled, download } = this.#parts;
+  async #files(source: SkillSource): Promise<Got> {
+    const { unpacks, bundled } = this.#parts;
     switch (source.from) {
       case "folder":
-        return { files: readSkillFolder(source.path), from: source.path };
+        return { files: readSkillFolder(source.path), from: source.path, indexed: null };
       case "archive":
-        return { files: await unpacks.archive(source.kind, archiveAt(source.path)), from: source.path };
-      case "url": {
-        const kind = /\.(zip|tar\.gz|tgz)(?:$|[?#])/.exec(new URL(source.url).pathname)?.[1];
-        if (kind === undefined)
-          throw new OperatorError(
-            "usage",
-            "the address does not end with .zip, .tar.gz or .tgz",
-            "give the address of the archive itself",
-          );
-        return {
-          files: await unpacks.archive(kind === "zip" ? "zip" : "tar.gz", await download(source.url)),
-          from: source.url,
-        };
-      }
+        return { files: await unpacks.archive(source.kind, archiveAt(source.path)), from: source.path, indexed: null };
+      case "url":
+        return { files: await this.#fetched(source.url), from: source.url, indexed: null };
       case "name": {
         const files = bundled(source.name);
-        if (files === null)
-          throw new OperatorError(
-            "not-found",
-            `there is no skill ${source.name} here`,
-            "give a folder, an archive or an https address; wirken skills list shows those that are shipped",
-          );
-        return { files, from: BUNDLED };
+        if (files !== null) return { files, from: BUNDLED, indexed: null };
+        const indexed = await this.#parts.indexes.find(source.name);
+        return { files: await this.#fetched(indexed.url), from: `${INDEXED}${source.name}`, indexed };
       }
     }
+  }
+
+  async #fetched(url: string): Promise<SkillFiles> {
+    const kind = /\.(zip|tar\.gz|tgz)$/.exec(new URL(url).pathname)?.[1];
+    if (kind === undefined)
+      throw new OperatorError(
+        "usage",
+        "the address does not end with .zip, .tar.gz or .tgz",
+        "give the address of the archive itself",
+      );
+    return await this.#parts.unpacks.archive(kind === "zip" ? "zip" : "tar.gz", await this.#parts.download(url));
   }
 
   async #install(digest: string, who: By): Promise<View> {

@@ -7,6 +7,7 @@ import type { Fetches } from "./fetches.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Processes } from "./processes.ts";
 import { SkillDesk } from "./skill-desk.ts";
+import { SkillIndexes } from "./skill-indexes.ts";
 import { SkillKeys } from "./skill-keys.ts";
 import { SkillUse } from "./skill-use.ts";
 import { configOf } from "./in-force.ts";
@@ -53,17 +54,24 @@ export function skillParts({ log, state, processes, home, config, fetches, cause
     now: () => Date.now(),
     changed,
   });
+  const download = async (url: string): Promise<Uint8Array> => {
+    const found = await fetches().download(url, cause);
+    if (typeof found !== "string") return found;
+    throw new OperatorError("not-ready", `${new URL(url).hostname} gave no file: ${found}`);
+  };
   const desk = new SkillDesk({
     skills,
     keys,
     unpacks: new Unpacks(processes),
     bundled: bundledFiles,
-    download: async (url) => {
-      const found = await fetches().download(url, cause);
-      if (typeof found === "string")
-        throw new OperatorError("not-ready", `${new URL(url).hostname} gave no archive: ${found}`);
-      return found;
-    },
+    download,
+    indexes: new SkillIndexes({
+      log,
+      placed: (what) => state.placed(what),
+      config,
+      download,
+      now: () => Date.now(),
+    }),
     toolchains: () => usableToolchains(config().toolchains, home.root),
     now: () => Date.now(),
     changed,

@@ -52,6 +52,10 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
       if (action.replaces !== null) database.run("DELETE FROM placed WHERE id = ?", action.replaces);
       database.run("INSERT INTO placed VALUES (?, 'skill', ?)", seq, action.skill);
       return;
+    case "skill.index.read":
+      database.run("DELETE FROM placed WHERE what = 'skill-index' AND id = ?", action.vkey);
+      database.run("INSERT INTO placed VALUES (?, 'skill-index', ?)", seq, action.vkey);
+      return;
     case "skill.removed":
       database.run("DELETE FROM placed WHERE id = ?", action.skill);
       return;
@@ -90,7 +94,7 @@ export function questionsOpen(database: StateDatabase): number[] {
 }
 
 /** What stands until it is removed or something else takes its place. */
-export type Placed = "folder" | "memory" | "instructions" | "skill" | "skill-key" | "skill-key-revoked";
+export type Placed = "folder" | "memory" | "instructions" | "skill" | "skill-key" | "skill-key-revoked" | "skill-index";
 
 /** The rows of what stands. */
 export function placedRows(database: StateDatabase, what: Placed): number[] {

@@ -42,13 +42,18 @@ export function skillsUpdateCommand(context: Context): Command {
             throw new CommandError(EXIT.usage, `${name} came with this build: it is as new as that`, "update Wirken");
           return await install(
             context,
-            source === "bundled" ? { from: "name", name } : sourceOf(source),
+            named(source) ? { from: "name", name } : sourceOf(source),
             Options.parse(options),
           );
         },
         { network: true },
       ),
     );
+}
+
+/** Did it come by its name: with this build, or from a list? */
+function named(source: string): boolean {
+  return source === "bundled" || source.startsWith("index:");
 }
 
 /** What somebody means by a word. @throws {CommandError} usage. */

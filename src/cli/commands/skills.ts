@@ -165,7 +165,7 @@ function verdictOn({ name, state, signer, digest, note }: View): string {
 
 function search(context: Context): Command {
   return new Command("search")
-    .summary("skills that are here, in use or not, by words of what they do")
+    .summary("skills that are here or on the list in config.json, by words of what they do")
     .argument("<words...>", "all of them have to occur")
     .option("--json", "print one JSON object")
     .action((words: string[], options: unknown) =>
@@ -173,13 +173,23 @@ function search(context: Context): Command {
         const { json } = Json.parse(options);
         await using operator = await reachOperator(context);
         const { skills } = await operator.call({ call: "skill.list" });
-        const wanted = words.map((word) => word.toLowerCase());
-        const found = skills.filter(({ name, description }) =>
-          wanted.every((word) => `${name} ${description ?? ""}`.toLowerCase().includes(word)),
+        const listed = (await operator.call({ call: "skill.index" })).skills.filter(
+          ({ name }) => !skills.some((one) => one.name === name),
         );
-        if (json) context.terminal.print(JSON.stringify({ skills: found }));
-        else if (found.length === 0) context.terminal.say("no skill says anything of that");
-        else context.terminal.print(skillsTable(found));
+        const wanted = words.map((word) => word.toLowerCase());
+        const fits = ({ name, description }: { readonly name: string; readonly description: string | null }): boolean =>
+          wanted.every((word) => `${name} ${description ?? ""}`.toLowerCase().includes(word));
+        const [here, elsewhere] = [skills.filter(fits), listed.filter(fits)];
+        if (json) context.terminal.print(JSON.stringify({ skills: here, index: elsewhere }));
+        else if (here.length + elsewhere.length === 0) context.terminal.say("no skill says anything of that");
+        else if (here.length > 0) context.terminal.print(skillsTable(here));
+        if (!json && elsewhere.length > 0)
+          context.terminal.print(
+            table(
+              ["on the list", "version", "does"],
+              elsewhere.map(({ name, version, description }) => [name, version, shortened(description)]),
+            ),
+          );
         return EXIT.ok;
       }),
     );
