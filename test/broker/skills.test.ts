@@ -191,9 +191,8 @@ describe("while a skill is in the context", () => {
     const run = async () =>
       await world.call(turn, "exec", { argv: ["skill-greet/scripts/greet.sh", "Ada"], skill: "greet" });
     expect((await run()).text).toContain("hello Ada");
-    const found = world.effects.skills.folder;
     // Somebody is quick: between the check of the call and its run.
-    const folder = found.call(world.effects.skills, "greet", turn.skills.digestOf("greet") ?? "");
+    const folder = world.effects.skills.folder("greet", turn.skills.digestOf("greet") ?? "");
     if (typeof folder === "string") throw new Error(folder);
     appendFileSync(join(folder.path, "scripts/greet.sh"), "echo evil\n");
     expect(world.effects.skills.changed("greet", turn.skills.digestOf("greet") ?? "", folder.path)).toContain(
@@ -206,35 +205,35 @@ describe("while a skill is in the context", () => {
   });
 });
 
-describe("limits", () => {
-  const limits = (more: Partial<Permissions> = {}) => ({ ...NO_PERMISSIONS, ...more });
-  const exec = (more: object) =>
-    ToolAction.parse({
-      type: "exec",
-      workspace: "/w",
-      argv: ["git", "log"],
-      write: false,
-      stdin: null,
-      timeoutSeconds: 60,
-      files: [],
-      ...more,
-    });
-  const request = (more: object = {}) =>
-    ToolAction.parse({
-      type: "http.request",
-      method: "GET",
-      url: "https://api.example.com/",
-      written: null,
-      host: "api.example.com",
-      port: 443,
-      headers: [],
-      body: null,
-      credential: null,
-      from: null,
-      hop: 0,
-      ...more,
-    });
+const limits = (more: Partial<Permissions> = {}) => ({ ...NO_PERMISSIONS, ...more });
+const exec = (more: object) =>
+  ToolAction.parse({
+    type: "exec",
+    workspace: "/w",
+    argv: ["git", "log"],
+    write: false,
+    stdin: null,
+    timeoutSeconds: 60,
+    files: [],
+    ...more,
+  });
+const request = (more: object = {}) =>
+  ToolAction.parse({
+    type: "http.request",
+    method: "GET",
+    url: "https://api.example.com/",
+    written: null,
+    host: "api.example.com",
+    port: 443,
+    headers: [],
+    body: null,
+    credential: null,
+    from: null,
+    hop: 0,
+    ...more,
+  });
 
+describe("limits", () => {
   test("that name nothing allow nothing but to read another skill", () => {
     expect(beyondLimits(exec({}), limits())).toBe("the tool exec");
     expect(

@@ -4,9 +4,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Manifest } from "../../skills/manifest.ts";
 import { NO_PERMISSIONS } from "../../skills/permissions.ts";
 import { readFrontMatter, splitFrontMatter } from "../../skills/front-matter.ts";
-import type { SkillFile, SkillFiles } from "../../skills/verify.ts";
+import { type SkillFile, type SkillFiles, verifySkill } from "../../skills/verify.ts";
 import type { AnswerTo, OperatorCall } from "../../src/ipc/operator.ts";
+import { signIndex } from "../../skills/skill-index.ts";
+import { Config } from "../../src/config/schema.ts";
 import { SkillDesk } from "../../src/supervisor/skill-desk.ts";
+import { SkillIndexes } from "../../src/supervisor/skill-indexes.ts";
 import { SkillKeys } from "../../src/supervisor/skill-keys.ts";
 import { SkillStore } from "../../src/supervisor/skill-store.ts";
 import { Skills } from "../../src/supervisor/skills.ts";
@@ -22,6 +25,8 @@ let world: World;
 let skills: Skills;
 let desk: SkillDesk;
 let changes = 0;
+/** What config.json says of a list. */
+let index: { url: string; key: string } | null = null;
 const key = aKey("acme");
 const shippedKey = aKey("shipped", { own: true });
 const bundled = new Map<string, SkillFiles>();
@@ -31,6 +36,7 @@ beforeEach(async () => {
   world = await World.make();
   bundled.clear();
   webFiles.clear();
+  index = null;
   begin();
 });
 afterEach(() => world[Symbol.asyncDispose]());
@@ -68,6 +74,13 @@ function begin(): void {
       frontMatter: async (text) => await Promise.resolve(readFrontMatter(readYaml(splitFrontMatter(text)))),
     },
     bundled: (name) => bundled.get(name) ?? null,
+    indexes: new SkillIndexes({
+      log: world.log,
+      placed,
+      config: () => Config.parse(index === null ? {} : { skills: { index } }),
+      download: async (url) => await Promise.resolve(webFiles.get(url) ?? new Uint8Array()),
+      now,
+    }),
     download: async (url) => await Promise.resolve(webFiles.get(url) ?? new Uint8Array()),
     toolchains: () => [],
     now,
@@ -105,6 +118,8 @@ async function install(files: SkillFiles = signed(greetFiles(), key), name = "so
 }
 const refusals = (): string[] =>
   world.rows("skill.refused").map(({ action }) => (action.kind === "skill.refused" ? action.reason : ""));
+
+const wants = (more: Partial<Manifest["permissions"]>) => ({ permissions: { ...NO_PERMISSIONS, ...more } });
 
 describe("a skill", () => {
   test("is in use when its key is trusted, its signature is good and its wants were accepted; and after a restart", async () => {
@@ -227,7 +242,6 @@ describe("a skill", () => {
 
   test("says with an update what it wants more, and the one of before is gone with it", async () => {
     await trust();
-    const wants = (more: Partial<Manifest["permissions"]>) => ({ permissions: { ...NO_PERMISSIONS, ...more } });
     await install(signed(greetFiles(), key, wants({ read: ["notes"], tools: ["read_file"] })));
     const next = signed(greetFiles(), key, {
       version: "1.1.0",
@@ -269,9 +283,9 @@ describe("a skill", () => {
   });
 });
 
-describe("a skill that is shipped", () => {
-  const shipped = (more: Partial<Manifest> = {}): Map<string, SkillFile> => signed(greetFiles(), shippedKey, more);
+const shipped = (more: Partial<Manifest> = {}): Map<string, SkillFile> => signed(greetFiles(), shippedKey, more);
 
+describe("a skill that is shipped", () => {
   test("is in use, unless it reaches somebody: then it is accepted first", async () => {
     bundled.set("greet", shipped());
     begin();
@@ -302,5 +316,102 @@ describe("a skill that is shipped", () => {
     begin();
     expect(await skills.active(undefined)).toEqual([]);
     expect(refusals()).toEqual(["untrusted"]);
+  });
+});
+
+const named = async () => await ask({ call: "skill.look", source: { from: "name", name: "greet" } });
+
+describe("a list of skills", () => {
+  const keeper = aKey("keeper");
+  const url = "https://skills.example/index";
+  const archive = "https://skills.example/greet.zip";
+  const DAY = 86_400_000;
+
+  /** Puts an archive and a list at their addresses. @returns the digest that the list names. */
+  async function listed(given: {
+    number: number;
+    until?: number;
+    version?: string;
+    wrong?: Partial<{ digest: string; version: string; key: string }>;
+    by?: typeof key;
+  }) {
+    const { number, until = world.clock.now() + DAY, version = "1.0.0", wrong = {}, by = keeper } = given;
+    const files = signed(greetFiles(), key, { version });
+    webFiles.set(
+      archive,
+      zipOf(
+        [...files].map(([path, { bytes, executable }]) => ({
+          name: path,
+          bytes,
+          mode: executable ? 0o100755 : 0o100644,
+        })),
+      ),
+    );
+    const { digest } = verifySkill(files, [key.trust], 0);
+    const entry = {
+      name: "greet",
+      version,
+      description: "Greets.",
+      digest,
+      key: key.trust.vkey,
+      url: archive,
+      ...wrong,
+    };
+    webFiles.set(url, Buffer.from(signIndex({ number, until, skills: [entry] }, by.name, by.secret)));
+    return digest;
+  }
+
+  beforeEach(async () => {
+    index = { url, key: keeper.trust.vkey };
+    begin();
+    await trust();
+  });
+
+  test("fixes name, version, files and key of what is installed by its name", async () => {
+    const digest = await listed({ number: 1 });
+    expect(await ask({ call: "skill.index" })).toEqual({
+      skills: [{ name: "greet", version: "1.0.0", description: "Greets." }],
+    });
+    expect(await named()).toMatchObject({ name: "greet", digest });
+    await ask({ call: "skill.install", digest });
+    expect(await ask({ call: "skill.show", name: "greet" })).toMatchObject({ source: "index:greet" });
+    for (const wrong of [{ digest: "0".repeat(64) }, { version: "1.0.1" }, { key: aKey("acme").trust.vkey }]) {
+      await listed({ number: 2, wrong });
+      await expect(named()).rejects.toThrow("not the skill that the list names");
+    }
+    expect(refusals()).toEqual(["altered", "altered", "altered"]);
+  });
+
+  test("that is older than one that was seen, also before a restart, is refused; so is one whose time is over, and a skill older than the one in use", async () => {
+    const digest = await listed({ number: 7, version: "2.0.0" });
+    await named();
+    await ask({ call: "skill.install", digest });
+    await world.restart();
+    begin();
+    await listed({ number: 6, version: "2.0.0" });
+    await expect(named()).rejects.toThrow("number 7 was seen already");
+    await listed({ number: 8, version: "1.9.9" });
+    await expect(named()).rejects.toThrow("2.0.0 is in use");
+    await listed({ number: 9, until: world.clock.now() });
+    await expect(named()).rejects.toThrow("good until");
+    expect(refusals()).toEqual(["rollback", "rollback", "expired"]);
+    expect(world.rows("skill.index.read")).toHaveLength(2);
+  });
+
+  test("of another key, changed by a byte, or of no form is refused", async () => {
+    await listed({ number: 1, by: aKey("keeper") });
+    await expect(named()).rejects.toThrow("not signed by keeper");
+    await listed({ number: 1 });
+    const good = Buffer.from(webFiles.get(url) ?? []);
+    for (let at = 0; at < good.length; at += 3) {
+      const changed = Buffer.from(good);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      webFiles.set(url, changed);
+      await expect(named(), `byte ${at}`).rejects.toThrow(/refused|signed/);
+    }
+    webFiles.set(url, Buffer.from("hello"));
+    await expect(named()).rejects.toThrow("does not have the lines of one");
+    index = null;
+    await expect(named()).rejects.toThrow("there is no skill greet here");
   });
 });

@@ -283,6 +283,16 @@ export class PageScript {
       case "people.unlink":
       case "people.transfer":
       case "people.export":
+      case "skill.index":
+      case "skill.install":
+      case "skill.list":
+      case "skill.look":
+      case "skill.read":
+      case "skill.remove":
+      case "skill.show":
+      case "skill.trust":
+      case "skill.untrust":
+      case "skill.verify":
       case "schedule.add":
       case "schedule.pause":
       case "schedule.remove":
