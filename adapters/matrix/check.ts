@@ -1,5 +1,7 @@
 import * as z from "zod/mini";
 import { ask, baseOf } from "../ask.ts";
+import { Home, troubleWith } from "./home.ts";
+import { openStorage, RecoveryFailure } from "./recovery.ts";
 import type { Checked, Credentials, Start } from "../adapter.ts";
 
 /** @see https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3accountwhoami */
@@ -37,5 +39,14 @@ export async function check(credentials: Credentials, start: Start): Promise<Che
       failure: "mixed-up",
       sentence: "this token belongs to no device (an application service's?): log in as the bot and take that token",
     };
+  const recovery = (credentials.get("recovery-key") ?? "").trim();
+  if (recovery === "") return { account: who.data.user_id };
+  try {
+    const token = (credentials.get("access-token") ?? "").trim();
+    await openStorage(new Home(home.base, token), who.data.user_id, recovery);
+  } catch (error) {
+    if (error instanceof RecoveryFailure) return { failure: "refused", sentence: error.message };
+    return { failure: "unreachable", sentence: troubleWith(error) };
+  }
   return { account: who.data.user_id };
 }

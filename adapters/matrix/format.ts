@@ -30,20 +30,20 @@ export function format(text: string, style: Send["style"]): Part[] {
 function marked(text: string): Part[] {
   const parts: Part[] = [];
   let held: Block[] = [];
+  let units = 0;
   const flush = (): void => {
     if (held.length > 0) parts.push(partOf(held));
     held = [];
+    units = 0;
   };
   for (const block of blocks(text).flatMap(fitting)) {
-    if (held.length > 0 && sizeOf([...held, block]) > MAX_UNITS) flush();
+    const more = block.source.length + 2;
+    if (units + more > MAX_UNITS) flush();
     held.push(block);
+    units += more;
   }
   flush();
   return parts.filter(({ body }) => body.trim() !== "");
-}
-
-function sizeOf(held: readonly Block[]): number {
-  return held.reduce((sum, { source }) => sum + source.length + 2, 0);
 }
 
 /** A block that is too long is cut: code stays code, and anything else keeps its words. */
