@@ -13,7 +13,7 @@ const TYPING_MS = 4_000;
 /** A group takes 20 messages and edits a minute, and the answers must have room among them. */
 const GROUP_DRAFT_MS = 4_000;
 const DRAFT_MS = 1_000;
-/** Times that are remembered by chat. */
+/** Chats of which something is remembered. */
 const MAX_TIMES = 1_000;
 /** Telegram makes a picture of no more than this; what is larger goes as a file. */
 const MAX_PICTURE_BYTES = 10_000_000;
@@ -29,8 +29,8 @@ export class Writer {
   readonly #calls: Calls;
   readonly #growing = new Growing<Part>(samePart);
   readonly #times = new Map<string, number>();
-  /** Whether Telegram shows drafts in private chats; a server that does not know them is asked once. */
-  #drafts = true;
+  /** Private chats in which Telegram shows no drafts, or whose server does not know them: it is asked once. */
+  readonly #draftless = new Set<string>();
 
   constructor(calls: Calls) {
     this.#calls = calls;
@@ -147,7 +147,7 @@ export class Writer {
     if (last === undefined || this.#calls.isSlow(place)) return [];
     const alone = !place.startsWith("-");
     if (!this.#isTime(`draft ${place}`, alone ? DRAFT_MS : GROUP_DRAFT_MS)) return [];
-    if (alone && this.#drafts && (await this.#preview(ref, place, thread, last))) return [];
+    if (alone && !this.#draftless.has(place) && (await this.#preview(ref, place, thread, last))) return [];
     const screen: Screen<Part> = {
       post: async (part) =>
         await this.#post({ place, thread, replyTo: part === parts[0] ? replyTo : null }, part, true, null),
@@ -165,8 +165,10 @@ export class Writer {
       });
       return true;
     } catch (error) {
-      if (!(error instanceof SendFailure) || error.code !== "refused") throw error;
-      this.#drafts = false;
+      // Whoever wants to hear nothing of us gets no message that grows instead.
+      if (!(error instanceof SendFailure) || !/answered 40[04]/.test(error.message)) throw error;
+      if (this.#draftless.size >= MAX_TIMES) this.#draftless.clear();
+      this.#draftless.add(place);
       return false;
     }
   }

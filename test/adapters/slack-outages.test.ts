@@ -183,12 +183,11 @@ test("another program with the same token is told of when it stays, and not when
     connect: (...[credentials, start, host]: Parameters<typeof slack.connect>) =>
       new SlackConnection(credentials, start, host, [], 200),
   };
-  server.foreign = 1;
+  server.foreignOnce = 1;
   {
     await using talk = AdapterTalk.local(quick);
     talk.start(server.tokens, { apiRoot: server.apiRoot });
     await talk.next("state", ({ state }) => state === "connected");
-    server.foreign = 0;
     await expect.poll(() => server.opened).toBe(2);
     await expect.poll(() => server.lines).toBe(1);
     expect(talk.said.some(({ type }) => type === "notice")).toBe(false);
@@ -227,7 +226,8 @@ test("a machine that wakes does not wait out the time before the next try", asyn
   const began = performance.now();
   talk.tell({ type: "wake" });
   await talk.next("state", ({ state }) => state === "connected");
-  expect(performance.now() - began).toBeLessThan(2_000);
+  // It would have waited for four seconds.
+  expect(performance.now() - began).toBeLessThan(3_500);
   expect(again.opened).toBe(1);
 });
 
@@ -275,7 +275,8 @@ test("that the bot was removed from a channel is told, by Slack or by what it re
 test("a channel in which Slack asks to slow down is left alone, and the others are not", async () => {
   await using server = await SlackServer.start();
   await using talk = await connected(server);
-  const slow = { status: 429, headers: { "retry-after": "1" }, body: { ok: false, error: "ratelimited" } };
+  // Long enough for all that is tried meanwhile, on a busy machine too.
+  const slow = { status: 429, headers: { "retry-after": "3" }, body: { ok: false, error: "ratelimited" } };
   server.mishaps.push({ method: "chat.postMessage", ...slow });
   const first = talk.send("D0ADA", "one");
   await expect.poll(() => asked(server, "chat.postMessage")).toBe(1);

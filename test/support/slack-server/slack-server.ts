@@ -87,8 +87,9 @@ export class SlackServer implements AsyncDisposable {
   readonly acknowledgements: { readonly envelope: string; readonly event: string; readonly at: number }[] = [];
   /** What a line was sent that is no acknowledgement of ours. */
   readonly strays: string[] = [];
-  /** Lines of this app that somebody else has. */
+  /** Lines of this app that somebody else has; `foreignOnce` of them are gone when the next line is opened. */
   foreign = 0;
+  foreignOnce = 0;
   /** No token is good any more. */
   revoked = false;
   readonly #server: Server;
@@ -356,11 +357,12 @@ export class SlackServer implements AsyncDisposable {
     line.send(
       JSON.stringify({
         type: "hello",
-        num_connections: this.#lines.size + this.foreign,
+        num_connections: this.#lines.size + this.foreign + this.foreignOnce,
         debug_info: { host: "applink-1", build_number: 1, approximate_connection_time: 18_060 },
         connection_info: { app_id: this.workspace.app },
       }),
     );
+    this.foreignOnce = 0;
     for (const event of this.#events) this.#attempt(event, "connection_reset");
   }
 
