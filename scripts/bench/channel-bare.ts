@@ -1,7 +1,10 @@
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
+import { REST } from "@discordjs/rest";
+import { WebSocketManager, WebSocketShardEvents } from "@discordjs/ws";
 import { SocketModeClient } from "@slack/socket-mode";
 import { WebClient } from "@slack/web-api";
+import { GatewayDispatchEvents, GatewayIntentBits, MessageFlags, Routes } from "discord-api-types/v10";
 import { Api } from "grammy/web";
 import * as z from "zod/mini";
 
@@ -77,6 +80,21 @@ function signal(): void {
   });
 }
 
-if (platform === "telegram") await telegram();
+async function discord(): Promise<void> {
+  const token = secrets["bot-token"] ?? "";
+  const rest = new REST({ api: apiRoot, version: "10" }).setToken(token);
+  const manager = new WebSocketManager({ token, rest, intents: GatewayIntentBits.DirectMessages });
+  manager.on(WebSocketShardEvents.Ready, ready);
+  manager.on(WebSocketShardEvents.Dispatch, ({ t: name, d: data }) => {
+    if (name !== GatewayDispatchEvents.MessageCreate || data.author.bot === true) return;
+    const quiet = { flags: MessageFlags.SuppressEmbeds, allowed_mentions: { parse: [] } };
+    const body = { content: data.content, ...quiet, nonce: data.id, enforce_nonce: true };
+    void rest.post(Routes.channelMessages(data.channel_id), { body });
+  });
+  await manager.connect();
+}
+
+if (platform === "discord") await discord();
+else if (platform === "telegram") await telegram();
 else if (platform === "slack") await slack();
 else signal();

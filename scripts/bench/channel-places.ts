@@ -1,3 +1,5 @@
+import { DiscordServer } from "../../test/support/discord-server/discord-server.ts";
+import { ADA, BOB } from "../../test/support/discord-server/people.ts";
 import { IDS, SignalServer } from "../../test/support/signal-server.ts";
 import { SlackServer } from "../../test/support/slack-server/slack-server.ts";
 import { TelegramServer } from "../../test/support/telegram-server.ts";
@@ -14,9 +16,11 @@ export interface ChannelPlace extends AsyncDisposable {
 }
 
 export interface BenchedChannel {
-  readonly platform: "telegram" | "slack" | "signal";
+  readonly platform: "telegram" | "slack" | "signal" | "discord";
   /** Conversations that people write in at once. */
   readonly conversations: number;
+  /** Milliseconds that the last answers have, where the platform takes fewer calls than people write. */
+  readonly drainMs?: number;
   start(): Promise<ChannelPlace>;
 }
 
@@ -64,6 +68,23 @@ export const PLACES: readonly BenchedChannel[] = [
         apiRoot: server.apiRoot,
         write: (nth, text) => void server.direct(text, who[nth], `person ${nth}`),
         shown: () => server.shown,
+        [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose](),
+      };
+    },
+  },
+  {
+    platform: "discord",
+    conversations: 2,
+    // A bot has fifty calls a second: half of the answers are still waiting when the last message comes.
+    drainMs: 120_000,
+    start: async () => {
+      const server = await DiscordServer.start();
+      const who = [ADA, BOB];
+      return {
+        secrets: { "bot-token": server.token },
+        apiRoot: server.apiRoot,
+        write: (nth, text) => void server.direct(text, {}, who[nth]),
+        shown: () => server.shown.map(({ content }) => ({ text: content })),
         [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose](),
       };
     },

@@ -128,7 +128,7 @@ interface Flood {
   readonly disordered: number;
 }
 
-async function flood(place: ChannelPlace, conversations: number): Promise<Flood> {
+async function flood(place: ChannelPlace, { conversations, drainMs = DRAIN_MS }: BenchedChannel): Promise<Flood> {
   const from = place.shown().length;
   const sent = PER_SECOND * SECONDS;
   const begun = performance.now();
@@ -137,7 +137,7 @@ async function flood(place: ChannelPlace, conversations: number): Promise<Flood>
     for (; nth < due; nth += 1) place.write(nth % conversations, `${nth % conversations} ${nth}`);
     await sleep(5);
   }
-  const until = performance.now() + DRAIN_MS;
+  const until = performance.now() + drainMs;
   while (place.shown().length - from < sent && performance.now() < until) await sleep(50);
   const seen = new Set<string>();
   const last = new Map<string, number>();
@@ -176,7 +176,7 @@ async function figuresOf(channel: BenchedChannel): Promise<Figure[]> {
   const ours = await alone(place);
   await sleep(SETTLE_MS);
   const idle = memoryOf(running.pid);
-  const came = await flood(place, channel.conversations);
+  const came = await flood(place, channel);
   await using plain = await channel.start();
   await using sdk = await bare(channel, plain);
   const theirs = await alone(plain);
