@@ -5,6 +5,7 @@
  *      stdout as it is
  *      ! stderr behind a mark
  *      = 2                        its status; 0 is left out
+ *      + config.json {…}          a file in the data directory, before the first command
  *      & wirken start             a daemon: it runs until the transcript ends, and is waited for
  *
  *  `{home}` is the data directory, also in a command, `{any}` some text of one line, `...` any number of lines. */
@@ -19,6 +20,8 @@ export interface Step {
 }
 export interface Transcript {
   readonly title: string;
+  /** What lies in the data directory before the first command, by name. */
+  readonly files: ReadonlyMap<string, string>;
   readonly steps: readonly Step[];
 }
 
@@ -34,10 +37,14 @@ interface Draft {
 export function parseTranscript(text: string): Transcript {
   let title = "";
   const steps: Draft[] = [];
+  const files = new Map<string, string>();
   for (const line of text.trimEnd().split("\n")) {
     const step = steps.at(-1);
     if (line.startsWith("# ")) title = line.slice(2);
-    else if (line.startsWith("$ ") || line.startsWith("& ")) {
+    else if (step === undefined && line.startsWith("+ ")) {
+      const [, name = "", held = ""] = /^\+ (\S+) (.*)$/.exec(line) ?? [];
+      files.set(name, held);
+    } else if (line.startsWith("$ ") || line.startsWith("& ")) {
       const [command = "", input = ""] = line.slice(2).split(" < ");
       const words = wordsOf(command);
       if (words.shift() !== "wirken") throw new Error(`a command begins with wirken: ${line}`);
@@ -57,7 +64,7 @@ export function parseTranscript(text: string): Transcript {
   }
   for (const step of steps) while (step.stdout.at(-1) === "") step.stdout.pop();
   if (title === "") throw new Error("a transcript begins with # and a sentence");
-  return { title, steps };
+  return { title, files, steps };
 }
 
 /** Words as a shell would split them: double quotes hold spaces together. */

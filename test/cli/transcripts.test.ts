@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -17,26 +17,31 @@ const transcripts = readdirSync(folder).map((file) => ({
   ...parseTranscript(readFileSync(join(folder, file), "utf8")),
 }));
 
-test.for(transcripts.map(({ title, steps }) => [title, steps] as const))("%s", async ([, steps]) => {
-  const home = mkdtempSync(join(tmpdir(), "wirken-cli-"));
-  const daemons: AsyncDisposable[] = [];
-  try {
-    for (const step of steps) {
-      if (step.background) {
-        daemons.push(await startDaemon(step, home));
-        continue;
+test.for(transcripts.map(({ title, steps, files }) => [title, steps, files] as const))(
+  "%s",
+  async ([, steps, files]) => {
+    const home = mkdtempSync(join(tmpdir(), "wirken-cli-"));
+    const daemons: AsyncDisposable[] = [];
+    if (files.size > 0) mkdirSync(join(home, "data"), { mode: 0o700 });
+    for (const [name, held] of files) writeFileSync(join(home, "data", name), held);
+    try {
+      for (const step of steps) {
+        if (step.background) {
+          daemons.push(await startDaemon(step, home));
+          continue;
+        }
+        const { out, err, status } = await runStep(step, home);
+        const said = `$ wirken ${step.words.join(" ")}\n${out}${err}= ${String(status)}`;
+        expect(out, said).toMatch(patternOf(step.stdout, join(home, "data")));
+        expect(err, said).toMatch(patternOf(step.stderr, join(home, "data")));
+        expect(status, said).toBe(step.status);
       }
-      const { out, err, status } = await runStep(step, home);
-      const said = `$ wirken ${step.words.join(" ")}\n${out}${err}= ${String(status)}`;
-      expect(out, said).toMatch(patternOf(step.stdout, join(home, "data")));
-      expect(err, said).toMatch(patternOf(step.stderr, join(home, "data")));
-      expect(status, said).toBe(step.status);
+    } finally {
+      for (const daemon of daemons) await daemon[Symbol.asyncDispose]();
+      rmSync(home, { recursive: true, force: true });
     }
-  } finally {
-    for (const daemon of daemons) await daemon[Symbol.asyncDispose]();
-    rmSync(home, { recursive: true, force: true });
-  }
-});
+  },
+);
 
 function environmentOf(home: string): NodeJS.ProcessEnv {
   return { PATH: process.env["PATH"], HOME: home, WIRKEN_HOME: join(home, "data"), TZ: "UTC" };
