@@ -490,6 +490,14 @@ export function conformance(platform: string, make: () => Promise<Rig>, has: rea
       expect(rig.shown()).toEqual(["There are two files."]);
     });
 
+    where([], "a reply of which nothing was shown by this process is sent whole", async ({ rig, talk }) => {
+      // Its beginning was shown by one that died.
+      expect(await talk.send(rig.ada.place, "There are two files.", { draft: 901 })).toMatchObject({
+        type: "delivered",
+      });
+      expect(rig.shown()).toEqual(["There are two files."]);
+    });
+
     where(
       [],
       "marks and signs of typing hold nothing up, also where there is nothing to mark",
@@ -518,7 +526,7 @@ export function conformance(platform: string, make: () => Promise<Rig>, has: rea
       for (const secret of secretsOf(rig)) expect(refused.text).not.toContain(secret);
     });
 
-    test.for(cases)("$title", { timeout: 60_000 }, async ({ body }) => {
+    test.for(cases.map(({ title, body }) => [title, body] as const))("%s", { timeout: 60_000 }, async ([, body]) => {
       expect.hasAssertions();
       await using run = await Run.start(make);
       await body(run);
