@@ -259,9 +259,10 @@ test("what a hostile client sends is told within bounds, or not at all", () => {
     size: 1e300,
   }));
   const attachments = Array.from({ length: 10_000 }, () => ({ text: million, blocks: [nested] }));
-  const began = performance.now();
+  const began = process.cpuUsage();
   const { message, text } = written(direct({ text: million, files, attachments, blocks: [nested] }));
-  expect(performance.now() - began).toBeLessThan(2_000);
+  // Of the processor, not of the clock: the machine may be busy.
+  expect(process.cpuUsage(began).user).toBeLessThan(3_000_000);
   expect(message.files).toHaveLength(10);
   expect(message.filesLeft).toBe(9_990);
   expect(Buffer.byteLength(text)).toBeLessThan(1_048_576);
@@ -309,6 +310,6 @@ test("whatever an event holds, what is told of it is a frame", () => {
       if (heard?.kind === "changed")
         expect(FromAdapter.safeParse({ type: "changed", ref: 1, ...heard.change }).error).toBeUndefined();
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
