@@ -71,12 +71,6 @@ export function wrongPermissions(permissions: Permissions): string | null {
   return null;
 }
 
-/** Everything that any of them allows. */
-export function unionOf(all: readonly Permissions[]): Permissions {
-  const list = (name: PermissionName): string[] => all.flatMap((one) => one[name]);
-  return permissionsOf(Object.fromEntries(PERMISSION_NAMES.map((name) => [name, list(name)])));
-}
-
 /** What `next` has and `before` has not. */
 export function beyond(next: Permissions, before: Permissions): Permissions {
   const list = (name: PermissionName): string[] =>
@@ -85,10 +79,6 @@ export function beyond(next: Permissions, before: Permissions): Permissions {
       return !before[name].includes(entry) && !(name === "hosts" && before.hosts.includes("*"));
     });
   return permissionsOf(Object.fromEntries(PERMISSION_NAMES.map((name) => [name, list(name)])));
-}
-
-export function isNothing(permissions: Permissions): boolean {
-  return PERMISSION_NAMES.every((name) => permissions[name].length === 0);
 }
 
 /** Does one of these paths, or one above it, hold that path? @param path of the workspace, resolved; `.` is all of it. */

@@ -29,12 +29,6 @@ export function fitsPattern(pattern: string, name: string): boolean {
   return name.length - last.length >= at && name.endsWith(last);
 }
 
-const PATTERN = /^[a-z0-9*-]{1,64}$/;
-
-export function isNamePattern(text: string): boolean {
-  return PATTERN.test(text);
-}
-
 /** Who of those that are trusted signed it. Of several that did, one that may is enough; one that is revoked refuses it all.
  *  @param name the skill's. @param now milliseconds since 1970. @throws {SkillError}. */
 export function signerOf(signed: SignedNote, trusted: readonly Trust[], name: string, now: number): Trust {

@@ -9,7 +9,7 @@ const NAMES = ["tools", "hosts", "read", "write", "credentials", "commands"] as 
  *  is under them too. */
 export class ActiveSkills {
   readonly #skills = new Map<string, Pick<UsableSkill, "name" | "digest" | "limits">>();
-  readonly #folders = new Set<string>();
+  readonly #folders = new Map<string, string>();
 
   add(skill: Pick<UsableSkill, "name" | "digest" | "limits">): void {
     this.#skills.set(skill.name, skill);
@@ -48,13 +48,13 @@ export class ActiveSkills {
     };
   }
 
-  /** Where files of one were put for this turn's commands. */
-  placed(path: string): void {
-    this.#folders.add(path);
+  /** Where files of one were put for this turn's commands, and what that is called in the workspace. */
+  placed(path: string, name: string): void {
+    this.#folders.set(path, name);
   }
 
-  /** Those places, for whoever takes them away with the turn. */
-  get folders(): readonly string[] {
+  /** Those, for whoever takes them away with the turn. */
+  get folders(): readonly (readonly [path: string, name: string])[] {
     return [...this.#folders];
   }
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { AuditError } from "../../audit/error.ts";
 import type { Recorded } from "../../audit/recorded.ts";
 import { digestOf, encodeAction, type ToolAction } from "../effect/action.ts";
@@ -282,7 +283,8 @@ export class Broker {
 
   /** The turn is over: nothing of its skills is needed any more. */
   endSkills(turn: TurnContext): void {
-    for (const path of turn.skills.folders) this.#gates.effects.skills.release(path);
+    for (const [path, name] of turn.skills.folders)
+      this.#gates.effects.skills.release(path, join(turn.workspace, name));
   }
 
   #began(turn: TurnContext, { skill, digest }: Extract<ToolAction, { type: "skill.read" }>): void {

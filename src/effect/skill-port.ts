@@ -34,6 +34,6 @@ export interface SkillPort {
   folder(name: string, digest: string): Folder | string;
   /** Is that folder what it was made as, and the skill still in use? @returns in words why not; null: it is. */
   changed(name: string, digest: string, path: string): string | null;
-  /** Nobody needs that folder any more. */
-  release(path: string): void;
+  /** Nobody needs that folder any more. @param mount what it was mounted on in a workspace: goes too, if there is nothing in it. */
+  release(path: string, mount: string): void;
 }

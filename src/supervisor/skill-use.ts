@@ -1,4 +1,4 @@
-import { lstatSync, mkdtempSync, rmSync } from "node:fs";
+import { lstatSync, mkdtempSync, readlinkSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSkillFolder } from "../../skills/folder.ts";
@@ -82,7 +82,15 @@ export class SkillUse implements SkillPort {
     }
   }
 
-  release(path: string): void {
+  release(path: string, mount: string): void {
+    try {
+      // A link to it where nothing can be mounted; else an empty folder, and no other goes.
+      if (lstatSync(mount).isSymbolicLink()) {
+        if (readlinkSync(mount) === path) unlinkSync(mount);
+      } else rmdirSync(mount);
+    } catch {
+      // It was never there, or somebody has put something into it.
+    }
     const place = join(path, "..");
     if (
       /\/wirken-skill-[A-Za-z0-9]{6}$/.test(place) &&

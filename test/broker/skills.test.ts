@@ -179,10 +179,11 @@ describe("while a skill is in the context", () => {
     expect((await world.call(turn, "exec", { argv: ["sh", "-c", "id"], skill: "greet" })).text).toContain(
       'running "sh"',
     );
-    const [place = ""] = turn.skills.folders;
+    const [[place, name] = ["", ""]] = turn.skills.folders;
     expect(existsSync(place)).toBe(true);
     world.broker.endSkills(turn);
     expect(existsSync(place)).toBe(false);
+    expect(existsSync(join(world.workspace, name))).toBe(false);
   });
 
   test("scripts that were changed where they lie are not run", async () => {
@@ -198,7 +199,7 @@ describe("while a skill is in the context", () => {
     expect(world.effects.skills.changed("greet", turn.skills.digestOf("greet") ?? "", folder.path)).toContain(
       "was changed after it was signed",
     );
-    world.effects.skills.release(folder.path);
+    world.effects.skills.release(folder.path, join(world.workspace, folder.name));
     // Another version was installed in the meantime.
     use({ tools: ["exec"], read: ["."], hosts: ["evil.example.com"] });
     expect((await run()).text).toContain("another one since it was read");

@@ -122,7 +122,7 @@ function skillFor(name: string, turn: CallTurn, look: Look): { name: string; dig
     throw new ArgumentsError(`skill: read ${JSON.stringify(name)} with the tool skill before you run something of it`);
   const folder = look.skills.folder(name, digest);
   if (typeof folder === "string") throw new ArgumentsError(`skill: ${folder}`);
-  turn.skills.placed(folder.path);
+  turn.skills.placed(folder.path, folder.name);
   return { name, digest, folder: { ...folder, name: skillFolder({ name, digest }) } };
 }
 
