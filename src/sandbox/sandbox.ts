@@ -14,7 +14,7 @@ import type { CommandGroup, CommandGroups } from "./group.ts";
 import { makeHome } from "./home-folder.ts";
 import { Launched } from "./launched.ts";
 import { LIMITS, type Limits } from "./limits.ts";
-import { ownerOf } from "./owner.ts";
+import { ownerOfPlace } from "./owner.ts";
 import { runWithin } from "./run.ts";
 import { holder, holdsCommands } from "./inner-walls.ts";
 import { commandFilter } from "./seccomp.ts";
@@ -277,7 +277,7 @@ export class Sandbox {
       throw new SandboxError(
         `${kept} is protected, and without bubblewrap it cannot be kept from a command that may change the workspace: run it without write, or install bubblewrap`,
       );
-    const runAs = ownerOf(workspace);
+    const runAs = ownerOfPlace(place, this.#ours.home);
     placeFolders(workspace, place.folders, "link");
     command.before?.();
     makeHome(workspace, runAs);
@@ -298,10 +298,10 @@ export class Sandbox {
     const bubblewrap = this.#findBubblewrap();
     if (process.platform !== "linux" || bubblewrap === null) throw new SandboxError("bubblewrap is not installed");
     if (FILTER === null) throw new SandboxError(`there is no system call filter for ${process.arch}`);
-    const runAs = ownerOf(command.workspace);
+    const place = placeOf(command);
+    const runAs = ownerOfPlace(place, this.#ours.home);
     const user = runAs ?? process.getuid?.() ?? 0;
     const text = new TextEncoder();
-    const place = placeOf(command);
     placeFolders(place.workspace, place.folders, "directory");
     const view = argumentsFor({
       ...place,

@@ -121,6 +121,15 @@ describe.for(SANDBOXES)("below %s", ([kind, make]) => {
     return { status: end.status, out: Buffer.from(end.stdout).toString() + Buffer.from(end.stderr).toString() };
   };
 
+  test("a command sees what all people share, as the daemon made it, whoever runs that", async () => {
+    const shared = join(home, "workspaces", "default");
+    mkdirSync(shared, { mode: 0o700 });
+    writeFileSync(join(shared, "a.txt"), "for all", { mode: 0o600 });
+    expect((await run("cat shared/a.txt", false, [folder("shared", shared, true)])).out).toBe("for all");
+    const change = await run("echo x >shared/b.txt", true, [folder("shared", shared, true)]);
+    expect(change).toEqual({ status: 0, out: "" });
+  });
+
   test("a command sees folders under their names, and changes those alone that it may", async () => {
     expect((await run("cat photos/a.jpg notes/a.txt", false)).out).toBe("picturewords");
     expect((await run("echo x >notes/b.txt", false)).status).not.toBe(0);
