@@ -3,7 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { contentScope } from "../../vault/credential-change.ts";
-import { MAX_RECORD_BYTES } from "../../src/ipc/adapter-frames.ts";
+import { MAX_KEPT_BYTES, MAX_RECORD_BYTES } from "../../src/ipc/adapter-frames.ts";
 import { KeptRecords } from "../../src/supervisor/kept-records.ts";
 import { ownFolder } from "../support/folder.ts";
 import { DataFolder, World } from "../vault/world.ts";
@@ -105,7 +105,7 @@ test("more than one record or one channel may hold is refused, and what is there
   await expect(world.kept.add("matrix", new Uint8Array(MAX_RECORD_BYTES + 1), false)).rejects.toMatchObject({
     code: "KEPT_TOO_MUCH",
   });
-  const large = new Uint8Array(MAX_RECORD_BYTES);
+  const large = new Uint8Array(MAX_KEPT_BYTES / 64);
   const taken = Array.from({ length: 63 }, () => world.kept.add("matrix", large, false));
   await expect(world.kept.add("matrix", large, false)).rejects.toMatchObject({ code: "KEPT_TOO_MUCH" });
   await Promise.all(taken);
