@@ -5,6 +5,7 @@ import { FromProbe, type Reach, type ToProbe } from "../ipc/probe-frames.ts";
 import type { RunningCommand } from "../effect/running-commands.ts";
 import type { CommandTries, Sandbox } from "../sandbox/sandbox.ts";
 import type { SandboxState } from "../sandbox/state.ts";
+import { OperatorError } from "./operator-error.ts";
 import type { Processes } from "./processes.ts";
 
 type Answer = AnswerTo<"confinement">;
@@ -81,7 +82,7 @@ export class Confined {
   async look(roles: readonly Role[] = EVERY): Promise<Answer> {
     const probed: [Role, Probed][] = [];
     // One after the other: a look is not to take the machine from what runs.
-    for (const role of roles) probed.push([role, await this.#probe(role)]);
+    for (const role of roles) probed.push([role, await this.#tried(role)]);
     const landlockAbi = Math.min(...probed.map(([, { landlockAbi: abi }]) => abi));
     const { sandbox } = this.#parts;
     const state = await sandbox.probe();
@@ -104,6 +105,20 @@ export class Confined {
       ].map((one) => ({ ...one, ...seenOf(one.pid) })),
       commands: this.#parts.commands().map((command) => commandSeen(command, sandbox.layers)),
     };
+  }
+
+  /** @throws {OperatorError} where it could not be tried: nothing is said of walls that were not. */
+  async #tried(role: Role): Promise<Probed> {
+    try {
+      return await this.#probe(role);
+    } catch (cause) {
+      throw new OperatorError(
+        "not-ready",
+        `the walls of ${role} could not be tried: ${cause instanceof Error ? cause.message : String(cause)}`,
+        "ask again when the machine is less busy",
+        { cause },
+      );
+    }
   }
 
   async #probe(role: Role): Promise<Probed> {

@@ -62,11 +62,11 @@ describe("wirken doctor confinement", () => {
       "command by launcher",
       "egress",
       "fetch",
-      "unpack",
       "ingress",
       "keychain",
       "model",
       "relay",
+      "unpack",
       "web",
     ]);
     expect(answer.full).toBe(answer.missing.length === 0);
@@ -120,7 +120,7 @@ describe("wirken doctor confinement", () => {
     const { rows } = await line.call({ call: "audit.rows", filter: { limit: 10, kind: "confinement.tried" } });
     expect(rows.map(({ fields }) => fields)).toContainEqual(
       expect.objectContaining({
-        roles: "adapter+model+anchor+fetch+egress+agent+web+ingress+relay+keychain+command+command-by-launcher",
+        roles: "adapter+model+anchor+fetch+unpack+egress+agent+web+ingress+relay+keychain+command+command-by-launcher",
         landlock: answer.landlockAbi,
         missing: answer.missing.length,
       }),
