@@ -15,7 +15,7 @@ const CHILD = join(import.meta.dirname, "hostile-file-child.ts");
 /** The budget of a verification, in megabytes; the sources that a test compiles take some more than the executable does. */
 const MEMORY = 160 + 40;
 /** What takes a second or two here. */
-const TIME = 30_000;
+const TIME = 50_000;
 const ROWS = 3_000;
 
 const folder = mkdtempSync(join(tmpdir(), "wirken-hostile-"));
@@ -76,7 +76,7 @@ test.for<[what: string, found: readonly string[], sql: string]>([
     ["row-missing", "pruned"],
     `INSERT INTO entry VALUES (${Number.MAX_SAFE_INTEGER - 1}, '${pruned}', '${HASH}')`,
   ],
-])("%s: the verdict comes, and it is %j", ([, found, sql]) => {
+])("%s: the verdict comes, and it is %j", { timeout: TIME + 10_000 }, ([, found, sql]) => {
   const path = join(ownFolder(), "audit.db");
   cpSync(folder, join(path, ".."), { recursive: true });
   const database = new Database(path);
@@ -89,7 +89,9 @@ test.for<[what: string, found: readonly string[], sql: string]>([
   expect(megabytes).toBeLessThan(MEMORY);
 });
 
-test("every one of a hundred thousand rows that were changed, and no checkpoint among them: the verdict comes", () => {
+test("every one of a hundred thousand rows that were changed, and no checkpoint among them: the verdict comes", {
+  timeout: TIME + 10_000,
+}, () => {
   const place = ownFolder();
   const { path } = bulkLog(place, 100_000);
   const database = new Database(path);

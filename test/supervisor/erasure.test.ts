@@ -323,6 +323,8 @@ test.for([
   ...SAID_TWICE.map((step) => ({ who: "somebody who is in", step })),
 ])(
   "an erasure of $who, killed by kill -9 after the step $step, is completed by the next start",
+  // Two processes one after the other, on a machine that may be busy.
+  { timeout: 60_000 },
   async ({ who, step }) => {
     const { folder, world, kim, canaries, shared, group } = await scene();
     if (who !== "somebody who is in")
