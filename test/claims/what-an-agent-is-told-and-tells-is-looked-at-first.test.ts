@@ -95,6 +95,8 @@ test("AGENTS.md is told to the agent after its owner has looked at it, in that v
   expect(spine.model.heard).not.toContain("evil.example");
   // What was said before is still there: only what it is told is another.
   expect(spine.model.heard.lastIndexOf("hello there")).toBeGreaterThan(spine.model.heard.indexOf("rhymes"));
-  const settings = (await spine.rows("agent.configured")).at(-1);
-  expect(settings?.content["settings"]).toContain(digest);
+  const seq = (await spine.rows("agent.configured")).at(-1)?.seq ?? 0;
+  // A list shows the beginning of large content; one row alone is whole.
+  const { rows } = await (await spine.operator()).call({ call: "audit.rows", filter: { after: seq - 1, limit: 1 } });
+  expect(rows[0]?.content["settings"]).toContain(digest);
 });
