@@ -1,22 +1,35 @@
 import { createHash } from "node:crypto";
 import type { Recorded } from "../../audit/recorded.ts";
+import type { Place } from "../sandbox/folder.ts";
+import type { Ours } from "../sandbox/workspace.ts";
 import type { AdapterLink } from "../session/link.ts";
 import { WorkspaceError } from "../sandbox/workspace-error.ts";
 import { typeOf } from "./file-type.ts";
+import { putInInbox } from "./inbox.ts";
 
 /** A file that came with a message, as it is known once it is here. */
 export type ReceivedFile =
   | { readonly path: string; readonly type: string; readonly bytes: number }
   | { readonly why: string };
 
-/** Fetches one recorded file of a message, puts it where it is to lie, and records what became of it.
- *  @param put gives the path in the workspace. @throws {AuditError} if that cannot be recorded. */
+/** Which file of a message is fetched, and where it is put. */
+export interface FileToFetch {
+  readonly handle: string;
+  /** Bytes. */
+  readonly limit: number;
+  /** As its sender calls it. */
+  readonly name: string;
+  readonly place: Place;
+  readonly ours: Ours;
+}
+
+/** Fetches one recorded file of a message, puts it into the inbox of a workspace, and records what became of it.
+ *  @param label says of the path, before anybody is told of it, whose bytes lie there. @throws {AuditError} if that cannot be recorded. */
 export async function receiveFile<L extends symbol>(
   recorded: Recorded<"file.fetching">,
   link: AdapterLink<L>,
-  handle: string,
-  limit: number,
-  put: (bytes: Uint8Array) => Promise<string>,
+  { handle, limit, name, place, ours }: FileToFetch,
+  label: (path: string) => Promise<void>,
 ): Promise<ReceivedFile> {
   await using intent = recorded;
   intent.redeem();
@@ -28,7 +41,8 @@ export async function receiveFile<L extends symbol>(
   const { bytes } = fetched;
   let path: string;
   try {
-    path = await put(bytes);
+    path = putInInbox(ours, place, name, bytes);
+    await label(path);
   } catch (error) {
     if (!(error instanceof WorkspaceError)) throw error;
     await intent.finish({ kind: "file.missed", reason: "workspace" }, { error: error.message });

@@ -214,7 +214,7 @@ export class ChannelProcess {
           this.#parts.health.disconnected();
           carrier.disconnected();
         }
-        if (header.state === "refused") this.#note = Buffer.from(payload).toString("utf8").slice(0, MAX_NOTE);
+        if (header.state === "refused") this.#note = this.#sentenceOf(payload);
         await this.#judged(header.state, this.#note ?? `${this.channel} refused it`);
         return;
       case "switched":
@@ -238,7 +238,7 @@ export class ChannelProcess {
         return;
       }
       case "notice":
-        await this.#parts.noticed(header, Buffer.from(payload).toString("utf8").slice(0, MAX_NOTE));
+        await this.#parts.noticed(header, this.#sentenceOf(payload));
         return;
       case "ready":
       case "checked":
@@ -278,6 +278,15 @@ export class ChannelProcess {
     } catch (error) {
       if (error instanceof KeptError) broke(error.message);
     }
+  }
+
+  /** What the adapter says to the operator. It knows its platform and not its own name, which the command that mends something is given. */
+  #sentenceOf(payload: Uint8Array): string {
+    const platform = platformOf(this.channel);
+    const said = Buffer.from(payload).toString("utf8");
+    return said
+      .replaceAll(new RegExp(`\\b(wirken vault (?:add|rotate)) ${platform}\\b(?!:)`, "g"), `$1 ${this.channel}`)
+      .slice(0, MAX_NOTE);
   }
 
   async #renew(from: Line, ref: number): Promise<void> {

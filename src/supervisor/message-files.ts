@@ -3,7 +3,6 @@ import type { AuditLog } from "../../audit/log.ts";
 import type { FileLabels } from "../broker/file-labels.ts";
 import type { TurnContext } from "../broker/turn.ts";
 import { surveyFile } from "../effect/file-survey.ts";
-import { putInInbox } from "../effect/inbox.ts";
 import { receiveFile } from "../effect/received-file.ts";
 import { type FileRef, MAX_FILE_BYTES } from "../ipc/adapter-frames.ts";
 import type { Ours } from "../sandbox/workspace.ts";
@@ -61,11 +60,9 @@ export class MessageFiles {
         { cause: turn.cause, seal: turn.session, content: { name } },
       );
       const { seq } = recorded;
-      const received = await receiveFile(recorded, link, file.handle, limit, async (bytes) => {
-        const path = putInInbox(this.#parts.ours, turn, file.name, bytes);
-        await this.#label(turn, seq, path);
-        return path;
-      });
+      const { ours } = this.#parts;
+      const wanted = { handle: file.handle, limit, name: file.name, place: turn, ours };
+      const received = await receiveFile(recorded, link, wanted, async (path) => await this.#label(turn, seq, path));
       if ("path" in received) {
         room -= received.bytes;
         lines.push(received);

@@ -113,7 +113,9 @@ test("while it runs it is shown with what it may reach, by which row, and with w
   const shown = await daemon.wirken(["status", "--processes"]);
   expect(shown.stdout).toContain(`${name} (in the background)  sleep 600\n`);
   expect(shown.stdout).toContain(`reaches  ${HOST}, on ports 443 and 80\n`);
-  expect(shown.stdout).toMatch(/files {4}its workspace to read.*\n {2}held by {2}namespaces, seccomp,.* limits\n/);
+  expect(shown.stdout).toMatch(
+    /files {4}its workspace to read.*\n {2}held by {2}namespaces, seccomp, landlock:\d+, limits:(?:watch|cgroup)\n/,
+  );
   expect(shown.stdout).toMatch(/process {2}\d+, filter: yes, privileges: no more/);
   const { processes } = EGRESS_ANSWERS["egress.show"].parse(await daemon.json("egress", "show", name));
   expect(processes).toEqual([

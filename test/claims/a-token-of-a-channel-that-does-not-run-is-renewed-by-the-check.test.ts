@@ -99,7 +99,8 @@ test("one without a refresh token, or whose login is over, is refused with what 
     stdin: Object.values(matrix.login).join("\n"),
   });
   expect(ran.status, ran.stderr).toBe(0);
-  expect((await spine.daemon.wirken(["status"])).stdout).not.toContain("wirken vault rotate matrix");
+  // The other login is named as what it is.
+  expect((await spine.daemon.wirken(["status"])).stdout).not.toMatch(/wirken vault rotate matrix(?!:)/);
 });
 
 test("no token that was given out is in a row, a line or a byte of the data directory", async () => {

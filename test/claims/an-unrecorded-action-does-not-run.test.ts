@@ -233,6 +233,10 @@ const WITHOUT_RECORD = new Set([
   "constructor",
   // What is there: names, hosts and recipients that may be named, no secret among them.
   "commandReaches",
+  "commandOf",
+  "surveyFile",
+  // The words of a row that is about to be recorded.
+  "filesRecord",
   // Of skills it reads what was installed; a copy of one, for the command that is decided on next, is ours.
   "skills",
   "skillFolder",

@@ -22,6 +22,7 @@ const COPIED = [
   "adapters",
   "audit",
   "vault",
+  "skills",
   "scripts",
   PROBES,
   "package.json",
