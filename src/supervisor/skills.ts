@@ -47,11 +47,13 @@ export interface SkillsParts {
   readonly changed: () => Promise<void>;
 }
 
-/** The skills there are. Each is read and checked anew whenever it is used: signature, trust, and the digest of every file. */
+/** The skills there are. One that was installed is read and checked anew whenever it is used: signature, trust, and the digest of every file. */
 export class Skills {
   readonly #parts: SkillsParts;
   #accepted: Map<string, Accepted> | null = null;
   readonly #refused = new Map<string, number>();
+  /** What is shipped lies within this very executable, and the key that it is trusted by is for ever: that is checked once. */
+  readonly #shipped = new Map<string, VerifiedSkill>();
 
   constructor(parts: SkillsParts) {
     this.#parts = parts;
@@ -98,7 +100,7 @@ export class Skills {
 
   #look(name: string): Standing | null {
     const accepted = this.#all().get(name);
-    const { bundled, keys, store, shipped, now } = this.#parts;
+    const { keys, store, now } = this.#parts;
     const from = accepted !== undefined && accepted.source !== BUNDLED ? "installed" : "bundled";
     try {
       if (accepted !== undefined && from === "installed") {
@@ -111,15 +113,15 @@ export class Skills {
           );
         return { state: "active", from, skill };
       }
-      const files = bundled.files(name);
-      if (files === null) return null;
-      const skill = verifySkill(files, shipped.trust, now());
+      const skill = this.#shipped.get(name) ?? this.#verifyShipped(name);
+      if (skill === null) return null;
       if (skill.manifest.name !== name)
         throw new SkillError(
           "wrong-name",
           `it says that its name is ${skill.manifest.name}`,
           "this build is broken: build it again",
         );
+      this.#shipped.set(name, skill);
       // What reaches nobody and carries nothing of anybody's comes with the program; the rest is asked for.
       const { hosts, credentials } = skill.manifest.permissions;
       const asks = hosts.length > 0 || credentials.length > 0;
@@ -129,6 +131,12 @@ export class Skills {
       if (error instanceof SkillError) return { state: "refused", from, name, error };
       throw error;
     }
+  }
+
+  #verifyShipped(name: string): VerifiedSkill | null {
+    const { bundled, shipped, now } = this.#parts;
+    const files = bundled.files(name);
+    return files === null ? null : verifySkill(files, shipped.trust, now());
   }
 
   /** All of them, each read and checked. */
