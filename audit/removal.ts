@@ -145,15 +145,22 @@ export class Removal {
       .immediate();
   }
 
-  /** Deletes sealed parts; SQLite overwrites their bytes. @returns how many there were. @throws {AuditError} AUDIT_UNWRITABLE. */
+  /** Deletes sealed parts, and first overwrites each where it lies: SQLite overwrites what it frees, but not what it leaves behind when it moves the rows of
+   *  a page that has room to another one. @returns how many there were. @throws {AuditError} AUDIT_UNWRITABLE. */
   async delete(ids: readonly number[]): Promise<number> {
     const { database } = this.#core;
+    const blank = database.prepare<[number]>("UPDATE content SET sealed = zeroblob(octet_length(sealed)) WHERE id = ?");
     const one = database.prepare<[number]>("DELETE FROM content WHERE id = ?");
     let deleted = 0;
     for (let at = 0; at < ids.length; at += PAGE) {
       const some = ids.slice(at, at + PAGE);
       deleted += this.#core.attempt(() =>
-        database.transaction(() => some.reduce((sum, id) => sum + one.run(id).changes, 0)).immediate(),
+        database
+          .transaction(() => {
+            for (const id of some) blank.run(id);
+            return some.reduce((sum, id) => sum + one.run(id).changes, 0);
+          })
+          .immediate(),
       );
       await pause();
     }
