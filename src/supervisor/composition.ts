@@ -1,11 +1,8 @@
 import { realpathSync } from "node:fs";
 import { isSea } from "node:sea";
-import type { AuditLog, CommittedRow } from "../../audit/log.ts";
+import type { CommittedRow } from "../../audit/log.ts";
 import { systemClock } from "../../audit/ports.ts";
 import { Refusals } from "../../audit/refused.ts";
-import type { VerifyOptions } from "../../audit/verify.ts";
-import { contentScope } from "../../vault/credential-change.ts";
-import type { Keepers } from "../../vault/protector.ts";
 import { Broker } from "../broker/broker.ts";
 import { Suspects } from "../broker/injection/suspects.ts";
 import { effectivePolicy } from "../broker/effective-policy.ts";
@@ -15,24 +12,20 @@ import { LabelBook } from "../broker/labels.ts";
 import type { Rule } from "../broker/rules.ts";
 import type { BackgroundCommands } from "../effect/background.ts";
 import { Effects } from "../effect/effects.ts";
-import type { Home } from "../config/home.ts";
 import { Name } from "../ipc/ids.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
-import type { CommandGroups } from "../sandbox/group.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
-import { disksOf, findingsOnDisks } from "./anchor-disks.ts";
-import { AnchorHistory } from "./anchor-history.ts";
+import { disksOf } from "./anchor-disks.ts";
+import { placeParts } from "./place-parts.ts";
+import { type CompositionParts, type Foundations, openFoundations } from "./foundations.ts";
 import { Agents } from "./agents.ts";
 import { Anchors } from "./anchors.ts";
 import { ApprovalDesk } from "./approval-desk.ts";
-import type { Booted } from "./boot.ts";
 import { Budgets } from "./budgets.ts";
-import { catchUp } from "./catch-up.ts";
 import { Channels } from "./channels.ts";
 import type { TalkParts } from "./channel-talk.ts";
 import { CommandWays } from "./command-ways.ts";
-import { contentKeys } from "./content-keys.ts";
-import { ConfigFile } from "./config-file.ts";
+import type { ConfigFile } from "./config-file.ts";
 import { ContinuousVerification } from "./continuous.ts";
 import { placeNotes } from "./data-place.ts";
 import { careForCredentials, type CredentialCare, enrolledProviders, withheldNow } from "./credential-parts.ts";
@@ -40,79 +33,51 @@ import { plainOf, secretOf } from "./credentials.ts";
 import { EgressView } from "./egress-view.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
-import { Erasure, type ErasureSteps } from "./erasure.ts";
 import { skillParts } from "./skill-parts.ts";
 import type { Skills } from "./skills.ts";
-import { Folders } from "./folders.ts";
-import { InstructionFiles } from "./instruction-files.ts";
-import { ownPlaces } from "../sandbox/refusal.ts";
+import type { Folders } from "./folders.ts";
+import type { InstructionFiles } from "./instruction-files.ts";
 import { carriedCredential, Fetches } from "./fetches.ts";
-import { Findings } from "./findings.ts";
+import type { Findings } from "./findings.ts";
 import { Incidents } from "./incidents.ts";
 import { Halts } from "./halts.ts";
-import { Holds } from "./holds.ts";
 import { type InForce, knowsAgent } from "./in-force.ts";
 import { LabelDesk } from "./label-desk.ts";
-import { KeptRecords } from "./kept-records.ts";
+import type { KeptRecords } from "./kept-records.ts";
 import { LogKeys } from "./log-keys.ts";
-import { Keeping } from "./keeping.ts";
+import type { Keeping } from "./keeping.ts";
 import { ModelDesk } from "./model-desk.ts";
 import { MessageFiles } from "./message-files.ts";
 import { Models } from "./models.ts";
 import { Operator } from "./operator.ts";
 import { PROXY_SCOPE } from "./network.ts";
 import { Outward } from "./outward.ts";
-import { type By, People } from "./people.ts";
+import type { People } from "./people.ts";
+import { type By } from "./people.ts";
 import { peopleDeskOf } from "./people-parts.ts";
 import { Confined, rolesInOneWord } from "./confinement.ts";
 import { Processes, type SecretOf } from "./processes.ts";
 import { Recipients } from "./recipients.ts";
 import { Remembered } from "./remembered.ts";
-import { Retention } from "./retention.ts";
 import { RecordView } from "./record-view.ts";
 import { recoverySheet } from "./recovery-sheet.ts";
 import { schedulesWith } from "./schedule-parts.ts";
 import type { Schedules } from "./schedules.ts";
 import { SearchDesk } from "./search-desk.ts";
-import { State } from "./state.ts";
+import type { State } from "./state.ts";
 import { Storage } from "./storage.ts";
 import { type Greeting, statusOf } from "./status.ts";
-import { type KeychainState, VaultKeeper } from "./vault-keeper.ts";
+import type { VaultKeeper } from "./vault-keeper.ts";
 import { VaultRecovery } from "./vault-recovery.ts";
 import { Undo } from "./undo.ts";
 import { UndoCopies } from "../effect/undo-copies.ts";
 import { Memory } from "./memory.ts";
-import { Workspaces } from "./workspaces.ts";
 import { networkNow, Wakefulness } from "./wakefulness.ts";
 import { wordsSaid } from "./words-said.ts";
 import { WebDoor } from "./web-door.ts";
 import { WebLogin } from "./web-login.ts";
 
-/** What platforms redeliver is days old at most. */
-const SEEN_DAYS = 30;
-const DAY_MS = 24 * 3_600_000;
 const SWEEP_MS = 60_000;
-
-export interface CompositionParts {
-  readonly home: Home;
-  readonly booted: Booted;
-  readonly keepers: Keepers;
-  /** @param maxAgeMs how old an answer may be. */
-  readonly probe: (maxAgeMs: number) => Promise<KeychainState>;
-  readonly pin: () => Promise<NonNullable<VerifyOptions["pin"]>>;
-  /** That of `wirken start`, or of a command that runs without the daemon. */
-  readonly environment: NodeJS.ProcessEnv;
-  /** The operating system's name for the account. */
-  readonly owner: string;
-  /** False for a command that runs without the daemon: no channel, no page. */
-  readonly serve: boolean;
-  /** Where the kernel counts what commands use; in a sentence, why nowhere. */
-  readonly groups: CommandGroups | string;
-  readonly port: number | null;
-  readonly since: string;
-  readonly line: (role: string, line: string) => void;
-  readonly stop: () => void;
-}
 
 /** Everything that a daemon is made of, once log and vault are open: the one place where the parts meet. */
 export class Composition {
@@ -164,117 +129,27 @@ export class Composition {
 
   /** Opens the projection, brings it up to the log, and puts the parts together. Nothing is started yet. */
   static async open(parts: CompositionParts): Promise<Composition> {
-    const { booted, home } = parts;
-    const { log, starting } = booted;
     let composed: Composition | null = null;
-    const state = State.open(home.state, booted.vault.stateSealer(), booted.vault.formerStateSealers());
-    catchUp(state, log, (line) => parts.line("state", line));
-    const keeper = new VaultKeeper({
-      vault: booted.vault,
-      keepers: parts.keepers,
-      log,
-      probe: parts.probe,
+    const untold = (error: unknown): void =>
+      parts.line("audit", `after a finding: ${error instanceof Error ? error.message : String(error)}`);
+    const made = await openFoundations(parts, {
       locking: async () => {
         await composed?.channels.lock();
         await composed?.models.lock();
         await composed?.proxyLocked();
       },
       unlocked: async () => await composed?.credentialsBack(),
-    });
-    const kept = new KeptRecords({
-      path: home.kept,
-      sealer: () => keeper.vault.sealer(),
-      hasKey: (scope) => keeper.vault.hasContentKey(scope),
-      contentKey: async (scope) => await keeper.contentKey(scope),
-      destroyKey: async (scope) =>
-        await keeper.vault.change({ change: "remove", scope: contentScope(scope) }, keeper.recorder(null)),
-      lost: (channel, sentence) => parts.line(channel, sentence),
-    });
-    const holds = new Holds(log, state);
-    const steps = stepsOf(log, state, keeper, () => composed?.memory.refresh());
-    const erasure = new Erasure({
-      log,
-      state,
-      holds,
-      steps,
+      contentGone: () => composed?.memory.refresh(),
       endSession: async (session, who) => await composed?.endSession(session, who),
-    });
-    const completed = await erasure.complete();
-    if (completed > 0) parts.line("audit", `${completed} erasures that a crash cut short were completed`);
-    const unsent = log.left("message.sent");
-    const interrupted = await log.interrupted();
-    if (interrupted.length > 0)
-      parts.line(
-        "audit",
-        `${interrupted.length} actions were interrupted by a crash: their effect is unknown, and none is repeated`,
-      );
-    state.forgetSeen(new Date(Date.now() - SEEN_DAYS * DAY_MS).toISOString());
-    const config = await ConfigFile.open(home.config, log, starting, async () => {
-      await composed?.configChanged();
-    });
-    await keeper.finishStart(starting);
-    const people = new People(
-      log,
-      state,
-      () => Date.now(),
-      async (scope) => await keeper.contentKey(scope),
-    );
-    await people.ensureOwner(parts.owner, log.genesis.by ?? null);
-    const history = new AnchorHistory(log, state);
-    const untold = (error: unknown): void =>
-      parts.line("audit", `after a finding: ${error instanceof Error ? error.message : String(error)}`);
-    const findings = new Findings({
-      log,
-      path: home.audit,
-      line: (sentence) => parts.line("audit", sentence),
+      configChanged: async () => await composed?.configChanged(),
       stop: () => void composed?.halt().catch(untold),
       lifted: () => void composed?.goOn().catch(untold),
-      now: () => Date.now(),
     });
-    await findings.begin([...booted.findings, ...(await findingsOnDisks(history, log))], starting);
-    const retention = new Retention({
-      log,
-      state,
-      holds,
-      erasure,
-      steps,
-      hasKey: (scope) => keeper.vault.hasContentKey(scope),
-      days: () => config.config.retention,
-      owner: () => people.owner().principal,
-      now: () => Date.now(),
-      line: parts.line,
-    });
-    const keeping = new Keeping({ erasure, holds, retention });
-    composed = new Composition(parts, {
-      holds,
-      state,
-      unsent,
-      kept,
-      config,
-      keeper,
-      people,
-      findings,
-      history,
-      keeping,
-    });
+    composed = new Composition(parts, made);
     return composed;
   }
 
-  private constructor(
-    parts: CompositionParts,
-    made: {
-      holds: Holds;
-      state: State;
-      unsent: CommittedRow[];
-      kept: KeptRecords;
-      config: ConfigFile;
-      keeper: VaultKeeper;
-      people: People;
-      findings: Findings;
-      history: AnchorHistory;
-      keeping: Keeping;
-    },
-  ) {
+  private constructor(parts: CompositionParts, made: Foundations) {
     const { booted, home } = parts;
     const { log } = booted;
     this.#parts = parts;
@@ -453,36 +328,19 @@ export class Composition {
       several: () => made.config.config.policy.twoPeople,
       files: this.fileLabels,
     });
-    const workspaces = new Workspaces(home.workspaces, { of: (agent, person) => folders.of(agent, person) });
-    const folders: Folders = new Folders({
+    const { workspaces, folders, instructions } = placeParts({
       log,
-      added: () => made.state.placed("folder"),
-      places: ownPlaces(home.root),
-      knowsAgent: (agent) => knowsAgent(made.config.config, agent),
-      nameOf: (principal) => made.state.person(principal)?.name ?? null,
-      contentKey: async (scope) => await made.keeper.contentKey(scope),
-      taken: (agent, principal, name) => workspaces.taken(agent, principal, name),
-      changed: async (name, agent, who) => {
-        // A folder of the same name may be another one tomorrow.
-        const keys = new Set([`folder.read:${name}`, `folder.write:${name}`]);
-        const old = grants.list().filter((grant) => grant.agent === agent && keys.has(grant.key));
-        for (const { grant } of old) await grants.revoke(grant, who, null);
-        await this.agents.configure(null);
-      },
+      state: made.state,
+      keeper: made.keeper,
+      grants,
+      files: this.fileLabels,
+      home,
+      ours,
+      config: () => made.config.config,
+      agents: () => this.agents,
     });
     this.folders = folders;
-    this.instructions = new InstructionFiles({
-      log,
-      accepted: () => made.state.placed("instructions"),
-      workspaces,
-      folders,
-      files: this.fileLabels,
-      ours,
-      agents: () => this.agents.names,
-      nameOf: (principal) => made.state.person(principal)?.name ?? null,
-      contentKey: async (scope) => await made.keeper.contentKey(scope),
-      changed: async () => await this.agents.configure(null),
-    });
+    this.instructions = instructions;
     const repeats = broker.repeats;
     this.labels = new LabelBook(log, (session) => ({
       labels: made.state.labelsOf(session),
@@ -845,26 +703,4 @@ export class Composition {
   closeState(): void {
     this.#state.close();
   }
-}
-
-/** @param gone told after content went. */
-function stepsOf(log: AuditLog, state: State, keeper: VaultKeeper, gone: () => void): ErasureSteps {
-  const { removal } = log;
-  return {
-    ...contentKeys(
-      () => keeper.vault,
-      (cause) => keeper.recorder(cause),
-    ),
-    removal: {
-      parts: (from, to) => removal.parts(from, to),
-      delete: async (ids) => {
-        const deleted = await removal.delete(ids);
-        gone();
-        return deleted;
-      },
-      reseal: async (scopes) => await removal.reseal(scopes),
-      truncate: async () => await removal.truncate(),
-    },
-    state,
-  };
 }
