@@ -30,7 +30,7 @@ export interface BudgetPorts {
   readonly limits: (agent: string, principal: string) => readonly Limit[];
   /** Null for a model whose price is not known. */
   readonly price: (provider: string, model: string) => Price | null;
-  /** What was used since the beginning of a month, models on this machine left out. @param since such as `2026-11`. */
+  /** What was used since the beginning of a month. @param since such as `2026-11`. */
   readonly used: (since: string) => Iterable<Used>;
   /** Was it said already, in this window, that so much of the limit is used? */
   readonly told: (limit: Limit, window: string, what: Told) => boolean;
@@ -43,8 +43,6 @@ export interface Spending {
   readonly principal: string;
   readonly provider: string;
   readonly model: string;
-  /** A model on this machine costs nothing, and is limited by nothing. */
-  readonly local: boolean;
   readonly requestBytes: number;
   readonly maxOutputTokens: number;
 }
@@ -99,15 +97,13 @@ export class Budget {
   }
 
   /** The most that a call can take. */
-  most({ provider, model, local, requestBytes, maxOutputTokens }: Spending): Ask {
-    if (local) return { microDollars: 0, tokens: 0 };
+  most({ provider, model, requestBytes, maxOutputTokens }: Spending): Ask {
     return asked(this.#ports.price(provider, model), Math.ceil(requestBytes / BYTES_PER_TOKEN), maxOutputTokens);
   }
 
   /** Sets aside the most that a call can take. @returns or why it would be too much, in a sentence. */
   reserve(spending: Spending): Reserving {
     const { agent, principal, provider, model } = spending;
-    if (spending.local) return { reservation: { settle: () => 0, release: () => undefined } };
     const price = this.#ports.price(provider, model);
     const most = this.most(spending);
     for (const limit of this.#ports.limits(agent, principal)) {

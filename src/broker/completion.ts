@@ -22,8 +22,6 @@ export interface CompletionAsk {
 export interface ModelChoice {
   readonly provider: string;
   readonly model: string;
-  /** On this machine: costs nothing. */
-  readonly local: boolean;
   readonly maxOutputTokens: number;
   readonly timeoutMs: number;
 }
@@ -66,7 +64,6 @@ export async function complete(
     principal: turn.principal,
     provider: model.provider,
     model: model.model,
-    local: model.local,
     requestBytes: ask.request.bytes,
     maxOutputTokens: model.maxOutputTokens,
   };

@@ -26,11 +26,11 @@ export async function passCompletion(
   request: AskedRequest,
   answered: () => void,
 ): Promise<EndTurn | null> {
-  const { provider, model, local } = force;
+  const { provider, model } = force;
   const result = await broker.complete(
     context,
     { ref, request },
-    { provider, model, local, maxOutputTokens: MAX_OUTPUT_TOKENS, timeoutMs: COMPLETION_MS },
+    { provider, model, maxOutputTokens: MAX_OUTPUT_TOKENS, timeoutMs: COMPLETION_MS },
     (delta) => void agent.send({ type: "delta", ref }, delta),
     context.signal,
   );

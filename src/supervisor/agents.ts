@@ -11,7 +11,7 @@ import type { Workspaces } from "./workspaces.ts";
 import { AgentPool } from "./agent-pool.ts";
 import type { Origin } from "./conversation.ts";
 import { configOf, InForce } from "./in-force.ts";
-import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
+import { chooseModel, OFFLINE, pickModel } from "./model-choice.ts";
 import type { MessageFiles } from "./message-files.ts";
 import type { Models } from "./models.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -181,7 +181,6 @@ export class Agents {
       policy: this.inForce.policy,
       settings: digest,
       tools: new Set(tools.map(({ name }) => name)),
-      local: isLocalProvider(this.#parts.config(), choice.provider),
     };
   }
 

@@ -34,18 +34,14 @@ export class Budgets {
 
   constructor(parts: BudgetsParts) {
     this.#parts = parts;
-    const { state, clock, config } = parts;
+    const { state, clock } = parts;
     this.#set = state.budgetsSet();
     this.budget = new Budget(clock, {
       limits: (agent, principal) =>
         [...this.#limits("agent", agent), ...this.#limits("person", principal)].map(({ limit }) => limit),
       price: (provider, model) => this.#price(provider, model),
       // "~" stands behind every digit.
-      used: (since) =>
-        state
-          .spent(since, "~")
-          .filter(({ provider }) => !isLocalProvider(config(), provider))
-          .map((row) => ({ ...row, tokens: row.inputTokens + row.outputTokens })),
+      used: (since) => state.spent(since, "~").map((row) => ({ ...row, tokens: row.inputTokens + row.outputTokens })),
       told: (limit, window, what) => state.budgetTold(kindOf(what), { ...placeOf(limit), since: windowStart(window) }),
     });
   }
@@ -129,9 +125,10 @@ export class Budgets {
   }
 
   #price(provider: string, model: string): Price | null {
-    const { prices } = this.#parts.config();
-    const own = Object.entries(prices).find(([ref]) => ref === `${provider}/${model}`)?.[1];
-    return own ?? shippedPrice(provider, model);
+    const config = this.#parts.config();
+    const own = Object.entries(config.prices).find(([ref]) => ref === `${provider}/${model}`)?.[1];
+    // A server on this machine may pass everything on to one that costs money: then its owner gives the price.
+    return own ?? shippedPrice(provider, model) ?? (isLocalProvider(config, provider) ? { input: 0, output: 0 } : null);
   }
 
   #check(of: BudgetOf): void {

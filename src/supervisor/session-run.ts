@@ -66,8 +66,6 @@ export interface AgentInForce {
   readonly agent: string;
   readonly provider: string;
   readonly model: string;
-  /** On this machine: its calls cost nothing. */
-  readonly local: boolean;
   readonly rounds: number;
   readonly turnMs: number;
   readonly policy: string;

@@ -79,7 +79,7 @@ test("however calls come, wait and end, no limit is passed by what is spent and 
           now += one.minutes * 60_000;
         } else if (one.step === "reserve") {
           const { agent, principal, bytes, output } = one;
-          const spending = { agent, principal, provider: "x", model: "y", local: false, requestBytes: bytes };
+          const spending = { agent, principal, provider: "x", model: "y", requestBytes: bytes };
           const reserving = budget.reserve({ ...spending, maxOutputTokens: output });
           if ("reservation" in reserving)
             open.push({ reservation: reserving.reservation, input: Math.ceil(bytes / 2), output });
@@ -103,7 +103,7 @@ test("however calls come, wait and end, no limit is passed by what is spent and 
 test("a call that ends in the next hour is counted there, and nothing stays set aside of it", () => {
   let now = Date.parse("2026-01-31T23:59:00.000Z");
   const budget = new Budget({ now: () => now, monotonic: () => now }, portsOf([], { input: 1, output: 1 }));
-  const spending = { agent: "a", principal: "p", provider: "x", model: "y", local: false, requestBytes: 100 };
+  const spending = { agent: "a", principal: "p", provider: "x", model: "y", requestBytes: 100 };
   const reserving = budget.reserve({ ...spending, maxOutputTokens: 50 });
   expect(budget.account("agent", "a", "day").reserved.tokens).toBe(100);
   now += 120_000;
@@ -127,7 +127,7 @@ test("when every call has ended, nothing is set aside, and what is spent is the 
       const budget = new Budget({ now: () => 1e12, monotonic: () => 0 }, portsOf([], of));
       let [money, tokens] = [0, 0];
       const open = all.map(({ bytes, output, ...rest }) => {
-        const spending = { agent: "a", principal: "p", provider: "x", model: "y", local: false, requestBytes: bytes };
+        const spending = { agent: "a", principal: "p", provider: "x", model: "y", requestBytes: bytes };
         return { reserving: budget.reserve({ ...spending, maxOutputTokens: output }), bytes, output, ...rest };
       });
       for (const { reserving, bytes, output, share, settled } of open.toReversed()) {
@@ -166,7 +166,7 @@ test("one more limit never lets a call through that was refused without it", () 
       (limits, more, of, { bytes, output }) => {
         const refused = (all: readonly Limit[]): boolean => {
           const budget = new Budget({ now: () => 1e12, monotonic: () => 0 }, portsOf(all, of));
-          const spending = { agent: "a", principal: "p", provider: "x", model: "y", local: false, requestBytes: bytes };
+          const spending = { agent: "a", principal: "p", provider: "x", model: "y", requestBytes: bytes };
           return "refused" in budget.reserve({ ...spending, maxOutputTokens: output });
         };
         if (refused(limits)) expect(refused([...limits, more])).toBe(true);

@@ -21,12 +21,11 @@ afterEach(async () => {
 const SONNET: ModelChoice = {
   provider: "anthropic",
   model: "claude-sonnet-4-6",
-  local: false,
   maxOutputTokens: 1000,
   timeoutMs: 60_000,
 };
 const UNKNOWN: ModelChoice = { ...SONNET, provider: "openrouter", model: "some/model" };
-const LOCAL: ModelChoice = { ...SONNET, provider: "ollama", model: "llama3", local: true };
+const LOCAL: ModelChoice = { ...SONNET, provider: "ollama", model: "llama3" };
 
 const DEFAULT = { subject: "agent", agent: Name.parse("default") } as const;
 const OWNER = { by: mint("principal"), via: "terminal" } as const;
@@ -128,7 +127,6 @@ test("calls at once cannot spend the same money twice", () => {
     principal: "p",
     provider: "anthropic",
     model: "claude-opus-4-1",
-    local: false,
     requestBytes: 300_000,
     maxOutputTokens: 10_000,
   };
@@ -267,7 +265,7 @@ test("what was used is told by agent, person, model and day", async () => {
   expect(show("model")).toEqual(before);
 });
 
-test("a local model costs nothing and is never refused", async () => {
+test("a local model costs nothing and is refused by no amount of money", async () => {
   for (let times = 0; times < 3; times += 1) {
     answered(1_900_000, 50_000);
     expect(await ask(LOCAL, 1_000_000)).toMatchObject({ state: "completed" });
@@ -276,9 +274,26 @@ test("a local model costs nothing and is never refused", async () => {
   await world.restart();
   expect(world.budgets.budget.account("agent", "default", "month").spent).toEqual({
     microDollars: 0,
-    tokens: 0,
+    tokens: 5_850_000,
     unpriced: 0,
   });
+});
+
+test("a budget in tokens that somebody set holds for a local model too", async () => {
+  await world.budgets.set(
+    { call: "budget.set", of: DEFAULT, per: "day", unit: "tokens", state: "limited", most: 2_000 },
+    OWNER,
+  );
+  answered(900, 50);
+  expect(await ask({ ...LOCAL, maxOutputTokens: 100 })).toMatchObject({ state: "completed" });
+  expect(await ask(LOCAL)).toMatchObject({ state: "failed", endTurn: { reason: "budget" } });
+});
+
+test("a server on this machine that passes everything on to one that costs money is held by the price that its owner gives", async () => {
+  world.config = Config.parse({ prices: { "ollama/llama3": { input: 2, output: 2 } } });
+  answered(1_000_000, 0);
+  expect(await ask(LOCAL)).toMatchObject({ state: "completed" });
+  expect(world.rows("model.answered")[0]?.action).toMatchObject({ microDollars: 2_000_000 });
 });
 
 test("a model process that died before it said anything is asked once more, under a row of its own", async () => {

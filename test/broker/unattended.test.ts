@@ -93,7 +93,7 @@ test("a model of unknown price is held by tokens, and one on this machine costs 
   first.reservation.settle(1_000, 1_000);
   expect(purse.within(unknown, { reservation })).not.toHaveProperty("refused");
   expect(TOKENS_A_RUN).toBe(400_000);
-  const local = { provider: "ollama", model: "m", local: true, requestBytes: 1e9, maxOutputTokens: 1e9 };
+  const local = { provider: "ollama", model: "m", requestBytes: 1e9, maxOutputTokens: 1e9 };
   const free = world.budgets.budget.most({ agent: "default", principal: "p", ...local });
   for (let call = 0; call < 3; call += 1)
     expect(purse.within(free, { reservation: { settle: () => 0, release: () => undefined } })).not.toHaveProperty(

@@ -26,7 +26,6 @@ const FORCE = {
   agent: "default",
   provider: "local",
   model: "m",
-  local: true,
   rounds: 20,
   turnMs: 1,
   policy: "p",

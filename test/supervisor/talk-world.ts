@@ -47,7 +47,6 @@ const inForce = () => ({
   settings: DIGEST,
   provider: "offline",
   model: "offline",
-  local: true,
   rounds: 20,
   turnMs: 60_000,
   tools: new Set<string>(),
