@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { App } from "@slack/bolt";
 import type { WebClient } from "@slack/web-api";
 import {
   type Attachment,
@@ -19,6 +20,7 @@ import { fileOf } from "./files.ts";
 import { accountOf, type Identity, introduce, isOneApp, lackingScopes, missingScopes, TWO_APPS } from "./identity.ts";
 import { InboundSlack } from "./inbound.ts";
 import { Lines, RECHECK_MS } from "./lines.ts";
+import { listen } from "./listen.ts";
 import { Names } from "./names.ts";
 import { Writer } from "./writer.ts";
 
@@ -43,6 +45,7 @@ export class SlackConnection implements Connection {
   readonly #inbound: InboundSlack;
   readonly #writer: Writer;
   readonly #lines: Lines;
+  readonly #app: App;
   readonly #stopping = new AbortController();
   /** Ends a wait before the next try. */
   #awake = new AbortController();
@@ -92,10 +95,10 @@ export class SlackConnection implements Connection {
     this.#lines = new Lines({
       appToken: this.#tokens?.app ?? "",
       start,
-      take: async (envelope) => await this.#inbound.take(envelope),
       shared: (others) => this.#shared(others),
       recheckMs,
     });
+    this.#app = listen({ start, receiver: this.#lines, inbound: this.#inbound, identity: () => this.#identity });
     if ("failure" in tokens) this.#refuse(tokens.sentence);
     else void this.#run();
   }
@@ -136,7 +139,7 @@ export class SlackConnection implements Connection {
   async stop(): Promise<void> {
     this.#inbound.stop();
     this.#stopping.abort();
-    this.#lines.stop();
+    await this.#app.stop();
   }
 
   wake(): void {
@@ -155,7 +158,7 @@ export class SlackConnection implements Connection {
     this.#refused = true;
     this.#calls.refuse(sentence);
     this.#host.state("refused", this.#identity === null ? null : accountOf(this.#identity), sentence);
-    this.#lines.stop();
+    void this.#app.stop();
   }
 
   #sayLacking(identity: Identity): void {

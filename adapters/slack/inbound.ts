@@ -81,10 +81,9 @@ export class InboundSlack {
     this.#parts.host.cursor(this.#heads.encoded());
   }
 
-  /** Takes an envelope. Resolves when what it brought is on the log, or is nothing for us. */
-  async take({ type, body }: { readonly type: string; readonly body: Record<string, unknown> }): Promise<void> {
-    if (type === "events_api") await this.#hear(body["event"], false);
-    else if (type === "interactive") await this.#press(body);
+  /** An event. Resolves when what it brought is on the log, or is nothing for us. */
+  async event(event: unknown): Promise<void> {
+    await this.#hear(event, false);
   }
 
   async #hear(event: unknown, past: boolean): Promise<void> {
@@ -179,7 +178,8 @@ export class InboundSlack {
     return quote === null ? message : { ...message, quote };
   }
 
-  async #press(body: Record<string, unknown>): Promise<void> {
+  /** A press of a button. Resolves as {@link event} does. */
+  async press(body: unknown): Promise<void> {
     const identity = this.#identity;
     if (identity === null) throw new Error("it is not known whose buttons these are");
     const known = pressed(body, identity);

@@ -6,7 +6,6 @@ import { type LineWay, lineWay } from "./way.ts";
 
 /** One envelope of Slack's, and the only way to tell Slack that it was taken. */
 export interface Envelope {
-  readonly type: string;
   readonly body: Record<string, unknown>;
   readonly ack: () => Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { App, Receiver } from "@slack/bolt";
 import type { Start } from "../adapter.ts";
 import { type Envelope, Line } from "./line.ts";
 
@@ -10,16 +11,16 @@ export const RECHECK_MS = 90_000;
 export interface LinesParts {
   readonly appToken: string;
   readonly start: Start;
-  /** Resolves when it is dealt with, and only then is it acknowledged; rejecting leaves it to come again. */
-  readonly take: (envelope: Pick<Envelope, "type" | "body">) => Promise<void>;
   /** The app has more lines than are ours, and not only for a moment. */
   readonly shared: (lines: number) => void;
   readonly recheckMs: number;
 }
 
-/** The lines to Slack: one, or two while one takes the other's place. An envelope is acknowledged when what it brought is on the log. */
-export class Lines {
+/** Where Bolt gets its events from: the lines to Slack, one, or two while one takes the other's place. Bolt acknowledges an event before any listener has
+ *  seen it; here that is held back until the listeners are done, and they are done when what it brought is on the log. */
+export class Lines implements Receiver {
   readonly #parts: LinesParts;
+  #app: App | null = null;
   readonly #lines = new Set<Line>();
   readonly #taking = new Set<Promise<void>>();
   #gone = Promise.withResolvers<string>();
@@ -28,6 +29,10 @@ export class Lines {
 
   constructor(parts: LinesParts) {
     this.#parts = parts;
+  }
+
+  init(app: App): void {
+    this.#app = app;
   }
 
   /** Opens a line. @returns the app that Slack says it belongs to, where it says so. @throws what the SDK throws. */
@@ -41,7 +46,7 @@ export class Lines {
     return await this.#gone.promise;
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#recheck !== null) clearTimeout(this.#recheck);
     this.#hangUp([...this.#lines], "stopped");
@@ -134,9 +139,9 @@ export class Lines {
     void taking.finally(() => this.#taking.delete(taking));
   }
 
-  async #take({ type, body, ack }: Envelope): Promise<void> {
+  async #take({ body, ack }: Envelope): Promise<void> {
     try {
-      await this.#parts.take({ type, body });
+      await this.#app?.processEvent({ body, ack: async () => undefined });
       await ack();
     } catch {
       // Not taken, or the line is gone: Slack delivers it again.

@@ -32,7 +32,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "adapters/telegram": { ours: [...NETWORKED, "adapters"], packages: ["grammy", "zod"], network: SDK_NETWORK },
   "adapters/slack": {
     ours: [...NETWORKED, "adapters"],
-    packages: ["@slack/socket-mode", "@slack/web-api", "undici", "zod"],
+    packages: ["@slack/bolt", "@slack/socket-mode", "@slack/web-api", "undici", "zod"],
     network: SDK_NETWORK,
   },
   // Its WebSocket is handed to the SDK by the build.
