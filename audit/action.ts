@@ -217,6 +217,47 @@ export const KINDS = {
     content: ["source"],
   },
   "skill.removed": { fields: { skill: f.id, ...BY } },
+  /** An MCP server is about to be started: `process` speaks to it, and `digest` is that of its entry in the configuration. */
+  "mcp.started": {
+    fields: { server: f.name, process: f.id, way: f.oneOf("command", "url"), digest: f.digest },
+    outcomes: ["mcp.running"],
+  },
+  "mcp.running": { fields: {} },
+  /** What it offers, in numbers. `tools` were taken, of which agents have `accepted`; `changed` were accepted as something else, and nobody has them. `left` were
+   *  not taken. `digest`: of all tools as it offers them. */
+  "mcp.listed": {
+    fields: {
+      server: f.name,
+      protocol: f.version,
+      tools: f.count,
+      accepted: f.count,
+      changed: f.count,
+      left: f.count,
+      digest: f.digest,
+    },
+    content: ["info", "changed"],
+  },
+  "mcp.ended": {
+    fields: {
+      server: f.name,
+      process: f.id,
+      reason: f.oneOf("exit", "stopped", "memory", "processes", "disk", "protocol"),
+      status: f.orNull(f.count),
+    },
+    content: ["detail"],
+  },
+  /** These very tools of a server may be used from here on: `digest` is that of the list, which says what each is. */
+  "mcp.tools-accepted": {
+    fields: { server: f.name, tools: f.count, digest: f.digest, ...BY },
+    content: ["tools"],
+  },
+  /** A server asks something back: a completion, or something of a person. */
+  "mcp.asked": {
+    fields: { server: f.name, what: f.oneOf("sampling", "elicitation"), ...TURN, call: f.id, principal: f.id },
+    content: ["asked"],
+    outcomes: ["mcp.told"],
+  },
+  "mcp.told": { fields: { verdict: f.oneOf("accept", "decline", "cancel") }, content: ["told"] },
   /** A list of skills was read that is newer than those before. */
   "skill.index.read": { fields: { vkey: f.vkey, number: f.count } },
   /** A skill that was to be installed or used, and was not. */
@@ -628,7 +669,8 @@ export const KINDS = {
     },
     /** Where it has several keys: the rows of the grants of the others. */
     /** `skills`: those whose limits it was decided with. */
-    optional: { chain: f.chain, restsAlso: f.seqs, skills: f.skills },
+    /** `server`, `accepted`: the MCP server, and the digest of what was accepted of its tool. */
+    optional: { chain: f.chain, restsAlso: f.seqs, skills: f.skills, server: f.name, accepted: f.digest },
     /** `call` is the model's own id for it; `before` is the file as it was that this writes, so that it can be taken back. */
     content: ["action", "call", "before", "task"],
     outcomes: ["tool.finished"],

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { HostName } from "../ipc/egress-frames.ts";
+import { McpServer } from "./mcp.ts";
 import { readLocalSocket } from "../ipc/local-socket.ts";
 import { AdapterChannel, LOCAL_CHANNELS } from "../ipc/channel.ts";
 import { Name, PrincipalId } from "../ipc/ids.ts";
@@ -162,6 +163,8 @@ export const Config = z.strictObject({
   search: z.prefault(Search, {}),
   /** Where skills are installed from by name, beside those that are shipped. */
   skills: z.prefault(SkillsConfig, {}),
+  /** MCP servers, each a process of its own in the sandbox, or at a URL. */
+  mcp: z._default(z.record(Name, McpServer), {}),
   /** Folders with programs that commands may read and run beside the system's, such as /opt/node: their `bin`, or they themselves, come first in PATH. */
   toolchains: z._default(
     z
@@ -179,6 +182,7 @@ export const Config = z.strictObject({
   retentionNote: z.optional(z.string().check(z.maxLength(200))),
 });
 export type Config = z.infer<typeof Config>;
+export type { McpServer } from "./mcp.ts";
 export type RetentionConfig = z.infer<typeof Retention>;
 /** What a new agent may spend a day, in US dollars. */
 export const DEFAULT_USD_A_DAY = 5;

@@ -4,6 +4,7 @@ import type { BudgetKind } from "./budget-sentences.ts";
 import type { ChannelKind } from "./channel-sentences.ts";
 import type { IncidentKind } from "./incident-sentences.ts";
 import type { PeopleKind } from "./people-sentences.ts";
+import { mcpSentence } from "./mcp-sentences.ts";
 import { count, quoted, where } from "./row-words.ts";
 
 /** Kinds that are about the log, the daemon, keys, people and what is kept, and not about one turn. */
@@ -202,6 +203,14 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       return `${by} removed a skill${on} ${at}`;
     case "skill.refused":
       return `the skill ${quoted(row, "name")} was refused ${at} (${action.reason}): ${quoted(row, "why")}`;
+    case "mcp.started":
+    case "mcp.running":
+    case "mcp.listed":
+    case "mcp.ended":
+    case "mcp.tools-accepted":
+    case "mcp.asked":
+    case "mcp.told":
+      return mcpSentence(action, row, by, `${on === "" ? "" : `${on.trim()} `}${at}`);
     case "memory.written":
       return `agent ${action.agent} kept something for ${told.who(action.principal)} ${at}${action.untrusted === "yes" ? ", which may hold somebody else's words" : ""}: ${quoted(row, "text")}`;
     case "memory.removed":
