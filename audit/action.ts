@@ -606,7 +606,8 @@ export const KINDS = {
   "turn.stopped": { fields: { ...TURN, ...BY } },
   "model.called": {
     fields: { ...TURN, agent: f.name, principal: f.id, provider: f.name, model: f.model, ...UNDER },
-    optional: { chain: f.chain },
+    /** `files`: of those that the request names, the model is shown the bytes, or is told in words that there are some; left out where it names none. */
+    optional: { chain: f.chain, files: f.oneOf("shown", "named") },
     /** `items`: the root of the request and what is new in it (request-check.ts). Older rows have `request`, the whole of it as JSON, of which
      *  only the salt was kept, and `sources`, the rows it was made of. */
     content: ["request", "sources", "items"],

@@ -145,6 +145,7 @@ async function once(
       model: model.model,
       policy: turn.policy,
       settings: turn.settings,
+      ...(ask.request.files.length === 0 ? {} : { files: "shown" as const }),
     },
     { cause: turn.cause, seal: turn.session, content: { items: ask.request.recordable() } },
   );

@@ -3,7 +3,8 @@ import type { Recorded } from "../../audit/recorded.ts";
 import { NO_ITEMS, rootWith } from "../ipc/item-digest.ts";
 import { ItemsError } from "../ipc/items.ts";
 import type { CompletionFailure, StopReason } from "../ipc/model-frames.ts";
-import type { AskedRequest } from "./request.ts";
+import { hash } from "node:crypto";
+import type { AskedRequest, RequestFile } from "./request.ts";
 
 /** One completion that a model process is asked for. */
 export interface ModelRequest {
@@ -18,6 +19,10 @@ export interface ModelRequest {
   readonly root: string;
   /** All items, for a process that has not the first ones. @returns null if the agent has not said them again. */
   readonly whole: () => Promise<Uint8Array | null>;
+  /** What the items name, whether it is shown or not. */
+  readonly files: readonly RequestFile[];
+  /** Is the model shown them? Else it is told in words that there are some. */
+  readonly show: boolean;
   readonly maxOutputTokens: number;
   /** For everything together: waiting, tries, streaming. */
   readonly timeoutMs: number;
@@ -65,13 +70,21 @@ export function callModel(
   const { provider, model } = recorded.action;
   const root = recordedRoot(recorded.content("items"));
   const { conversation, keep, packed } = asked;
+  const show = recorded.action.files === "shown";
+  const files = asked.files.map((file) => ({ ...file, read: async () => committed(file.sha256, await file.read()) }));
   if (!isOf(root, asked.before, packed))
     throw new AuditError("AUDIT_INVALID", "the request is not what was recorded, so it was not sent");
   const whole = async (): Promise<Uint8Array | null> => {
     const all = await asked.whole(signal);
     return all !== null && isOf(root, NO_ITEMS, all) ? all : null;
   };
-  return port.complete({ provider, model, conversation, keep, packed, root, whole, ...limits }, onDelta, signal);
+  const request = { provider, model, conversation, keep, packed, root, whole, files, show, ...limits };
+  return port.complete(request, onDelta, signal);
+}
+
+/** What is not what the request commits to is as good as gone: it is not sent. */
+function committed(sha256: string, bytes: Uint8Array | null): Uint8Array | null {
+  return bytes !== null && hash("sha256", bytes) === sha256 ? bytes : null;
 }
 
 function recordedRoot(items: Uint8Array): string {

@@ -1,3 +1,13 @@
+import type { ShownFile } from "../ipc/completion.ts";
+
+/** A file that a request shows: its item commits to its bytes by their digest. */
+export interface RequestFile extends ShownFile {
+  /** The number of the item that names it. */
+  readonly item: number;
+  /** Null: its content was erased. What comes is checked by whoever asks. */
+  readonly read: () => Promise<Uint8Array | null>;
+}
+
 /** A request to a model as an agent asks for it: the items of the one before that it goes on from, and its new ones. */
 export interface AskedRequest {
   /** The conversation, by a number of the supervisor's own: one session with one agent process. */
@@ -8,8 +18,10 @@ export interface AskedRequest {
   readonly before: Uint8Array;
   /** The new items, as they are sent. */
   readonly packed: Uint8Array;
-  /** Of all items, in bytes. */
+  /** Of all items, in bytes; files that they show are not counted. */
   readonly bytes: number;
+  /** What all of its items show, in their order. */
+  readonly files: readonly RequestFile[];
   /** What a row holds of the request: a {@link RecordedItems} as JSON. It names the row before, so make it when it is recorded. */
   readonly recordable: () => string;
   /** It is on the log as this row. */

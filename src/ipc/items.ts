@@ -1,5 +1,13 @@
 import * as z from "zod/mini";
-import { Answer, type ChatMessage, type CompletionRequest, MAX_ITEMS, ToolDescription } from "./completion.ts";
+import {
+  Answer,
+  type ChatMessage,
+  type CompletionRequest,
+  MAX_ITEMS,
+  type ShownFile,
+  ShownFiles,
+  ToolDescription,
+} from "./completion.ts";
 
 /** What a request to a model is made of, on its way from the agent through the supervisor to the model process: its setup first, then the
  *  messages, each an item of its own. Only items that are new cross the pipes.
@@ -7,19 +15,22 @@ import { Answer, type ChatMessage, type CompletionRequest, MAX_ITEMS, ToolDescri
  *  `packed = item*`, `item = u32 head length ‖ head (JSON, UTF-8) ‖ u32 body length ‖ body`, lengths big-endian.
  *
  *  A body is what somebody wrote, byte for byte: a message's text, an answer's JSON as the model process gave it, the text of a result. So it
- *  is the very content of the row that it came from, and the supervisor, which parses none of it, can say which. */
+ *  is the very content of the row that it came from, and the supervisor, which parses none of it, can say which. Files that a message shows stand in its
+ *  head by the digests of their bytes, so that an item commits to them too. */
 
-/** Of an item's head, in bytes: a call's id and a tool's name have at most 200 characters each, and JSON may write six bytes for one. */
+/** Of an item's head, in bytes: a call's id and a tool's name have at most 200 characters each, and JSON may write six bytes for one; ten files
+ *  take less than 1,400. */
 const MAX_HEAD_BYTES = 4_096;
 /** What an item is. `setup`: the body is a {@link Setup}; `user`, `tool`: text; `assistant`: an `Answer`. */
 export const ItemHead = z.discriminatedUnion("role", [
   z.strictObject({ role: z.literal("setup") }),
-  z.strictObject({ role: z.literal("user") }),
+  z.strictObject({ role: z.literal("user"), files: ShownFiles }),
   z.strictObject({ role: z.literal("assistant") }),
   z.strictObject({
     role: z.literal("tool"),
     call: z.string().check(z.maxLength(200)),
     name: z.string().check(z.maxLength(200)),
+    files: ShownFiles,
   }),
 ]);
 type ItemHead = z.infer<typeof ItemHead>;
@@ -83,17 +94,25 @@ export function unpack(packed: Uint8Array): PackedItem[] {
 }
 
 const SETUP = headOf({ role: "setup" });
-const USER = headOf({ role: "user" });
 const ASSISTANT = headOf({ role: "assistant" });
 
 function itemOf(message: ChatMessage): PackedItem {
-  if (message.role === "user") return { head: USER, body: bytesOf(message.text) };
-  if (message.role === "tool") {
-    const { role, call, name } = message;
-    return { head: headOf({ role, call, name }), body: bytesOf(message.text) };
+  if (message.role !== "assistant") {
+    const files = message.files === undefined ? {} : { files: message.files };
+    const head: ItemHead =
+      message.role === "user"
+        ? { role: "user", ...files }
+        : { role: "tool", call: message.call, name: message.name, ...files };
+    return { head: headOf(head), body: bytesOf(message.text) };
   }
   const { text, calls } = message;
   return { head: ASSISTANT, body: bytesOf(JSON.stringify({ text, calls } satisfies Answer)) };
+}
+
+/** The files that an item shows. @throws if its head is none: JSON's, zod's or the decoder's own error. */
+export function filesOf({ head }: Pick<PackedItem, "head">): readonly ShownFile[] {
+  const is = ItemHead.parse(JSON.parse(textOf(head)));
+  return is.role === "user" || is.role === "tool" ? (is.files ?? []) : [];
 }
 
 /** Reads one item. @throws if it is none: JSON's, zod's or the decoder's own error. */

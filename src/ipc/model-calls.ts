@@ -21,11 +21,15 @@ const ProviderView = z.strictObject({
   note: z.nullable(z.string()),
   /** On this machine: it costs nothing. */
   local: z.boolean(),
-  /** Newest first, where the provider says when. `tools` null: it does not say. `agents`: who uses it. */
+  /** Newest first, where the provider says when. Of what it can do null: it does not say. `agents`: who uses it. */
   models: z.array(
     z.strictObject({
       id: z.string(),
       tools: z.nullable(z.boolean()),
+      images: z.nullable(z.boolean()),
+      pdfs: z.nullable(z.boolean()),
+      /** What its context holds, in tokens. */
+      window: z.nullable(z.int()),
       modified: z.nullable(z.string()),
       agents: z.array(z.string()),
     }),

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { MAX_ITEMS } from "./completion.ts";
+import { MAX_ITEMS, ShownFile } from "./completion.ts";
 import { CheckFailure, Ready, Ref, SecretFrame, Stop } from "./frame-common.ts";
 import { ModelApi } from "./provider.ts";
 
@@ -20,6 +20,8 @@ export const CompletionFailure = z.enum([
   "overloaded",
   "unreachable",
   "bad-request",
+  /** The model takes no pictures, or no PDFs: nothing was answered, and the same request without them may be. */
+  "files-refused",
   "too-long",
   "timeout",
   "cancelled",
@@ -28,6 +30,20 @@ export const CompletionFailure = z.enum([
   "other",
 ]);
 export type CompletionFailure = z.infer<typeof CompletionFailure>;
+
+/** A model that a provider offers, as far as it says; null: it does not. */
+export const OfferedModel = z.strictObject({
+  id: z.string().check(z.minLength(1), z.maxLength(200)),
+  /** Can it call tools, look at pictures, read PDFs? */
+  tools: z.nullable(z.boolean()),
+  images: z.nullable(z.boolean()),
+  pdfs: z.nullable(z.boolean()),
+  /** What its context holds, in tokens. */
+  window: z.nullable(Tokens),
+  /** An ISO time: when it was last changed or released. */
+  modified: z.nullable(z.string()),
+});
+export type OfferedModel = z.infer<typeof OfferedModel>;
 
 export const FromModel = z.discriminatedUnion("type", [
   Ready,
@@ -70,7 +86,7 @@ export const FromModel = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("resend"), ref: Ref }),
   /** Answers `forget`: nothing of that conversation is kept. */
   z.strictObject({ type: z.literal("forgot"), conversation: ConversationNumber }),
-  /** Answers `models`; the payload is JSON `[{id, tools, modified}]`: tools is true, false or null (unknown), modified an ISO time or null. */
+  /** Answers `models`; the payload is JSON, an array of {@link OfferedModel}. */
   z.strictObject({ type: z.literal("models"), ref: Ref, failure: z.nullable(CheckFailure) }),
 ]);
 export type FromModel = z.infer<typeof FromModel>;
@@ -85,11 +101,16 @@ export const ToModel = z.discriminatedUnion("type", [
     api: ModelApi,
     baseUrl: z.nullable(z.url().check(z.maxLength(512))),
   }),
-  /** The request is the first `keep` items of the conversation and those of the payload (items.ts); `root` is that of all of them. */
+  /** The payload is a file that a request of this conversation names; empty: its content was erased. It comes before the request that first
+   *  shows it. */
+  z.strictObject({ type: z.literal("file"), conversation: ConversationNumber, sha256: ShownFile.shape.sha256 }),
+  /** The request is the first `keep` items of the conversation and those of the payload (items.ts); `root` is that of all of them. With `show` the
+   *  model is shown the files that it names, else it is told in words that there are some. */
   z.strictObject({
     type: z.literal("complete"),
     ref: Ref,
     conversation: ConversationNumber,
+    show: z.boolean(),
     keep: z.int().check(z.gte(0), z.lte(MAX_ITEMS)),
     root: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
     model: z.string().check(z.minLength(1), z.maxLength(200)),

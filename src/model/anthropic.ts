@@ -8,8 +8,16 @@ import { SdkModels } from "./sdk-model.ts";
 
 const VERSION = { "anthropic-version": "2023-06-01" };
 
+const Supported = z.object({ supported: z.boolean() });
 const Models = z.object({
-  data: z.array(z.object({ id: z.string().check(z.minLength(1)), created_at: z.nullish(z.string()) })),
+  data: z.array(
+    z.object({
+      id: z.string().check(z.minLength(1)),
+      created_at: z.nullish(z.string()),
+      max_input_tokens: z.nullish(z.number()),
+      capabilities: z.nullish(z.object({ image_input: z.nullish(Supported), pdf_input: z.nullish(Supported) })),
+    }),
+  ),
 });
 
 /** Anthropic's messages API. @see https://docs.anthropic.com/en/api/messages */
@@ -31,7 +39,14 @@ export function anthropic(settings: ProviderSettings): ModelProvider {
       const { body } = await getJson(peer, "/models?limit=1000", signal, { headers: VERSION });
       return listOf(peer, Models, body, ({ data }) =>
         // Every model of this API can call tools.
-        data.map(({ id, created_at }) => ({ id, tools: true, modified: timeOf(created_at) })),
+        data.map(({ id, created_at, max_input_tokens, capabilities }) => ({
+          id,
+          tools: true,
+          images: capabilities?.image_input?.supported ?? null,
+          pdfs: capabilities?.pdf_input?.supported ?? null,
+          window: max_input_tokens ?? null,
+          modified: timeOf(created_at),
+        })),
       );
     },
     async check(signal) {

@@ -2,7 +2,8 @@ import * as z from "zod/mini";
 import { bedrockControlUrl } from "../ipc/provider.ts";
 import { getJson, peerOf, type ProviderSettings } from "./http.ts";
 import { listOf, timeOf } from "./listing.ts";
-import type { ModelListing, ModelProvider } from "./port.ts";
+import type { OfferedModel } from "../ipc/model-frames.ts";
+import type { ModelProvider } from "./port.ts";
 import { RETRY } from "./retry.ts";
 import { completeWith } from "./sdk-completion.ts";
 import { SdkModels } from "./sdk-model.ts";
@@ -11,7 +12,7 @@ const Foundation = z.object({
   modelSummaries: z.array(
     z.object({
       modelId: z.string().check(z.minLength(1)),
-      outputModalities: z.nullish(z.array(z.string())),
+      inputModalities: z.nullish(z.array(z.string())),
       responseStreamingSupported: z.nullish(z.boolean()),
       /** Those without `ON_DEMAND` are called by an inference profile only. */
       inferenceTypesSupported: z.nullish(z.array(z.string())),
@@ -37,16 +38,12 @@ export function bedrock(settings: ProviderSettings): ModelProvider {
   const control = { ...peer, baseUrl: bedrockControlUrl(peer.baseUrl) };
 
   const models = new SdkModels();
-  const profiles = async (signal: AbortSignal, query: string): Promise<ModelListing[]> => {
+  const profiles = async (signal: AbortSignal, query: string): Promise<OfferedModel[]> => {
     const { body } = await getJson(control, `/inference-profiles?${query}`, signal);
     return listOf(control, Profiles, body, ({ inferenceProfileSummaries }) =>
       inferenceProfileSummaries
         .filter(({ status }) => status === null || status === undefined || status === "ACTIVE")
-        .map(({ inferenceProfileId, updatedAt }) => ({
-          id: inferenceProfileId,
-          tools: null,
-          modified: timeOf(updatedAt),
-        })),
+        .map(({ inferenceProfileId, updatedAt }) => ({ id: inferenceProfileId, modified: timeOf(updatedAt) })),
     );
   };
   return {
@@ -65,7 +62,10 @@ export function bedrock(settings: ProviderSettings): ModelProvider {
         modelSummaries
           .filter((one) => one.responseStreamingSupported !== false)
           .filter((one) => one.inferenceTypesSupported?.includes("ON_DEMAND") ?? true)
-          .map(({ modelId }) => ({ id: modelId, tools: null, modified: null })),
+          .map(({ modelId, inputModalities }) => ({
+            id: modelId,
+            images: inputModalities?.includes("IMAGE") ?? null,
+          })),
       );
       return [...listed, ...onDemand];
     },

@@ -1,4 +1,5 @@
-import type { ChatMessage, CompletionRequest } from "../ipc/completion.ts";
+import { hash } from "node:crypto";
+import type { ChatMessage, CompletionRequest, ShownFile } from "../ipc/completion.ts";
 import { NO_ITEMS, rootWith } from "../ipc/item-digest.ts";
 import { readItem, type Setup, unpack } from "../ipc/items.ts";
 import { EncodedMessages } from "./encoded.ts";
@@ -7,6 +8,12 @@ import { EncodedMessages } from "./encoded.ts";
 export const MAX_CONVERSATIONS = 64;
 /** What all that are kept may have together, in bytes of their items; one that is being answered is never let go. */
 export const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+
+/** Files that have come for one conversation and are shown by no request yet: as many bytes as a request may show. */
+const MAX_COMING_BYTES = 32 * 1024 * 1024;
+
+/** By their digest; null: erased. */
+export type FileBytes = Map<ShownFile["sha256"], Uint8Array | null>;
 
 const NO_SETUP: Setup = { instructions: "", tools: [] };
 
@@ -19,12 +26,23 @@ export class Conversation {
   /** What no provider has encoded yet. */
   #fresh: ChatMessage[] = [];
   readonly #encoded = new EncodedMessages();
+  /** What messages that no provider has encoded yet show, by its digest; null: it was erased. */
+  #files: FileBytes = new Map();
+  /** Some message names files. */
+  #names = false;
+  /** Is the model shown them? */
+  readonly shows: boolean;
   /** It is being answered. */
   busy = false;
 
-  /** A conversation that is just this request. */
-  static of({ instructions, tools, messages }: CompletionRequest): Conversation {
-    const conversation = new Conversation();
+  constructor(shows: boolean) {
+    this.shows = shows;
+  }
+
+  /** A conversation that is just this request. @param files what it shows, by digest. */
+  static of({ instructions, tools, messages }: CompletionRequest, files: FileBytes = new Map()): Conversation {
+    const conversation = new Conversation(true);
+    conversation.#files = files;
     conversation.#setup = { instructions, tools };
     conversation.#fresh = [...messages];
     return conversation;
@@ -47,21 +65,35 @@ export class Conversation {
 
   /** All messages, those in the provider's own form once they are written in it. */
   get encoded(): EncodedMessages {
-    this.#encoded.add(this.#fresh);
+    this.#encoded.add(this.#fresh, ({ sha256 }) => this.#files.get(sha256) ?? null);
     this.#fresh = [];
+    // What is encoded holds them: whoever names one again brings it along again.
+    this.#files = new Map();
     return this.#encoded;
   }
 
-  /** Goes on with new items. @param root of all of them then, hex. @returns false, and changes nothing, if it is another one.
-   *  @throws for what is no item. */
-  goOn(packed: Uint8Array, root: string): boolean {
+  /** Does it name files, and would they be treated in another way then? */
+  differsWith(shows: boolean): boolean {
+    return this.#names && this.shows !== shows;
+  }
+
+  /** Goes on with new items. @param root of all of them then, hex. @param files that they show. @returns false, and changes nothing, if it is
+   *  another one. @throws for what is no item. */
+  goOn(packed: Uint8Array, root: string, files: FileBytes): boolean {
     const items = unpack(packed);
     const next = rootWith(this.#root, items);
     if (Buffer.from(next).toString("hex") !== root) return false;
     for (const item of items) {
       const read = readItem(item);
-      if ("role" in read) this.#fresh.push(read);
-      else this.#setup = read;
+      if (!("role" in read)) this.#setup = read;
+      else {
+        this.#fresh.push(read);
+        this.#names ||= read.role !== "assistant" && read.files !== undefined;
+      }
+    }
+    for (const [sha256, bytes] of files) {
+      this.#files.set(sha256, bytes);
+      this.#bytes += bytes?.length ?? 0;
     }
     this.#root = next;
     this.#length += items.length;
@@ -71,6 +103,8 @@ export class Conversation {
 
   wipe(): void {
     this.#encoded.wipe();
+    for (const bytes of this.#files.values()) bytes?.fill(0);
+    this.#files = new Map();
     this.#fresh = [];
     this.#setup = NO_SETUP;
   }
@@ -81,24 +115,41 @@ export class Conversation {
 export class Conversations {
   /** The least recently used first. */
   readonly #kept = new Map<number, Conversation>();
+  /** Files that came for the request that comes next. */
+  readonly #coming = new Map<number, FileBytes>();
   readonly #limits: { readonly conversations: number; readonly bytes: number };
 
   constructor(limits = { conversations: MAX_CONVERSATIONS, bytes: MAX_KEPT_BYTES }) {
     this.#limits = limits;
   }
 
-  /** @returns the conversation with its new items, to be given back with {@link release}; null if the first `keep` items are not here, or not those
-   *  that are meant: then all of them are needed. @throws for what is no item. */
-  take(number: number, keep: number, root: string, packed: Uint8Array): Conversation | null {
+  /** A file that the next request of a conversation shows. @param bytes empty: it was erased.
+   *  @throws {RangeError} for more than a request may show, or other bytes than those that are named. */
+  bring(number: number, sha256: string, bytes: Uint8Array): void {
+    const coming: FileBytes = this.#coming.get(number) ?? new Map();
+    const held = [...coming.values()].reduce((sum, one) => sum + (one?.length ?? 0), 0);
+    if (held + bytes.length > MAX_COMING_BYTES) throw new RangeError("more files came than a request may show");
+    if (bytes.length > 0 && hash("sha256", bytes) !== sha256)
+      throw new RangeError("a file is not the one it is named as");
+    coming.set(sha256, bytes.length === 0 ? null : bytes);
+    this.#coming.set(number, coming);
+  }
+
+  /** @param show is the model shown the files that messages name? @returns the conversation with its new items, to be given back with {@link release};
+   *  null if the first `keep` items are not here, or not those that are meant, or were treated in another way: then all of them are needed.
+   *  @throws for what is no item. */
+  take(number: number, keep: number, root: string, packed: Uint8Array, show: boolean): Conversation | null {
+    const files: FileBytes = this.#coming.get(number) ?? new Map();
+    this.#coming.delete(number);
     const kept = this.#kept.get(number);
-    const goesOn = kept !== undefined && !kept.busy && kept.length === keep;
+    const goesOn = kept !== undefined && !kept.busy && kept.length === keep && !kept.differsWith(show);
     // What differs in the middle is another conversation: it is told anew.
     if (!goesOn) this.#drop(number);
-    const conversation = goesOn ? kept : keep === 0 ? new Conversation() : null;
+    const conversation = goesOn ? kept : keep === 0 ? new Conversation(show) : null;
     if (conversation === null) return null;
     this.#kept.delete(number);
     try {
-      if (!conversation.goOn(packed, root)) {
+      if (!conversation.goOn(packed, root, files)) {
         conversation.wipe();
         return null;
       }
@@ -122,6 +173,8 @@ export class Conversations {
   /** @returns whether it is gone now: one that is being answered goes with {@link release}. */
   forget(number: number): boolean {
     const busy = this.#kept.get(number)?.busy === true;
+    for (const bytes of this.#coming.get(number)?.values() ?? []) bytes?.fill(0);
+    this.#coming.delete(number);
     this.#drop(number);
     return !busy;
   }

@@ -1,5 +1,5 @@
 import type { ChatMessage } from "../ipc/completion.ts";
-import { CallIds, type Prompt, promptMessages } from "./prompt.ts";
+import { type BytesOf, CallIds, type Prompt, promptMessages } from "./prompt.ts";
 
 /** How an API writes the one message that the SDK is given for a mark, in the JSON of a request. */
 export type MarkForm = (role: "user" | "assistant", text: string) => string;
@@ -24,9 +24,9 @@ export class EncodedMessages {
   /** Converted, and not yet written. */
   #pending: Prompt = [];
 
-  /** Messages that are new; they are taken over. */
-  add(messages: readonly ChatMessage[]): void {
-    this.#pending.push(...promptMessages(messages, this.#ids));
+  /** Messages that are new; they are taken over, and so is what `shown` gives. */
+  add(messages: readonly ChatMessage[], shown: BytesOf): void {
+    this.#pending.push(...promptMessages(messages, this.#ids, shown));
   }
 
   /** @param mark of this request, nowhere else in it. @returns what the SDK is asked to write. */
@@ -47,7 +47,7 @@ export class EncodedMessages {
     if (before === null || between === null) return null;
     // Between the marks each message has a comma on either side: without any there is one comma.
     if (between !== ",") this.#write(between.slice(this.#pieces.length === 0 ? 1 : 0, -1));
-    this.#pending = [];
+    this.#settle();
     const pieces = [bytesOf(before), ...this.#pieces, bytesOf(after)];
     return { pieces, bytes: pieces.reduce((sum, piece) => sum + piece.length, 0) };
   }
@@ -67,10 +67,20 @@ export class EncodedMessages {
     this.#pieces[this.#pieces.length - 1] = joined;
   }
 
+  /** What was pending is written, or not wanted. */
+  #settle(): void {
+    for (const { role, content } of this.#pending)
+      if (role === "user")
+        for (const part of content)
+          if (part.type === "file" && part.data.type === "data" && part.data.data instanceof Uint8Array)
+            part.data.data.fill(0);
+    this.#pending = [];
+  }
+
   wipe(): void {
     for (const piece of this.#pieces) piece.fill(0);
     this.#pieces.length = 0;
-    this.#pending = [];
+    this.#settle();
   }
 }
 

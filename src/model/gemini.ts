@@ -11,6 +11,7 @@ const Models = z.object({
     z.object({
       /** `models/…`. */
       name: z.string().check(z.minLength(1)),
+      inputTokenLimit: z.nullish(z.number()),
       supportedGenerationMethods: z.nullish(z.array(z.string())),
     }),
   ),
@@ -37,7 +38,7 @@ export function gemini(settings: ProviderSettings): ModelProvider {
         listed
           .filter(({ supportedGenerationMethods }) => supportedGenerationMethods?.includes("generateContent") ?? true)
           // Which of them call tools, and since when there is each, is not said.
-          .map(({ name }) => ({ id: name.replace(/^models\//, ""), tools: null, modified: null })),
+          .map(({ name, inputTokenLimit }) => ({ id: name.replace(/^models\//, ""), window: inputTokenLimit ?? null })),
       );
     },
     async check(signal) {

@@ -144,6 +144,7 @@ export const offline: ModelProvider = {
     signal.throwIfAborted();
     return { answer, model, inputTokens: 0, outputTokens: 0, stop: answer.calls.length > 0 ? "tool-calls" : "stop" };
   },
-  models: () => Promise.resolve([{ id: OFFLINE_MODEL, tools: true, modified: null }]),
+  models: () =>
+    Promise.resolve([{ id: OFFLINE_MODEL, tools: true, images: false, pdfs: false, window: null, modified: null }]),
   check: () => Promise.resolve({ account: null }),
 };

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { isOllama } from "./failure.ts";
 import { getJson, type HttpPeer, peerOf, type ProviderSettings } from "./http.ts";
+import type { OfferedModel } from "../ipc/model-frames.ts";
 import { listOf, timeOf } from "./listing.ts";
 import { ollamaModels } from "./ollama.ts";
 import type { ModelListing, ModelProvider } from "./port.ts";
@@ -60,19 +61,47 @@ const Models = z.object({
     z.object({
       id: z.string().check(z.minLength(1)),
       created: z.nullish(z.number()),
-      /** OpenRouter's only. */
+      /** OpenRouter's. */
       supported_parameters: z.nullish(z.array(z.string())),
+      architecture: z.nullish(z.object({ input_modalities: z.nullish(z.array(z.string())) })),
+      context_length: z.nullish(z.number()),
+      /** Mistral's. */
+      capabilities: z.nullish(z.object({ function_calling: z.nullish(z.boolean()), vision: z.nullish(z.boolean()) })),
+      max_context_length: z.nullish(z.number()),
+      /** vLLM's, Groq's. */
+      max_model_len: z.nullish(z.number()),
+      context_window: z.nullish(z.number()),
+      /** Privatemode's. */
+      tasks: z.nullish(z.array(z.string())),
     }),
   ),
 });
 
-async function openAIModels(peer: HttpPeer, signal: AbortSignal): Promise<ModelListing[]> {
+async function openAIModels(peer: HttpPeer, signal: AbortSignal): Promise<OfferedModel[]> {
   const { body } = await getJson(peer, "/models", signal);
   return listOf(peer, Models, body, ({ data }) =>
-    data.map(({ id, created, supported_parameters }) => ({
-      id,
-      tools: supported_parameters?.includes("tools") ?? null,
-      modified: timeOf(typeof created === "number" ? created * 1000 : null),
-    })),
+    data
+      .filter(({ tasks }) => tasks?.includes("generate") ?? true)
+      .map((model) => ({ id: model.id, ...abilitiesOf(model), modified: secondsOf(model.created) })),
   );
+}
+
+/** Every server that says any of this says it in a way of its own. */
+function abilitiesOf(model: z.infer<typeof Models>["data"][number]): Omit<ModelListing, "id" | "modified"> {
+  const { supported_parameters, architecture, capabilities, tasks } = model;
+  const inputs = architecture?.input_modalities;
+  return {
+    tools:
+      supported_parameters?.includes("tools") ??
+      capabilities?.function_calling ??
+      tasks?.includes("tool_calling") ??
+      null,
+    images: inputs?.includes("image") ?? capabilities?.vision ?? tasks?.includes("vision") ?? null,
+    pdfs: inputs?.includes("file") ?? null,
+    window: model.context_length ?? model.max_context_length ?? model.max_model_len ?? model.context_window ?? null,
+  };
+}
+
+function secondsOf(created: number | null | undefined): string | null {
+  return timeOf(typeof created === "number" ? created * 1000 : null);
 }

@@ -1,5 +1,5 @@
 import type { Answer } from "../ipc/completion.ts";
-import type { StopReason } from "../ipc/model-frames.ts";
+import type { OfferedModel, StopReason } from "../ipc/model-frames.ts";
 import type { Conversation } from "./conversations.ts";
 
 /** What the supervisor decided about one completion. */
@@ -20,13 +20,8 @@ export interface Completion {
   readonly stop: StopReason;
 }
 
-export interface ModelListing {
-  readonly id: string;
-  /** Whether it can call tools; null: the provider does not say. */
-  readonly tools: boolean | null;
-  /** When it was last changed or released, as an ISO time; null: the provider does not say. */
-  readonly modified: string | null;
-}
+/** What a provider says of a model; what is left out it does not say. */
+export type ModelListing = Pick<OfferedModel, "id"> & Partial<OfferedModel>;
 
 /** The one port behind which every language model lies. Everything it throws is a {@link ModelError}. */
 export interface ModelProvider {
@@ -38,7 +33,7 @@ export interface ModelProvider {
     signal: AbortSignal,
   ): Promise<Completion>;
   /** The models this key may use, newest first where the provider says when. */
-  models(signal: AbortSignal): Promise<ModelListing[]>;
+  models(signal: AbortSignal): Promise<OfferedModel[]>;
   /** One cheap call that a wrong key fails. `account` is something a person recognises, or null. */
   check(signal: AbortSignal): Promise<{ account: string | null }>;
 }

@@ -65,6 +65,9 @@ export class ModelProcess {
         if (frame.check) void this.#check(frame, provider);
         break;
       }
+      case "file":
+        this.#conversations.bring(frame.conversation, frame.sha256, payload);
+        break;
       case "complete":
         void this.#complete(frame, payload);
         break;
@@ -155,9 +158,9 @@ export class ModelProcess {
     if (this.#running.size === 0) this.#idle?.();
   }
 
-  #take({ conversation, keep, root }: Complete, payload: Uint8Array): Conversation | null {
+  #take({ conversation, keep, root, show }: Complete, payload: Uint8Array): Conversation | null {
     try {
-      return this.#conversations.take(conversation, keep, root, payload);
+      return this.#conversations.take(conversation, keep, root, payload, show);
     } catch (error) {
       throw new ModelError("bad-request", "the agent's request is not of the agreed form", { cause: error });
     }
@@ -268,6 +271,7 @@ const CHECK_FAILURE: Readonly<Record<CompletionFailure, CheckFailure>> = {
   "rate-limited": "other",
   overloaded: "other",
   "bad-request": "other",
+  "files-refused": "other",
   "too-long": "other",
   cancelled: "other",
   died: "other",

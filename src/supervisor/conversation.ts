@@ -1,10 +1,12 @@
 import { bodyDigest, itemDigest, NO_ITEMS, rootAfter } from "../ipc/item-digest.ts";
-import { ItemsError, unpack } from "../ipc/items.ts";
-import { MAX_ITEMS } from "../ipc/completion.ts";
-import type { AskedRequest, RecordedItem, RecordedItems } from "../effect/request.ts";
+import { filesOf, ItemsError, unpack } from "../ipc/items.ts";
+import { MAX_ITEMS, type ShownFile } from "../ipc/completion.ts";
+import type { AskedRequest, RecordedItem, RecordedItems, RequestFile } from "../effect/request.ts";
 
 /** Of one request, in bytes: a little more than what an agent of ours makes, which counts generously. */
 const MAX_BYTES = 32 * 1024 * 1024;
+/** Of all files that it shows, in bytes: a provider gets them as base64. */
+const MAX_SHOWN_BYTES = 23 * 1024 * 1024;
 /** Pieces of content that are known by where they come from; of older ones only the digest is recorded. */
 const MAX_ORIGINS = 20_000;
 
@@ -21,6 +23,7 @@ interface Known {
   /** Of it and all before it. */
   readonly bytes: number;
   readonly item: RecordedItem;
+  readonly files: readonly RequestFile[];
 }
 
 let conversations = 0;
@@ -34,6 +37,8 @@ export class Conversation {
   readonly #origins = new Map<string, Origin>();
   /** The last request that is on the log. */
   #recorded: { readonly row: number; readonly known: readonly Known[] } | null = null;
+  /** What may be shown in this conversation, by digest: what came with its messages, or from its tools. */
+  readonly #shown = new Map<string, RequestFile["read"]>();
   readonly #resend: (ref: number, signal: AbortSignal) => Promise<Uint8Array | null>;
 
   /** @param resend asks the agent for all items of a request again. */
@@ -52,6 +57,11 @@ export class Conversation {
     this.#origins.set(hex(bodyDigest(bytes)), origin);
   }
 
+  /** The agent may show a model this file from now on. @param read its bytes; null: they were erased. */
+  shows({ sha256 }: ShownFile, read: RequestFile["read"]): void {
+    this.#shown.set(sha256, read);
+  }
+
   /** The agent asks for a completion. Whatever becomes of it, the next one may go on from its items.
    *  @throws {ItemsError} if that is no request: no agent of ours makes one. */
   ask(ref: number, keep: number, packed: Uint8Array): AskedRequest {
@@ -63,10 +73,14 @@ export class Conversation {
       const digest = bodyDigest(body);
       root = rootAfter(root, itemDigest(head, digest));
       bytes += 8 + head.length + body.length;
-      known.push({ root, bytes, item: this.#recordable(known.length === 0, head, body, hex(digest)) });
+      const files = this.#files(head, known.length);
+      known.push({ root, bytes, item: this.#recordable(known.length === 0, head, body, hex(digest)), files });
     }
     if (known.length === 0 || known.length > MAX_ITEMS) throw new ItemsError(`a request has ${known.length} items`);
     if (bytes > MAX_BYTES) throw new ItemsError(`a request has more than ${MAX_BYTES} bytes`);
+    const files = known.flatMap((one) => one.files);
+    if (files.reduce((sum, file) => sum + file.bytes, 0) > MAX_SHOWN_BYTES)
+      throw new ItemsError(`a request shows more than ${MAX_SHOWN_BYTES} bytes of files`);
     this.#known = known;
     return {
       conversation: this.number,
@@ -74,6 +88,7 @@ export class Conversation {
       before,
       packed,
       bytes,
+      files,
       recordable: () => JSON.stringify(this.#goesOn(hex(root), known)),
       recordedAs: (row) => {
         this.#recorded = { row, known };
@@ -88,6 +103,23 @@ export class Conversation {
     while (kept < known.length && this.#recorded?.known[kept] === known[kept]) kept++;
     const after = kept === 0 ? null : (this.#recorded?.row ?? null);
     return { version: 2, root, after, kept, items: known.slice(kept).map(({ item }) => item) };
+  }
+
+  /** @throws {ItemsError} for a file that this conversation was never given. */
+  #files(head: Uint8Array, item: number): RequestFile[] {
+    // Heads are the agent's own; few show anything.
+    if (!Buffer.from(head.buffer, head.byteOffset, head.length).includes('"files"')) return [];
+    let named: readonly ShownFile[];
+    try {
+      named = filesOf({ head });
+    } catch (cause) {
+      throw new ItemsError("an item shows files in another form than the agreed one", { cause });
+    }
+    return named.map((file) => {
+      const read = this.#shown.get(file.sha256);
+      if (read === undefined) throw new ItemsError("a request shows a file that its conversation was never given");
+      return { ...file, item, read };
+    });
   }
 
   #recordable(isSetup: boolean, head: Uint8Array, body: Uint8Array, sha256: string): RecordedItem {

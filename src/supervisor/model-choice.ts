@@ -1,5 +1,6 @@
 import type { AgentConfig, Config } from "../config/schema.ts";
 import { addressOnLane, LOCAL_SOCKET_HOST } from "../ipc/local-socket.ts";
+import type { OfferedModel } from "../ipc/model-frames.ts";
 import { KNOWN_PROVIDERS, type ModelApi, splitModelRef } from "../ipc/provider.ts";
 
 /** A provider as it is spoken to. */
@@ -30,12 +31,7 @@ function isKnown(provider: string): provider is keyof typeof KNOWN_PROVIDERS {
   return Object.hasOwn(KNOWN_PROVIDERS, provider);
 }
 
-/** A model that an endpoint offers. */
-export interface OfferedModel {
-  readonly id: string;
-  readonly tools: boolean | null;
-  readonly modified: string | null;
-}
+type Offered = Pick<OfferedModel, "id" | "tools" | "modified">;
 
 /** What is tried first when the operator enrolled a provider and named no model: general models that call tools, newest family first. */
 const PREFERRED: Readonly<Record<string, readonly RegExp[]>> = {
@@ -54,7 +50,7 @@ const FALLBACK: Readonly<Record<string, string>> = {
 };
 
 /** Picks a model of one provider for an agent that needs tools. @returns null when nothing fits. */
-export function pickModel(provider: string, offered: readonly OfferedModel[]): string | null {
+export function pickModel(provider: string, offered: readonly Offered[]): string | null {
   const able = ableOf(offered);
   for (const pattern of PREFERRED[provider] ?? []) {
     const fits = able.filter((one) => pattern.test(one.id)).toSorted((a, b) => newestFirst(a, b));
@@ -65,12 +61,12 @@ export function pickModel(provider: string, offered: readonly OfferedModel[]): s
 }
 
 /** Those that say they call tools; where none says either way, those that are not made for something else. */
-function ableOf(offered: readonly OfferedModel[]): OfferedModel[] {
+function ableOf(offered: readonly Offered[]): Offered[] {
   const sure = offered.filter((one) => one.tools === true);
   return sure.length > 0 ? sure : offered.filter((one) => one.tools === null && !/embed/i.test(one.id));
 }
 
-function newestFirst(a: OfferedModel, b: OfferedModel): number {
+function newestFirst(a: Offered, b: Offered): number {
   return (b.modified ?? "").localeCompare(a.modified ?? "") || b.id.localeCompare(a.id, "en", { numeric: true });
 }
 

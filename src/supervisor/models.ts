@@ -1,4 +1,4 @@
-import { FromModel, type ToModel } from "../ipc/model-frames.ts";
+import { FromModel, OfferedModel, type ToModel } from "../ipc/model-frames.ts";
 import type { Config } from "../config/schema.ts";
 import * as z from "zod/mini";
 import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
@@ -7,7 +7,7 @@ import type { ModelAnswer, ModelPort, ModelRequest } from "../effect/model.ts";
 import type { TrialPort, TrialResult } from "../effect/model-trial.ts";
 import type { Checked, Verdict } from "./credentials.ts";
 import { isListening } from "./listening.ts";
-import { type OfferedModel, type ProviderSettings, pickModel, providerSettings } from "./model-choice.ts";
+import { type ProviderSettings, pickModel, providerSettings } from "./model-choice.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Kept, Processes, SecretOf } from "./processes.ts";
 import { providerReach, type Reach } from "./reach-list.ts";
@@ -22,9 +22,7 @@ const FORGET_MS = 5_000;
 /** Of what a provider says of a key, in characters. */
 const MAX_SENTENCE = 500;
 
-const Offered = z.array(
-  z.strictObject({ id: z.string(), tools: z.nullable(z.boolean()), modified: z.nullable(z.string()) }),
-);
+const Offered = z.array(OfferedModel);
 
 type Failure = Extract<FromModel, { type: "failed" }>;
 
@@ -188,7 +186,7 @@ class ProviderProcess {
   }
 
   async complete(asked: ModelRequest, onDelta: (text: Uint8Array) => void, signal: AbortSignal): Promise<ModelAnswer> {
-    const { conversation, root, model, maxOutputTokens, timeoutMs } = asked;
+    const { conversation, root, show, model, maxOutputTokens, timeoutMs } = asked;
     this.#ref += 1;
     const ref = this.#ref;
     try {
@@ -201,8 +199,19 @@ class ProviderProcess {
       const cancel = (): void => void this.kept.send({ type: "cancel", ref }).catch(() => undefined);
       const send = (keep: number, packed: Uint8Array): void => {
         if (!this.#has.has(conversation)) this.#has.set(conversation, null);
-        this.kept
-          .send({ type: "complete", ref, conversation, keep, root, model, maxOutputTokens, timeoutMs }, packed)
+        const frame = {
+          type: "complete",
+          ref,
+          conversation,
+          keep,
+          root,
+          show,
+          model,
+          maxOutputTokens,
+          timeoutMs,
+        } as const;
+        this.#sendFiles(asked, keep)
+          .then(async () => await this.kept.send(frame, packed))
           .catch(() => this.#settle(ref, failure("died", "the model process ended")));
       };
       let resent = false;
@@ -223,6 +232,17 @@ class ProviderProcess {
       });
       send(asked.keep, asked.packed);
     });
+  }
+
+  /** What items from number `from` on show, each once. It is on its way before the request is. */
+  async #sendFiles({ conversation, files, show }: ModelRequest, from: number): Promise<void> {
+    if (!show) return;
+    const sent = new Set<string>();
+    for (const { sha256, item, read } of files) {
+      if (item < from || sent.has(sha256)) continue;
+      sent.add(sha256);
+      await this.kept.send({ type: "file", conversation, sha256 }, (await read()) ?? new Uint8Array(0));
+    }
   }
 
   async #sendWhole(

@@ -108,13 +108,17 @@ test("Gemini's models are those that make text", async () => {
   answering = () => ({
     body: JSON.stringify({
       models: [
-        { name: "models/gemini-2.5-flash", supportedGenerationMethods: ["generateContent", "countTokens"] },
+        {
+          name: "models/gemini-2.5-flash",
+          inputTokenLimit: 1_048_576,
+          supportedGenerationMethods: ["generateContent", "countTokens"],
+        },
         { name: "models/text-embedding-004", supportedGenerationMethods: ["embedContent"] },
       ],
     }),
   });
   expect(await opened("google", url(), { limits }).models(signal)).toEqual([
-    { id: "gemini-2.5-flash", tools: null, modified: null },
+    { id: "gemini-2.5-flash", tools: null, images: null, pdfs: null, window: 1_048_576, modified: null },
   ]);
 });
 

@@ -4,7 +4,7 @@ import { CallIds, promptMessages, systemOf, toolsOf } from "../../src/model/prom
 
 const converted = (messages: ChatMessage[], instructions = "") => [
   ...systemOf(instructions),
-  ...promptMessages(messages, new CallIds()),
+  ...promptMessages(messages, new CallIds(), () => null),
 ];
 
 test("the results of one answer become one message, each with its call's id", () => {
