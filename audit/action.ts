@@ -284,6 +284,30 @@ export const KINDS = {
     },
     content: ["name", "why"],
   },
+  // MCP servers
+  /** A package is about to be installed from a registry, in a sandbox that reaches nothing else. */
+  "mcp.installing": {
+    fields: { registry: f.oneOf("npm", "pypi"), ...BY },
+    content: ["package"],
+    outcomes: ["mcp.installed"],
+  },
+  /** `digest`: of every path, mode, byte and link of what was installed; `lock`: of the lock file in it. Nothing of it runs before it was accepted. */
+  "mcp.installed": { fields: { version: f.version, digest: f.digest, lock: f.digest } },
+  /** A server's entry in the configuration is another now. `entry`: its SHA-256. */
+  "mcp.configured": {
+    fields: {
+      server: f.name,
+      change: f.oneOf("added", "enabled", "disabled", "updated"),
+      entry: f.digest,
+      ...BY,
+    },
+    content: ["entry"],
+  },
+  "mcp.removed": { fields: { server: f.name, ...BY } },
+  /** What was installed for a server is another thing now, or gone: it is not started. */
+  "mcp.altered": { fields: { server: f.name, digest: f.digest }, content: ["why"] },
+  /** Its owner let it be used in their name; the tokens are rows of the vault. */
+  "mcp.authorized": { fields: { server: f.name, ...BY } },
   "channel.enabled": { fields: { channel: f.name, ...BY } },
   "channel.disabled": { fields: { channel: f.name, ...BY } },
   "process.started": {

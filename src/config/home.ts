@@ -30,6 +30,8 @@ export interface Home {
   readonly workspaces: string;
   /** What was installed, each under its name and digest. */
   readonly skills: string;
+  /** Packages of MCP servers, each under its name and digest. */
+  readonly packages: string;
 }
 
 /** `WIRKEN_HOME`, else `~/.wirken`. Creates nothing. */
@@ -49,6 +51,7 @@ export function homeFrom(environment: NodeJS.ProcessEnv): Home {
     provisionalKey: join(root, "provisional.key"),
     workspaces: join(root, "workspaces"),
     skills: join(root, "skills"),
+    packages: join(root, "packages"),
   };
 }
 

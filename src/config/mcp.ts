@@ -54,6 +54,8 @@ const McpInstalled = z.strictObject({
   version: z.string().check(z.maxLength(64), z.regex(/^[A-Za-z0-9][A-Za-z0-9.!+_-]*$/)),
   /** SHA-256 of all of its files, by name, mode and content. */
   digest: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  /** What was asked for, such as npx -y PACKAGE@^2: wirken mcp update takes the newest of that. */
+  from: z.array(z.string().check(z.maxLength(256))).check(z.minLength(2), z.maxLength(8)),
 });
 
 export const McpServer = z

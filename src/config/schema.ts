@@ -129,6 +129,13 @@ const SkillsConfig = z.strictObject({
   ),
 });
 
+/** Where packages of one kind are installed from, instead of the public registry: a company's mirror, say. */
+const Registry = z.strictObject({
+  url: z.url({ protocol: /^https$/, error: "write https://HOST/PATH" }).check(z.maxLength(512)),
+  /** Further hosts that its files lie with, on port 443. */
+  files: z._default(z.array(HostName).check(z.maxLength(8)), []),
+});
+
 const Days = z.nullable(z.int().check(z.gte(1), z.lte(36_500)));
 
 const Retention = z.strictObject({
@@ -165,6 +172,8 @@ export const Config = z.strictObject({
   skills: z.prefault(SkillsConfig, {}),
   /** MCP servers, each a process of its own in the sandbox, or at a URL. */
   mcp: z._default(z.record(Name, McpServer), {}),
+  /** Where MCP servers are installed from: `npm` for npx, `pypi` (its "simple" index) for uvx. Left out: the public ones. */
+  registries: z.prefault(z.strictObject({ npm: z.optional(Registry), pypi: z.optional(Registry) }), {}),
   /** Folders with programs that commands may read and run beside the system's, such as /opt/node: their `bin`, or they themselves, come first in PATH. */
   toolchains: z._default(
     z
@@ -183,6 +192,7 @@ export const Config = z.strictObject({
 });
 export type Config = z.infer<typeof Config>;
 export type { McpServer } from "./mcp.ts";
+export type RegistriesConfig = Config["registries"];
 export type RetentionConfig = z.infer<typeof Retention>;
 /** What a new agent may spend a day, in US dollars. */
 export const DEFAULT_USD_A_DAY = 5;

@@ -12,6 +12,8 @@ export interface Command {
   readonly argv: readonly string[];
   /** May it change the workspace? */
   readonly write: boolean;
+  /** The workspace is a folder that nobody takes instructions or settings from: nothing in it is protected. Not given: what is protected is kept. */
+  readonly unprotected?: true;
   readonly stdin: Uint8Array | null;
   readonly limits: Limits;
   /** `end`: one that writes more than `limits.output` is ended, and the first of it kept. Not given: it goes on, the first half and the last are kept. */

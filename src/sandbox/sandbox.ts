@@ -213,10 +213,10 @@ export class Sandbox {
     return this.change(place, async () => {
       if (signal.aborted) return stoppedBefore();
       await command.keeping?.begin();
-      const before = surveyAll(place);
+      const before = command.unprotected === true ? null : surveyAll(place);
       try {
         const end = await this.#run(command, signal);
-        return { ...end, setAside: setAllAside(place, before) };
+        return { ...end, setAside: before === null ? [] : setAllAside(place, before) };
       } finally {
         await command.keeping?.end();
       }
@@ -306,7 +306,7 @@ export class Sandbox {
     const view = argumentsFor({
       ...place,
       write: command.write,
-      protect: command.write ? surveyAll(place) : new Map(),
+      protect: command.write && command.unprotected !== true ? surveyAll(place) : new Map(),
       hide: [this.#ours.home, this.#ours.executable],
       limits: command.limits,
       home: makeHome(command.workspace, runAs),

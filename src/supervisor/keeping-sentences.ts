@@ -203,6 +203,12 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       return `${by} removed a skill${on} ${at}`;
     case "skill.refused":
       return `the skill ${quoted(row, "name")} was refused ${at} (${action.reason}): ${quoted(row, "why")}`;
+    case "mcp.installing":
+    case "mcp.installed":
+    case "mcp.configured":
+    case "mcp.removed":
+    case "mcp.altered":
+    case "mcp.authorized":
     case "mcp.started":
     case "mcp.running":
     case "mcp.listed":

@@ -4,6 +4,12 @@ import { count, quoted } from "./row-words.ts";
 
 /** Rows about MCP servers. */
 type McpKind =
+  | "mcp.installing"
+  | "mcp.installed"
+  | "mcp.configured"
+  | "mcp.removed"
+  | "mcp.altered"
+  | "mcp.authorized"
   | "mcp.started"
   | "mcp.running"
   | "mcp.listed"
@@ -16,6 +22,18 @@ type McpAction = { [K in McpKind]: ActionOf<K> }[McpKind];
 /** @param by the person, as they are called. @param at in words, with `on` for by which way. */
 export function mcpSentence(action: McpAction, row: CommittedRow, by: string, at: string): string {
   switch (action.kind) {
+    case "mcp.installing":
+      return `${by} had a package of an MCP server installed ${at}: ${quoted(row, "package")}`;
+    case "mcp.installed":
+      return `version ${action.version} of it was installed ${at} (its files: ${action.digest.slice(0, 12)})`;
+    case "mcp.configured":
+      return `${by} ${action.change} the MCP server ${action.server} ${at} (its entry: ${action.entry.slice(0, 12)})`;
+    case "mcp.removed":
+      return `${by} removed the MCP server ${action.server} ${at}`;
+    case "mcp.altered":
+      return `the MCP server ${action.server} was not started ${at}: ${quoted(row, "why")}`;
+    case "mcp.authorized":
+      return `${by} let the MCP server ${action.server} be used in their name ${at}`;
     case "mcp.started":
       return `the MCP server ${action.server} was started ${at}, ${action.way === "command" ? "as a command in the sandbox" : "by its address"} (its entry: ${action.digest.slice(0, 12)})`;
     case "mcp.running":

@@ -100,6 +100,18 @@ export function commandReach(hosts: readonly string[], local: readonly string[],
   );
 }
 
+/** What installing a package may reach: the registry that the operator wrote down, which may lie on a private network, or the public one, and the hosts
+ *  of its files. */
+export function registryReach(name: string, url: string, files: readonly string[], own: boolean): Reach {
+  const [source, from] = own
+    ? (["config", `registries.${name} in config.json`] as const)
+    : (["action", `the public registry of ${name}`] as const);
+  const hosts = files.map((host) => `https://${host}`);
+  return [url, ...hosts]
+    .flatMap((address) => ownEntry(address, source, from))
+    .map((one) => ({ ...one, entry: one.entry.to === "host" ? { ...one.entry, private: own } : one.entry }));
+}
+
 /** What the process of one request may reach: its host, and nothing else.
  *  @param inside the operator wrote this host down: it may lie on a private network. */
 export function requestReach(host: string, port: number, inside: boolean): Reach {
