@@ -511,7 +511,10 @@ export const KINDS = {
     content: ["place"],
   },
   "session.opened": { fields: { session: f.id, conversation: f.id, channel: f.name, agent: f.name } },
-  "session.closed": { fields: { session: f.id, reason: f.oneOf("new", "idle") } },
+  "session.closed": {
+    fields: { session: f.id, reason: f.oneOf("new", "idle", "closed") },
+    optional: { ...BY },
+  },
   "message.received": {
     fields: { message: f.id, session: f.id, conversation: f.id, channel: f.name, principal: f.id },
     /** `sentAt`: when its platform says that it was written. `held`: so long ago that nothing is done about it before that is asked for. */
@@ -630,14 +633,31 @@ export const KINDS = {
   "turn.stopped": { fields: { ...TURN, ...BY } },
   "model.called": {
     fields: { ...TURN, agent: f.name, principal: f.id, provider: f.name, model: f.model, ...UNDER },
-    /** `files`: of those that the request names, the model is shown the bytes, or is told in words that there are some; left out where it names none. */
-    optional: { chain: f.chain, files: f.oneOf("shown", "named") },
+    /** `files`: of those that the request names, the model is shown the bytes, or is told in words that there are some; left out where it names none.
+     *  `purpose`: the answer is a summary of what a conversation held before (`context.compacted`). */
+    optional: { chain: f.chain, files: f.oneOf("shown", "named"), purpose: f.oneOf("summary") },
     /** `items`: the root of the request and what is new in it (request-check.ts). Older rows have `request`, the whole of it as JSON, of which
      *  only the salt was kept, and `sources`, the rows it was made of. */
     content: ["request", "sources", "items"],
     // A request holds the whole conversation so far: kept with every call it would grow with the square of it.
     derived: ["request"],
     outcomes: ["model.answered"],
+  },
+  /** What had come of an answer that broke off: its person has read it. */
+  "answer.cut": { fields: { ...TURN }, optional: { chain: f.chain }, content: ["text"] },
+  /** From here on a session's requests hold less of what was said: `results` of tools are named by their rows only, and a summary of `summary`, a `model.answered`
+   *  row, stands for `messages`. `plan` says which; `before` and `after` are tokens, as estimated. */
+  "context.compacted": {
+    fields: {
+      ...TURN,
+      reason: f.oneOf("window", "too-long", "asked"),
+      results: f.count,
+      messages: f.count,
+      summary: f.orNull(f.seq),
+      before: f.count,
+      after: f.count,
+    },
+    content: ["plan"],
   },
   /** The owner has a model asked two small questions, in which nothing of anybody's is. */
   "model.trying": { fields: { provider: f.name, model: f.model, ...BY }, outcomes: ["model.tried"] },
@@ -741,7 +761,8 @@ export const KINDS = {
       ...UNDER,
     },
     optional: { chain: f.chain },
-    content: ["action", "why", "call"],
+    /** `told` is what the model was told of it. */
+    content: ["action", "why", "call", "told"],
   },
   /** Something that is in a session's context, or is about to be, looks as if it tried to steer the agent. It decides nothing. */
   "injection.found": {

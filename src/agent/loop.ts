@@ -1,5 +1,6 @@
-import type { AgentStart, FromAgent, ToAgent } from "../ipc/agent-frames.ts";
+import type { AgentCompacted, AgentStart, FromAgent, ToAgent } from "../ipc/agent-frames.ts";
 import type { Answer, ChatMessage, CompletionRequest, ToolCall } from "../ipc/completion.ts";
+import { CUT_OFF, MAX_CALLS, NOT_RUN_MANY } from "../ipc/transcript-words.ts";
 import { added, keptOf, requestOf, restored, type Transcript, withoutSkills } from "./transcript.ts";
 
 type Ref = number;
@@ -14,6 +15,7 @@ export type Heard =
   | (Frame<ToAgent, "failed"> & { readonly sentence: string })
   | (Frame<ToAgent, "result"> & { readonly text: string })
   | Frame<ToAgent, "resend">
+  | (Frame<ToAgent, "compacted"> & AgentCompacted)
   | Frame<ToAgent, "turn.stop">;
 
 /** What an agent says: the frames of its pipe, with what their payloads hold. */
@@ -68,14 +70,10 @@ interface Step {
   readonly say: readonly Say[];
 }
 
-/** Of one answer: more calls than these are answered without being asked for. */
-const MAX_CALLS = 64;
 /** Of a tool's name, as the frame has it. */
 const MAX_NAME = 200;
 
 const NOT_RUN_STOPPED = "[not known: the turn was stopped before a result came]";
-const NOT_RUN_MANY = `[not run: at most ${MAX_CALLS} calls are taken from one answer]`;
-const CUT_OFF = "[cut off here]";
 
 /** An agent before its `start`. */
 export const BEFORE_START: Turn = {
@@ -109,6 +107,9 @@ export function step(turn: Turn, heard: Heard): Step {
   if (now.is === "acting") return heard.type === "result" ? resulted(turn, now, heard.ref, heard.text) : unmoved;
   if (heard.type === "result" || heard.ref !== now.ref) return unmoved;
   if (heard.type === "resend") return resent(turn, now);
+  // What is asked is too long: it is asked again, of what is left.
+  if (heard.type === "compacted")
+    return ask({ ...turn, transcript: restored(heard.transcript), asked: null }, now.round, now.again);
   if (heard.type === "delta") return streamed(turn, now, heard.text);
   if (heard.type === "completed") return answered(turn, now, heard.answer, heard.stop);
   return end(cutOff(turn, now), heard.code === "cancelled" ? "stopped" : "failed", heard.sentence);
@@ -120,10 +121,11 @@ function begin(turn: Turn, text: string): Step {
 
 /** Asks for the next completion, or ends the turn where no request is possible. */
 function ask(turn: Turn, round: number, again: boolean): Step {
-  const { transcript, request } = requestOf(turn.instructions, turn.tools, turn.transcript);
+  const { transcript } = turn;
+  const request = requestOf(turn.instructions, turn.tools, transcript);
   if (request === null)
     return end(
-      { turn: { ...turn, transcript }, say: [] },
+      { turn, say: [] },
       "failed",
       "this conversation is too long to be sent to a model (over 32 MiB): start a new one with /new",
     );
@@ -131,14 +133,14 @@ function ask(turn: Turn, round: number, again: boolean): Step {
   const now: Asking = { is: "asking", ref, round, again, text: "", sent: 0, reply: null };
   const keep = keptOf(turn.asked, transcript);
   return {
-    turn: { ...turn, transcript, asked: transcript, now, nextRef: ref + 1 },
+    turn: { ...turn, asked: transcript, now, nextRef: ref + 1 },
     say: [{ type: "complete", ref, keep, request }],
   };
 }
 
 /** Says the whole request again that is waited for. */
 function resent(turn: Turn, { ref }: Asking): Step {
-  const { request } = requestOf(turn.instructions, turn.tools, turn.transcript);
+  const request = requestOf(turn.instructions, turn.tools, turn.transcript);
   return { turn, say: request === null ? [] : [{ type: "resent", ref, request }] };
 }
 
@@ -272,7 +274,7 @@ function outOfRounds(done: Step, answer: Answer, rounds: number): Step {
 function cutOff(turn: Turn, now: Asking): Step {
   const done = closed({ turn, say: [] }, now);
   if (now.sent === 0) return done;
-  return remembered(done, [{ role: "assistant", text: `${now.text.slice(0, now.sent)}\n\n${CUT_OFF}`, calls: [] }]);
+  return remembered(done, [{ role: "assistant", text: `${now.text.slice(0, now.sent)}${CUT_OFF}`, calls: [] }]);
 }
 
 function closed(done: Step, now: Asking): Step {

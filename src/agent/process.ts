@@ -1,4 +1,4 @@
-import { AgentStart, type FromAgent, ToAgent } from "../ipc/agent-frames.ts";
+import { AgentCompacted, AgentStart, type FromAgent, ToAgent } from "../ipc/agent-frames.ts";
 import { BUILD } from "../ipc/build.ts";
 import { Answer } from "../ipc/completion.ts";
 import { PROTOCOL } from "../ipc/frame-common.ts";
@@ -35,6 +35,7 @@ export function runAgent(): void {
 function heardOf(frame: Exclude<ToAgent, { type: "stop" }>, payload: Uint8Array): Heard {
   if (frame.type === "turn.stop" || frame.type === "resend") return frame;
   if (frame.type === "start") return { ...frame, ...AgentStart.parse(JSON.parse(textOf(payload))) };
+  if (frame.type === "compacted") return { ...frame, ...AgentCompacted.parse(JSON.parse(textOf(payload))) };
   if (frame.type === "failed") return { ...frame, sentence: textOf(payload) };
   if (frame.type !== "completed") return { ...frame, text: textOf(payload) };
   const answer = answerOf(payload);

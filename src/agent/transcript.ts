@@ -1,12 +1,8 @@
-import { SKILL_GONE, SKILL_TOOL, withoutSkill } from "../ipc/skill-text.ts";
+import { afterTurn } from "../ipc/skill-text.ts";
 import type { ChatMessage, CompletionRequest, ToolDescription } from "../ipc/completion.ts";
 
 /** Of one request, as JSON in UTF-8. */
 export const MAX_REQUEST_BYTES = 32 * 1024 * 1024 - 64 * 1024;
-/** What a request over its limit is shortened to, as a share of the limit: whatever changes before the end is sent anew, so it should be rare. */
-const SHORTENED = 0.75;
-
-const REMOVED = "[removed to save space]";
 const INTERRUPTED = "[no result: the turn was interrupted]";
 
 /** A message and its size as JSON, measured once. */
@@ -27,10 +23,14 @@ export function restored(messages: readonly ChatMessage[]): Transcript {
     if (message === undefined || message.role === "tool") continue;
     kept.push(message);
     if (message.role === "user") continue;
-    const results = new Map<string, ChatMessage>();
-    for (let next = messages[at]; next?.role === "tool"; next = messages[++at]) results.set(next.call, next);
-    for (const { id, name } of message.calls)
-      kept.push(results.get(id) ?? { role: "tool", call: id, name, text: INTERRUPTED });
+    const results: ChatMessage[] = [];
+    for (let next = messages[at]; next?.role === "tool"; next = messages[++at]) results.push(next);
+    for (const { id, name } of message.calls) {
+      // An id may be there twice: then results are told apart by their order.
+      const found = results.findIndex((result) => result.role === "tool" && result.call === id);
+      const [result] = found < 0 ? [] : results.splice(found, 1);
+      kept.push(result ?? { role: "tool", call: id, name, text: INTERRUPTED });
+    }
   }
   return added([], kept);
 }
@@ -42,16 +42,8 @@ export function added(transcript: Transcript, messages: readonly ChatMessage[]):
 /** The same without the instructions of skills: they went with the turn that they were read in. */
 export function withoutSkills(transcript: Transcript): Transcript {
   return transcript.map((entry) => {
-    const { message } = entry;
-    const text =
-      message.role === "tool" && message.name === SKILL_TOOL
-        ? SKILL_GONE
-        : message.role === "user"
-          ? withoutSkill(message.text)
-          : message.text;
-    if (text === message.text || text.length >= message.text.length) return entry;
-    const shorter: ChatMessage = { ...message, text };
-    return { message: shorter, bytes: sizeOf(shorter) };
+    const message = afterTurn(entry.message);
+    return message === entry.message ? entry : { message, bytes: sizeOf(message) };
   });
 }
 
@@ -63,30 +55,16 @@ export function keptOf(before: Transcript | null, now: Transcript): number {
   return 1 + same;
 }
 
-/** Makes a request of at most {@link MAX_REQUEST_BYTES}: what tools gave is removed first, the oldest first.
- *  @returns the transcript as it is from now on; `request` is null if nothing more can be removed. */
+/** @returns the request; null if it is larger than {@link MAX_REQUEST_BYTES}. What is too much for a model is taken out by the supervisor, which records it. */
 export function requestOf(
   instructions: string,
   tools: readonly ToolDescription[],
   transcript: Transcript,
   limit: number = MAX_REQUEST_BYTES,
-): { transcript: Transcript; request: CompletionRequest | null } {
+): CompletionRequest | null {
   const fixed = 64 + textBytes(instructions) + tools.reduce((sum, tool) => sum + sizeOf(tool), 0);
-  let bytes = transcript.reduce((sum, entry) => sum + entry.bytes, fixed);
-  let left = transcript;
-  if (bytes > limit) {
-    left = transcript.map((entry) => {
-      const { message } = entry;
-      if (bytes <= limit * SHORTENED || message.role !== "tool") return entry;
-      const shorter: ChatMessage = { ...message, text: REMOVED };
-      const size = sizeOf(shorter);
-      if (size >= entry.bytes) return entry;
-      bytes -= entry.bytes - size;
-      return { message: shorter, bytes: size };
-    });
-  }
-  const messages = left.map(({ message }) => message);
-  return { transcript: left, request: bytes > limit ? null : { instructions, messages, tools: [...tools] } };
+  const bytes = transcript.reduce((sum, entry) => sum + entry.bytes, fixed);
+  return bytes > limit ? null : { instructions, messages: transcript.map(({ message }) => message), tools: [...tools] };
 }
 
 /** The length of `JSON.stringify(value)` in UTF-8, and one for the comma behind it. */

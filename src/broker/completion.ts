@@ -151,10 +151,21 @@ async function once(
   );
   ask.request.recordedAs(recorded.seq);
   const { maxOutputTokens, timeoutMs } = model;
-  const answer = await effects.callModel(recorded, ask.request, { maxOutputTokens, timeoutMs }, onDelta, signal);
+  const pieces: Uint8Array[] = [];
+  const heard = (text: Uint8Array): void => {
+    pieces.push(Uint8Array.from(text));
+    onDelta(text);
+  };
+  const answer = await effects.callModel(recorded, ask.request, { maxOutputTokens, timeoutMs }, heard, signal);
   if (answer.state === "failed") {
     await recorded.fail(new Error(`${answer.code}: ${answer.sentence}`));
     if (answer.streamed) {
+      const text = Buffer.concat(pieces);
+      if (text.toString("utf8").trim() !== "")
+        await log.append(
+          { kind: "answer.cut", turn: turn.turn, session: turn.session, ...chainOf(turn) },
+          { cause: recorded.seq, seal: turn.session, content: { text } },
+        );
       // What was streamed was paid for, as far as anybody knows all of it.
       const inputTokens = Math.ceil(ask.request.bytes / 4);
       const microDollars = reservation.settle(inputTokens, maxOutputTokens);

@@ -18,8 +18,9 @@ export class Refusing {
   }
 
   /** @throws {AuditError} */
-  async refuse(call: Call, reason: Refusal, why: string): Promise<ToolAnswer> {
+  async refuse(call: Call, reason: Refusal, why: string, more = ""): Promise<ToolAnswer> {
     const { turn, tool, action } = call;
+    const text = `${boundText(`refused: ${why}. Nothing ran.`, MAX_RESULT)}${more}`;
     await this.#log.append(
       {
         kind: "tool.refused",
@@ -28,11 +29,11 @@ export class Refusing {
         key: action === null ? null : factsOf(action).keys[0],
         reason,
       },
-      { cause: call.cause, seal: turn.session, content: { action: call.bytes, why, call: call.id } },
+      { cause: call.cause, seal: turn.session, content: { action: call.bytes, why, call: call.id, told: text } },
     );
     return {
       outcome: "refused",
-      text: boundText(`refused: ${why}. Nothing ran.`, MAX_RESULT),
+      text,
       row: null,
       suspects: [],
       endTurn:
@@ -61,10 +62,10 @@ export class Refusing {
     counters.denials += 1;
     counters.denied.add(digestOf(call.bytes));
     const why = reason === null ? "a person denied it" : `a person denied it: ${reason}`;
-    const answer = await this.refuse(call, "denied", why);
+    const answer = await this.refuse(call, "denied", why, "; do not ask for it again in this turn");
     return {
       outcome: "denied",
-      text: `${answer.text}; do not ask for it again in this turn`,
+      text: answer.text,
       row: null,
       suspects: [],
       endTurn: counters.denials >= MAX_DENIALS ? TOO_MANY : null,

@@ -37,6 +37,9 @@ export const ToAgent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("turn") }),
   /** The model process has not what the request goes on from (it was started anew, say): wants all of its items again. */
   z.strictObject({ type: z.literal("resend"), ref: Ref }),
+  /** What was asked is too long for its model, and was not answered: the payload is an `AgentCompacted`, which stands in the place of all that was said so far.
+   *  Ask anew with it. */
+  z.strictObject({ type: z.literal("compacted"), ref: Ref }),
   /** A piece of the completion's text as it streams. */
   z.strictObject({ type: z.literal("delta"), ref: Ref }),
   /** The payload is an `Answer`. */
@@ -58,3 +61,7 @@ export const AgentStart = z.strictObject({
   transcript: z.array(ChatMessage),
 });
 export type AgentStart = z.infer<typeof AgentStart>;
+
+/** The payload of `compacted`. */
+export const AgentCompacted = z.strictObject({ transcript: z.array(ChatMessage) });
+export type AgentCompacted = z.infer<typeof AgentCompacted>;

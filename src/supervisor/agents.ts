@@ -19,7 +19,7 @@ import type { Processes } from "./processes.ts";
 import type { AgentInForce, RunParts } from "./session-run.ts";
 import type { State } from "./state.ts";
 import { SubAgents } from "./sub-agents.ts";
-import { transcriptBefore } from "./transcript.ts";
+import { tellOrigins, toldBefore } from "./said-rows.ts";
 
 export interface AgentsParts {
   readonly log: AuditLog;
@@ -166,7 +166,9 @@ export class Agents {
   ): Uint8Array {
     const { log, state } = this.#parts;
     const { tools } = this.#settings(state.session(session)?.agent ?? "default");
-    const transcript = transcriptBefore(log, state, session, seq, from);
+    const told = toldBefore(log, state, session, seq);
+    tellOrigins(log, told, from);
+    const transcript = told.map(({ message }) => message);
     return Buffer.from(JSON.stringify({ instructions, tools, transcript }));
   }
 

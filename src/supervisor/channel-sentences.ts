@@ -6,6 +6,8 @@ const KINDS = [
   "message.changed",
   "message.resumed",
   "message.told",
+  "answer.cut",
+  "context.compacted",
   "message.traced",
   "file.fetching",
   "file.fetched",
@@ -23,6 +25,12 @@ const TRACED: Readonly<Record<ActionOf<"message.traced">["outcome"], string>> = 
   sent: "its platform was found to have it",
   absent: "its platform was found not to have it",
   unknown: "its platform could not tell whether it has it",
+};
+
+const COMPACTED: Readonly<Record<ActionOf<"context.compacted">["reason"], string>> = {
+  window: "its window was full",
+  "too-long": "its provider found it too long",
+  asked: "that was asked for",
 };
 
 /** One sentence about a row of what goes on between a channel and its platform, without its number. @param at `on 2026-11-23 at 22:31`. */
@@ -45,6 +53,15 @@ export function channelSentence(
     }
     case "message.told":
       return `with what belongs to it the message was ${quoted(row, "text")} ${at}`;
+    case "answer.cut":
+      return `the answer broke off ${at} behind ${quoted(row, "text")}`;
+    case "context.compacted": {
+      const messages =
+        action.summary === null
+          ? ""
+          : `, and a summary (row ${action.summary}) for ${count(action.messages, "message")}`;
+      return `the conversation was made shorter for the model ${at} (${COMPACTED[action.reason]}): notes stand for ${count(action.results, "result")}${messages}`;
+    }
     case "message.traced":
       return `${TRACED[action.outcome]} ${at}`;
     case "file.fetching":

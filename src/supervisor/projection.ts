@@ -1,8 +1,13 @@
 import type { CommittedRow } from "../../audit/log.ts";
 import { PAIRING_MINUTES, type StateDatabase } from "./state-database.ts";
 
-/** Rows of one conversation that a transcript is made of. */
-export type Said = "message" | "told" | "model" | "answer" | "call" | "result" | "refusal" | "notice";
+/** What a row of a conversation is to its transcript. */
+const SAID = ["message", "told", "model", "answer", "cut", "call", "result", "refusal", "notice", "compacted"] as const;
+export type Said = (typeof SAID)[number];
+
+export function isSaid(what: string): what is Said {
+  return (SAID as readonly string[]).includes(what);
+}
 
 /** What one row changes in the projection. Kinds that are not named change nothing. */
 export function project(database: StateDatabase, { seq, at, cause, action, content }: CommittedRow): void {
@@ -161,7 +166,7 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
       return;
     case "model.called":
       // What an agent below says stays with whoever started it: its end is the result of that call.
-      if (action.chain !== undefined) return;
+      if (action.chain !== undefined || action.purpose !== undefined) return;
       said(database, seq, action.session, action.turn, "model");
       return;
     case "tool.called":
@@ -177,6 +182,13 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
       return;
     case "tool.finished":
       follow(database, seq, cause, "result");
+      return;
+    case "answer.cut":
+      if (action.chain !== undefined) return;
+      said(database, seq, action.session, action.turn, "cut");
+      return;
+    case "context.compacted":
+      said(database, seq, action.session, action.turn, "compacted");
       return;
     case "message.told":
       said(database, seq, action.session, action.turn, "told");

@@ -8,7 +8,7 @@ import type { RowFilter, RowView, VerdictView } from "../ipc/audit-calls.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import type { By } from "./people.ts";
 import type { State } from "./state.ts";
-import { transcriptForPeople } from "./transcript.ts";
+import { transcriptForPeople } from "./transcript-for-people.ts";
 import { doubted, explained, whatHeld } from "./explain.ts";
 import type { Findings } from "./findings.ts";
 import { heldAt, rowAt } from "./held.ts";

@@ -23,6 +23,7 @@ import type { Place } from "../effect/effects.ts";
 import type { By } from "./people.ts";
 import { SessionOut } from "./session-out.ts";
 import type { State } from "./state.ts";
+import { BY_NAME } from "./transcript.ts";
 import { toolLine } from "./tool-line.ts";
 import { TurnOut } from "./turn-out.ts";
 
@@ -320,7 +321,7 @@ export class SessionRun<L extends symbol> {
       const told =
         message.asks === undefined
           ? Buffer.concat([await this.#told(turn, agent, message, text), await this.#invoked(turn, text)])
-          : Buffer.concat([text, await this.#repeat(turn, asks)]);
+          : await this.#toldAgain(turn, agent, message, Buffer.concat([text, await this.#repeat(turn, asks)]));
       if (turn.ending === null) await agent.send({ type: "turn" }, told);
       const ending = await turn.finished.promise;
       return await this.#close(turn, agent, ending);
@@ -351,6 +352,16 @@ export class SessionRun<L extends symbol> {
     agent.conversation.from(given.text, { row: given.row, part: "text" });
     this.#suspected(await broker.received(turn.context, given.text, given.row));
     return given.text;
+  }
+
+  /** What it is given where calls were made again. @throws {AuditError} if that cannot be recorded. */
+  async #toldAgain(turn: Turn<L>, agent: AgentProcess, { message }: Queued, text: Uint8Array): Promise<Uint8Array> {
+    const row = await this.#parts.log.append(
+      { kind: "message.told", turn: turn.id, session: this.session.id, message },
+      { cause: turn.seq, seal: this.session.id, content: { text } },
+    );
+    agent.conversation.from(text, { row: row.seq, part: "text" });
+    return text;
   }
 
   /** A turn that ends where it begins: the person is told, and a restart does not take the message up again. */
@@ -475,7 +486,7 @@ export class SessionRun<L extends symbol> {
     const ask = {
       group: NO_GROUP,
       name: SKILL_TOOL,
-      call: "by-name",
+      call: BY_NAME,
       arguments: Buffer.from(JSON.stringify({ name })),
     };
     const result = await this.#parts.broker.tool(turn.context, ask);
@@ -533,7 +544,7 @@ export class SessionRun<L extends symbol> {
     );
     await Promise.all([ended, turn.out.recorded()]);
     this.#parts.tell({ event: "turn.end", end: ending });
-    if (agent !== null) this.#parts.pool.release(this.session.id, ending === "died" || ending === "failed");
+    if (agent !== null) this.#parts.pool.release(this.session.id, ending !== "done");
     return ending;
   }
 

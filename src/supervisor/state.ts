@@ -8,7 +8,7 @@ import type { Labels } from "../broker/labels.ts";
 import { type NewestKind, newestRows, projectNewest } from "./newest-rows.ts";
 import type { FilesBefore } from "../broker/file-labels.ts";
 import { forgetFileLabels, labelledFiles, labelledSessions, labelsOfSession, projectLabels } from "./label-rows.ts";
-import { project } from "./projection.ts";
+import { isSaid, project, type Said } from "./projection.ts";
 import { projectSameChannel, sameChannelOf } from "./same-channel.ts";
 import { projectSuspects, suspectsIn } from "./suspects.ts";
 import type { Suspect } from "../broker/injection/suspects.ts";
@@ -388,19 +388,36 @@ export class State {
     }));
   }
 
-  /** The rows a session's transcript is made of, oldest first; at most the newest `limit`. */
-  said(session: string, limit: number): { seq: number; turn: string | null; what: string }[] {
+  /** The rows a session's transcript is made of, oldest first: from one row on, up to another that is left out. */
+  said(session: string, from: number, before: number): { seq: number; turn: string | null; what: Said }[] {
+    return this.#database
+      .many(
+        "SELECT seq, turn, what FROM said WHERE session = ? AND seq >= ? AND seq < ? ORDER BY seq",
+        session,
+        from,
+        before,
+      )
+      .flatMap(saidRow);
+  }
+  /** The newest of them, oldest first. */
+  lastSaid(session: string, limit: number): { seq: number; turn: string | null; what: Said }[] {
     return this.#database
       .many(
         "SELECT seq, turn, what FROM (SELECT * FROM said WHERE session = ? ORDER BY seq DESC LIMIT ?) ORDER BY seq",
         session,
         limit,
       )
-      .map((row) => ({
-        seq: Number(row["seq"]),
-        turn: row["turn"] === null ? null : text(row["turn"]),
-        what: text(row["what"]),
-      }));
+      .flatMap(saidRow);
+  }
+  /** Where its transcript was made shorter, the newest first. */
+  compactions(session: string, before: number): number[] {
+    return this.#database
+      .many(
+        "SELECT seq FROM said WHERE session = ? AND seq < ? AND what = 'compacted' ORDER BY seq DESC",
+        session,
+        before,
+      )
+      .map((row) => Number(row["seq"]));
   }
 
   /** Somebody who is, or was, one of the people. */
@@ -543,6 +560,12 @@ export class State {
 
 function text(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+function saidRow(row: Fields): { seq: number; turn: string | null; what: Said }[] {
+  const what = text(row["what"]);
+  if (!isSaid(what)) return [];
+  return [{ seq: Number(row["seq"]), turn: row["turn"] === null ? null : text(row["turn"]), what }];
 }
 
 function asSession(row: Record<string, unknown> | null): SessionRecord | null {

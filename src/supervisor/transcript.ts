@@ -1,149 +1,234 @@
-import type { AuditLog, CommittedRow } from "../../audit/log.ts";
-import { Answer, type ChatMessage, type ToolCall } from "../ipc/completion.ts";
-import { SKILL_GONE, SKILL_TOOL } from "../ipc/skill-text.ts";
-import type { AnswerTo } from "../ipc/operator.ts";
-import type { Origin } from "./conversation.ts";
+import type { CommittedRow } from "../../audit/log.ts";
+import { boundText, MAX_RESULT } from "../effect/bound.ts";
 import { wentNoFurther } from "../broker/went-no-further.ts";
-import { ERASED, type State } from "./state.ts";
-import { toolLine } from "./tool-line.ts";
+import { Answer, type ChatMessage, type ToolCall } from "../ipc/completion.ts";
+import { afterTurn, SKILL_MARK, SKILL_TOOL } from "../ipc/skill-text.ts";
+import { CUT_OFF, MAX_CALLS, NO_RESULT, NOT_RUN, NOT_RUN_MANY } from "../ipc/transcript-words.ts";
+import { compactedOf } from "./compaction-plan.ts";
+import type { Origin } from "./conversation.ts";
+import type { Said } from "./projection.ts";
 
-/** Rows that a transcript is rebuilt from at the most; what is older stays on the log. */
-const MAX_ROWS = 2_000;
-const NO_RESULT = "[no result: it was interrupted, and its effect is unknown]";
+/** What stands where content was. */
+export const ERASED = "[erased]";
+/** A skill that somebody asked for by its name was read by this call. */
+export const BY_NAME = "by-name";
 
-/** What was said in a session before a row, as a model is shown it: calls stay together with their results, and what was erased says so.
- *  @param from is told of each content that it is made of. */
-export function transcriptBefore(
-  log: AuditLog,
-  state: State,
-  session: string,
-  before: number,
-  from: (bytes: Uint8Array, origin: Origin) => void,
-): ChatMessage[] {
-  const read = (row: CommittedRow | null, part: string): string | null => {
-    const bytes = row?.bytes(part) ?? null;
-    if (row === null || bytes === null) return null;
-    from(bytes, { row: row.seq, part });
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-  };
-  const messages: ChatMessage[] = [];
-  let open: ToolCall[] = [];
-  /** The result of each call of the newest answer, by the model's id for it. */
-  const settled = new Map<string, number>();
-  const closeOpen = (): void => {
-    for (const call of open) messages.push({ role: "tool", call: call.id, name: call.name, text: NO_RESULT });
-    open = [];
-  };
-  for (const { seq, what } of state.said(session, MAX_ROWS)) {
-    if (seq >= before) break;
-    const row = log.row(seq);
-    if (row === null) continue;
+/** One message of a transcript, and where it comes from. */
+export interface Told {
+  readonly message: ChatMessage;
+  /** What it is known by: of a message the row of its turn, of an answer its own, of a result that of its end. They only grow, from one group (a message, or an
+   *  answer with its results) to the next. */
+  readonly row: number;
+  /** Whose content it is, byte for byte; null: of several rows, or ours. */
+  readonly origin: Origin | null;
+  /** Some of what it was made of is erased, or cannot be opened. */
+  readonly erased: boolean;
+}
+
+/** A row of a session, and what it is to its transcript. */
+export interface SaidRow {
+  readonly row: CommittedRow;
+  readonly what: Said;
+}
+
+/** A call of the newest answer, and what became of it by now. */
+interface Open {
+  readonly call: ToolCall;
+  begun: boolean;
+  result: Told | null;
+}
+
+/** What a model is shown of a session, made of its rows and nothing else, in their order: an agent that begins, a compaction, and a replay all have it from here.
+ *  Calls stay together with their results, in the order of the calls; what was erased says so in its place. */
+export class Transcript {
+  readonly #rowOf: (seq: number) => CommittedRow | null;
+  #told: Told[] = [];
+  #open: Open[] = [];
+  /** The newest answer was erased: its calls are known by what came of them. */
+  #lost = false;
+
+  /** @param rowOf another row, such as the one that a row names as its cause. */
+  constructor(rowOf: (seq: number) => CommittedRow | null) {
+    this.#rowOf = rowOf;
+  }
+
+  /** What was said by now. A call without a result has one that says so. */
+  get now(): readonly Told[] {
+    return [...this.#told, ...this.#results()];
+  }
+
+  /** The same once the turn is over. */
+  get between(): readonly Told[] {
+    return this.now.map((one) => ({ ...one, message: afterTurn(one.message) }));
+  }
+
+  /** Takes in the next row. */
+  take({ row, what }: SaidRow): void {
     switch (what) {
       case "message": {
-        closeOpen();
-        const received = row.cause === null ? null : log.row(row.cause);
-        messages.push({ role: "user", text: read(received, "text") ?? ERASED });
-        break;
+        this.#close();
+        this.#told = this.#told.map((one) => ({ ...one, message: afterTurn(one.message) }));
+        this.#told.push(this.#said(row.seq, row.cause === null ? null : this.#rowOf(row.cause), "text"));
+        return;
       }
       case "told": {
         // With what belongs to the message it was this that the model was shown.
-        const text = read(row, "text");
-        if (messages.at(-1)?.role === "user") messages[messages.length - 1] = { role: "user", text: text ?? ERASED };
-        break;
+        const at = this.#told.findLastIndex(
+          ({ message, origin }) => message.role === "user" && origin?.part === "text",
+        );
+        const said = this.#told[at];
+        if (said !== undefined && this.#open.length === 0)
+          this.#told.splice(at, Infinity, this.#said(said.row, row, "text"));
+        return;
       }
-      case "answer": {
-        closeOpen();
-        const answer = answerOf(read(row, "answer"));
-        messages.push({ role: "assistant", text: answer.text, calls: answer.calls });
-        settled.clear();
-        open = [...answer.calls];
-        break;
+      case "answer":
+        this.#answered(row);
+        return;
+      case "cut": {
+        this.#close();
+        const text = textOf(row, "text");
+        const message = { role: "assistant", text: text === null ? ERASED : `${text}${CUT_OFF}`, calls: [] } as const;
+        this.#told.push({ message: { ...message, calls: [] }, row: row.seq, origin: null, erased: text === null });
+        return;
+      }
+      case "call": {
+        const open = this.#openOf(row);
+        if (open !== null) open.begun = true;
+        return;
       }
       case "result":
-      case "refusal": {
-        const intent = what === "refusal" ? row : row.cause === null ? null : log.row(row.cause);
-        const tool =
-          intent?.action.kind === "tool.called" || intent?.action.kind === "tool.refused" ? intent.action.tool : null;
-        const gone = tool === SKILL_TOOL && what === "result";
-        const text = gone ? SKILL_GONE : (read(row, what === "result" ? "result" : "why") ?? ERASED);
-        const id = intent?.content("call") ?? null;
-        const earlier = id === null ? undefined : settled.get(id);
-        const told = earlier === undefined ? undefined : messages[earlier];
-        // A redirect: the call has gone on to another action, whose end is its result.
-        if (earlier !== undefined && told?.role === "tool") {
-          messages[earlier] = { ...told, text: what === "result" ? text : wentNoFurther(told.text, text) };
-          break;
-        }
-        if (open.length === 0) {
-          if (gone) break;
-          // Of a call that was made again for a person: no answer of the model holds it.
-          messages.push({ role: "user", text: `[${tool ?? "a tool"}, asked again]\n${text}` });
-          break;
-        }
-        const at = Math.max(
-          0,
-          open.findIndex((call) => call.name === tool && (id === null || call.id === id)),
-        );
-        const [call] = open.splice(at, 1);
-        if (call === undefined) break;
-        settled.set(call.id, messages.length);
-        messages.push({ role: "tool", call: call.id, name: call.name, text });
-        break;
-      }
-      default:
-        break;
-    }
-  }
-  closeOpen();
-  return messages;
-}
-
-function answerOf(json: string | null): Answer {
-  if (json === null) return { text: ERASED, calls: [] };
-  const parsed = Answer.safeParse(JSON.parse(json));
-  return parsed.success ? parsed.data : { text: ERASED, calls: [] };
-}
-
-/** The same as a person reads it on the page. */
-export function transcriptForPeople(log: AuditLog, state: State, session: string): AnswerTo<"transcript">["entries"] {
-  const entries: AnswerTo<"transcript">["entries"] = [];
-  let asked: readonly ToolCall[] = [];
-  for (const { seq, what } of state.said(session, MAX_ROWS)) {
-    const row = log.row(seq);
-    if (row === null) continue;
-    switch (what) {
-      case "message": {
-        const received = row.cause === null ? null : log.row(row.cause);
-        const scheduled = received?.action.kind === "schedule.started";
-        entries.push({
-          who: scheduled ? "notice" : "person",
-          at: received?.at ?? row.at,
-          text: received?.content("text") ?? ERASED,
-        });
-        break;
-      }
-      case "answer": {
-        const { text, calls } = answerOf(row.content("answer"));
-        asked = calls;
-        if (text !== "") entries.push({ who: "agent", at: row.at, text });
-        break;
-      }
-      case "call":
-        if (row.action.kind === "tool.called") {
-          const id = row.content("call");
-          const call = asked.find((one) => one.id === id);
-          entries.push({ who: "tool", at: row.at, text: toolLine(row.action.tool, call?.arguments ?? ERASED) });
-        }
-        break;
       case "refusal":
-        entries.push({ who: "notice", at: row.at, text: row.content("why") ?? ERASED });
-        break;
+        this.#resulted(row, what);
+        return;
+      case "compacted":
+        this.#close();
+        this.#told = compactedOf(this.#told, row, this.#rowOf);
+        return;
+      case "model":
       case "notice":
-        entries.push({ who: "notice", at: row.at, text: row.content("text") ?? ERASED });
-        break;
-      default:
-        break;
+        return;
     }
   }
-  return entries;
+
+  #said(known: number, row: CommittedRow | null, part: string): Told {
+    const text = textOf(row, part);
+    return {
+      message: { role: "user", text: text ?? ERASED },
+      row: known,
+      origin: row === null ? null : { row: row.seq, part },
+      erased: text === null,
+    };
+  }
+
+  #answered(row: CommittedRow): void {
+    const json = textOf(row, "answer");
+    const answer = json === null ? { text: ERASED, calls: [] } : answerOf(json);
+    // An agent asks again where nothing was said.
+    if (answer.calls.length === 0 && answer.text.trim() === "") return;
+    this.#close();
+    this.#lost = json === null;
+    const { text, calls } = answer;
+    const origin = { row: row.seq, part: "answer" };
+    this.#told.push({ message: { role: "assistant", text, calls }, row: row.seq, origin, erased: json === null });
+    this.#open = calls.map((call, at) => ({
+      call,
+      begun: false,
+      result: at < MAX_CALLS ? null : ours(call, row.seq, NOT_RUN_MANY),
+    }));
+  }
+
+  #resulted(row: CommittedRow, what: "result" | "refusal"): void {
+    const intent = what === "refusal" ? row : row.cause === null ? null : this.#rowOf(row.cause);
+    const tool = toolOf(intent);
+    const part = what === "result" ? "result" : "told";
+    // Of builds before this one it is not known what the model was told of a refusal.
+    const text = textOf(row, part) ?? (what === "refusal" ? textOf(row, "why") : null);
+    const known = { row: row.seq, origin: { row: row.seq, part }, erased: text === null };
+    const words = text ?? ERASED;
+    const id = textOf(intent, "call");
+    const newest = this.#told.at(-1);
+    if (this.#open.length === 0 && !this.#lost) {
+      if (newest?.message.role !== "user") return;
+      if (tool === SKILL_TOOL && id === BY_NAME) {
+        const message = { role: "user", text: `${newest.message.text}${SKILL_MARK}${words}` } as const;
+        this.#told[this.#told.length - 1] = { ...newest, message, erased: newest.erased || known.erased };
+        return;
+      }
+      // Of a call that was made again for a person: no answer of the model holds it. What the agent was told of it may follow.
+      const message = { role: "user", text: `[${tool ?? "a tool"}, asked again]\n${words}` } as const;
+      this.#told.push({ ...known, message, origin: null });
+      return;
+    }
+    const open = this.#openOf(intent);
+    if (open === null) return;
+    const { call, result } = open;
+    const before = result?.message.role === "tool" ? result.message.text : null;
+    if (before === null) {
+      open.result = { ...known, message: { role: "tool", call: call.id, name: call.name, text: words } };
+      return;
+    }
+    // A redirect: the call has gone on to another action, whose end is its result.
+    const whole = what === "result" ? words : boundText(wentNoFurther(before, words), MAX_RESULT);
+    open.result = {
+      ...known,
+      message: { role: "tool", call: call.id, name: call.name, text: whole },
+      origin: what === "result" ? known.origin : null,
+      erased: known.erased || (what === "refusal" && result?.erased === true),
+    };
+  }
+
+  /** The call that a row is about: by the model's id for it, and where that is not known any more by its tool. */
+  #openOf(intent: CommittedRow | null): Open | null {
+    const tool = toolOf(intent);
+    const id = textOf(intent, "call");
+    const named = (one: Open): boolean => tool === null || one.call.name === tool || one.call.name === "";
+    if (this.#lost && intent !== null) {
+      const lost = this.#open.find(({ call }) => call.id === `row_${intent.seq}` || (id !== null && call.id === id));
+      if (lost !== undefined) return lost;
+      const call: ToolCall = { id: id ?? `row_${intent.seq}`, name: tool ?? "unknown", arguments: "{}" };
+      const open: Open = { call, begun: true, result: null };
+      this.#open.push(open);
+      const at = this.#told.length - 1;
+      const answer = this.#told[at];
+      if (answer?.message.role === "assistant")
+        this.#told[at] = { ...answer, message: { ...answer.message, calls: [...answer.message.calls, call] } };
+      return open;
+    }
+    if (id === null) return this.#open.find((one) => one.result === null && named(one)) ?? null;
+    const all = this.#open.filter(({ call }) => call.id === id);
+    return all.find(({ result }) => result === null) ?? all.at(-1) ?? null;
+  }
+
+  #results(): Told[] {
+    const newest = this.#told.at(-1)?.row ?? 0;
+    return this.#open.map(({ call, begun, result }) => result ?? ours(call, newest, begun ? NO_RESULT : NOT_RUN));
+  }
+
+  #close(): void {
+    this.#told.push(...this.#results());
+    this.#open = [];
+    this.#lost = false;
+  }
+}
+
+function ours(call: ToolCall, row: number, text: string): Told {
+  return { message: { role: "tool", call: call.id, name: call.name, text }, row, origin: null, erased: false };
+}
+
+function toolOf(row: CommittedRow | null): string | null {
+  const action = row?.action;
+  return action?.kind === "tool.called" || action?.kind === "tool.refused" ? action.tool : null;
+}
+
+export function textOf(row: CommittedRow | null, part: string): string | null {
+  return row?.content(part) ?? null;
+}
+
+export function answerOf(json: string): Answer {
+  try {
+    const parsed = Answer.safeParse(JSON.parse(json));
+    return parsed.success ? parsed.data : { text: ERASED, calls: [] };
+  } catch {
+    return { text: ERASED, calls: [] };
+  }
 }

@@ -11,7 +11,7 @@ const FOUND = /^(search:web|http(\.get)?:)/;
 /** What people typed and tools gave in a session so far, read from its rows. */
 export function wordsSaid(log: Pick<AuditLog, "row">, state: State, session: string): Words {
   const words = new Words();
-  for (const { seq, what } of state.said(session, MAX_ROWS)) {
+  for (const { seq, what } of state.lastSaid(session, MAX_ROWS)) {
     if (what !== "message" && what !== "result") continue;
     const row = log.row(seq);
     if (what === "result") {

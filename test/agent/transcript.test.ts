@@ -24,32 +24,10 @@ test("a whole transcript is taken over as it is", () => {
   expect(messagesOf(whole)).toEqual(whole);
 });
 
-test("a request over its limit loses the oldest tool results first, and nothing else", () => {
-  const big = "x".repeat(1000);
-  const transcript = added(
-    [],
-    [user, asks("a"), gives("a", big), asks("b"), gives("b", big), asks("c"), gives("c", big)],
-  );
-  const { request, transcript: left } = requestOf("", [], transcript, 3500);
-  expect(request?.messages.filter(({ role }) => role === "tool").map(({ text }) => text)).toEqual([
-    "[removed to save space]",
-    big,
-    big,
-  ]);
-  expect(left.map(({ message }) => message)).toEqual(request?.messages);
-  expect(requestOf("", [], left, 100).request).toBeNull();
-});
-
-test("a request over its limit is shortened by more than it must, so that the next ones can go on from it", () => {
-  const transcript = added(
-    [],
-    [user, asks("a"), gives("a", "x".repeat(1000)), asks("b"), gives("b", "y".repeat(1000))],
-  );
-  const { transcript: left } = requestOf("", [], transcript, 2200);
-  expect(keptOf(transcript, left)).toBe(3);
-  const next = added(left, [user]);
-  expect(requestOf("", [], next, 2200).transcript).toBe(next);
-  expect(keptOf(left, next)).toBe(1 + left.length);
+test("what a request begins with as the last one did is not said again", () => {
+  const transcript = added([], [user, asks("a"), gives("a", "A")]);
+  const next = added(transcript, [user]);
+  expect(keptOf(transcript, next)).toBe(1 + transcript.length);
   expect(keptOf(null, next)).toBe(0);
 });
 
@@ -60,10 +38,19 @@ test("a conversation that cannot be sent ends its turn with a sentence", () => {
   expect(end?.sentence).toContain("start a new one with /new");
 });
 
-test("large tool results make room for a turn that would else be too long", () => {
-  const agent = new Agent({ transcript: [user, asks("a"), gives("a", "x".repeat(20_000_000))] });
-  agent.hear({ type: "turn", text: "y".repeat(20_000_000) });
-  expect(agent.asked.request.messages[2]).toMatchObject({ text: "[removed to save space]" });
+test("what is too long for its model is asked again, of what is left", () => {
+  const agent = new Agent({ transcript: [user, asks("a"), gives("a", "x".repeat(2_000))] });
+  agent.hear({ type: "turn", text: "more" });
+  const { ref } = agent.asked;
+  const left: ChatMessage[] = [
+    { role: "user", text: "[a summary]" },
+    { role: "user", text: "more" },
+  ];
+  agent.hear({ type: "compacted", ref, transcript: left });
+  expect(agent.asked).toMatchObject({ ref: ref + 1, keep: 0, request: { messages: left } });
+  // What was asked before is not answered any more.
+  agent.hear({ type: "completed", ref, stop: "stop", answer: { text: "late", calls: [] } });
+  expect(agent.asked.ref).toBe(ref + 1);
 });
 
 test("the size of a request is never thought smaller than it is", () => {
@@ -80,10 +67,10 @@ test("the size of a request is never thought smaller than it is", () => {
     fc.property(text, fc.array(message, { maxLength: 6 }), (instructions, messages) => {
       const tools = [{ name: "look", description: instructions, parameters: { a: [1, true, null, "ü", { b: 2.5 }] } }];
       const transcript = added([], messages);
-      const whole = requestOf(instructions, tools, transcript).request;
+      const whole = requestOf(instructions, tools, transcript);
       const bytes = new TextEncoder().encode(JSON.stringify(whole)).length;
-      expect(requestOf(instructions, tools, transcript, bytes - 1).request).toBeNull();
-      expect(requestOf(instructions, tools, transcript, bytes * 6 + 200).request).not.toBeNull();
+      expect(requestOf(instructions, tools, transcript, bytes - 1)).toBeNull();
+      expect(requestOf(instructions, tools, transcript, bytes * 6 + 200)).not.toBeNull();
     }),
     { seed: 11, numRuns: 300 },
   );

@@ -8,7 +8,7 @@ import { readBody } from "../../audit/entry.ts";
 import { isKind, partsOf } from "../../audit/kinds.ts";
 import { verifySync } from "../../audit/verify.ts";
 import { mint, type PrincipalId, type SessionId } from "../../src/ipc/ids.ts";
-import { transcriptForPeople } from "../../src/supervisor/transcript.ts";
+import { transcriptForPeople } from "../../src/supervisor/transcript-for-people.ts";
 import { LockedVault } from "../../vault/locked-vault.ts";
 import { fetchMaster } from "../../vault/protector.ts";
 import { ownFolder } from "../support/folder.ts";

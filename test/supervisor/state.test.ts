@@ -63,7 +63,7 @@ function knowledge({ state }: World, known: { session: string; conversation: str
     session: state.openSession(known.conversation, "default"),
     waiting: state.waiting(),
     turns: state.openTurns(),
-    said: state.said(known.session, 100),
+    said: state.lastSaid(known.session, 100),
     seen: ["1", "2", "3"].map((dedupe) => state.wasSeen("telegram", dedupe)),
     applied: state.applied,
   };
