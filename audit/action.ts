@@ -199,22 +199,19 @@ export const KINDS = {
     content: ["path", "text", "digest"],
   },
   // Skills
-  /** What this key signs is used, under names of this form, until then. `own`: as the operator's own word. */
+  /** What this key signs, or whoever has a certificate under this root, is used, under names of this form, until then. `own`: as the operator's own word.
+   *  A key's name is somebody's: it is content. `vkey`: of builds that had it here. */
   "skill.trusted": {
-    fields: {
-      key: f.id,
-      vkey: f.vkey,
-      names: f.namePattern,
-      until: f.orNull(f.time),
-      own: f.oneOf("yes", "no"),
-      ...BY,
-    },
+    fields: { key: f.id, names: f.namePattern, until: f.orNull(f.time), own: f.oneOf("yes", "no"), ...BY },
+    optional: { of: f.oneOf("key", "root"), fingerprint: f.digest, vkey: f.vkey },
+    content: ["vkey", "root"],
   },
   "skill.untrusted": { fields: { key: f.id, ...BY } },
   /** What these very files want was accepted. `digest`: SHA-256 of their manifest. */
   "skill.installed": {
     fields: { skill: f.id, name: f.name, version: f.version, digest: f.digest, replaces: f.orNull(f.id), ...BY },
-    content: ["source"],
+    /** `signature`: what a foreign one was found to say. */
+    content: ["source", "signature"],
   },
   "skill.removed": { fields: { skill: f.id, ...BY } },
   /** An MCP server is about to be started: `process` speaks to it, and `digest` is that of its entry in the configuration. */
@@ -259,7 +256,11 @@ export const KINDS = {
   },
   "mcp.told": { fields: { verdict: f.oneOf("accept", "decline", "cancel") }, content: ["told"] },
   /** A list of skills was read that is newer than those before. */
-  "skill.index.read": { fields: { vkey: f.vkey, number: f.count } },
+  "skill.index.read": {
+    fields: { number: f.count },
+    optional: { fingerprint: f.digest, vkey: f.vkey },
+    content: ["vkey"],
+  },
   /** A skill that was to be installed or used, and was not. */
   "skill.refused": {
     fields: {

@@ -10,7 +10,7 @@ import {
   SIGNATURE_FILE,
   SKILL_MD,
 } from "./manifest.ts";
-import { readSigned } from "./signed.ts";
+import { readSigned, readVkey } from "./signed.ts";
 import { shown, SkillError } from "./skill-error.ts";
 import { signerOf, type Trust } from "./trust.ts";
 
@@ -30,7 +30,17 @@ export interface VerifiedSkill {
   readonly digest: string;
   /** Without the signature. */
   readonly files: SkillFiles;
-  readonly signer: Trust;
+  readonly signer: Signer;
+}
+
+/** Whose signature it is used for. */
+export interface Signer {
+  /** As a sentence shows it: visible ASCII, at most 100 characters. */
+  readonly name: string;
+  /** Is what it signs the operator's own word? */
+  readonly own: boolean;
+  /** Null: a certificate, not a key. */
+  readonly vkey: string | null;
 }
 
 /** Checks a skill: signed by a key that is trusted for its name, and its files are exactly those that were signed.
@@ -45,8 +55,9 @@ export function verifySkill(files: SkillFiles, trusted: readonly Trust[], now: n
     );
   const signed = readSigned(textOf(note.bytes, SIGNATURE_FILE));
   const manifest = parseManifest(signed.body);
-  const signer = signerOf(signed, trusted, manifest.name, now);
+  const { vkey, own } = signerOf(signed, trusted, manifest.name, now);
   checkListed(files, manifest.files, [SIGNATURE_FILE]);
+  const signer = { name: readVkey(vkey).name, own, vkey };
   return { manifest, digest: digestOf(signed.body), files: without(files, SIGNATURE_FILE), signer };
 }
 
@@ -79,10 +90,10 @@ export function checkListed(files: SkillFiles, listed: readonly ManifestFile[], 
   }
 }
 
-/** The list of a skill's files as they are. @throws {SkillError} if they cannot be those of a skill. */
-export function listFiles(files: SkillFiles): ManifestFile[] {
+/** The list of a skill's files as they are. @param signature the file that is on no list. @throws {SkillError} if they cannot be those of a skill. */
+export function listFiles(files: SkillFiles, signature: string = SIGNATURE_FILE): ManifestFile[] {
   const listed = [...files]
-    .filter(([path]) => path !== SIGNATURE_FILE)
+    .filter(([path]) => path !== signature)
     .map(
       ([path, { bytes, executable }]): ManifestFile => ({
         mode: executable ? "0755" : "0644",
@@ -122,7 +133,7 @@ export function digestOf(bytes: Uint8Array | string): string {
   return hash("sha256", bytes, "hex");
 }
 
-function without(files: SkillFiles, path: string): SkillFiles {
+export function without(files: SkillFiles, path: string): SkillFiles {
   return new Map([...files].filter(([one]) => one !== path));
 }
 

@@ -5,6 +5,7 @@ import * as z from "zod/mini";
 const Name = z.string().check(z.regex(/^[a-z0-9-]{1,64}$/));
 const Digest = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const Time = z.string().check(z.maxLength(24));
+const Names = z.string().check(z.regex(/^[a-z0-9*-]{1,64}$/));
 
 /** Where a skill is taken from. An archive, or SKILL.md's text, is the payload of its call. */
 const Source = z.discriminatedUnion("from", [
@@ -38,11 +39,20 @@ export const SKILL_CALLS = [
   z.strictObject({
     call: z.literal("skill.trust"),
     vkey: z.string().check(z.maxLength(256)),
-    names: z.string().check(z.regex(/^[a-z0-9*-]{1,64}$/)),
+    names: Names,
     until: z.nullable(Time),
     own: z.boolean(),
   }),
-  /** By the key, or its name where only one is called that. */
+  /** The payload is a PEM file with one certificate: whoever has one under it. */
+  z.strictObject({
+    call: z.literal("skill.trust-root"),
+    names: Names,
+    /** Whom a certificate must name, in which * stands for any characters; null: anybody. */
+    identity: z.nullable(z.string().check(z.minLength(1), z.maxLength(200))),
+    until: z.nullable(Time),
+    own: z.boolean(),
+  }),
+  /** By the key, or its name where only one is called that; a root by its name or its fingerprint. */
   z.strictObject({ call: z.literal("skill.untrust"), key: z.string().check(z.maxLength(256)) }),
   /** What is on the list that config.json names. */
   z.strictObject({ call: z.literal("skill.index") }),
@@ -52,7 +62,11 @@ export const SKILL_CALLS = [
 
 const Sentences = z.array(z.string());
 const KeyView = z.strictObject({
+  /** The public key; of a root its fingerprint, as 64 hex digits. */
   vkey: z.string(),
+  of: z.enum(["key", "root"]),
+  /** Of a root: whom certificates under it must name. */
+  identity: z.nullable(z.string()),
   name: z.string(),
   names: z.string(),
   until: z.nullable(Time),
@@ -103,6 +117,7 @@ export const SKILL_ANSWERS = {
   "skill.install": SkillView,
   "skill.remove": z.strictObject({ name: z.string() }),
   "skill.trust": KeyView,
+  "skill.trust-root": KeyView,
   "skill.untrust": KeyView,
   "skill.index": z.strictObject({
     skills: z.array(z.strictObject({ name: Name, version: z.string(), description: z.string() })),

@@ -192,13 +192,13 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
     case "instructions.accepted":
       return `${by} looked at ${action.name} of agent ${action.agent}${on} ${at}, which it is told from then on: ${quoted(row, "path")}`;
     case "skill.trusted":
-      return `${by} vouched for the key ${action.vkey.split("+")[0] ?? ""}${on} ${at}: it may sign skills of the name ${action.names}${action.until === null ? "" : ` until ${told.moment(action.until)}`}${action.own === "yes" ? ", as the owner's own word" : ""}`;
+      return `${by} vouched for ${action.of === "root" ? `the root certificate ${action.fingerprint?.slice(0, 16) ?? ""}` : `the key ${keyName(action.vkey ?? row.content("vkey"))}`}${on} ${at}: it may sign skills of the name ${action.names}${action.until === null ? "" : ` until ${told.moment(action.until)}`}${action.own === "yes" ? ", as the owner's own word" : ""}`;
     case "skill.untrusted":
-      return `${by} withdrew trust from a key that signs skills${on} ${at}`;
+      return `${by} withdrew trust from a key or root that signs skills${on} ${at}`;
     case "skill.installed":
       return `${by} accepted what the skill ${action.name} ${action.version} wants${on} ${at} (its files: ${action.digest.slice(0, 12)})`;
     case "skill.index.read":
-      return `list number ${action.number} of skills was read ${at}, signed by ${action.vkey.split("+")[0] ?? ""}`;
+      return `list number ${action.number} of skills was read ${at}, signed by ${keyName(action.vkey ?? row.content("vkey"))}`;
     case "skill.removed":
       return `${by} removed a skill${on} ${at}`;
     case "skill.refused":
@@ -236,6 +236,11 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       action satisfies never;
       return `${kind} ${at}`;
   }
+}
+
+/** The name in a public key. */
+function keyName(vkey: string | null): string {
+  return vkey === null ? "[erased]" : (vkey.split("+")[0] ?? "");
 }
 
 const DISCLOSURE: Readonly<Record<"none" | "commitments" | "full", string>> = {

@@ -66,6 +66,7 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "instructions.accept",
   "skill.install",
   "skill.trust",
+  "skill.trust-root",
   "models.test",
   "search.test",
   "models.use",
@@ -220,6 +221,7 @@ export class Operator {
       case "skill.install":
       case "skill.remove":
       case "skill.trust":
+      case "skill.trust-root":
       case "skill.untrust":
       case "skill.index":
       case "skill.read":

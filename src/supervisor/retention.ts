@@ -40,6 +40,8 @@ const STAYS: readonly string[] = [
   "instructions.",
   "memory.",
   "incident.",
+  "skill.trusted",
+  "skill.installed",
 ];
 
 /** Content that has a time of its own. */

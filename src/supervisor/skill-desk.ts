@@ -1,11 +1,12 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { readSkillFolder } from "../../skills/folder.ts";
+import { FOREIGN_SIGNATURE, type JudgedSignature, judged } from "../../skills/foreign.ts";
+import { SIGNATURE_FILE } from "../../skills/manifest.ts";
 import { MAX_PACKED } from "../../skills/packed.ts";
 import { beyond, permissionSentences } from "../../skills/permissions.ts";
-import { readVkey } from "../../skills/signed.ts";
 import { SkillError } from "../../skills/skill-error.ts";
-import { bodyOf, skillMd, type SkillFiles, textOf, type VerifiedSkill, verifySkill } from "../../skills/verify.ts";
+import { bodyOf, skillMd, type SkillFiles, textOf } from "../../skills/verify.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import type { SkillSource } from "../ipc/skill-calls.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -14,7 +15,8 @@ import { checkIndexed, type SkillIndexes } from "./skill-indexes.ts";
 import type { By } from "./people.ts";
 import { lacking } from "./skill-needs.ts";
 import type { SkillKeys } from "./skill-keys.ts";
-import { BUNDLED, type Skills, type Standing } from "./skills.ts";
+import type { SkillRoots } from "./skill-roots.ts";
+import { BUNDLED, type Installing, type Skills, type Standing } from "./skills.ts";
 import type { Unpacks } from "./unpacks.ts";
 
 type SkillCall = Extract<OperatorCall, { call: `skill.${string}` }>;
@@ -22,12 +24,6 @@ type View = AnswerTo<"skill.list">["skills"][number];
 
 /** Skills that were looked at and may be installed next. */
 const MAX_LOOKED = 4;
-
-interface Looked {
-  readonly skill: VerifiedSkill;
-  readonly files: SkillFiles;
-  readonly source: string;
-}
 
 interface Got {
   readonly files: SkillFiles;
@@ -42,13 +38,13 @@ export const INDEXED = "index:";
 export interface SkillDeskParts {
   readonly skills: Skills;
   readonly keys: SkillKeys;
-  readonly unpacks: Pick<Unpacks, "archive" | "frontMatter">;
+  readonly roots: SkillRoots;
+  readonly unpacks: Pick<Unpacks, "archive" | "frontMatter" | "modelSignature">;
   readonly bundled: (name: string) => SkillFiles | null;
   /** Gets a file of the web. @throws {OperatorError} in words why not. */
   readonly download: (url: string) => Promise<Uint8Array>;
   readonly indexes: Pick<SkillIndexes, "read" | "find">;
   readonly toolchains: () => readonly string[];
-  readonly now: () => number;
   /** Tells running agents. */
   readonly changed: () => Promise<void>;
 }
@@ -56,7 +52,7 @@ export interface SkillDeskParts {
 /** What the owner asks about skills. */
 export class SkillDesk {
   readonly #parts: SkillDeskParts;
-  readonly #looked = new Map<string, Looked>();
+  readonly #looked = new Map<string, Installing>();
 
   constructor(parts: SkillDeskParts) {
     this.#parts = parts;
@@ -64,11 +60,14 @@ export class SkillDesk {
 
   /** @throws {OperatorError}. */
   async answer(call: SkillCall, payload: Uint8Array, who: By): Promise<AnswerTo<SkillCall["call"]>> {
-    const { skills, keys } = this.#parts;
+    const { skills, keys, roots } = this.#parts;
     try {
       switch (call.call) {
         case "skill.list":
-          return { skills: (await skills.list()).map((one) => this.#view(one)), keys: keys.list() };
+          return {
+            skills: (await skills.list()).map((one) => this.#view(one)),
+            keys: [...keys.list(), ...roots.list()],
+          };
         case "skill.show":
           return await this.#show(call.name);
         case "skill.verify":
@@ -84,8 +83,19 @@ export class SkillDesk {
           await this.#parts.changed();
           return made;
         }
+        case "skill.trust-root": {
+          const made = await roots.trust(call, payload, who);
+          await this.#parts.changed();
+          return made;
+        }
         case "skill.untrust": {
-          const gone = await keys.untrust(call.key, who);
+          const gone = (await keys.untrust(call.key, who)) ?? (await roots.untrust(call.key, who));
+          if (gone === null)
+            throw new OperatorError(
+              "not-found",
+              "no key and no root of that name is trusted",
+              "wirken skills list names those that are",
+            );
           await this.#parts.changed();
           return gone;
         }
@@ -135,7 +145,7 @@ export class SkillDesk {
       from,
       state,
       digest: skill.digest,
-      signer: readVkey(skill.signer.vkey).name,
+      signer: skill.signer.name,
       wants: permissionSentences(permissions),
       lacks: lacking(requires, this.#parts.toolchains()),
       note: state === "off" ? `what it wants was not accepted yet: wirken skills install ${name}` : null,
@@ -165,21 +175,47 @@ export class SkillDesk {
 
   async #verify(name: string | null): Promise<AnswerTo<"skill.verify">> {
     const found = name === null ? await this.#parts.skills.list() : [await this.#found(name)];
-    return { skills: found.map((one) => this.#view(one)) };
+    const read: Standing[] = [];
+    for (const one of found) read.push(one.state === "refused" ? one : await this.#readAnew(one));
+    return { skills: read.map((one) => this.#view(one)) };
+  }
+
+  /** A foreign signature is read when it is accepted, and held to that at each use; on demand it is read again. */
+  async #readAnew(standing: Exclude<Standing, { state: "refused" }>): Promise<Standing> {
+    const { name } = standing.skill.manifest;
+    try {
+      const files = this.#parts.skills.foreign(name);
+      if (files !== null) this.#parts.skills.check(files, await this.#judged(files));
+      return standing;
+    } catch (error) {
+      if (!(error instanceof SkillError)) throw error;
+      await this.#parts.skills.refused(name, error);
+      return { state: "refused", from: standing.from, name, error };
+    }
+  }
+
+  /** Has a foreign signature read, and holds the bytes against what it lists. @throws {SkillError}. */
+  async #judged(files: SkillFiles): Promise<JudgedSignature> {
+    const { unpacks, roots } = this.#parts;
+    const signature = files.get(FOREIGN_SIGNATURE)?.bytes ?? new Uint8Array();
+    const verdict = await unpacks.modelSignature(signature, roots.certificates);
+    const { name, version, description, permissions, requires } = await unpacks.frontMatter(skillMd(files));
+    return judged(files, verdict, { name, version: version ?? "0.0.0", description, permissions, requires });
   }
 
   /** Nothing of it is in use then: it lies in memory, checked, until it is accepted or others were looked at. */
   async #look(source: SkillSource): Promise<AnswerTo<"skill.look">> {
-    const { skills, keys, now, toolchains } = this.#parts;
+    const { skills, toolchains } = this.#parts;
     let name = "name" in source ? source.name : basename("path" in source ? source.path : source.url);
     try {
       const { files, from, indexed } = await this.#files(source);
-      const skill = verifySkill(files, keys.trusted, now());
+      const signature = isForeign(files) ? await this.#judged(files) : null;
+      const skill = skills.check(files, signature);
       ({ name } = skill.manifest);
       const { version, description, permissions, requires } = skill.manifest;
       const inUse = await skills.inUse(name);
       if (indexed !== null) checkIndexed(skill, indexed, inUse?.version ?? null);
-      this.#looked.set(skill.digest, { skill, files, source: from });
+      this.#looked.set(skill.digest, { skill, files, source: from, judged: signature });
       for (const digest of [...this.#looked.keys()].slice(0, -MAX_LOOKED)) this.#looked.delete(digest);
       return {
         name,
@@ -187,7 +223,7 @@ export class SkillDesk {
         description,
         digest: skill.digest,
         own: skill.signer.own,
-        signer: readVkey(skill.signer.vkey).name,
+        signer: skill.signer.name,
         files: skill.manifest.files.length,
         wants: permissionSentences(permissions),
         installed: inUse?.version ?? null,
@@ -238,8 +274,8 @@ export class SkillDesk {
         "run wirken skills install again",
       );
     // Whoever signed it may have lost that trust meanwhile.
-    const skill = verifySkill(looked.files, this.#parts.keys.trusted, this.#parts.now());
-    await this.#parts.skills.install(skill, looked.files, looked.source, who);
+    const skill = this.#parts.skills.check(looked.files, looked.judged);
+    await this.#parts.skills.install({ ...looked, skill }, who);
     this.#looked.delete(digest);
     return this.#view(await this.#found(skill.manifest.name));
   }
@@ -253,6 +289,11 @@ export class SkillDesk {
       `to keep it from an agent, list the others in config.json as agents.NAME.skills`,
     );
   }
+}
+
+/** Our own signature counts where there are both. */
+function isForeign(files: SkillFiles): boolean {
+  return !files.has(SIGNATURE_FILE) && files.has(FOREIGN_SIGNATURE);
 }
 
 /** @throws {SkillError}. */

@@ -3,7 +3,7 @@ import { type IndexedSkill, readIndex, type SkillIndex } from "../../skills/skil
 import { compareVersions } from "../../skills/manifest.ts";
 import { readVkey } from "../../skills/signed.ts";
 import { SkillError } from "../../skills/skill-error.ts";
-import { textOf, type VerifiedSkill } from "../../skills/verify.ts";
+import { digestOf, textOf, type VerifiedSkill } from "../../skills/verify.ts";
 import type { Config } from "../config/schema.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Placed } from "./standing.ts";
@@ -33,7 +33,10 @@ export class SkillIndexes {
     const seen = this.#seen(key.vkey);
     const found = readIndex(textOf(await download(index.url), "list of skills"), key, seen, now());
     if (found.number > seen)
-      await log.append({ kind: "skill.index.read", vkey: key.vkey, number: found.number }, { cause: null });
+      await log.append(
+        { kind: "skill.index.read", fingerprint: digestOf(key.vkey), number: found.number },
+        { cause: null, content: { vkey: key.vkey } },
+      );
     return found;
   }
 
@@ -53,7 +56,8 @@ export class SkillIndexes {
   #seen(vkey: string): number {
     for (const row of this.#parts.placed("skill-index")) {
       const action = this.#parts.log.row(row)?.action;
-      if (action?.kind === "skill.index.read" && action.vkey === vkey) return action.number;
+      if (action?.kind !== "skill.index.read") continue;
+      if (action.vkey === vkey || action.fingerprint === digestOf(vkey)) return action.number;
     }
     return 0;
   }

@@ -2,18 +2,15 @@ import type { AuditLog } from "../../audit/log.ts";
 import { readVkey } from "../../skills/signed.ts";
 import { SkillError } from "../../skills/skill-error.ts";
 import type { Trust } from "../../skills/trust.ts";
+import { digestOf } from "../../skills/verify.ts";
 import { mint } from "../ipc/ids.ts";
-import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
+import type { OperatorCall } from "../ipc/operator.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
+import { endOf, type Vouched, type VouchedView, vouchedRows, viewOf } from "./skill-vouched.ts";
 import type { Placed } from "./standing.ts";
 
-type View = AnswerTo<"skill.trust">;
-
-interface KeyRecord extends Trust {
-  readonly id: string;
-  readonly seq: number;
-}
+interface KeyRecord extends Vouched, Trust {}
 
 export interface SkillKeysParts {
   readonly log: Pick<AuditLog, "row" | "append">;
@@ -34,27 +31,15 @@ export class SkillKeys {
 
   #all(): Map<string, KeyRecord> {
     if (this.#records !== null) return this.#records;
-    this.#records = new Map();
-    for (const what of ["skill-key-revoked", "skill-key"] as const)
-      for (const row of this.#parts.placed(what)) {
-        const found = this.#parts.log.row(row);
-        if (found?.action.kind !== "skill.trusted") continue;
-        const { key, vkey, names, until, own } = found.action;
-        const revoked = what === "skill-key-revoked";
-        // Trusted again, by a later row, it is no longer revoked.
-        if (!revoked)
-          for (const [id, one] of this.#records) if (one.vkey === vkey && one.revoked) this.#records.delete(id);
-        this.#records.set(key, {
-          id: key,
-          seq: found.seq,
-          vkey,
-          names,
-          until: until === null ? null : Date.parse(until),
-          own: own === "yes",
-          revoked,
-        });
-      }
-    return this.#records;
+    const records = new Map<string, KeyRecord>();
+    for (const { row, vouched } of vouchedRows(this.#parts.log, this.#parts.placed)) {
+      const vkey = row.action.vkey ?? row.content("vkey");
+      if (row.action.of === "root" || vkey === null) continue;
+      forget(records, vkey, vouched.revoked);
+      records.set(vouched.id, { ...vouched, vkey });
+    }
+    this.#records = records;
+    return records;
   }
 
   /** Everybody who is trusted, or was. */
@@ -62,50 +47,55 @@ export class SkillKeys {
     return [...this.#parts.shipped, ...this.#all().values()];
   }
 
-  list(): View[] {
+  list(): VouchedView[] {
     return [
-      ...this.#parts.shipped.map((one): View => ({ ...viewOf(one, 0), state: "shipped" })),
-      ...Array.from(this.#all().values(), (one) => viewOf(one, this.#parts.now())),
+      ...this.#parts.shipped.map((one): VouchedView => ({ ...keyView(one, 0), state: "shipped" })),
+      ...Array.from(this.#all().values(), (one) => keyView(one, this.#parts.now())),
     ];
   }
 
   /** @throws {OperatorError} for what is no key, or a time that is past. */
-  async trust({ vkey, names, until, own }: Extract<OperatorCall, { call: "skill.trust" }>, who: By): Promise<View> {
+  async trust(
+    { vkey, names, until, own }: Extract<OperatorCall, { call: "skill.trust" }>,
+    who: By,
+  ): Promise<VouchedView> {
     try {
       readVkey(vkey);
     } catch (error) {
       if (error instanceof SkillError) throw new OperatorError("usage", error.message, error.hint, { cause: error });
       throw error;
     }
-    const end = until === null ? null : Date.parse(until);
-    if (end !== null && !(end > this.#parts.now()))
-      throw new OperatorError(
-        "usage",
-        "until that day it would be trusted for no time at all",
-        "write a day to come, as 2030-12-31",
-      );
+    const end = endOf(until, this.#parts.now());
     const key = mint("skillKey");
     const time = end === null ? null : new Date(end).toISOString();
     const row = await this.#parts.log.append(
-      { kind: "skill.trusted", key, vkey, names, until: time, own: own ? "yes" : "no", ...who },
-      { cause: null },
+      {
+        kind: "skill.trusted",
+        of: "key",
+        key,
+        fingerprint: digestOf(vkey),
+        names,
+        until: time,
+        own: own ? "yes" : "no",
+        ...who,
+      },
+      { cause: null, content: { vkey } },
     );
     const all = this.#all();
-    for (const [id, one] of all) if (one.vkey === vkey && one.revoked) all.delete(id);
+    forget(all, vkey, false);
     const made = { id: key, seq: row.seq, vkey, names, until: end, own, revoked: false };
     all.set(key, made);
-    return viewOf(made, this.#parts.now());
+    return keyView(made, this.#parts.now());
   }
 
-  /** What it signed is refused from now on. It is done first, and recorded when it can be. @throws {OperatorError}. */
-  async untrust(which: string, who: By): Promise<View> {
+  /** What it signed is refused from now on. It is done first, and recorded when it can be. @returns null: no key is called that. @throws {OperatorError}. */
+  async untrust(which: string, who: By): Promise<VouchedView | null> {
     const all = this.#all();
     const found = [...all.values()].filter(
       (one) => !one.revoked && (one.vkey === which || readVkey(one.vkey).name === which),
     );
     const [first] = found;
-    if (first === undefined)
-      throw new OperatorError("not-found", "no key of that name is trusted", "wirken skills list names those that are");
+    if (first === undefined) return null;
     if (found.some(({ vkey }) => vkey !== first.vkey))
       throw new OperatorError(
         "usage",
@@ -116,18 +106,16 @@ export class SkillKeys {
       all.set(one.id, { ...one, revoked: true });
       await this.#parts.log.append({ kind: "skill.untrusted", key: one.id, ...who }, { cause: one.seq });
     }
-    return viewOf({ ...first, revoked: true }, this.#parts.now());
+    return keyView({ ...first, revoked: true }, this.#parts.now());
   }
 }
 
-function viewOf({ vkey, names, until, own, revoked }: Trust, now: number): View {
-  const state = revoked ? "revoked" : until !== null && until <= now ? "expired" : "trusted";
-  return {
-    vkey,
-    name: readVkey(vkey).name,
-    names,
-    until: until === null ? null : new Date(until).toISOString(),
-    own,
-    state,
-  };
+/** Trusted again, by a later row, it is no longer revoked. */
+function forget(records: Map<string, KeyRecord>, vkey: string, revoked: boolean): void {
+  if (revoked) return;
+  for (const [id, one] of records) if (one.vkey === vkey && one.revoked) records.delete(id);
+}
+
+function keyView(one: Trust, now: number): VouchedView {
+  return viewOf(one, { vkey: one.vkey, name: readVkey(one.vkey).name, of: "key", identity: null }, now);
 }

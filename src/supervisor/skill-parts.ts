@@ -9,6 +9,7 @@ import type { Processes } from "./processes.ts";
 import { SkillDesk } from "./skill-desk.ts";
 import { SkillIndexes } from "./skill-indexes.ts";
 import { SkillKeys } from "./skill-keys.ts";
+import { SkillRoots } from "./skill-roots.ts";
 import { SkillUse } from "./skill-use.ts";
 import { configOf } from "./in-force.ts";
 import { SkillStore } from "./skill-store.ts";
@@ -44,10 +45,13 @@ export function skillParts({ log, state, processes, home, config, fetches, cause
     shipped: shipped.trust,
     now: () => Date.now(),
   });
+  const unpacks = new Unpacks(processes);
+  const roots = new SkillRoots({ log, placed: (what) => state.placed(what), unpacks, now: () => Date.now() });
   const skills = new Skills({
     log,
     placed: (what) => state.placed(what),
     keys,
+    roots,
     store: new SkillStore(home.skills),
     shipped,
     bundled: { names: SHIPPED, files: bundledFiles },
@@ -62,7 +66,8 @@ export function skillParts({ log, state, processes, home, config, fetches, cause
   const desk = new SkillDesk({
     skills,
     keys,
-    unpacks: new Unpacks(processes),
+    roots,
+    unpacks,
     bundled: bundledFiles,
     download,
     indexes: new SkillIndexes({
@@ -73,7 +78,6 @@ export function skillParts({ log, state, processes, home, config, fetches, cause
       now: () => Date.now(),
     }),
     toolchains: () => usableToolchains(config().toolchains, home.root),
-    now: () => Date.now(),
     changed,
   });
   const use = new SkillUse({

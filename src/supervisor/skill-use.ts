@@ -2,7 +2,6 @@ import { lstatSync, mkdtempSync, readlinkSync, rmdirSync, rmSync, unlinkSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSkillFolder } from "../../skills/folder.ts";
-import { readVkey } from "../../skills/signed.ts";
 import { SkillError } from "../../skills/skill-error.ts";
 import { bodyOf, checkListed, skillMd, textOf, type VerifiedSkill } from "../../skills/verify.ts";
 import type { SkillPort, UsableSkill } from "../effect/skill-port.ts";
@@ -126,7 +125,7 @@ function usable({ manifest, digest, signer, files }: VerifiedSkill): UsableSkill
     version,
     digest,
     description,
-    signer: readVkey(signer.vkey).name,
+    signer: signer.name,
     own: signer.own,
     limits: permissions,
     files: [...files].map(([path, { executable }]) => ({ path, executable })),

@@ -1,11 +1,14 @@
+import * as z from "zod/mini";
 import type { AuditLog } from "../../audit/log.ts";
 import type { Shipped } from "../../skills/bundled.ts";
+import { type JudgedSignature, verifyForeign } from "../../skills/foreign.ts";
 import type { Permissions } from "../../skills/permissions.ts";
 import { SkillError } from "../../skills/skill-error.ts";
 import { type SkillFiles, type VerifiedSkill, verifySkill } from "../../skills/verify.ts";
 import { SkillId, mint } from "../ipc/ids.ts";
 import type { By } from "./people.ts";
 import type { SkillKeys } from "./skill-keys.ts";
+import type { SkillRoots } from "./skill-roots.ts";
 import type { SkillStore } from "./skill-store.ts";
 import type { Placed } from "./standing.ts";
 
@@ -22,6 +25,28 @@ interface Accepted {
   readonly version: string;
   readonly digest: string;
   readonly source: string | null;
+  /** What its signature was found to say when it was accepted, if that is one of a certificate. */
+  readonly judged: JudgedSignature | null;
+}
+
+/** A row's content holds it, as these very bytes were judged. */
+const Judged = z.strictObject({
+  signature: z.string(),
+  manifest: z.string(),
+  roots: z.array(z.string()),
+  identities: z.array(z.string()),
+  from: z.int(),
+  until: z.int(),
+});
+
+/** A checked skill that is to be put in use. */
+export interface Installing {
+  readonly skill: VerifiedSkill;
+  readonly files: SkillFiles;
+  /** Where it came from; {@link BUNDLED} for what is shipped. */
+  readonly source: string;
+  /** What its foreign signature was found to say; null: it has one of ours. */
+  readonly judged: JudgedSignature | null;
 }
 
 /** A skill as it stands: to be used, shipped and not accepted, or refused. */
@@ -38,7 +63,8 @@ export type Standing =
 export interface SkillsParts {
   readonly log: Pick<AuditLog, "row" | "append">;
   readonly placed: (what: Placed) => readonly number[];
-  readonly keys: SkillKeys;
+  readonly keys: Pick<SkillKeys, "trusted">;
+  readonly roots: Pick<SkillRoots, "trusted">;
   readonly store: SkillStore;
   readonly shipped: Shipped;
   readonly bundled: { readonly names: readonly string[]; readonly files: (name: string) => SkillFiles | null };
@@ -73,6 +99,7 @@ export class Skills {
         version,
         digest,
         source: found.content("source"),
+        judged: judgedOf(found.content("signature")),
       });
     }
     this.#accepted = accepted;
@@ -100,11 +127,11 @@ export class Skills {
 
   #look(name: string): Standing | null {
     const accepted = this.#all().get(name);
-    const { keys, store, now } = this.#parts;
+    const { store } = this.#parts;
     const from = accepted !== undefined && accepted.source !== BUNDLED ? "installed" : "bundled";
     try {
       if (accepted !== undefined && from === "installed") {
-        const skill = verifySkill(store.read(name, accepted.digest), keys.trusted, now());
+        const skill = this.check(store.read(name, accepted.digest), accepted.judged);
         if (skill.digest !== accepted.digest || skill.manifest.name !== name)
           throw new SkillError(
             "not-accepted",
@@ -131,6 +158,20 @@ export class Skills {
       if (error instanceof SkillError) return { state: "refused", from, name, error };
       throw error;
     }
+  }
+
+  /** Checks files as they are now. @param judged what their foreign signature was found to say; null: they have one of ours. @throws {SkillError}. */
+  check(files: SkillFiles, judged: JudgedSignature | null): VerifiedSkill {
+    const { keys, roots, now } = this.#parts;
+    return judged === null
+      ? verifySkill(files, keys.trusted, now())
+      : verifyForeign(files, judged, roots.trusted, now());
+  }
+
+  /** The files of an installed skill with a foreign signature, for whoever reads that again. Null: it has none. @throws {SkillError}. */
+  foreign(name: string): SkillFiles | null {
+    const accepted = this.#all().get(name);
+    return accepted === undefined || accepted.judged === null ? null : this.#parts.store.read(name, accepted.digest);
   }
 
   #verifyShipped(name: string): VerifiedSkill | null {
@@ -172,8 +213,8 @@ export class Skills {
     return { version, permissions };
   }
 
-  /** Puts a checked skill in use: its files are written, then it is recorded, then it counts. @param source where it came from; {@link BUNDLED} for what is shipped. */
-  async install(skill: VerifiedSkill, files: SkillFiles, source: string, who: By): Promise<void> {
+  /** Puts a checked skill in use: its files are written, then it is recorded, then it counts. */
+  async install({ skill, files, source, judged }: Installing, who: By): Promise<void> {
     const { log, store, changed } = this.#parts;
     const { name, version } = skill.manifest;
     const before = this.#all().get(name) ?? null;
@@ -189,9 +230,12 @@ export class Skills {
         replaces: before?.skill ?? null,
         ...who,
       },
-      { cause: before?.seq ?? null, content: { source } },
+      {
+        cause: before?.seq ?? null,
+        content: { source, ...(judged === null ? {} : { signature: JSON.stringify(judged) }) },
+      },
     );
-    this.#all().set(name, { skill: id, seq: row.seq, name, version, digest: skill.digest, source });
+    this.#all().set(name, { skill: id, seq: row.seq, name, version, digest: skill.digest, source, judged });
     this.#sweep();
     await changed();
   }
@@ -224,6 +268,10 @@ export class Skills {
       { cause: null, content: { name, why: message } },
     );
   }
+}
+
+function judgedOf(kept: string | null): JudgedSignature | null {
+  return kept === null ? null : Judged.parse(JSON.parse(kept));
 }
 
 /** The source of a skill that came with this build. */

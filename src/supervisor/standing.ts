@@ -1,5 +1,7 @@
+import type { ActionOf } from "../../audit/action.ts";
 import type { CommittedRow } from "../../audit/log.ts";
 import { grantRowsOf } from "../../audit/rests.ts";
+import { digestOf } from "../../skills/verify.ts";
 import type { Held } from "../broker/grants.ts";
 import type { StateDatabase } from "./state-database.ts";
 
@@ -53,8 +55,8 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
       database.run("INSERT INTO placed VALUES (?, 'skill', ?)", seq, action.skill);
       return;
     case "skill.index.read":
-      database.run("DELETE FROM placed WHERE what = 'skill-index' AND id = ?", action.vkey);
-      database.run("INSERT INTO placed VALUES (?, 'skill-index', ?)", seq, action.vkey);
+      database.run("DELETE FROM placed WHERE what = 'skill-index' AND id = ?", indexKeyOf(action));
+      database.run("INSERT INTO placed VALUES (?, 'skill-index', ?)", seq, indexKeyOf(action));
       return;
     case "skill.removed":
       database.run("DELETE FROM placed WHERE id = ?", action.skill);
@@ -79,6 +81,11 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
     default:
       return;
   }
+}
+
+/** Whose list it was: older builds wrote the key itself. */
+function indexKeyOf({ fingerprint, vkey }: ActionOf<"skill.index.read">): string {
+  return fingerprint ?? digestOf(vkey ?? "");
 }
 
 /** The grants that were neither taken back nor ended, by their rows. */

@@ -1,6 +1,8 @@
 import * as z from "zod/mini";
 import { type FrontMatter, splitFrontMatter } from "../../skills/front-matter.ts";
-import { MAX_PACKED, unpackFiles } from "../../skills/packed.ts";
+import { FOREIGN_SIGNATURE, type ForeignVerdict, MAX_FOREIGN_SIGNATURE } from "../../skills/foreign.ts";
+import { MAX_FILES } from "../../skills/manifest.ts";
+import { MAX_PACKED, packFiles, unpackFiles } from "../../skills/packed.ts";
 import { isSkillProblem, SkillError } from "../../skills/skill-error.ts";
 import type { SkillFile } from "../../skills/verify.ts";
 import { type ArchiveKind, FromUnpack, type ToUnpack } from "../ipc/unpack-frames.ts";
@@ -8,6 +10,10 @@ import type { Processes } from "./processes.ts";
 
 /** The largest archive or front matter takes well under a second; a parser that hangs is ended. */
 const PATIENCE_MS = 20_000;
+/** Roots that are trusted at once. */
+export const MAX_ROOTS = 64;
+/** Bytes of a PEM file with one of them. */
+const MAX_ROOT_FILE = 64 * 1024;
 
 /** What an unpack process says of front matter: checked again, for it parses what strangers wrote. */
 const Words = z.array(z.string().check(z.maxLength(256))).check(z.maxLength(64));
@@ -28,10 +34,42 @@ const Read = z.strictObject({
   requires: z.strictObject({ anyBins: Words, bins: Words, env: Words, os: Words }),
   notes: z.array(z.string().check(z.maxLength(4096))).check(z.maxLength(16)),
 });
+const Identities = z.array(z.string().check(z.maxLength(4096))).check(z.maxLength(16));
+const Time = z.int();
+/** Of a foreign signature, and of a certificate. */
+const Verdict = z.strictObject({
+  roots: z.array(z.string().check(z.regex(/^[0-9a-f]{64}$/))).check(z.maxLength(MAX_ROOTS)),
+  identities: Identities,
+  from: Time,
+  until: Time,
+  resources: z
+    .array(
+      z.strictObject({
+        path: z.string().check(z.maxLength(1024)),
+        sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+      }),
+    )
+    .check(z.maxLength(MAX_FILES)),
+});
+const Root = z.strictObject({
+  certificate: z.string().check(z.maxLength(32 * 1024)),
+  identities: Identities,
+  from: Time,
+  until: Time,
+});
 const Failed = z.strictObject({
   sentence: z.string().check(z.maxLength(2000)),
   hint: z.string().check(z.maxLength(2000)),
 });
+
+/** A certificate that signs others. */
+export interface ReadRoot {
+  /** In DER. */
+  readonly certificate: Uint8Array;
+  readonly identities: readonly string[];
+  readonly from: number;
+  readonly until: number;
+}
 
 /** Foreign formats, each read by a process that is started for it, has nothing, and ends with its answer. */
 export class Unpacks {
@@ -56,7 +94,23 @@ export class Unpacks {
   async frontMatter(text: string): Promise<FrontMatter> {
     const yaml = splitFrontMatter(text);
     const said = await this.#asked({ type: "front-matter" }, Buffer.from(yaml), "read");
-    return Read.parse(JSON.parse(Buffer.from(said).toString("utf8")));
+    return Read.parse(jsonOf(said));
+  }
+
+  /** @param roots certificates, in DER. @throws {SkillError} for what is no such signature, or not a good one. */
+  async modelSignature(bytes: Uint8Array, roots: readonly Uint8Array[]): Promise<ForeignVerdict> {
+    if (bytes.length > MAX_FOREIGN_SIGNATURE) throw tooLong(FOREIGN_SIGNATURE, MAX_FOREIGN_SIGNATURE);
+    const given = new Map<string, SkillFile>([["signature", { bytes, executable: false }]]);
+    for (const [at, root] of roots.slice(0, MAX_ROOTS).entries())
+      given.set(String(at), { bytes: root, executable: false });
+    return Verdict.parse(jsonOf(await this.#asked({ type: "model-signature" }, packFiles(given), "read")));
+  }
+
+  /** @param pem a file with one certificate. @throws {SkillError} for what is none that signs others. */
+  async root(pem: Uint8Array): Promise<ReadRoot> {
+    if (pem.length > MAX_ROOT_FILE) throw tooLong("certificate", MAX_ROOT_FILE);
+    const { certificate, ...rest } = Root.parse(jsonOf(await this.#asked({ type: "root" }, pem, "read")));
+    return { certificate: Buffer.from(certificate, "base64"), ...rest };
   }
 
   async #asked(order: ToUnpack, payload: Uint8Array, wanted: "unpacked" | "read"): Promise<Uint8Array> {
@@ -93,6 +147,14 @@ export class Unpacks {
 }
 
 function failure(problem: string, bytes: Uint8Array): SkillError {
-  const { sentence, hint } = Failed.parse(JSON.parse(Buffer.from(bytes).toString("utf8")));
+  const { sentence, hint } = Failed.parse(jsonOf(bytes));
   return new SkillError(isSkillProblem(problem) ? problem : "malformed", sentence, hint);
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(bytes).toString("utf8"));
+}
+
+function tooLong(what: string, most: number): SkillError {
+  return new SkillError("too-large", `its ${what} has more than ${most} bytes`, "get it from where it came from");
 }

@@ -1,11 +1,13 @@
 import { MAX_FRONT_MATTER, readFrontMatter } from "../../skills/front-matter.ts";
-import { MAX_PACKED, packFiles } from "../../skills/packed.ts";
+import { MAX_PACKED, packFiles, unpackFiles } from "../../skills/packed.ts";
 import { SkillError } from "../../skills/skill-error.ts";
 import { textOf } from "../../skills/verify.ts";
 import { BUILD } from "../ipc/build.ts";
 import { PROTOCOL } from "../ipc/frame-common.ts";
 import { ownPipe } from "../ipc/pipe.ts";
 import { type FromUnpack, ToUnpack } from "../ipc/unpack-frames.ts";
+import { identitiesOf, readCertificate, readRoot } from "./certificates.ts";
+import { readModelSignature } from "./model-signing.ts";
 import { unpackTarGz } from "./tar.ts";
 import { Unpacked } from "./unpacked.ts";
 import { readYaml } from "./yaml.ts";
@@ -46,16 +48,39 @@ export function runUnpack(): void {
 
 /** @throws {SkillError}. */
 async function done(frame: Asked, payload: Uint8Array): Promise<Said> {
-  if (frame.type === "front-matter") {
-    if (payload.length > MAX_FRONT_MATTER)
-      throw new SkillError("too-large", "its front matter is too long", "say it in fewer words");
-    const read = readFrontMatter(readYaml(textOf(payload, "front matter")));
-    return [{ type: "read" }, Buffer.from(JSON.stringify(read))];
+  switch (frame.type) {
+    case "front-matter": {
+      if (payload.length > MAX_FRONT_MATTER)
+        throw new SkillError("too-large", "its front matter is too long", "say it in fewer words");
+      return read(readFrontMatter(readYaml(textOf(payload, "front matter"))));
+    }
+    case "root": {
+      const root = readRoot(textOf(payload, "certificate"));
+      const { x509, from, until } = root;
+      return read({ certificate: x509.raw.toString("base64"), identities: identitiesOf(root), from, until });
+    }
+    case "model-signature": {
+      const given = unpackFiles(payload);
+      const signature = given.get("signature")?.bytes ?? new Uint8Array();
+      given.delete("signature");
+      return read(
+        readModelSignature(
+          signature,
+          Array.from(given.values(), ({ bytes }) => readCertificate(bytes)),
+        ),
+      );
+    }
+    case "unpack": {
+      const files = new Unpacked();
+      if (frame.archive === "zip") await unpackZip(payload, files);
+      else unpackTarGz(payload, files);
+      return [{ type: "unpacked" }, packFiles(files.finish())];
+    }
   }
-  const files = new Unpacked();
-  if (frame.archive === "zip") await unpackZip(payload, files);
-  else unpackTarGz(payload, files);
-  return [{ type: "unpacked" }, packFiles(files.finish())];
+}
+
+function read(value: object): Said {
+  return [{ type: "read" }, Buffer.from(JSON.stringify(value))];
 }
 
 function failed(error: unknown): Said {

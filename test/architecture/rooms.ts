@@ -65,8 +65,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/anchor": { ours: [...NETWORKED, "audit"], packages: ["zod"], network: [] },
   // What is asked on a person's behalf: one request, read by a parser of pages.
   "src/fetch": { ours: NETWORKED, packages: ["htmlparser2", "zod"], network: SDK_NETWORK },
-  // Archives, YAML: whatever of a skill has a format of its own.
-  "src/unpack": { ours: [...CHILD, "skills"], packages: ["yaml", "yauzl"], network: [] },
+  // Archives, YAML, foreign signatures: whatever of a skill has a format of its own.
+  "src/unpack": { ours: [...CHILD, "skills"], packages: ["@sigstore/core", "yaml", "yauzl", "zod"], network: [] },
   // Lanes are HTTP/2; TLS is for a proxy that wants it.
   "src/egress": { ours: CHILD, packages: [], network: ["node:net", "node:dns", "node:tls", "node:http2"] },
   // It becomes a command, with the walls of one.

@@ -39,7 +39,7 @@ describe("a skill", () => {
     expect(manifest.name).toBe("greet");
     expect(digest).toBe(hash("sha256", writeManifest(manifest), "hex"));
     expect([...files.keys()].toSorted()).toEqual(["SKILL.md", "references/words.md", "scripts/greet.sh"]);
-    expect(signer).toBe(key.trust);
+    expect(signer).toEqual({ name: "acme", own: false, vkey: key.trust.vkey });
     expect(bodyOf(SKILL_TEXT)).toBe("# Greet\n\nRun scripts/greet.sh with a name.");
   });
 

@@ -1,18 +1,25 @@
-import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Manifest } from "../../skills/manifest.ts";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FOREIGN_SIGNATURE } from "../../skills/foreign.ts";
+import { type Manifest, SIGNATURE_FILE } from "../../skills/manifest.ts";
+import type { SkillProblem } from "../../skills/skill-error.ts";
 import { NO_PERMISSIONS } from "../../skills/permissions.ts";
 import { readFrontMatter, splitFrontMatter } from "../../skills/front-matter.ts";
-import { type SkillFile, type SkillFiles, verifySkill } from "../../skills/verify.ts";
+import { type SkillFile, type SkillFiles, textOf, verifySkill } from "../../skills/verify.ts";
 import type { AnswerTo, OperatorCall } from "../../src/ipc/operator.ts";
 import { signIndex } from "../../skills/skill-index.ts";
 import { Config } from "../../src/config/schema.ts";
 import { SkillDesk } from "../../src/supervisor/skill-desk.ts";
 import { SkillIndexes } from "../../src/supervisor/skill-indexes.ts";
 import { SkillKeys } from "../../src/supervisor/skill-keys.ts";
+import { SkillRoots } from "../../src/supervisor/skill-roots.ts";
 import { SkillStore } from "../../src/supervisor/skill-store.ts";
 import { Skills } from "../../src/supervisor/skills.ts";
+import type { Unpacks } from "../../src/supervisor/unpacks.ts";
+import { identitiesOf, readCertificate, readRoot } from "../../src/unpack/certificates.ts";
+import { readModelSignature } from "../../src/unpack/model-signing.ts";
 import { unpackTarGz } from "../../src/unpack/tar.ts";
 import { Unpacked } from "../../src/unpack/unpacked.ts";
 import { readYaml } from "../../src/unpack/yaml.ts";
@@ -20,6 +27,8 @@ import { unpackZip } from "../../src/unpack/zip.ts";
 import { World } from "../broker/world.ts";
 import { aKey, greetFiles, signed } from "../skills/world.ts";
 import { zipOf } from "../support/archives.ts";
+import { signedModel } from "../support/model-signer.ts";
+import { EXTENSIONS, TestCertificates } from "../support/test-certificates.ts";
 
 let world: World;
 let skills: Skills;
@@ -46,6 +55,22 @@ function begin(): void {
   const now = (): number => world.clock.now();
   const placed = (what: Parameters<typeof world.state.placed>[0]): number[] => world.state.placed(what);
   const keys = new SkillKeys({ log: world.log, placed, shipped: [shippedKey.trust], now });
+  // As an unpack process does it, without the process: that is tried in test/unpack.
+  const foreign: Pick<Unpacks, "root" | "modelSignature"> = {
+    root: async (pem) => {
+      const root = readRoot(textOf(pem, "certificate"));
+      const { x509, from, until } = root;
+      return await Promise.resolve({ certificate: x509.raw, identities: identitiesOf(root), from, until });
+    },
+    modelSignature: async (bytes, roots) =>
+      await Promise.resolve(
+        readModelSignature(
+          bytes,
+          roots.map((root) => readCertificate(root)),
+        ),
+      ),
+  };
+  const roots = new SkillRoots({ log: world.log, placed, unpacks: foreign, now });
   changes = 0;
   const changed = async (): Promise<void> => {
     changes += 1;
@@ -55,6 +80,7 @@ function begin(): void {
     log: world.log,
     placed,
     keys,
+    roots,
     store: new SkillStore(join(world.home, "skills")),
     shipped: { trust: [shippedKey.trust], note: null },
     bundled: { names: [...bundled.keys()], files: (name) => bundled.get(name) ?? null },
@@ -64,7 +90,9 @@ function begin(): void {
   desk = new SkillDesk({
     skills,
     keys,
+    roots,
     unpacks: {
+      ...foreign,
       archive: async (kind, bytes) => {
         const files = new Unpacked();
         if (kind === "zip") await unpackZip(bytes, files);
@@ -83,7 +111,6 @@ function begin(): void {
     }),
     download: async (url) => await Promise.resolve(webFiles.get(url) ?? new Uint8Array()),
     toolchains: () => [],
-    now,
     changed,
   });
 }
@@ -91,10 +118,11 @@ function begin(): void {
 const who = () => ({ by: world.principal, via: "terminal" });
 async function ask<C extends Extract<OperatorCall, { call: `skill.${string}` }>>(
   call: C,
+  payload: Uint8Array = new Uint8Array(),
 ): Promise<AnswerTo<C["call"]>> {
   // Each call's answer has its own type, which the union loses.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return (await desk.answer(call, new Uint8Array(), who())) as AnswerTo<C["call"]>;
+  return (await desk.answer(call, payload, who())) as AnswerTo<C["call"]>;
 }
 
 function written(files: SkillFiles, name = "source"): string {
@@ -280,6 +308,98 @@ describe("a skill", () => {
     expect(await skills.list()).toEqual([]);
     await install();
     expect(readdirSync(join(world.home, "skills"))).toHaveLength(1);
+  });
+});
+
+describe("a skill with a signature of a certificate", () => {
+  const folder = mkdtempSync(join(tmpdir(), "wirken-roots-"));
+  const certificates = new TestCertificates(folder);
+  const root = certificates.issue("root", { extensions: EXTENSIONS.root, subject: "Acme Root" });
+  const leaf = certificates.issue("leaf", {
+    extensions: ["keyUsage = critical,digitalSignature", "subjectAltName = email:signer@acme.example"],
+    under: root,
+    subject: "Acme Skills",
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const text =
+    "---\nname: greet\ndescription: Greets somebody.\nmetadata:\n  version: 1.2\n  wirken:\n    tools: [read_file]\n    read: [notes]\n---\nSay hello.\n";
+  const files = (): Map<string, SkillFile> =>
+    signedModel(
+      new Map([...greetFiles(), ["SKILL.md", { bytes: Buffer.from(text), executable: false }]]),
+      certificates,
+      [leaf],
+    );
+  const trustRoot = async (more: Partial<Extract<OperatorCall, { call: "skill.trust-root" }>> = {}) =>
+    await ask(
+      { call: "skill.trust-root", names: "*", identity: null, until: null, own: false, ...more },
+      Buffer.from(root.pem),
+    );
+
+  test("is used under a root that was trusted, by whoever that names, and after a restart; in the record its name is content", async () => {
+    const path = written(files());
+    await expect(look(path)).rejects.toThrow("signed by Acme Skills, under a root that nobody here trusts");
+    expect(await trustRoot({ identity: "*@acme.example" })).toMatchObject({ of: "root", name: "Acme Root" });
+    const looked = await look(path);
+    expect(looked).toMatchObject({ name: "greet", version: "1.2.0", signer: "Acme Skills", own: false, files: 3 });
+    expect(looked.wants).toEqual(["use the tools read_file", "read of the workspace notes"]);
+    await ask({ call: "skill.install", digest: looked.digest });
+    await world.restart();
+    begin();
+    expect(await skills.active(undefined)).toHaveLength(1);
+    expect(await ask({ call: "skill.list" })).toMatchObject({
+      skills: [{ state: "active", signer: "Acme Skills" }],
+      keys: [{ state: "shipped" }, { of: "root", name: "Acme Root", identity: "*@acme.example", state: "trusted" }],
+    });
+    expect(await ask({ call: "skill.verify", name: null })).toMatchObject({ skills: [{ state: "active" }] });
+    expect(JSON.stringify(world.rows("skill.trusted").map(({ action }) => action))).not.toMatch(/acme/i);
+    expect(await ask({ call: "skill.untrust", key: "Acme Root" })).toMatchObject({ of: "root", state: "revoked" });
+    expect(await skills.active(undefined)).toEqual([]);
+    await world.restart();
+    begin();
+    expect(await skills.active(undefined)).toEqual([]);
+    expect(refusals()).toEqual(["untrusted", "revoked", "revoked"]);
+    await trustRoot();
+    expect(await skills.active(undefined)).toHaveLength(1);
+  });
+
+  test.for<[SkillProblem, (files: Map<string, SkillFile>) => void]>([
+    ["extra", (all) => void all.set("more.md", { bytes: Buffer.from("x"), executable: false })],
+    ["missing", (all) => void all.delete("references/words.md")],
+    ["altered", (all) => void all.set("references/words.md", { bytes: Buffer.from("x"), executable: false })],
+    ["altered", (all) => void all.set("SKILL.md", { bytes: Buffer.from(`${text}x`), executable: false })],
+    ["malformed", (all) => void all.set(FOREIGN_SIGNATURE, { bytes: Buffer.from("{}"), executable: false })],
+    ["unsigned", (all) => void all.delete(FOREIGN_SIGNATURE)],
+    ["malformed", (all) => void all.set(SIGNATURE_FILE, { bytes: Buffer.from("{}"), executable: false })],
+  ])("is refused as %s, before it is accepted and at each use", async ([problem, change]) => {
+    await trustRoot();
+    const changed = files();
+    change(changed);
+    await expect(look(written(changed))).rejects.toThrow("the skill is refused");
+    expect(refusals()).toEqual([problem]);
+    await install(files(), "good");
+    const place = join(world.home, "skills", readdirSync(join(world.home, "skills"))[0] ?? "");
+    rmSync(place, { recursive: true });
+    written(changed, place.slice(world.home.length));
+    expect(await skills.active(undefined)).toEqual([]);
+  });
+
+  test("is refused under a root that is trusted for others, until another day, or whose certificates are over", async () => {
+    const path = written(files());
+    await trustRoot({ names: "other" });
+    await expect(look(path)).rejects.toThrow("not trusted for a skill of the name greet");
+    await trustRoot({ names: "greet", identity: "*@other.example" });
+    await expect(look(path)).rejects.toThrow("not trusted for a skill of the name greet");
+    await trustRoot({ identity: "Acme Sk*", until: new Date(world.clock.now() + 86_400_000).toISOString() });
+    await ask({ call: "skill.install", digest: (await look(path)).digest });
+    world.clock.advance(2 * 86_400_000);
+    expect(await skills.active(undefined)).toEqual([]);
+    await trustRoot();
+    expect(await skills.active(undefined)).toHaveLength(1);
+    world.clock.advance(60 * 86_400_000);
+    expect(await skills.active(undefined)).toEqual([]);
+    await expect(trustRoot()).rejects.toThrow("was good until");
+    // The same is recorded once a minute.
+    expect(refusals()).toEqual(["wrong-name", "expired", "expired"]);
   });
 });
 

@@ -291,6 +291,7 @@ export class PageScript {
       case "skill.remove":
       case "skill.show":
       case "skill.trust":
+      case "skill.trust-root":
       case "skill.untrust":
       case "skill.verify":
       case "schedule.add":

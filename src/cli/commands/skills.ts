@@ -50,9 +50,9 @@ function list(context: Context): Command {
           context.terminal.print(
             `\n${table(
               ["key", "may sign", "until", "is"],
-              answer.keys.map(({ name, names, until, state, own }) => [
-                name,
-                names,
+              answer.keys.map(({ name, names, until, state, own, of, identity }) => [
+                of === "root" ? `${name} (root)` : name,
+                identity === null ? names : `${names}, by ${identity}`,
                 until?.slice(0, 10) ?? "for ever",
                 own && state === "trusted" ? "trusted, your own" : state,
               ]),
