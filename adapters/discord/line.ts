@@ -54,7 +54,8 @@ export interface Pace {
 }
 
 /** One connection to Discord's gateway by the SDK's own shard. What comes after its end is another's question: the shard would connect again twice a second,
- *  and forget the session whenever the network is gone. */
+ *  and forget the session whenever the network is gone. Not by discord.js' `Client` above it: one that goes on with a session of a process before (by a
+ *  `ws.buildStrategy` that hands it over) is never ready, throws at `RESUMED` where it looks for a session of its own, and queues each dispatch for good. */
 export class Line {
   readonly #shard: WebSocketShard;
   readonly #on: LineEvents;
