@@ -2,10 +2,10 @@ import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { REST } from "@discordjs/rest";
 import { WebSocketManager, WebSocketShardEvents } from "@discordjs/ws";
-import { SocketModeClient } from "@slack/socket-mode";
-import { WebClient } from "@slack/web-api";
+import { App } from "@slack/bolt";
 import { GatewayDispatchEvents, GatewayIntentBits, MessageFlags, Routes } from "discord-api-types/v10";
 import { Api } from "grammy/web";
+import { ClientEvent, createClient, MatrixEventEvent, SyncState } from "matrix-js-sdk";
 import * as z from "zod/mini";
 
 /** What an adapter is measured beside: the platform's own SDK in one plain process, which answers each message with its text and keeps nothing.
@@ -31,20 +31,21 @@ async function telegram(): Promise<void> {
   }
 }
 
-const SlackMessage = z.object({ channel: z.string(), text: z.string() });
-
 async function slack(): Promise<void> {
-  const web = new WebClient(secrets["bot-token"], { slackApiUrl: apiRoot });
-  const client = new SocketModeClient({
+  const app = new App({
+    token: secrets["bot-token"] ?? "",
     appToken: secrets["app-token"] ?? "",
+    socketMode: true,
     clientOptions: { slackApiUrl: apiRoot },
   });
-  client.on("message", ({ event, ack }: { event: unknown; ack: () => Promise<void> }) => {
-    const { channel, text } = SlackMessage.parse(event);
-    void ack();
-    void web.apiCall("chat.postMessage", { channel, text, unfurl_links: false, unfurl_media: false });
+  app.message(async ({ message }) => {
+    if (message.subtype !== undefined || message.text === undefined) return;
+    const { channel, text } = message;
+    const { chat } = app.client;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is no window's
+    await chat.postMessage({ channel, text, unfurl_links: false, unfurl_media: false });
   });
-  await client.start();
+  await app.start();
   ready();
 }
 
@@ -94,7 +95,30 @@ async function discord(): Promise<void> {
   await manager.connect();
 }
 
-if (platform === "discord") await discord();
+async function matrix(): Promise<void> {
+  // The SDK tells all that it does, whatever logger it is given: that is not what is measured.
+  for (const name of ["log", "info", "debug", "warn", "error", "trace"] as const) console[name] = () => undefined;
+  const { user_id: userId, device_id: deviceId } = WhoAmI.parse(
+    await createClient({ baseUrl: apiRoot, accessToken: secrets["access-token"] ?? "" }).whoami(),
+  );
+  const client = createClient({ baseUrl: apiRoot, accessToken: secrets["access-token"] ?? "", userId, deviceId });
+  await client.initRustCrypto({ useIndexedDB: false });
+  client.on(MatrixEventEvent.Decrypted, (event) => {
+    const { body } = Said.parse(event.getClearContent());
+    const room = event.getRoomId();
+    if (event.getSender() !== userId && room !== undefined) void client.sendTextMessage(room, body);
+  });
+  client.on(ClientEvent.Sync, (state) => {
+    if (state === SyncState.Prepared) ready();
+  });
+  await client.startClient();
+}
+
+const WhoAmI = z.object({ user_id: z.string(), device_id: z.string() });
+const Said = z.object({ body: z.string() });
+
+if (platform === "matrix") await matrix();
+else if (platform === "discord") await discord();
 else if (platform === "telegram") await telegram();
 else if (platform === "slack") await slack();
 else signal();

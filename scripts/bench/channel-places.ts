@@ -1,5 +1,7 @@
 import { DiscordServer } from "../../test/support/discord-server/discord-server.ts";
 import { ADA, BOB } from "../../test/support/discord-server/people.ts";
+import { MatrixPeer } from "../../test/support/matrix-peer.ts";
+import { MatrixServer } from "../../test/support/matrix-server.ts";
 import { IDS, SignalServer } from "../../test/support/signal-server.ts";
 import { SlackServer } from "../../test/support/slack-server/slack-server.ts";
 import { TelegramServer } from "../../test/support/telegram-server.ts";
@@ -16,7 +18,7 @@ export interface ChannelPlace extends AsyncDisposable {
 }
 
 export interface BenchedChannel {
-  readonly platform: "telegram" | "slack" | "signal" | "discord";
+  readonly platform: "telegram" | "slack" | "signal" | "discord" | "matrix";
   /** Conversations that people write in at once. */
   readonly conversations: number;
   /** Milliseconds that the last answers have, where the platform takes fewer calls than people write. */
@@ -86,6 +88,38 @@ export const PLACES: readonly BenchedChannel[] = [
         write: (nth, text) => void server.direct(text, {}, who[nth]),
         shown: () => server.shown.map(({ content }) => ({ text: content })),
         [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose](),
+      };
+    },
+  },
+  {
+    platform: "matrix",
+    conversations: 2,
+    // Both rooms are encrypted: what people write and read is so by a program of theirs, whose time is part of what a message takes.
+    start: async () => {
+      const server = await MatrixServer.start();
+      const { home, user } = server;
+      const people = await Promise.all(
+        ["@ada:matrix.example", "@bob:matrix.example"].map(async (person) => {
+          const room = home.room(person, [user], { encrypted: true, direct: true });
+          home.member(room, user, user, "join");
+          return { room, members: [person, user], peer: await MatrixPeer.start(home, person) };
+        }),
+      );
+      // Everything is kept, as a homeserver does that has all the time; what a phone would not be sent at once is not what is measured.
+      home.timelineLimit = 10_000;
+      const heard = people.map(({ peer }) => peer.heard);
+      return {
+        secrets: { homeserver: server.root, "access-token": server.login["access-token"] },
+        apiRoot: server.root,
+        write: (nth, text) => {
+          const to = people[nth];
+          to?.peer.say(to.room, to.members, text);
+        },
+        shown: () => heard.flat(),
+        [Symbol.asyncDispose]: async () => {
+          for (const { peer } of people) await peer[Symbol.asyncDispose]();
+          await server[Symbol.asyncDispose]();
+        },
       };
     },
   },

@@ -3,22 +3,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { NODE_FLAGS } from "../../src/confine/flags.ts";
 import { FromAdapter, type ToAdapter } from "../../src/ipc/adapter-frames.ts";
 import { OWN_LANE } from "../../src/ipc/egress-frames.ts";
 import { spawnChild } from "../../src/supervisor/child.ts";
-import { programOf } from "../../test/support/adapter-talk.ts";
+import { TestDaemon, WIRKEN } from "../../test/support/daemon.ts";
 import { loopbackLane } from "../../test/support/connect-server.ts";
 import { type BenchedChannel, type ChannelPlace, PLACES } from "./channel-places.ts";
 import { type Figure, ms, spread } from "./figure.ts";
+import { held } from "./memory.ts";
 
 /** An adapter connected to its platform's test server, as a process of its own behind its lane: how long until it is connected, what it holds when idle,
  *  how long a message takes in and out again, and whether all of them come, once and in order. Its messages are acknowledged and answered at once:
  *  the log and the agent are measured elsewhere. */
 
 const STARTS = 5;
-/** After the last message, so that what a start leaves behind is collected. */
-const SETTLE_MS = 3_000;
+/** After the last message, so that what a busy time leaves behind is collected: it is looked for every fifteen seconds. */
+const SETTLE_MS = 35_000;
 const ALONE = 100;
 /** So many messages a second, for so long. */
 const PER_SECOND = 100;
@@ -32,7 +32,7 @@ interface Running extends AsyncDisposable {
   readonly connectedMs: number;
 }
 
-async function adapter(code: string, { platform }: BenchedChannel, place: ChannelPlace): Promise<Running> {
+async function adapter({ platform }: BenchedChannel, place: ChannelPlace): Promise<Running> {
   const begun = performance.now();
   const connected = Promise.withResolvers<number>();
   let sent = 0;
@@ -43,6 +43,8 @@ async function adapter(code: string, { platform }: BenchedChannel, place: Channe
     on: {
       frame: (frame, payload) => {
         if (frame.type === "state" && frame.state === "connected") connected.resolve(performance.now() - begun);
+        // What is to be kept is on a disk first, elsewhere too.
+        if (frame.type === "store") setImmediate(() => void child.send({ type: "stored", ref: frame.ref }));
         if (frame.type !== "inbound") return;
         sent += 1;
         void child.send({ type: "acknowledged", ref: frame.ref, again: false });
@@ -64,7 +66,7 @@ async function adapter(code: string, { platform }: BenchedChannel, place: Channe
     log: () => undefined,
     stop: { type: "stop" },
     extraStdio: ["pipe"],
-    image: { command: process.execPath, args: [...NODE_FLAGS, code] },
+    image: { command: WIRKEN, args: [] },
   });
   loopbackLane(child.extra(OWN_LANE));
   for (const [name, value] of Object.entries(place.secrets))
@@ -164,15 +166,14 @@ async function figuresOf(channel: BenchedChannel): Promise<Figure[]> {
     budget: null,
     met: null,
   });
-  using program = await programOf(platform);
   const starts: number[] = [];
   for (let run = 0; run < STARTS; run += 1) {
     await using place = await channel.start();
-    await using running = await adapter(program.code, channel, place);
+    await using running = await adapter(channel, place);
     starts.push(running.connectedMs);
   }
   await using place = await channel.start();
-  await using running = await adapter(program.code, channel, place);
+  await using running = await adapter(channel, place);
   const ours = await alone(place);
   await sleep(SETTLE_MS);
   const idle = memoryOf(running.pid);
@@ -190,6 +191,10 @@ async function figuresOf(channel: BenchedChannel): Promise<Figure[]> {
     measured("the same, the bare SDK", bareIdle),
     measured("a message in and its answer out", `p50 ${ms(at(ours, 0.5))}, p99 ${ms(at(ours, 0.99))}`),
     measured("the same, the bare SDK", `p50 ${ms(at(theirs, 0.5))}, p99 ${ms(at(theirs, 0.99))}`),
+    measured(
+      "added by what is ours",
+      `p50 ${ms(at(ours, 0.5) - at(theirs, 0.5))}, p99 ${ms(at(ours, 0.99) - at(theirs, 0.99))}`,
+    ),
     {
       what: `${platform}: ${PER_SECOND} messages a second for ${SECONDS} s`,
       measured: `${came.sent} sent, ${came.lost} lost, ${came.doubled} doubled, ${came.disordered} out of order`,
@@ -199,8 +204,44 @@ async function figuresOf(channel: BenchedChannel): Promise<Figure[]> {
   ];
 }
 
+/** What an adapter may hold when idle, MB of its proportional set size. */
+const BUDGET_MB: Readonly<Record<BenchedChannel["platform"], number>> = {
+  telegram: 45,
+  signal: 45,
+  slack: 45,
+  discord: 60,
+  matrix: 90,
+};
+
+/** All of them in one daemon, as the product runs them: what they share is counted once over all that share it. */
+async function togetherFigures(): Promise<Figure[]> {
+  await using stack = new AsyncDisposableStack();
+  const places = new Map<string, ChannelPlace>();
+  for (const channel of PLACES) places.set(channel.platform, stack.use(await channel.start()));
+  const channels = Object.fromEntries([...places].map(([platform, { apiRoot }]) => [platform, { apiRoot }]));
+  const environment = { WIRKEN_VAULT_PASSPHRASE: "a passphrase of the bench" };
+  const daemon = stack.use(await TestDaemon.start({ config: { channels }, environment }));
+  for (const [platform, { secrets }] of places) {
+    const stdin = `${Object.values(secrets).join("\n")}\n`;
+    const added = await daemon.wirken(["vault", "add", platform, "--stdin", "--no-check"], { stdin });
+    if (added.status !== 0) throw new Error(`cannot enrol ${platform}: ${added.stderr}`);
+  }
+  await sleep(SETTLE_MS);
+  return held(daemon.pid).flatMap(({ name, pss }) => {
+    const platform = PLACES.find((one) => name === `adapter ${one.platform}`)?.platform;
+    if (platform === undefined) return [];
+    const most = BUDGET_MB[platform];
+    return {
+      what: `${platform}: idle memory in a daemon with all of them, PSS`,
+      measured: `${pss.toFixed(1)} MB`,
+      budget: `≤ ${most} MB`,
+      met: pss <= most,
+    };
+  });
+}
+
 export async function channelFigures(): Promise<Figure[]> {
-  const figures: Figure[] = [];
+  const figures: Figure[] = await togetherFigures();
   for (const channel of PLACES) figures.push(...(await figuresOf(channel)));
   return figures;
 }

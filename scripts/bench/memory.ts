@@ -11,13 +11,13 @@ const SETTLE_MS = 5_000;
 /** What an adapter of these platforms may hold when idle, MB. */
 const ADAPTER_MB = 45;
 
-interface Held {
+export interface Held {
   readonly name: string;
   /** Proportional set size, MB: shared pages are counted once over all that share them. */
   readonly pss: number;
 }
 
-function held(pid: number): Held[] {
+export function held(pid: number): Held[] {
   const own = { name: nameOf(pid), pss: pssOf(pid) };
   const children = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

@@ -85,7 +85,8 @@ const history = {
 };
 
 export const ARGUMENTS = {
-  "auth.test": z.strictObject({}),
+  // Bolt gives the token here too, as each method lets it.
+  "auth.test": z.strictObject({ token: z.optional(z.string()) }),
   "apps.connections.open": z.strictObject({}),
   "bots.info": z.strictObject({ bot: Id }),
   "users.info": z.strictObject({ user: Id }),
