@@ -41,7 +41,11 @@ type State = Frame<"state">["state"];
 export type Credentials = ReadonlyMap<string, string>;
 
 export type Checked =
-  | { readonly account: string }
+  | {
+      readonly account: string;
+      /** What is to be kept in the place of what was given for a login, by its name in the vault. */
+      readonly instead?: Readonly<Record<string, string>>;
+    }
   | {
       readonly failure: NonNullable<Frame<"checked">["failure"]>;
       readonly sentence: string;

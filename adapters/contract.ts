@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { type FromAdapter, ToAdapter } from "../src/ipc/adapter-frames.ts";
 import { BUILD } from "../src/ipc/build.ts";
 import { PROTOCOL } from "../src/ipc/frame-common.ts";
+import { encodeNamedBytes } from "../src/ipc/named-bytes.ts";
 import { ownPipe, type PipeEvents } from "../src/ipc/pipe.ts";
 import { type Attachment, type Connection, type Host, type Platform, type Start, shortened } from "./adapter.ts";
 import { Answers } from "./answers.ts";
@@ -160,10 +161,20 @@ export class Adapter {
     let checked = await this.#platform.check(this.#secrets, start);
     if ("failure" in checked && checked.expired === true && (await this.#renewal?.now()) === true)
       checked = await this.#platform.check(this.#secrets, start);
-    if ("account" in checked)
-      this.#say({ type: "checked", failure: null, account: shortened(this.#clean(checked.account)) });
-    else this.#say({ type: "checked", failure: checked.failure, account: null }, this.#clean(checked.sentence));
+    if ("account" in checked) {
+      if (checked.instead !== undefined) await this.#instead(checked.instead);
+      const blank = checked.instead === undefined ? "" : BLANK;
+      this.#say({ type: "checked", failure: null, account: shortened(this.#clean(checked.account)) }, blank);
+    } else this.#say({ type: "checked", failure: checked.failure, account: null }, this.#clean(checked.sentence));
     await this.#leave();
+  }
+
+  /** What was given for a login is not kept: this is. */
+  async #instead(secrets: Readonly<Record<string, string>>): Promise<void> {
+    const entries = Object.entries(secrets).map(([name, value]) => ({ name, bytes: Buffer.from(value, "utf8") }));
+    const payload = encodeNamedBytes(entries);
+    await this.#pipe.send({ type: "exchanged" }, payload).catch(() => undefined);
+    for (const bytes of [payload, ...entries.map((entry) => entry.bytes)]) bytes.fill(0);
   }
 
   #renewalOf(start: Start): Renewal | null {

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { ask, baseOf } from "../ask.ts";
 import { Home, troubleWith } from "./home.ts";
+import { logIn, logOut } from "./login.ts";
 import { openStorage, RecoveryFailure } from "./recovery.ts";
 import type { Checked, Credentials, Start } from "../adapter.ts";
 
@@ -9,7 +10,7 @@ const WhoAmI = z.object({ user_id: z.string(), device_id: z.optional(z.string())
 const Versions = z.object({ versions: z.array(z.string()) });
 const Refusal = z.object({ errcode: z.string().check(z.regex(/^M_[A-Z_]{1,64}$/)) });
 
-/** Asks a homeserver whose access token this is. */
+/** Asks a homeserver whose access token this is. A password is exchanged for one first, and what came of it is told along with the account. */
 export async function check(credentials: Credentials, start: Start): Promise<Checked> {
   const home = baseOf(start.apiRoot ?? (credentials.get("homeserver") ?? "").trim());
   if ("sentence" in home) return { failure: "other", sentence: home.sentence };
@@ -18,8 +19,18 @@ export async function check(credentials: Credentials, start: Start): Promise<Che
     return { failure: "unreachable", sentence: `the homeserver cannot be reached (${versions.detail})` };
   if (versions.status !== 200 || !Versions.safeParse(versions.body).success)
     return { failure: "other", sentence: "there is no Matrix homeserver at that address" };
+  if ((credentials.get("password") ?? "") === "") return await ofToken(home.base, credentials);
+  const login = await logIn(home.base, credentials);
+  if ("failure" in login) return login;
+  const checked = await ofToken(home.base, new Map([...credentials, ...Object.entries(login.secrets)]));
+  if ("account" in checked) return { ...checked, instead: login.secrets };
+  await logOut(home.base, login.secrets["access-token"]);
+  return checked;
+}
+
+async function ofToken(base: string, credentials: Credentials): Promise<Checked> {
   const answer = await ask({
-    url: `${home.base}/_matrix/client/v3/account/whoami`,
+    url: `${base}/_matrix/client/v3/account/whoami`,
     headers: { authorization: `Bearer ${(credentials.get("access-token") ?? "").trim()}` },
   });
   if (answer.state === "unreachable")
@@ -43,7 +54,7 @@ export async function check(credentials: Credentials, start: Start): Promise<Che
   if (recovery === "") return { account: who.data.user_id };
   try {
     const token = (credentials.get("access-token") ?? "").trim();
-    await openStorage(new Home(home.base, token), who.data.user_id, recovery);
+    await openStorage(new Home(base, token), who.data.user_id, recovery);
   } catch (error) {
     if (error instanceof RecoveryFailure) return { failure: "refused", sentence: error.message };
     return { failure: "unreachable", sentence: troubleWith(error) };

@@ -6,7 +6,7 @@ import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import { type CommandError, usage } from "./command-error.ts";
 
 /** One secret that is asked for. */
-export interface Wanted extends Pick<PlatformCredential, "onlyWith" | "optional"> {
+export interface Wanted extends Pick<PlatformCredential, "onlyWith" | "without" | "optional" | "spaces"> {
   /** Its name in the vault. */
   readonly name: string;
   readonly label: string;

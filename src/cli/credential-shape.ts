@@ -23,7 +23,7 @@ const KNOWN_SHAPES: readonly { readonly shape: RegExp; readonly is: string }[] =
 export function mixUp(secret: Uint8Array, wanted: Wanted): string | null {
   if (secret.length === 0) return wanted.optional === true ? null : "nothing was given";
   if (wanted.kind === "json") return secret[0] === 0x7b ? null : `this is no JSON, and so not: ${wanted.label}`;
-  if (secret.some((byte) => byte <= 0x20 || byte === 0x7f))
+  if (secret.some((byte) => (byte <= 0x20 && !(byte === 0x20 && wanted.spaces === true)) || byte === 0x7f))
     return "it holds a space or a control character: copy it again";
   // What is no secret is looked at as it is.
   const shape = wanted.kind === "plain" ? Buffer.from(secret).toString("latin1") : shapeOf(secret);

@@ -79,9 +79,9 @@ const STEPS: Readonly<Record<Exclude<Platform, "slack">, readonly string[]>> = {
     "it answers those who write to it alone, and in a server those who call it by name or reply to it",
   ],
   matrix: [
-    "make an account for the bot on your homeserver, and a login for Wirken alone: not one that another program has used, whose encryption keys only that has:",
-    `  curl -d '{"type":"m.login.password","identifier":{"type":"m.id.user","user":"BOT"},"password":"…","refresh_token":true,"initial_device_display_name":"Wirken"}' https://HOMESERVER/_matrix/client/v3/login`,
-    "  it answers with access_token, and with refresh_token where your homeserver has them: Wirken then renews the access token by itself",
+    "make an account for the bot on your homeserver, with a password: Wirken logs in with that once, as a device of its own, and does not keep it",
+    "where nobody logs in by a password (accounts with single sign-on), give the access token of a login for Wirken alone, and its refresh token where it has",
+    "  one: not a login that another program has used, whose encryption keys only that has",
     "so that others see this login as the account's own, set up secure backup for the account in Element (All settings, Encryption) and take the recovery key that it gives",
   ],
   teams: [

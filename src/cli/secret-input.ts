@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { copyOf } from "../../vault/secret.ts";
 import { shapeOf } from "../ipc/credential-shape.ts";
 import { encodeNamedBytes } from "../ipc/named-bytes.ts";
+import { wantedOf } from "../ipc/platform-credentials.ts";
 import { type CommandError, usage } from "./command-error.ts";
 import type { Enrolment, Wanted } from "./credential-name.ts";
 import { mixUp, trimmed } from "./credential-shape.ts";
@@ -38,10 +39,12 @@ export async function readSecrets(enrolment: Enrolment, source: SecretSource, te
 }
 
 /** Whether something is asked for, after what was given before it. */
-function isWanted({ onlyWith }: Wanted, held: Held): boolean {
-  if (onlyWith === undefined) return true;
-  const other = held.get(onlyWith.name);
-  return other !== undefined && new RegExp(onlyWith.looksLike).test(shapeOf(trimmed(other)));
+function isWanted(one: Wanted, held: Held): boolean {
+  const fits = (name: string, looksLike: string): boolean => {
+    const other = held.get(name);
+    return other !== undefined && new RegExp(looksLike).test(shapeOf(trimmed(other)));
+  };
+  return wantedOf([one], fits).length > 0;
 }
 
 async function fromPrompts({ wanted }: Enrolment, terminal: Terminal, held: Held): Promise<void> {
@@ -109,7 +112,8 @@ function fromLines({ wanted }: Enrolment, source: SecretSource, held: Held): voi
     for (const one of wanted) {
       if (!isWanted(one, held)) continue;
       const line = lines[asked.length];
-      if (line === undefined && one.optional === true) continue;
+      // What may be left out is, where the next line is none of it.
+      if (one.optional === true && (line === undefined || mixUp(trimmed(line), one) !== null)) continue;
       asked.push(one);
       // How many there are to be is told at the end.
       if (line === undefined) continue;

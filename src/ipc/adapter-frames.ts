@@ -41,6 +41,8 @@ export const FromAdapter = z.discriminatedUnion("type", [
     failure: z.nullable(CheckFailure),
     account: z.nullable(z.string().check(z.maxLength(200))),
   }),
+  /** Before `checked`: what was given is good for a login and not kept (a password). The payload, named bytes, is to be kept in its place. */
+  z.strictObject({ type: z.literal("exchanged") }),
   /** Connected or not. `refused`: the credentials were refused and trying again is useless; the payload is a sentence. */
   z.strictObject({
     type: z.literal("state"),

@@ -12,8 +12,14 @@ export interface PlatformCredential {
   readonly kind: "secret" | "plain" | "json";
   /** Wanted only where what stands under another name looks like this. */
   readonly onlyWith?: { readonly name: string; readonly looksLike: string };
+  /** Not wanted where what stands under another name looks like this. */
+  readonly without?: { readonly name: string; readonly looksLike: string };
   /** May be left out. */
   readonly optional?: true;
+  /** It may hold spaces. */
+  readonly spaces?: true;
+  /** Good for a login and never kept: the check gives what is kept in its place. */
+  readonly exchanged?: true;
 }
 
 /** A bot token that Slack renews; its shape may stand for it. */
@@ -35,12 +41,27 @@ export function renewedNames(platform: Platform): readonly string[] {
 }
 
 /** Which of a platform's credentials are wanted. @param fits whether what is given under a name looks like that; false where nothing is. */
-export function wantedOf<Wanted extends Pick<PlatformCredential, "onlyWith">>(
+export function wantedOf<Wanted extends Pick<PlatformCredential, "onlyWith" | "without">>(
   all: readonly Wanted[],
   fits: (name: string, looksLike: string) => boolean,
 ): Wanted[] {
-  return all.filter(({ onlyWith }) => onlyWith === undefined || fits(onlyWith.name, onlyWith.looksLike));
+  return all.filter(
+    ({ onlyWith, without }) =>
+      (onlyWith === undefined || fits(onlyWith.name, onlyWith.looksLike)) &&
+      (without === undefined || !fits(without.name, without.looksLike)),
+  );
 }
+
+/** @returns which of these names are never kept. */
+export function exchangedOf(platform: Platform, names: readonly string[]): string[] {
+  return PLATFORM_CREDENTIALS[platform]
+    .filter((one) => one.exchanged === true && names.includes(one.name))
+    .map(({ name }) => name);
+}
+
+/** A Matrix account's full name. No access token begins like it. */
+const MATRIX_ID = "^@[^\\s:]+:[^\\s]+$";
+const BY_PASSWORD = { name: "user", looksLike: MATRIX_ID } as const;
 
 const ID = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";
 const WEB_ADDRESS = "^https?://[^\\s/@]+(/[^\\s]*)?$";
@@ -101,13 +122,38 @@ export const PLATFORM_CREDENTIALS: Readonly<Record<Platform, readonly PlatformCr
   ],
   matrix: [
     { name: "homeserver", label: "Address of the homeserver (https://…)", looksLike: WEB_ADDRESS, kind: "plain" },
-    { name: "access-token", label: "Access token of the bot's account", looksLike: "^[!-~]{10,}$", kind: "secret" },
+    {
+      name: "user",
+      label:
+        "Name of the bot's account (@bot:example.org; to give an access token in place of its password, press Enter)",
+      looksLike: MATRIX_ID,
+      kind: "plain",
+      optional: true,
+      exchanged: true,
+    },
+    {
+      name: "password",
+      label: "Password of the bot's account, used once for a login and not kept",
+      looksLike: "^.",
+      kind: "secret",
+      onlyWith: BY_PASSWORD,
+      spaces: true,
+      exchanged: true,
+    },
+    {
+      name: "access-token",
+      label: "Access token of the bot's account",
+      looksLike: "^[!-~]{10,}$",
+      kind: "secret",
+      without: BY_PASSWORD,
+    },
     {
       name: "refresh-token",
       label: "Refresh token, where the login gave one (else press Enter)",
       looksLike: "^[!-~]{10,}$",
       kind: "secret",
       optional: true,
+      without: BY_PASSWORD,
     },
     {
       name: "recovery-key",
@@ -115,6 +161,7 @@ export const PLATFORM_CREDENTIALS: Readonly<Record<Platform, readonly PlatformCr
       looksLike: "^[A-Za-z0-9 ]{40,80}$",
       kind: "secret",
       optional: true,
+      spaces: true,
     },
   ],
   teams: [

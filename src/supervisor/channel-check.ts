@@ -1,9 +1,10 @@
 import { FromAdapter, type ToAdapter } from "../ipc/adapter-frames.ts";
 import { addressOnLane } from "../ipc/local-socket.ts";
 import { type AdapterChannel, platformOf } from "../ipc/channel.ts";
-import type { NamedBytes } from "../ipc/named-bytes.ts";
+import { decodeNamedBytes, type NamedBytes } from "../ipc/named-bytes.ts";
 import type { CredentialRenewal } from "./credential-renewal.ts";
 import type { Checked } from "./credentials.ts";
+import { insteadOf } from "./exchanged.ts";
 import type { Processes, SecretOf } from "./processes.ts";
 import type { Reach } from "./reach-list.ts";
 import { RenewalExchange } from "./renewal-exchange.ts";
@@ -26,6 +27,7 @@ export async function checkChannel(asked: ChannelCheck): Promise<Checked> {
   const { channel, candidate } = asked;
   let renewal: Promise<void> = Promise.resolve();
   let exchange: RenewalExchange | null = null;
+  let instead: readonly NamedBytes[] | null = null;
   const checked = await asked.processes.check<FromAdapter, ToAdapter>({
     role: "adapter",
     args: [platformOf(channel)],
@@ -44,6 +46,8 @@ export async function checkChannel(asked: ChannelCheck): Promise<Checked> {
     timeoutMs: CHECK_MS,
     cause: asked.cause,
     hear: (header, payload, process) => {
+      // Of what is kept already nothing is exchanged.
+      if (header.type === "exchanged" && !("scope" in candidate)) instead = takenInstead(channel, payload);
       if (header.type === "renewed" || header.type === "unrenewed") exchange?.take(header, payload);
       if (header.type !== "renewal" || exchange !== null) return;
       exchange = new RenewalExchange(channel, header.ref, async (frame) => await process.send(frame));
@@ -61,5 +65,16 @@ export async function checkChannel(asked: ChannelCheck): Promise<Checked> {
     ended: () => exchange?.lost(),
   });
   await renewal;
-  return checked;
+  return instead === null || checked.result !== "good" ? checked : { ...checked, instead };
+}
+
+function takenInstead(channel: AdapterChannel, payload: Uint8Array): readonly NamedBytes[] | null {
+  try {
+    const given = insteadOf(channel, decodeNamedBytes(payload));
+    if (given !== null) return given;
+  } catch {
+    // Of no form that is known here.
+  }
+  payload.fill(0);
+  return null;
 }

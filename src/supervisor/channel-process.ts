@@ -242,6 +242,7 @@ export class ChannelProcess {
         return;
       case "ready":
       case "checked":
+      case "exchanged":
       case "delivered":
       case "undelivered":
       case "store":

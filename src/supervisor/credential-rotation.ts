@@ -3,6 +3,7 @@ import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { type CheckCandidate, type Credentials, type Enrolled, secretOf, type Verdict } from "./credentials.ts";
 import { canBeChecked } from "../ipc/vault-calls.ts";
+import { refuseUnexchanged, toKeep } from "./exchanged.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
 import type { SecretOf } from "./processes.ts";
@@ -88,6 +89,7 @@ export class CredentialRotation {
         checked.sentence ?? `${scope} was refused by its platform`,
         "nothing was saved, and the one before goes on",
       );
+    refuseUnexchanged(scope, candidate, checked);
     const account = checked?.account ?? null;
     if (what.kind === "channel" && account !== null && before.account !== null && account !== before.account)
       throw new OperatorError(
@@ -95,7 +97,7 @@ export class CredentialRotation {
         `this belongs to ${account}, and ${scope} is ${before.account}: nothing was saved`,
         "a rotation keeps the account; another one is enrolled with wirken vault add",
       );
-    const version = await credentials.save({ scope, ...known }, candidate, checked, who);
+    const version = await credentials.save({ scope, ...known }, toKeep(scope, candidate, checked), checked, who);
     if (what.kind === "secret" || what.kind === "network") {
       await credentials.confirm(scope, null);
       if (what.kind === "network") await this.#parts.proxyChanged();

@@ -8,6 +8,7 @@ import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { isPlain, PLATFORM_CREDENTIALS, type PlatformCredential, wantedOf } from "../ipc/platform-credentials.ts";
 import { canBeChecked, type CredentialView } from "../ipc/vault-calls.ts";
+import { refuseUnexchanged, toKeep } from "./exchanged.ts";
 import { PROXY_CREDENTIAL } from "./network.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By, People } from "./people.ts";
@@ -19,6 +20,8 @@ export interface Checked {
   readonly result: "good" | "refused" | "unreachable";
   readonly account: string | null;
   readonly sentence: string | null;
+  /** What is to be kept in the place of what was given for a login. Whoever keeps it wipes it. */
+  readonly instead?: readonly NamedBytes[];
 }
 
 export type CheckCandidate = (scope: string, candidate: readonly NamedBytes[]) => Promise<Checked>;
@@ -186,12 +189,13 @@ export class Credentials {
         "nothing was saved",
       );
     }
+    refuseUnexchanged(scope, candidate, checked);
     if (checked?.result === "unreachable")
       notes.push(
         `${checked.sentence ?? "the platform could not be reached"}: saved unchecked, and checked at the next start`,
       );
     const good = checked?.result === "good";
-    const version = await this.save(given, candidate, checked, who);
+    const version = await this.save(given, toKeep(scope, candidate, checked), checked, who);
     const account = checked?.account ?? null;
     if (good && version > 1) await this.confirm(scope, account);
     if (what.kind === "network") await this.#parts.proxyChanged();

@@ -9,6 +9,13 @@ import { type Login, MatrixHome, type Reply } from "./matrix-home.ts";
  *  @see https://spec.matrix.org/v1.11/client-server-api/#refreshing-access-tokens */
 
 const Refresh = z.strictObject({ refresh_token: z.string() });
+const ByPassword = z.strictObject({
+  type: z.literal("m.login.password"),
+  identifier: z.strictObject({ type: z.literal("m.id.user"), user: z.string() }),
+  password: z.string(),
+  initial_device_display_name: z.optional(z.string()),
+  refresh_token: z.optional(z.boolean()),
+});
 
 interface Session {
   readonly access: string;
@@ -26,6 +33,10 @@ export class MatrixServer implements AsyncDisposable {
   /** Others who are logged in, by their tokens. */
   readonly #others = new Map<string, Login>();
   device = "ABCDEF";
+  /** Of the bot's account; null: nobody logs in by a password here. */
+  password: string | null = "correct horse";
+  /** Devices that were logged out. */
+  readonly gone: string[] = [];
   /** Questions of any kind. */
   asked = 0;
   #port = 0;
@@ -172,9 +183,35 @@ export class MatrixServer implements AsyncDisposable {
         return headers["content-type"] === "application/json"
           ? this.#refresh(Refresh.safeParse(JSON.parse(body)).data?.refresh_token ?? "")
           : [400, { errcode: "M_NOT_JSON", error: "" }];
+      case "GET /_matrix/client/v3/login":
+        return [200, { flows: [{ type: this.password === null ? "m.login.sso" : "m.login.password" }] }];
+      case "POST /_matrix/client/v3/login":
+        return this.#logIn(body);
+      case "POST /_matrix/client/v3/logout":
+        if (this.#whoAmI((headers.authorization ?? "").replace(/^Bearer /, ""))[0] !== 200) return UNKNOWN;
+        this.gone.push(this.device);
+        this.logOut();
+        return [200, {}];
       default:
         return [404, { errcode: "M_UNRECOGNIZED", error: "Unrecognized request" }];
     }
+  }
+
+  /** The device of before stays logged in. */
+  #logIn(body: string): Reply {
+    const asked = ByPassword.safeParse(JSON.parse(body)).data;
+    if (asked === undefined) return [400, { errcode: "M_BAD_JSON", error: "Bad JSON" }];
+    const { user } = asked.identifier;
+    if (![this.user, "wirken"].includes(user) || asked.password !== this.password)
+      return [403, { errcode: "M_FORBIDDEN", error: "Invalid username or password" }];
+    this.#others.set(this.#now.access, { user: this.user, device: this.device });
+    this.device = `D${randomBytes(5).toString("hex").toUpperCase()}`;
+    this.#before = null;
+    this.#now = this.#issue();
+    const { access, refresh } = this.#now;
+    const renewable = asked.refresh_token === true ? { refresh_token: refresh } : {};
+    const ends = this.lifetimeMs === null ? {} : { expires_in_ms: this.lifetimeMs };
+    return [200, { user_id: this.user, access_token: access, device_id: this.device, ...renewable, ...ends }];
   }
 
   #whoAmI(access: string): Reply {
