@@ -15,6 +15,7 @@ import {
 } from "./build/bundle.ts";
 import { canStrip, writeExecutable } from "./build/executable.ts";
 import { commitOf, digestOfInputs } from "./build/inputs.ts";
+import { insideAssets } from "./build/packages.ts";
 
 /** Builds `dist/wirken` if anything that it is made of has changed. `--force` builds in any case, `--out PATH` builds elsewhere. */
 
@@ -53,11 +54,12 @@ function writePage(assets: readonly (readonly [name: string, bytes: Uint8Array])
 
 async function buildAll(): Promise<void> {
   const started = performance.now();
-  const stamp = { version: versionOf(), commit, build: digest };
+  const inputs = new Set<string>();
+  const stamp = { version: versionOf(), commit, build: digest, inputs };
   const bundles: Promise<Assets>[] = Object.entries({ ...ENTRIES, ...PARTS }).map(([name, entry]) =>
     name === "cli" ? bundleSplit(root, stamp, name, entry) : bundleRole(root, stamp, name, entry),
   );
-  const parts = await Promise.all([...bundles, bundlePage(root)]);
+  const parts = await Promise.all([...bundles, bundlePage(root, inputs)]);
   if (values.out === undefined) writePage(parts.flatMap((part) => [...part]));
   const assets: Assets = new Map([
     ...parts.flatMap((part) => [...part]),
@@ -65,7 +67,10 @@ async function buildAll(): Promise<void> {
     ...wasmAssets(root),
     ...skillAssets(root),
   ]);
-  writeExecutable(root, target, { main: await bundleMain(root, stamp), assets, flags: NODE_FLAGS });
+  const main = await bundleMain(root, stamp);
+  // The last one: by now every bundle has said what went into it.
+  for (const [name, bytes] of insideAssets(root, inputs)) assets.set(name, bytes);
+  writeExecutable(root, target, { main, assets, flags: NODE_FLAGS });
   const { size, mtimeMs } = statSync(target);
   writeFileSync(stampPath, JSON.stringify({ build: digest, size, mtimeMs }));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

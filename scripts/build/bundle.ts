@@ -4,7 +4,7 @@ import { BUNDLED } from "../../skills/bundled.ts";
 import { readSkillFolder } from "../../skills/folder.ts";
 import { packFiles } from "../../skills/packed.ts";
 import { PARTS } from "../../src/main.ts";
-import { build as bundle, type BuildOptions, type Plugin, transform } from "esbuild";
+import { build as esbuild, type BuildOptions, type OutputFile, type Plugin, transform } from "esbuild";
 
 /** Turns the sources into the texts that go into the executable. */
 
@@ -15,15 +15,24 @@ interface Stamp {
   readonly version: string;
   readonly commit: string;
   readonly build: string;
+  /** Paths of the files that went in, below the root of the project: each bundle adds its own. Left out: nobody asks. */
+  readonly inputs?: Set<string>;
 }
 
 const TARGET = "node26";
+
+/** @returns what comes out; what went in is added to `inputs`. */
+async function bundle(given: BuildOptions, inputs = new Set<string>()): Promise<OutputFile[]> {
+  const { outputFiles, metafile } = await esbuild({ ...given, write: false, metafile: true });
+  for (const { inputs: used } of Object.values(metafile.outputs))
+    for (const [path, { bytesInOutput }] of Object.entries(used)) if (bytesInOutput > 0) inputs.add(path);
+  return outputFiles;
+}
 
 function options(root: string, stamp: Stamp): BuildOptions {
   return {
     absWorkingDir: root,
     bundle: true,
-    write: false,
     platform: "node",
     target: TARGET,
     // A package's ES modules where it has both: what its UMD file requires is hidden from the bundler.
@@ -198,40 +207,46 @@ function replaceOnce(text: string, what: string, by: string): string {
 
 /** The main file: a few kilobytes that choose an asset. */
 export async function bundleMain(root: string, stamp: Stamp): Promise<Uint8Array> {
-  const { outputFiles } = await bundle({
-    ...options(root, stamp),
-    entryPoints: ["src/main.ts"],
-    format: "esm",
-    write: false,
-  });
+  const outputFiles = await bundle(
+    {
+      ...options(root, stamp),
+      entryPoints: ["src/main.ts"],
+      format: "esm",
+    },
+    stamp.inputs,
+  );
   return only(outputFiles);
 }
 
 /** One child's program: one text, so that its process holds its own code and nobody else's. */
 export async function bundleRole(root: string, stamp: Stamp, name: string, entry: string): Promise<Assets> {
-  const { outputFiles } = await bundle({
-    ...options(root, stamp),
-    entryPoints: [entry],
-    format: "cjs",
-    // There is no loader for `import()` in the executable: it becomes `require`.
-    supported: { "dynamic-import": false },
-    write: false,
-  });
+  const outputFiles = await bundle(
+    {
+      ...options(root, stamp),
+      entryPoints: [entry],
+      format: "cjs",
+      // There is no loader for `import()` in the executable: it becomes `require`.
+      supported: { "dynamic-import": false },
+    },
+    stamp.inputs,
+  );
   return new Map([[`code/${name}.cjs`, only(outputFiles)]]);
 }
 
 /** A program whose parts are loaded when they are needed: what it imports with `import()` becomes assets of their own.
  *  esbuild splits ES modules only, so each part is turned to CommonJS afterwards. */
 export async function bundleSplit(root: string, stamp: Stamp, name: string, entry: string): Promise<Assets> {
-  const { outputFiles } = await bundle({
-    ...options(root, stamp),
-    entryPoints: [{ in: entry, out: name }],
-    format: "esm",
-    splitting: true,
-    outdir: "/",
-    chunkNames: `${name}-[hash]`,
-    write: false,
-  });
+  const outputFiles = await bundle(
+    {
+      ...options(root, stamp),
+      entryPoints: [{ in: entry, out: name }],
+      format: "esm",
+      splitting: true,
+      outdir: "/",
+      chunkNames: `${name}-[hash]`,
+    },
+    stamp.inputs,
+  );
   const assets: Assets = new Map();
   for (const { path, text } of outputFiles) {
     const { code } = await transform(text, {
@@ -246,25 +261,27 @@ export async function bundleSplit(root: string, stamp: Stamp, name: string, entr
 }
 
 /** The web page: its documents as they are, its script bundled for a browser. */
-export async function bundlePage(root: string): Promise<Assets> {
+export async function bundlePage(root: string, inputs = new Set<string>()): Promise<Assets> {
   const folder = join(root, "src/web/page");
   const files = readdirSync(folder).toSorted();
   const assets: Assets = new Map();
   for (const file of files) {
     if (!/\.ts$|^tsconfig/.test(file)) assets.set(`page/${file}`, readFileSync(join(folder, file)));
   }
-  const { outputFiles } = await bundle({
-    absWorkingDir: root,
-    entryPoints: ["src/web/page/main.ts"],
-    bundle: true,
-    write: false,
-    platform: "browser",
-    target: "es2023",
-    format: "esm",
-    minify: true,
-    legalComments: "none",
-    logLevel: "warning",
-  });
+  const outputFiles = await bundle(
+    {
+      absWorkingDir: root,
+      entryPoints: ["src/web/page/main.ts"],
+      bundle: true,
+      platform: "browser",
+      target: "es2023",
+      format: "esm",
+      minify: true,
+      legalComments: "none",
+      logLevel: "warning",
+    },
+    inputs,
+  );
   assets.set("page/main.js", only(outputFiles));
   return assets;
 }

@@ -9,12 +9,14 @@ import { budgetCommand } from "./commands/budget.ts";
 import { channelCommand } from "./commands/channel.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { egressCommand } from "./commands/egress.ts";
+import { licencesCommand } from "./commands/licences.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { incidentCommand } from "./commands/incident.ts";
 import { pairCommand } from "./commands/pair.ts";
 import { peopleCommand } from "./commands/people.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { recoveryCommand } from "./commands/recovery.ts";
+import { sbomCommand } from "./commands/sbom.ts";
 import { searchCommand } from "./commands/search.ts";
 import { scheduleCommand } from "./commands/schedule.ts";
 import { startCommand } from "./commands/start.ts";
@@ -110,6 +112,8 @@ export function programOf(context: Context): Command {
     webCommand,
     witnessCommand,
     recoveryCommand,
+    sbomCommand,
+    licencesCommand,
   );
   for (const command of commands) program.addCommand(command(context));
   program.addHelpText(
