@@ -162,6 +162,21 @@ export const KINDS = {
     fields: { agent: f.name, digest: f.digest, provider: f.name, model: f.model },
     content: ["settings"],
   },
+  /** The owner made an agent, or settings of one others, or had it answer elsewhere: `config.loaded` and `agent.configured` say what is in force then. */
+  "agent.changed": { fields: { agent: f.name, change: f.oneOf("added", "set", "bound"), ...BY } },
+  /** An agent is no more. What goes with it, by number: folders that were added, grants, schedules, what it kept in memory, files of instructions, sessions. */
+  "agent.removed": {
+    fields: {
+      agent: f.name,
+      folders: f.count,
+      grants: f.count,
+      schedules: f.count,
+      memories: f.count,
+      instructions: f.count,
+      sessions: f.count,
+      ...BY,
+    },
+  },
   /** A folder of this machine is part of an agent's workspace from here on; `name` is the operator's word for it, or made of its own. `principal`: that person's alone. */
   "folder.added": {
     fields: {
@@ -198,6 +213,8 @@ export const KINDS = {
     },
     content: ["path", "text", "digest"],
   },
+  /** It is told no more: its agent was removed. */
+  "instructions.withdrawn": { fields: { instructions: f.id, ...BY } },
   // Skills
   /** What this key signs, or whoever has a certificate under this root, is used, under names of this form, until then. `own`: as the operator's own word.
    *  A key's name is somebody's: it is content. `vkey`: of builds that had it here. */
@@ -412,7 +429,7 @@ export const KINDS = {
   "message.refused": {
     fields: {
       channel: f.name,
-      reason: f.oneOf("stranger", "foreign-press", "not-ready", "bad-frame", "too-large", "too-many"),
+      reason: f.oneOf("stranger", "foreign-press", "not-ready", "bad-frame", "too-large", "too-many", "other-agent"),
       times: f.count,
       since: f.time,
     },
@@ -513,7 +530,7 @@ export const KINDS = {
   },
   "session.opened": { fields: { session: f.id, conversation: f.id, channel: f.name, agent: f.name } },
   "session.closed": {
-    fields: { session: f.id, reason: f.oneOf("new", "idle", "closed") },
+    fields: { session: f.id, reason: f.oneOf("new", "idle", "closed", "removed") },
     optional: { ...BY },
   },
   "message.received": {

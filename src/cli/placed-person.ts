@@ -36,6 +36,6 @@ export function channelOf(text: string): Channel {
 /** @throws {CommandError} for what is no agent's name. */
 export function agentOf(text: string): Name {
   const name = Name.safeParse(text);
-  if (!name.success) throw usage(`${text} is not an agent's name`, "config.json names them under agents");
+  if (!name.success) throw usage(`${text} is not an agent's name`, "see: wirken agents list");
   return name.data;
 }

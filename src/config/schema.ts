@@ -3,7 +3,7 @@ import { HostName } from "../ipc/egress-frames.ts";
 import { McpServer } from "./mcp.ts";
 import { readLocalSocket } from "../ipc/local-socket.ts";
 import { AdapterChannel, LOCAL_CHANNELS } from "../ipc/channel.ts";
-import { Name, PrincipalId } from "../ipc/ids.ts";
+import { ConversationId, Name, PrincipalId } from "../ipc/ids.ts";
 import { Role } from "../ipc/operator.ts";
 import { SearchService } from "../ipc/fetch-frames.ts";
 import { ModelRef } from "../ipc/provider.ts";
@@ -21,6 +21,16 @@ const Agent = z.strictObject({
   rounds: z._default(z.int().check(z.gte(1), z.lte(100)), 20),
   /** The skills that it has, by name; left out: all that are there. */
   skills: z.optional(z.array(z.string().check(z.regex(/^[a-z0-9-]{1,64}$/))).check(z.maxLength(500))),
+  /** The tools that it has, by name; a * at the end stands for any further characters. Left out: all. */
+  tools: z.optional(
+    z
+      .array(
+        z.string().check(z.regex(/^[A-Za-z0-9_./:-]{0,199}\*?$/, "write a tool's name, such as read_file or web_*")),
+      )
+      .check(z.maxLength(500)),
+  ),
+  /** Who may talk to it beside the owners, by id as `wirken people list` prints it. Left out: everybody who is paired. */
+  people: z.optional(z.array(PrincipalId).check(z.maxLength(1000))),
   /** Minutes that a turn may take in all. */
   turnMinutes: z._default(z.number().check(z.gte(0.1), z.lte(240)), 15),
 });
@@ -47,6 +57,7 @@ const Channel = z.strictObject({
   enabled: z._default(z.boolean(), true),
   /** Another API than the platform's public one, e.g. a Bot API server of your own. */
   apiRoot: z.optional(Address),
+  /** Who answers there, but in the conversations that are bound to another one. */
   agent: z._default(Name, "default"),
 });
 
@@ -151,7 +162,7 @@ const Retention = z.strictObject({
   memory: z._default(Days, null),
 });
 
-export const Config = z.strictObject({
+const Settings = z.strictObject({
   agents: z._default(z.record(Name, Agent), {}),
   providers: z._default(z.record(Name, Provider), {}),
   channels: z._default(z.record(AdapterChannel, Channel), {}),
@@ -161,9 +172,15 @@ export const Config = z.strictObject({
     z.strictObject({
       /** The page's port on 127.0.0.1; 0 lets the system choose. */
       port: z._default(z.int().check(z.gte(0), z.lte(65_535)), 7717),
+      /** The agent that the page begins with. */
+      agent: z._default(Name, "default"),
     }),
-    { port: 7717 },
+    { port: 7717, agent: "default" },
   ),
+  /** The agent that the terminal talks to where the command names none. */
+  terminal: z._default(z.strictObject({ agent: z._default(Name, "default") }), { agent: "default" }),
+  /** Single conversations that another agent answers in than the rest of their channel: `"c_…": "coder"`. */
+  conversations: z._default(z.record(ConversationId, Name), {}),
   /** How this machine's network is left, where that is not directly. */
   network: z.prefault(Network, {}),
   /** Web search. */
@@ -189,6 +206,25 @@ export const Config = z.strictObject({
   retention: z.prefault(Retention, {}),
   /** What people are told of it, in other words than those that follow from `retention`. */
   retentionNote: z.optional(z.string().check(z.maxLength(200))),
+});
+
+export const Config = Settings.check((ctx) => {
+  // An agent that is not there would answer nobody.
+  const { agents, channels, conversations, terminal, web } = ctx.value;
+  const named: readonly (readonly [path: readonly string[], agent: string])[] = [
+    [["terminal", "agent"], terminal.agent],
+    [["web", "agent"], web.agent],
+    ...Object.entries(channels).map(([channel, { agent }]) => [["channels", channel, "agent"], agent] as const),
+    ...Object.entries(conversations).map(([one, agent]) => [["conversations", one], agent] as const),
+  ];
+  for (const [path, agent] of named)
+    if (agent !== "default" && !Object.hasOwn(agents, agent))
+      ctx.issues.push({
+        code: "custom",
+        input: agent,
+        path: [...path],
+        message: `there is no agent ${agent} under agents`,
+      });
 });
 export type Config = z.infer<typeof Config>;
 export type { McpServer } from "./mcp.ts";

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { AGENT_ANSWERS, AGENT_CALLS } from "./agent-calls.ts";
 import { AUDIT_ANSWERS, AUDIT_CALLS } from "./audit-calls.ts";
 import { CONFINEMENT_ANSWERS, CONFINEMENT_CALLS } from "./confinement-calls.ts";
 import { EGRESS_ANSWERS, EGRESS_CALLS } from "./egress-calls.ts";
@@ -31,8 +32,8 @@ export type ApprovalScope = z.infer<typeof ApprovalScope>;
 export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("status") }),
   z.strictObject({ call: z.literal("daemon.stop") }),
-  /** Says something; the payload is the text. Events stream until the turn ends. `fresh` starts a new session. */
-  z.strictObject({ call: z.literal("say"), agent: Name, fresh: z.boolean() }),
+  /** Says something; the payload is the text. Events stream until the turn ends. `agent` null: who answers where the caller is. `fresh` starts a new session. */
+  z.strictObject({ call: z.literal("say"), agent: z.nullable(Name), fresh: z.boolean() }),
   /** What was said so far in this caller's conversation with the agent. */
   z.strictObject({ call: z.literal("transcript"), agent: Name }),
   /** Ends the running turn of a session (of the caller's own where null). */
@@ -74,6 +75,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   z.strictObject({ call: z.literal("web.link") }),
   z.strictObject({ call: z.literal("web.sessions") }),
   z.strictObject({ call: z.literal("web.sessions.end"), session: WebSessionId }),
+  ...AGENT_CALLS,
   ...PEOPLE_CALLS,
   ...SCHEDULE_CALLS,
   ...HALT_CALLS,
@@ -197,7 +199,10 @@ export const OPERATOR_ANSWERS = {
     home: z.string(),
     web: z.nullable(z.string()),
     vault: VaultStatus,
-    model: z.strictObject({ agent: z.string(), ref: z.string(), note: z.nullable(z.string()) }),
+    /** Of the agent that the page begins with. */
+    model: z.strictObject({ agent: Name, ref: z.string(), note: z.nullable(z.string()) }),
+    /** All of them. */
+    agents: z.array(z.strictObject({ agent: Name, ref: z.string() })),
     channels: z.array(ChannelView),
     sandbox: z.strictObject({ works: z.boolean(), note: z.nullable(z.string()) }),
     /** Whom web searches are asked of, or why of nobody. */
@@ -253,6 +258,7 @@ export const OPERATOR_ANSWERS = {
     ),
   }),
   "web.sessions.end": z.strictObject({ ended: z.boolean() }),
+  ...AGENT_ANSWERS,
   ...PEOPLE_ANSWERS,
   ...SCHEDULE_ANSWERS,
   ...HALT_ANSWERS,

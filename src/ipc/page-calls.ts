@@ -27,6 +27,8 @@ export const PAGE_CALLS: ReadonlySet<CallName> = new Set([
   "folder.add",
   "folder.list",
   "folder.remove",
+  "instructions.show",
+  "instructions.accept",
   "budget.show",
   "usage.show",
   "audit.rows",

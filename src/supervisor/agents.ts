@@ -10,14 +10,15 @@ import type { InstructionFiles } from "./instruction-files.ts";
 import type { Workspaces } from "./workspaces.ts";
 import { AgentPool } from "./agent-pool.ts";
 import type { Origin } from "./conversation.ts";
-import { configOf, InForce } from "./in-force.ts";
+import { placesOf } from "./agent-places.ts";
+import { configOf, InForce, knowsAgent } from "./in-force.ts";
 import { chooseModel, OFFLINE, pickModel } from "./model-choice.ts";
 import type { MessageFiles } from "./message-files.ts";
 import type { Models } from "./models.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Processes } from "./processes.ts";
-import type { AgentInForce, RunParts } from "./session-run.ts";
-import type { State } from "./state.ts";
+import type { AgentInForce, RunParts, Unwelcome } from "./session-run.ts";
+import type { Person, State } from "./state.ts";
 import { SubAgents } from "./sub-agents.ts";
 import { tellOrigins, toldBefore } from "./said-rows.ts";
 
@@ -50,6 +51,7 @@ export class Agents {
   readonly #pool: AgentPool;
   readonly #below: SubAgents;
   #ollama: string | null = null;
+  #known: readonly string[] = [];
 
   constructor(parts: AgentsParts) {
     this.#parts = parts;
@@ -58,7 +60,8 @@ export class Agents {
     this.#pool = new AgentPool(parts.processes, async (session, turn, from) => this.#start(session, turn, from), over);
     this.#below = new SubAgents({
       processes: parts.processes,
-      settings: (agent) => this.#settings(agent),
+      tools: (agent) => this.#settings(agent).tools,
+      instructed: async (turn, broker) => (await this.#instructed(turn, broker)).text,
       over,
     });
   }
@@ -71,13 +74,19 @@ export class Agents {
   /** Puts every agent's settings in force. */
   async configure(cause: number | null): Promise<void> {
     for (const agent of this.names) await this.#configure(agent, cause);
+    for (const agent of this.#known) if (!this.names.includes(agent)) this.inForce.drop(agent);
+    this.#known = this.names;
   }
 
   async #configure(agent: string, cause: number | null): Promise<void> {
     const { folders, instructions, skills, enrolled } = this.#parts;
     const config = this.#parts.config();
     const choice = chooseModel(configOf(config, agent), enrolled(), this.#ollama);
-    const placed = { folders: folders.inForce(agent), instructionFiles: instructions.inForce(agent) };
+    const placed = {
+      folders: folders.inForce(agent),
+      instructionFiles: instructions.inForce(agent),
+      places: placesOf(config, agent, (one) => this.#parts.state.conversation(one)?.channel ?? null),
+    };
     await this.inForce.configure(agent, config, choice, placed, skills(agent), cause);
   }
 
@@ -112,6 +121,17 @@ export class Agents {
     });
   }
 
+  /** Why somebody may not talk to an agent; null: they may. The owners always may. */
+  refusal(agent: string, { principal, role }: Pick<Person, "principal" | "role">): Unwelcome | null {
+    const config = this.#parts.config();
+    if (!knowsAgent(config, agent))
+      return { sentence: `There is no agent ${agent} any more: nothing is done about what you wrote.`, gone: true };
+    const { people } = configOf(config, agent);
+    if (people === undefined || role === "owner" || people.some((one) => one === principal)) return null;
+    const sentence = `You may not talk to agent ${agent}, and nothing is done about what you wrote. Whoever owns this machine can let you.`;
+    return { sentence, gone: false };
+  }
+
   /** @param tell whoever watches the conversation live. */
   runParts(agent: string, broker: Broker, tell: RunParts["tell"]): RunParts {
     const { log, state, halted, workspaces, labels } = this.#parts;
@@ -125,7 +145,10 @@ export class Agents {
         workspaces.placeOf(agent, principal, state.conversation(conversation)?.talk ?? "group"),
       inForce: () => this.#agentInForce(agent),
       // A file that is told may be gone since the last turn.
-      renew: async () => await this.#configure(agent, null),
+      renew: async () => {
+        if (this.names.includes(agent)) await this.#configure(agent, null);
+      },
+      refusal: (person) => this.refusal(agent, person),
       instructed: async (turn) => await this.#instructed(turn, broker),
       spawner: (parent, force) => this.#below.spawner(parent, force, broker),
       halted: (session) => halted(agent, session),

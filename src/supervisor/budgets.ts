@@ -133,7 +133,7 @@ export class Budgets {
 
   #check(of: BudgetOf): void {
     if (of.subject === "agent" && !knowsAgent(this.#parts.config(), of.agent))
-      throw new OperatorError("not-found", `there is no agent ${of.agent}`, "config.json names them under agents");
+      throw new OperatorError("not-found", `there is no agent ${of.agent}`, "see: wirken agents list");
     if (of.subject === "person" && this.#parts.state.person(of.principal) === null)
       throw new OperatorError("not-found", `nobody has the id ${of.principal}`, "wirken pair list shows the people");
   }

@@ -3,7 +3,7 @@ import { readAgain, readAnswer } from "../broker/answer-text.ts";
 import type { FromAdapter } from "../ipc/adapter-frames.ts";
 import { mint, SessionId } from "../ipc/ids.ts";
 import type { ApprovalView } from "../ipc/operator.ts";
-import type { AdapterLink, Delivery, LookedUp, OutgoingFile } from "../session/link.ts";
+import type { Address, AdapterLink, Delivery, LookedUp, OutgoingFile } from "../session/link.ts";
 import type { Decider, Repeater } from "./approval-desk.ts";
 import { belongingsFor, isOnlyVoice } from "./belongings.ts";
 import { ChannelOut } from "./channel-out.ts";
@@ -110,12 +110,13 @@ export class ChannelTalk<L extends symbol> {
     const words = wordsOf(text);
     const command = slashCommand(words);
     const who: By = { by: person.principal, via: this.channel };
-    const agent = this.#parts.agent();
+    const agent = this.#answererAt(inbound);
     // What takes authority away does not wait for the record of the word: there may be no room for that.
     if (command === "stop") await this.#obey(inbound, agent, who);
     // Stopping always works.
     if (command !== "stop" && (await this.#tooMany(person, inbound))) return;
     const address = await this.#out.address(inbound, person.principal);
+    if (command !== "stop" && (await this.#unwelcome(person, agent, address, inbound))) return;
     const run = await this.runs.in(address, agent);
     if (command !== "stop" && run.waiting >= MAX_WAITING) {
       this.#out.sayLater(address, { purpose: "answer", text: TOO_MANY, cause: null, session: run.session.id });
@@ -196,6 +197,21 @@ export class ChannelTalk<L extends symbol> {
       return;
     }
     this.runs.begin(run, { message, seq: row.seq, principal: person.principal, text, mark: idOf(inbound) });
+  }
+
+  /** Who answers where this was written. */
+  #answererAt({ place, thread }: Pick<Inbound, "place" | "thread">): string {
+    return this.#parts.agent(this.#parts.state.conversationAt(this.channel, place, thread)?.conversation ?? null);
+  }
+
+  /** Refuses what somebody writes to an agent that is not for them, before anything of it is recorded; they are told. */
+  async #unwelcome(person: Person, agent: string, address: Address<L>, inbound: Inbound): Promise<boolean> {
+    const refused = this.#parts.run(agent, address.at.place).refusal(person);
+    if (refused === null) return false;
+    this.#out.sayLater(address, { purpose: "answer", text: refused.sentence, cause: null, whose: person.principal });
+    this.#link.react(address, idOf(inbound), "refused");
+    await this.#parts.refusals.refuse({ channel: this.channel, reason: "other-agent", source: inbound.sender });
+    return true;
   }
 
   #heldBy(run: SessionRun<L>, person: Person): HeldMessage[] {
@@ -411,13 +427,13 @@ export class ChannelTalk<L extends symbol> {
 
   /** Takes a message of before a restart up again. */
   resume(record: ConversationRecord, session: SessionId, message: Waiting): void {
-    const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent();
+    const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent(record.conversation);
     this.runs.of(session, this.#out.at(record), agent).enqueue(message);
   }
 
   /** Begins a turn that makes calls again which nobody had approved in time. */
   repeat(record: ConversationRecord, session: SessionId, repeated: Repeated): void {
-    const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent();
+    const agent = this.#parts.state.session(session)?.agent ?? this.#parts.agent(record.conversation);
     this.runs.begin(this.runs.of(session, this.#out.at(record), agent), repeated);
   }
 

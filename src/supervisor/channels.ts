@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { answererAt } from "./agent-places.ts";
 import type { AuditLog, CommittedRow, FactOf } from "../../audit/log.ts";
 import { AdapterChannel, type LocalChannel, platformOf, talks } from "../ipc/channel.ts";
 import type { HaltTarget } from "../ipc/halt-calls.ts";
@@ -56,7 +57,7 @@ interface Talk {
   editCard: ChannelTalk<symbol>["editCard"];
   readonly runs: Pick<
     SessionRuns<symbol>,
-    "stop" | "end" | "close" | "reopen" | "cutOf" | "runningFor" | "stopWhere" | "running"
+    "stop" | "end" | "close" | "reopen" | "cutOf" | "runningFor" | "runningOf" | "stopWhere" | "running"
   >;
 }
 
@@ -72,7 +73,8 @@ export interface ChannelsParts {
   readonly processes: Processes;
   readonly kept: KeptRecords;
   readonly config: ConfigFile;
-  readonly talk: (channel: string, agent: () => string) => TalkParts;
+  /** @param agent who answers in a conversation. */
+  readonly talk: (channel: string, agent: TalkParts["agent"]) => TalkParts;
   /** Where a channel's credentials are, or why they cannot be had. */
   readonly secrets: (channel: AdapterChannel) => readonly SecretOf[] | Withheld;
   /** What is no secret among a channel's credentials, such as an address; null if it cannot be had. */
@@ -150,7 +152,7 @@ export class Channels {
       () => Date.now(),
       (delivery) => (delivery.state === "delivered" ? health.sent() : health.failed(delivery.error)),
     );
-    const agent = (): string => configOf(this.#parts.config.config, channel)?.agent ?? "default";
+    const agent = (conversation: string | null): string => answererAt(this.#parts.config.config, channel, conversation);
     const talk = withLink<Talk>(channel, carrier, (link) => new ChannelTalk(link, this.#parts.talk(channel, agent)));
     const { state, processes, kept, worked, failed, renewals } = this.#parts;
     const owner = (): string => this.#parts.talk(channel, agent).people.owner().principal;
@@ -317,14 +319,15 @@ export class Channels {
 
   async say(
     channel: LocalChannel,
-    agent: string,
+    asked: string | null,
     text: Uint8Array,
     fresh: boolean,
     emit: Emit | null,
     signal: AbortSignal,
   ): Promise<{ session: SessionId; end: TurnEnding }> {
+    const agent = asked ?? answererAt(this.#parts.config.config, channel, null);
     if (agent !== "default" && !Object.hasOwn(this.#parts.config.config.agents, agent)) {
-      throw new OperatorError("not-found", `there is no agent ${agent}`, "name it in config.json under agents");
+      throw new OperatorError("not-found", `there is no agent ${agent}`, "see: wirken agents list");
     }
     const { talk, carrier } = this.#local[channel];
     const quiet = emit === null ? () => undefined : carrier.listen(emit, agent);
@@ -353,7 +356,7 @@ export class Channels {
   }
 
   /** The session that the owner talks in with an agent on a local channel, or null. */
-  localSession(channel: LocalChannel, agent = "default"): SessionId | null {
+  localSession(channel: LocalChannel, agent = answererAt(this.#parts.config.config, channel, null)): SessionId | null {
     const conversation = this.#parts.state.conversationAt(channel, agent, null);
     const open = conversation === null ? null : this.#parts.state.openSession(conversation.conversation, agent);
     return open === null ? null : SessionId.parse(open.session);
@@ -385,6 +388,11 @@ export class Channels {
   async endSession(session: string, who: By): Promise<void> {
     const record = this.#parts.state.session(session);
     if (record !== null) await this.#talkOf(record.channel)?.runs.end(session, who);
+  }
+
+  /** Turns that run for an agent, on every channel. */
+  runningOf(agent: string): number {
+    return this.#talks.reduce((sum, talk) => sum + talk.runs.runningOf(agent), 0);
   }
 
   /** Ends what runs for one person at once: on every channel, or on one. @returns the rows that say so, for whoever records them. */

@@ -18,6 +18,7 @@ import { Sandbox } from "../sandbox/sandbox.ts";
 import { disksOf } from "./anchor-disks.ts";
 import { placeParts } from "./place-parts.ts";
 import { type CompositionParts, type Foundations, openFoundations } from "./foundations.ts";
+import { agentDeskOf } from "./agent-parts.ts";
 import { Agents } from "./agents.ts";
 import { Anchors } from "./anchors.ts";
 import { ApprovalDesk } from "./approval-desk.ts";
@@ -481,6 +482,22 @@ export class Composition {
       halts: this.#halts,
       budgets: this.budgets,
       folders,
+      agentDesk: agentDeskOf({
+        log,
+        state: made.state,
+        agents: this.agents,
+        config: made.config,
+        grants,
+        folders,
+        memory: this.memory,
+        instructions: this.instructions,
+        workspaces,
+        schedules: planned.desk,
+        skills: () => skills.skills.names,
+        channels: () => this.channels,
+        halts: this.#halts,
+        endSession: async (session, who) => await this.endSession(session, who),
+      }),
       agentNames: () => this.agents.names.map((name) => Name.parse(name)),
       instructions: this.instructions,
       skills: skills.desk,

@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { AuditLog } from "../../audit/log.ts";
 import { setInText, writeConfig } from "../config/edit.ts";
-import { type Loaded, loadConfig } from "../config/load.ts";
+import { type Loaded, loadConfig, parseConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { OperatorError } from "./operator-error.ts";
 
@@ -91,11 +91,20 @@ export class ConfigFile implements Disposable {
   /** Sets one value as a command would: comments stay, and it is in force when this resolves.
    *  @throws {OperatorError} when the file as it is now cannot be edited. */
   async set(path: readonly string[], value: unknown): Promise<void> {
+    await this.setAll([{ path, value }]);
+  }
+
+  /** Sets several at once: all of them are in force when this resolves, or none. A value that is undefined is taken out.
+   *  @throws {OperatorError} as {@link set}, and where the file would be refused with them. */
+  async setAll(edits: readonly { readonly path: readonly string[]; readonly value: unknown }[]): Promise<void> {
     const loaded = loadConfig(this.#path);
     if (loaded.state === "unreadable" || loaded.state === "invalid") {
       throw new OperatorError("usage", loaded.sentence, "mend the file first: nothing was changed");
     }
-    writeConfig(this.#path, setInText(loaded.text, path, value));
+    const text = edits.reduce((before, { path, value }) => setInText(before, path, value), loaded.text);
+    const edited = parseConfig(this.#path, text);
+    if (edited.state === "invalid") throw new OperatorError("usage", `${edited.sentence}; nothing was changed`);
+    writeConfig(this.#path, text);
     await this.reload();
   }
 

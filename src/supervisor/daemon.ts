@@ -7,6 +7,7 @@ import type { Keepers } from "../../vault/protector.ts";
 import { Secret } from "../../vault/secret.ts";
 import { controlSocketPath, ensureHome, type Home } from "../config/home.ts";
 import { BUILD, COMMIT, VERSION } from "../ipc/build.ts";
+import { Name } from "../ipc/ids.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import type { VaultStatus } from "../ipc/vault-calls.ts";
 import type { CommandGroups } from "../sandbox/group.ts";
@@ -352,7 +353,8 @@ export class Daemon {
       home: this.#options.home.root,
       web: null,
       vault,
-      model: { agent: "default", ref: "none", note: null },
+      model: { agent: Name.parse("default"), ref: "none", note: null },
+      agents: [],
       channels: [],
       sandbox: { works: false, note: "not tried while the vault is locked" },
       search: "not asked while the vault is locked",

@@ -111,7 +111,7 @@ export class Folders {
     const { log, knowsAgent, nameOf, contentKey, changed } = this.#parts;
     const { agent, principal, write } = call;
     if (!knowsAgent(agent))
-      throw new OperatorError("not-found", `there is no agent ${agent}`, "config.json names them under agents");
+      throw new OperatorError("not-found", `there is no agent ${agent}`, "see: wirken agents list");
     if (principal !== null && nameOf(principal) === null)
       throw new OperatorError("not-found", `nobody has the id ${principal}`, "wirken pair list has the people");
     const path = resolved(call.path);
@@ -156,6 +156,14 @@ export class Folders {
     this.#all().delete(one.folder);
     await this.#parts.changed(one.name, one.agent, who);
     return this.#view(one);
+  }
+
+  /** All of an agent's: it is removed. @param cause the row that says so. */
+  async removeOf(agent: string, who: By, cause: number): Promise<void> {
+    for (const { folder } of this.ofAgent(agent)) {
+      await this.#parts.log.append({ kind: "folder.removed", folder, ...who }, { cause });
+      this.#all().delete(folder);
+    }
   }
 
   #checkName(name: string, agent: string, principal: string | null): void {

@@ -116,7 +116,7 @@ export class Halts {
 
   #check(target: HaltTarget): void {
     if (target.subject === "agent" && !this.#parts.knowsAgent(target.agent))
-      throw new OperatorError("not-found", `there is no agent ${target.agent}`, "config.json names them under agents");
+      throw new OperatorError("not-found", `there is no agent ${target.agent}`, "see: wirken agents list");
     if (target.subject === "session" && this.#parts.state.session(target.session) === null)
       throw new OperatorError("not-found", `there is no session ${target.session}`, "wirken audit log names them");
   }

@@ -4,6 +4,7 @@ import { AGENT_DEFAULTS, type AgentConfig, type Config } from "../config/schema.
 import { skillList } from "../broker/skill-list.ts";
 import type { UsableSkill } from "../effect/skill-port.ts";
 import type { ToolDescription } from "../ipc/completion.ts";
+import { SKILL_TOOL } from "../ipc/skill-text.ts";
 import type { ModelChoice } from "./model-choice.ts";
 
 /** What an agent is told when its operator wrote nothing else. */
@@ -36,14 +37,15 @@ function salted(value: object): { text: string; digest: string } {
 /** What was in force, by rows: the newest policy, and each agent's settings. */
 export class InForce {
   readonly #log: AuditLog;
-  readonly #tools: readonly ToolDescription[];
+  /** All that there are. */
+  readonly tools: readonly ToolDescription[];
   readonly #agents = new Map<string, { key: string; settings: AgentSettings }>();
   #policy = "";
   #policyKey = "";
 
   constructor(log: AuditLog, tools: readonly ToolDescription[]) {
     this.#log = log;
-    this.#tools = tools;
+    this.tools = tools;
   }
 
   /** Puts a policy in force, and on the log if it is new. @param policy the whole effective policy as a value. */
@@ -65,20 +67,26 @@ export class InForce {
     agent: string,
     config: Config,
     choice: ModelChoice,
-    placed: { readonly folders: readonly object[]; readonly instructionFiles: readonly object[] },
+    placed: {
+      readonly folders: readonly object[];
+      readonly instructionFiles: readonly object[];
+      readonly places: readonly object[];
+    },
     skills: readonly ListedSkill[],
     cause: number | null,
   ): Promise<AgentSettings> {
     const own = configOf(config, agent);
     const instructions = own.instructions ?? INSTRUCTIONS;
-    const listing = skillList(skills);
+    const tools = this.tools.filter(({ name }) => isListed(name, own.tools));
+    // Where it may not read any, there is nothing to tell of.
+    const listing = tools.some(({ name }) => name === SKILL_TOOL) ? skillList(skills) : "";
     const value = {
       agent,
       provider: choice.provider,
       model: choice.model,
       instructions,
       config: own,
-      tools: this.#tools,
+      tools,
       // Left out where there are none.
       ...Object.fromEntries(Object.entries(placed).filter(([, those]) => those.length > 0)),
       ...(skills.length === 0
@@ -94,9 +102,14 @@ export class InForce {
       { cause, content: { settings: text } },
     );
     const told = listing === "" ? instructions : `${instructions}\n\n${listing}`;
-    const settings = { agent, choice, config: own, instructions: told, tools: this.#tools, digest };
+    const settings = { agent, choice, config: own, instructions: told, tools, digest };
     this.#agents.set(agent, { key, settings });
     return settings;
+  }
+
+  /** An agent is no more. */
+  drop(agent: string): void {
+    this.#agents.delete(agent);
   }
 
   of(agent: string): AgentSettings | null {
@@ -104,11 +117,22 @@ export class InForce {
   }
 }
 
-/** An agent's own settings, or the defaults. */
+/** Is a tool on an agent's list? @param list names, or beginnings of names with a * behind them; undefined: everything is. */
+export function isListed(tool: string, list: readonly string[] | undefined): boolean {
+  if (list === undefined) return true;
+  return list.some((one) => (one.endsWith("*") ? tool.startsWith(one.slice(0, -1)) : tool === one));
+}
+
+/** What of a list means no tool that there is. */
+export function unknownTools(tools: readonly ToolDescription[], list: readonly string[]): string[] {
+  return list.filter((one) => !tools.some(({ name }) => isListed(name, [one])));
+}
+
 export function knowsAgent(config: Config, agent: string): boolean {
   return agent === "default" || Object.hasOwn(config.agents, agent);
 }
 
+/** An agent's own settings, or the defaults. */
 export function configOf(config: Config, agent: string): AgentConfig {
   return Object.entries(config.agents).find(([name]) => name === agent)?.[1] ?? AGENT_DEFAULTS;
 }

@@ -180,6 +180,20 @@ export class InstructionFiles {
     };
   }
 
+  /** The paths of those that an agent is told. */
+  ofAgent(agent: string): string[] {
+    return [...this.#all().values()].filter((one) => one.agent === agent).map(({ path }) => path);
+  }
+
+  /** None of an agent's is told any more: it is removed. @param cause the row that says so. */
+  async withdraw(agent: string, who: By, cause: number): Promise<void> {
+    for (const [key, { id, agent: whose }] of this.#all()) {
+      if (whose !== agent) continue;
+      await this.#parts.log.append({ kind: "instructions.withdrawn", instructions: id, ...who }, { cause });
+      this.#all().delete(key);
+    }
+  }
+
   /** As they stand in the settings of an agent that are in force. */
   inForce(agent: string): { path: string; for: string | null; sha256: string }[] {
     const all = this.#all();

@@ -183,6 +183,12 @@ export function keepingSentence(action: KeepingAction, row: CommittedRow, at: st
       return `a session with agent ${action.agent} began ${where(action.channel)} ${at}`;
     case "session.closed":
       return `a session ended ${at} (${action.reason})`;
+    case "agent.changed":
+      return `${by} ${{ added: "made agent", set: "changed settings of agent", bound: "changed where to be answered by agent" }[action.change]} ${action.agent}${on} ${at}`;
+    case "agent.removed":
+      return `${by} removed agent ${action.agent}${on} ${at}, and with it ${count(action.folders, "folder")}, ${count(action.grants, "grant")}, ${count(action.schedules, "schedule")}, ${count(action.memories, "thing")} that it remembered and ${count(action.sessions, "session")}`;
+    case "instructions.withdrawn":
+      return `a file of instructions is told no more ${at}: ${by} removed the agent`;
     case "folder.added":
       return `${by} made the folder ${quoted(row, "path")} part of agent ${action.agent}'s workspace as ${action.name}, to be ${action.access === "write" ? "changed" : "read"}${on} ${at}`;
     case "folder.removed":

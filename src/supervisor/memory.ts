@@ -140,6 +140,17 @@ export class Memory implements MemoryPort {
     return this.#view(this.#known(memory));
   }
 
+  /** What an agent keeps, whoever it is for. `held`: why some of it may not go, a sentence each. */
+  ofAgent(agent: string): { readonly entries: readonly string[]; readonly held: readonly string[] } {
+    this.#fill();
+    const { entries } = this.#index.find({ agent }, null, Number.MAX_SAFE_INTEGER);
+    const held = entries.flatMap(({ session, principal, memory }) => {
+      const hold = this.#parts.holds.over([session], principal);
+      return hold === null ? [] : [`${memory} stays: hold ${hold.hold} exempts it`];
+    });
+    return { entries: entries.map(({ memory }) => memory), held };
+  }
+
   async remove(memory: string, who: By): Promise<View> {
     const entry = this.#known(memory);
     this.#refuseHeld(entry, (why) => new OperatorError("refused", why, "wirken audit hold list shows why"));

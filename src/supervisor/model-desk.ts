@@ -106,7 +106,7 @@ export class ModelDesk {
     const { provider, model } = splitModelRef(ref);
     const before = agents.inForce.of(agent)?.choice;
     if (before === undefined)
-      throw new OperatorError("not-found", `there is no agent ${agent}`, "name it in config.json under agents");
+      throw new OperatorError("not-found", `there is no agent ${agent}`, "see: wirken agents list");
     this.#known(provider);
     const missing = models.unusable(provider);
     if (missing !== null) throw new OperatorError("not-ready", missing);

@@ -2,6 +2,7 @@ import { decodeNamedBytes } from "../ipc/named-bytes.ts";
 import type { AnswerTo, OperatorCall, OperatorEvent } from "../ipc/operator.ts";
 import { isOfThePage } from "../ipc/page-calls.ts";
 import type { LocalChannel } from "../ipc/channel.ts";
+import type { AgentDesk } from "./agent-desk.ts";
 import type { Anchors } from "./anchors.ts";
 import type { Budgets } from "./budgets.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
@@ -70,6 +71,9 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "models.test",
   "search.test",
   "models.use",
+  "agents.add",
+  "agents.set",
+  "agents.bind",
   "undo",
   "pair.approve",
   "people.role",
@@ -115,6 +119,7 @@ export interface OperatorParts {
   readonly incidents: Incidents;
   readonly budgets: Budgets;
   readonly folders: Folders;
+  readonly agentDesk: AgentDesk;
   readonly agentNames: () => Name[];
   readonly instructions: InstructionFiles;
   readonly skills: SkillDesk;
@@ -192,6 +197,14 @@ export class Operator {
         return this.#parts.remembered.test(call);
       case "search.test":
         return await this.#parts.searchDesk.test(who, signal);
+      case "agents.list":
+      case "agents.show":
+      case "agents.add":
+      case "agents.set":
+      case "agents.bind":
+      case "agents.leaving":
+      case "agents.remove":
+        return await this.#parts.agentDesk.answer(call, who);
       case "models.list":
       case "models.test":
       case "models.use":

@@ -118,7 +118,7 @@ export class Remembered {
 
   #checkWho(agent: string, principal: string): void {
     if (!this.#parts.knowsAgent(agent))
-      throw new OperatorError("not-found", `there is no agent ${agent}`, "config.json names them under agents");
+      throw new OperatorError("not-found", `there is no agent ${agent}`, "see: wirken agents list");
     this.#parts.people.get(principal);
   }
 

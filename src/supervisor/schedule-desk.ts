@@ -195,7 +195,7 @@ export class ScheduleDesk {
     const { principal, agent, conversation, channel, text } = given;
     people.get(principal);
     if (!knowsAgent(agent))
-      throw new OperatorError("not-found", `there is no agent ${agent}`, "config.json names them under agents");
+      throw new OperatorError("not-found", `there is no agent ${agent}`, "see: wirken agents list");
     if (state.schedules().filter((record) => record.principal === principal).length >= MAX_EACH)
       throw new OperatorError("refused", `${MAX_EACH} schedules are one person's already`, "remove one first");
     const { cron, zone } = this.#times(given.words, given.zone ?? ownZone(), now());

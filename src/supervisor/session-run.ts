@@ -22,7 +22,7 @@ import type { AgentPool, AgentProcess } from "./agent-pool.ts";
 import type { Place } from "../effect/effects.ts";
 import type { By } from "./people.ts";
 import { SessionOut } from "./session-out.ts";
-import type { State } from "./state.ts";
+import type { Person, State } from "./state.ts";
 import { BY_NAME } from "./transcript.ts";
 import { toolLine } from "./tool-line.ts";
 import { TurnOut } from "./turn-out.ts";
@@ -75,6 +75,12 @@ export interface AgentInForce {
   readonly tools: ReadonlySet<string>;
 }
 
+/** Why somebody may not talk to an agent. `gone`: nobody may, it was removed. */
+export interface Unwelcome {
+  readonly sentence: string;
+  readonly gone: boolean;
+}
+
 export interface RunParts {
   readonly log: AuditLog;
   readonly state: State;
@@ -83,6 +89,8 @@ export interface RunParts {
   readonly inForce: () => AgentInForce;
   /** Puts on the record what is in force, where that is not what it was. */
   readonly renew: () => Promise<void>;
+  /** Why somebody may not talk to the agent; null: they may. */
+  readonly refusal: (person: Person) => Unwelcome | null;
   /** What the agent is told in this turn, and what the people there are to be told of it. */
   readonly instructed: (turn: TurnContext) => Promise<{ readonly text: string; readonly notices: readonly string[] }>;
   /** How the agent of a turn starts another. */
@@ -227,10 +235,15 @@ export class SessionRun<L extends symbol> {
       await this.#out.notice(ERASED, message.seq);
       return "failed";
     }
-    await this.#parts.renew();
-    const force = this.#parts.inForce();
     const person = this.#parts.state.person(message.principal);
     if (person === null) return "denied"; // revoked while the message waited
+    const unwelcome = this.#parts.refusal(person);
+    if (unwelcome?.gone === true) {
+      await this.#out.notice(unwelcome.sentence, message.seq);
+      return "denied";
+    }
+    await this.#parts.renew();
+    const force = this.#parts.inForce();
     const id = mint("turn");
     const begun = await log.append(
       {
@@ -246,6 +259,10 @@ export class SessionRun<L extends symbol> {
       { cause: message.seq, seal: this.session.id },
     );
     if (this.#parts.halted(this.session.id)) return await this.#refuse(id, begun.seq, "halted");
+    if (unwelcome !== null) {
+      await this.#out.notice(unwelcome.sentence, begun.seq).catch(() => undefined);
+      return await this.#refuse(id, begun.seq, "denied");
+    }
     // Their access was taken away while this was recorded.
     if (this.#parts.state.person(message.principal) === null) return await this.#refuse(id, begun.seq, "denied");
     const stop = new AbortController();

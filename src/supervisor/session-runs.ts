@@ -12,8 +12,8 @@ import type { State } from "./state.ts";
 export interface SessionRunsParts {
   readonly log: AuditLog;
   readonly state: State;
-  /** Which agent answers on this channel. */
-  readonly agent: () => string;
+  /** Which agent answers in a conversation of this channel. @param conversation null: one that is not known yet. */
+  readonly agent: (conversation: string | null) => string;
   /** Makes the key that the content of a new session is sealed under; recorded. */
   readonly contentKey: (scope: string) => Promise<void>;
   /** Unix milliseconds, by the clock that rows are stamped with. */
@@ -53,7 +53,8 @@ export class SessionRuns<L extends symbol> {
   /** A message that was dealt with at once: a turn that begins and ends, so that a restart does not take it up again. */
   async answered(message: string, run: SessionRun<L>, cause: number, sentence: string, who: By): Promise<void> {
     const { log } = this.#parts;
-    const agent = this.#parts.state.session(run.session.id)?.agent ?? this.#parts.agent();
+    const agent =
+      this.#parts.state.session(run.session.id)?.agent ?? this.#parts.agent(run.session.address.conversation);
     const force = this.#parts.run(agent, run.session.address.at.place).inForce();
     const turn = mint("turn");
     const session = run.session.id;
@@ -157,6 +158,13 @@ export class SessionRuns<L extends symbol> {
   /** Turns that run for one person. */
   runningFor(principal: string): number {
     return [...this.#runs.values()].filter((run) => run.runsFor === principal).length;
+  }
+
+  /** Turns that run for an agent. */
+  runningOf(agent: string): number {
+    const { state } = this.#parts;
+    return [...this.#runs].filter(([session, run]) => run.running !== null && state.session(session)?.agent === agent)
+      .length;
   }
 
   /** Ends the turns that run in what is halted. @returns how many they were. */

@@ -72,6 +72,9 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
       if (action.replaces !== null) database.run("DELETE FROM placed WHERE id = ?", action.replaces);
       database.run("INSERT INTO placed VALUES (?, 'instructions', ?)", seq, action.instructions);
       return;
+    case "instructions.withdrawn":
+      database.run("DELETE FROM placed WHERE id = ?", action.instructions);
+      return;
     case "approval.requested":
       database.run("INSERT INTO asked VALUES (?, ?)", seq, action.approval);
       return;

@@ -327,6 +327,12 @@ export class State {
       ),
     );
   }
+  /** Those of an agent that are open, the oldest first. */
+  openSessionsOf(agent: string): SessionRecord[] {
+    return this.#database
+      .many("SELECT * FROM session WHERE agent = ? AND closed = 0 ORDER BY rowid", agent)
+      .flatMap((row) => asSession(row) ?? []);
+  }
   session(session: string): SessionRecord | null {
     return asSession(this.#database.one("SELECT * FROM session WHERE session = ?", session));
   }

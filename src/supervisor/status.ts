@@ -1,9 +1,11 @@
 import type { Home } from "../config/home.ts";
 import { BUILD, VERSION } from "../ipc/build.ts";
+import { Name } from "../ipc/ids.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Booted } from "./boot.ts";
 import type { Composition } from "./composition.ts";
+import type { ModelChoice } from "./model-choice.ts";
 import type { Processes } from "./processes.ts";
 
 export interface StatusParts {
@@ -22,7 +24,8 @@ export type Greeting = Omit<AnswerTo<"status">, "vault"> & { readonly vault: { r
 export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status">, "vault"> & { readonly vault: V } {
   const { booted, composition } = parts;
   const { log } = booted;
-  const choice = composition.inForce.of("default")?.choice ?? null;
+  const agent = Name.parse(composition.config.config.web.agent);
+  const choice = composition.inForce.of(agent)?.choice ?? null;
   const sandbox = composition.sandbox.state;
   const stopped = composition.findings.stopped ?? log.stopped?.message ?? null;
   const notes: string[] = [];
@@ -49,10 +52,14 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
     web: composition.web?.origin ?? null,
     vault,
     model: {
-      agent: "default",
-      ref: choice === null ? "none" : `${choice.provider}/${choice.model}`,
+      agent,
+      ref: refOf(choice),
       note: choice?.note ?? null,
     },
+    agents: composition.agents.names.map((name) => ({
+      agent: Name.parse(name),
+      ref: refOf(composition.inForce.of(name)?.choice ?? null),
+    })),
     channels: composition.channels.list(),
     sandbox: {
       works: sandbox.state === "works" || sandbox.state === "weaker",
@@ -69,4 +76,8 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
     pendingApprovals: parts.desk.pending,
     notes,
   };
+}
+
+function refOf(choice: ModelChoice | null): string {
+  return choice === null ? "none" : `${choice.provider}/${choice.model}`;
 }

@@ -21,8 +21,10 @@ const INSTRUCTIONS =
 
 export interface SubAgentsParts {
   readonly processes: Processes;
-  /** What an agent is told, and what it has. */
-  readonly settings: (agent: string) => { readonly instructions: string; readonly tools: readonly ToolDescription[] };
+  /** What an agent has. */
+  readonly tools: (agent: string) => readonly ToolDescription[];
+  /** What it is told, the files of its workspace with it; what that brings is labelled first. */
+  readonly instructed: (turn: TurnContext, broker: Broker) => Promise<string>;
   /** A conversation has ended: resolves when nobody has anything of it. */
   readonly over: (conversation: number) => Promise<void>;
 }
@@ -64,11 +66,11 @@ export class SubAgents {
     const limit = setTimeout(() => run.end("time"), action.seconds * 1000);
     let agent: AgentProcess | null = null;
     try {
+      const instructions = await this.#parts.instructed(child, broker);
       agent = await startAgent(this.#parts.processes, as.row, this.#parts.over);
-      const { instructions, tools } = this.#parts.settings(parent.agent);
       const start = {
-        instructions: `${instructions}\n${INSTRUCTIONS}`,
-        tools: tools.filter(({ name }) => child.tools.has(name)),
+        instructions: `${instructions}\n\n${INSTRUCTIONS}`,
+        tools: this.#parts.tools(parent.agent).filter(({ name }) => child.tools.has(name)),
         transcript: [],
       };
       agent.listen({

@@ -1,3 +1,4 @@
+import { Name } from "../../src/ipc/ids.ts";
 import { expect, test } from "vitest";
 import { type Diagnosis, diagnoses } from "../../src/cli/commands/doctor.ts";
 
@@ -13,7 +14,8 @@ const HEALTHY: Seen = {
     home: "/home/somebody/.wirken",
     web: null,
     vault: { state: "open", protector: "keychain", keychain: "works", recovery: true, sentence: "behind the keychain" },
-    model: { agent: "default", ref: "anthropic/some-model", note: null },
+    model: { agent: Name.parse("default"), ref: "anthropic/some-model", note: null },
+    agents: [{ agent: Name.parse("default"), ref: "anthropic/some-model" }],
     channels: [{ channel: "telegram", enabled: true, state: "connected", account: null, note: null }],
     sandbox: { works: true, note: null },
     search: "asks Wikipedia (en.wikipedia.org)",

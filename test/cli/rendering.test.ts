@@ -1,3 +1,4 @@
+import { Name } from "../../src/ipc/ids.ts";
 import { expect, test } from "vitest";
 import { z } from "zod/mini";
 import { rowLines, rowsAsTheyCome, rowText } from "../../src/cli/audit-row.ts";
@@ -27,7 +28,8 @@ const aStatus: AnswerTo<"status"> = {
     recovery: true,
     sentence: "open, protected by the keychain",
   },
-  model: { agent: "default", ref: "ollama/qwen3", note: "found Ollama on its default port" },
+  model: { agent: Name.parse("default"), ref: "ollama/qwen3", note: "found Ollama on its default port" },
+  agents: [{ agent: Name.parse("default"), ref: "ollama/qwen3" }],
   channels: [{ channel: "slack", enabled: true, state: "refused", account: null, note: "the token was refused" }],
   search: "asks brave (api.search.brave.com)",
   sandbox: { works: false, note: "install bubblewrap: apt-get install bubblewrap" },

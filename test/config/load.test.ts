@@ -26,7 +26,7 @@ test("a file behind a symbolic link is not followed", () => {
 test.for([
   ['{ "chanels": {} }', "chanels is not a setting: did you mean channels?"],
   ['{ "agents": { "default": { "modle": "x/y" } } }', "agents.default.modle is not a setting: did you mean model?"],
-  ['{ "web": { "zebra": 1 } }', "web.zebra is not a setting (known here: port)"],
+  ['{ "web": { "zebra": 1 } }', "web.zebra is not a setting (known here: port, agent)"],
   ['{\n  "web": {,}\n}', "line 2"],
   ['{ "network": { "proxi": "http://a" } }', "network.proxi is not a setting: did you mean proxy?"],
   ['{ "network": { "proxy": "proxy.example:3128" } }', "write http://HOST:PORT, or https://HOST:PORT"],

@@ -8,8 +8,9 @@ import { AgentPool } from "../../src/supervisor/agent-pool.ts";
 import { ChannelTalk } from "../../src/supervisor/channel-talk.ts";
 import { MessageFiles } from "../../src/supervisor/message-files.ts";
 import { People } from "../../src/supervisor/people.ts";
+import type { Unwelcome } from "../../src/supervisor/session-run.ts";
 import { Processes } from "../../src/supervisor/processes.ts";
-import { State } from "../../src/supervisor/state.ts";
+import { type Person, State } from "../../src/supervisor/state.ts";
 import { World } from "../broker/world.ts";
 import { NOTHING_MORE } from "../support/carrier.ts";
 
@@ -56,7 +57,13 @@ type Inbound = Parameters<ChannelTalk<symbol>["receive"]>[0];
 type Changed = Parameters<ChannelTalk<symbol>["change"]>[0];
 
 /** A channel with its owner, over a real log whose clock can be moved. What is written here is answered without an agent. */
-export async function newTalk() {
+/** @param given who answers in a conversation, and why somebody may not talk to an agent. */
+export async function newTalk(
+  given: {
+    readonly agent?: (conversation: string | null) => string;
+    readonly refusal?: (agent: string, person: Person) => Unwelcome | null;
+  } = {},
+) {
   const world = await World.make();
   const state = State.open(join(world.home, "state.db"), world.keys.state);
   const { log, clock } = world;
@@ -104,18 +111,19 @@ export async function newTalk() {
       state,
       people,
       refusals,
-      agent: () => "default",
+      agent: given.agent ?? (() => "default"),
       contentKey: noKey,
       decide: () => Promise.resolve({ state: "gone", sentence: "" }),
       again: () => Promise.resolve({ again: false, sentence: "" }),
       now: () => clock.now(),
-      run: () => ({
+      run: (name) => ({
         log,
         state,
         broker: world.broker,
         pool,
         inForce,
         renew: noKey,
+        refusal: (person) => given.refusal?.(name, person) ?? null,
         instructed: () => Promise.resolve({ text: "", notices: [] }),
         spawner: () => () => Promise.reject(new Error("this test starts no agent")),
         place: () => ({ workspace: world.workspace, folders: [] }),

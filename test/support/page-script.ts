@@ -111,6 +111,8 @@ export class PageScript {
   readonly session = mint("session");
   readonly turn = mint("turn");
   readonly folders: AnswerTo<"folder.list">["folders"] = [];
+  /** Files that agents are told. */
+  instructions: AnswerTo<"instructions.show">["files"] = [];
   /** What was to be asked again. */
   readonly again: string[] = [];
 
@@ -186,6 +188,11 @@ export class PageScript {
         if (gone === undefined) throw new Error("there is no folder");
         return gone satisfies AnswerTo<"folder.remove">;
       }
+      case "instructions.show":
+        return { files: this.instructions } satisfies AnswerTo<"instructions.show">;
+      case "instructions.accept":
+        this.instructions = this.instructions.map((file) => ({ ...file, state: "in force", difference: "" }));
+        return { agent: call.agent, path: call.path, digest: call.digest } satisfies AnswerTo<"instructions.accept">;
       case "undo.list":
         return { turns: [{ turn: this.turn, at: ago(60), agent: "default" }] } satisfies AnswerTo<"undo.list">;
       case "undo":
@@ -225,6 +232,13 @@ export class PageScript {
       case "audit.verify":
         return this.verdict;
       case "approvals.show":
+      case "agents.list":
+      case "agents.show":
+      case "agents.add":
+      case "agents.set":
+      case "agents.bind":
+      case "agents.leaving":
+      case "agents.remove":
       case "models.list":
       case "models.test":
       case "search.test":
@@ -270,8 +284,6 @@ export class PageScript {
       case "hold.add":
       case "hold.list":
       case "hold.remove":
-      case "instructions.accept":
-      case "instructions.show":
       case "label.clear":
       case "label.show":
       case "pair.revoke":
@@ -369,7 +381,12 @@ export class PageScript {
         recovery: true,
         sentence: "protected by this system's keychain",
       },
-      model: { agent: "default", ref: "ollama/qwen3:8b", note: "the most recently used model that can call tools" },
+      model: {
+        agent: Name.parse("default"),
+        ref: "ollama/qwen3:8b",
+        note: "the most recently used model that can call tools",
+      },
+      agents: [{ agent: Name.parse("default"), ref: "ollama/qwen3:8b" }],
       channels: [
         { channel: "telegram", enabled: true, state: "connected", account: "@an_example_bot", note: null },
         {

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import * as z from "zod/mini";
-import { Name } from "../../ipc/ids.ts";
 import { usage } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { Conversation } from "../conversation.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
+import { agentOf } from "../placed-person.ts";
 import { needDaemon } from "../reach.ts";
 
 const Options = z.object({
   json: z._default(z.boolean(), false),
-  agent: z._default(z.string(), "default"),
+  agent: z.optional(z.string()),
   new: z._default(z.boolean(), false),
 });
 
@@ -21,7 +21,7 @@ export function askCommand(context: Context): Command {
       "Says something to an agent and shows its answer as it comes. What it may not do alone is asked for here.",
     )
     .argument("[words...]", "what to say; - reads it from standard input")
-    .option("--agent <name>", "which agent", "default")
+    .option("--agent <name>", "which agent; left out: the one that answers on the terminal")
     .option("--new", "begin a new conversation")
     .option("--json", "print one JSON object at the end")
     .addHelpText(
@@ -31,14 +31,13 @@ export function askCommand(context: Context): Command {
     .action((words: readonly string[], options: unknown) =>
       context.run(async () => {
         const { json, agent, new: fresh } = Options.parse(options);
-        const name = Name.safeParse(agent);
-        if (!name.success) throw usage(`${agent} is not an agent's name`, name.error.issues[0]?.message ?? null);
+        const name = agent === undefined ? null : agentOf(agent);
         const text = textOf(words);
         await using daemon = await needDaemon(context);
         const conversation = new Conversation(context, daemon, !json);
         using _ = conversation.interruptible();
         const { session, end } = await daemon.call(
-          { call: "say", agent: name.data, fresh },
+          { call: "say", agent: name, fresh },
           {
             payload: new TextEncoder().encode(text),
             onEvent: (event, payload) => conversation.heard(event, payload),

@@ -74,7 +74,7 @@ function targetOf({ agent, session }: z.infer<typeof Options>): HaltTarget {
     throw usage("an agent or a session, not both", "run it once for each");
   if (agent !== undefined) {
     const name = Name.safeParse(agent);
-    if (!name.success) throw usage("that is no agent's name", "config.json names them under agents");
+    if (!name.success) throw usage("that is no agent's name", "see: wirken agents list");
     return { subject: "agent", agent: name.data };
   }
   if (session === undefined) return { subject: "all" };

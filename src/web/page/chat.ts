@@ -1,4 +1,5 @@
 import type { AnswerTo, OperatorEvent } from "../../ipc/operator.ts";
+import type { SessionId } from "../../ipc/ids.ts";
 import { ask } from "./call.ts";
 import { button, byId, el } from "./element.ts";
 import { visibleLines, whenAbout } from "./format.ts";
@@ -28,9 +29,15 @@ export class Chat {
   readonly #message = byId("message", HTMLTextAreaElement);
   readonly #stop = byId("stop", HTMLButtonElement);
   readonly #working = byId("working", HTMLElement);
+  /** Whom this tab talks to: the choice stands until it is made anew. */
   #agent = "default";
+  #chosen = false;
+  #models: ReadonlyMap<string, string> = new Map();
+  readonly #whom = byId("whom", HTMLSelectElement);
   #fresh = false;
   #running = false;
+  /** That of the turn that runs. */
+  #session: SessionId | null = null;
   /** The reply that is being written. */
   #reply: { element: HTMLElement; text: StreamedMarkdown; drawing: boolean } | null = null;
   /** The stream began inside a turn, or broke in one: what is shown of it is not all. */
@@ -56,11 +63,34 @@ export class Chat {
       if (event.key === "Escape" && this.#running) void this.#halt();
     });
     this.#stop.addEventListener("click", () => void this.#halt());
+    this.#whom.addEventListener("change", () => void this.#choose());
     byId("fresh", HTMLButtonElement).addEventListener("click", () => this.#startFresh());
   }
 
-  set agent(name: string) {
-    this.#agent = name;
+  /** Those there are. @param first whom the page begins with. */
+  agents(agents: AnswerTo<"status">["agents"], first: string): void {
+    const names = agents.map(({ agent }) => agent);
+    if (!this.#chosen || !names.some((name) => name === this.#agent)) this.#agent = first;
+    this.#models = new Map(agents.map(({ agent, ref }) => [agent, ref]));
+    this.#whom.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
+    this.#whom.value = this.#agent;
+    this.#whom.hidden = names.length < 2;
+    this.#nameModel();
+  }
+
+  #nameModel(): void {
+    const ref = this.#models.get(this.#agent) ?? "none";
+    byId("model", HTMLElement).textContent = this.#whom.hidden ? `${this.#agent} · ${ref}` : ref;
+  }
+
+  async #choose(): Promise<void> {
+    this.#agent = this.#whom.value;
+    this.#chosen = true;
+    this.#nameModel();
+    this.#fresh = false;
+    this.#end = null;
+    await attempt(() => this.load());
+    this.#message.focus();
   }
 
   focus(): void {
@@ -95,6 +125,7 @@ export class Chat {
   heard(event: OperatorEvent, text: string): void {
     switch (event.event) {
       case "turn":
+        this.#session = event.session;
         this.#run(true);
         this.#partial = false;
         this.#end = null;
@@ -158,7 +189,7 @@ export class Chat {
 
   async #halt(): Promise<void> {
     await attempt(async () => {
-      await ask({ call: "session.stop", session: null });
+      await ask({ call: "session.stop", session: this.#session });
     });
     this.#message.focus();
   }
@@ -230,6 +261,7 @@ export class Chat {
 
   #run(running: boolean): void {
     this.#running = running;
+    this.#whom.disabled = running;
     this.#stop.hidden = !running;
     this.#working.hidden = !running;
   }

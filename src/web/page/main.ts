@@ -93,10 +93,9 @@ async function loadAll(): Promise<void> {
 }
 
 async function nameAgent(): Promise<void> {
-  const { model, version: running } = await ask({ call: "status" });
-  byId("model", HTMLElement).textContent = `${model.agent} · ${model.ref}`;
+  const { model, agents, version: running } = await ask({ call: "status" });
+  chat.agents(agents, model.agent);
   byId("version", HTMLElement).textContent = running;
-  chat.agent = model.agent;
 }
 
 function hear(heard: Heard): void {

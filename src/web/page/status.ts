@@ -4,6 +4,7 @@ import { FolderCards } from "./folders.ts";
 import { button, byId, type Child, el } from "./element.ts";
 import { count, until, visible, when } from "./format.ts";
 import { scheduleList } from "./schedules.ts";
+import { instructionCard } from "./instructions.ts";
 import { attempt, command, tell, withCode } from "./notices.ts";
 
 const EVERY_MS = 10_000;
@@ -51,13 +52,14 @@ export class StatusTab {
   }
 
   async load(): Promise<void> {
-    const [status, pairs, { sessions }, { credentials }, folders, { schedules }] = await Promise.all([
+    const [status, pairs, { sessions }, { credentials }, folders, { schedules }, { files }] = await Promise.all([
       ask({ call: "status" }),
       ask({ call: "pair.list" }),
       ask({ call: "web.sessions" }),
       ask({ call: "vault.list" }),
       ask({ call: "folder.list", agent: null }),
       ask({ call: "schedule.list" }),
+      ask({ call: "instructions.show", agent: null }),
     ]);
     // What has not changed stays, and with it the focus.
     const now = JSON.stringify([
@@ -67,6 +69,7 @@ export class StatusTab {
       credentials,
       folders,
       schedules,
+      files,
     ]);
     if (now === this.#last) return;
     this.#last = now;
@@ -80,6 +83,7 @@ export class StatusTab {
       people(pairs),
       this.#folders.folders(folders),
       this.#folders.changes(),
+      ...(files.length === 0 ? [] : [instructionCard(files, () => this.load())]),
       card("Schedules", scheduleList(schedules), command("wirken schedule list")),
       browsers(sessions, () => this.load()),
       processes(status),
