@@ -114,7 +114,7 @@ export class AgentProcess {
 
 /** Starts an agent process, which serves whoever starts it and nobody after. @param over its conversation goes on no more. */
 export async function startAgent(
-  processes: Processes,
+  processes: Pick<Processes, "once">,
   cause: number,
   over: (conversation: number) => Promise<void>,
 ): Promise<AgentProcess> {
@@ -155,7 +155,8 @@ interface Starting {
 
 /** The agent processes there are: at most eight, each of one session. */
 export class AgentPool {
-  readonly #processes: Processes;
+  readonly #processes: Pick<Processes, "once">;
+  readonly #now: () => number;
   readonly #start: MakeStart;
   readonly #over: (conversation: number) => Promise<void>;
   readonly #held = new Map<string, Held>();
@@ -167,13 +168,24 @@ export class AgentPool {
   readonly #sweep: NodeJS.Timeout;
   #starting = 0;
 
-  /** @param over a conversation has ended: resolves when nobody has anything of it. */
-  constructor(processes: Processes, start: MakeStart, over: (conversation: number) => Promise<void>) {
+  /** @param over a conversation has ended: resolves when nobody has anything of it. @param now milliseconds on a clock that nobody sets. */
+  constructor(
+    processes: Pick<Processes, "once">,
+    start: MakeStart,
+    over: (conversation: number) => Promise<void>,
+    now: () => number,
+  ) {
     this.#processes = processes;
     this.#start = start;
     this.#over = over;
-    this.#sweep = setInterval(() => void this.#endIdle(Date.now() - IDLE_MS), 60_000);
+    this.#now = now;
+    this.#sweep = setInterval(() => void this.endIdle(), 60_000);
     this.#sweep.unref();
+  }
+
+  /** Sessions that have a process. */
+  get held(): readonly string[] {
+    return [...this.#held.keys()];
   }
 
   /** The session's own agent process: the one it has, or a new one as soon as there is room. */
@@ -205,7 +217,7 @@ export class AgentPool {
     this.#starting += 1;
     try {
       const agent = await startAgent(this.#processes, cause, this.#over);
-      this.#held.set(session, { agent, instructions, busy: true, last: Date.now() });
+      this.#held.set(session, { agent, instructions, busy: true, last: this.#now() });
       const { conversation } = agent;
       const turn = { seq: turnSeq, instructions };
       const start = await this.#start(session, turn, (bytes, origin) => conversation.from(bytes, origin));
@@ -222,7 +234,7 @@ export class AgentPool {
     const held = this.#held.get(session);
     if (held === undefined) return;
     held.busy = false;
-    held.last = Date.now();
+    held.last = this.#now();
     if (discard || held.agent.dead || held.outdated === true) void this.#end(session, held.agent);
   }
 
@@ -265,7 +277,9 @@ export class AgentPool {
     if (idlest !== undefined) void this.#end(idlest[0], idlest[1].agent);
   }
 
-  async #endIdle(before: number): Promise<void> {
+  /** Ends those whose session was silent for long: done once a minute. */
+  async endIdle(): Promise<void> {
+    const before = this.#now() - IDLE_MS;
     for (const [session, held] of this.#held) {
       if (held.busy || held.last > before) continue;
       await this.#end(session, held.agent);

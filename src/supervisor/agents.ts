@@ -57,7 +57,12 @@ export class Agents {
     this.#parts = parts;
     this.inForce = new InForce(parts.log, toolDescriptions());
     const over = async (conversation: number): Promise<void> => await parts.models.forget(conversation);
-    this.#pool = new AgentPool(parts.processes, async (session, turn, from) => this.#start(session, turn, from), over);
+    this.#pool = new AgentPool(
+      parts.processes,
+      async (session, turn, from) => this.#start(session, turn, from),
+      over,
+      () => performance.now(),
+    );
     this.#below = new SubAgents({
       processes: parts.processes,
       tools: (agent) => this.#settings(agent).tools,

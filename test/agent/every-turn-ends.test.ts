@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ChatMessage } from "../../src/ipc/completion.ts";
-import type { Say } from "../../src/agent/loop.ts";
+import { BEFORE_START, type Say, step, type Turn } from "../../src/agent/loop.ts";
 import { Agent, call, ends, replies } from "./turns.ts";
 
 /** What a supervisor, a model and tools may do next, sensible or not. */
@@ -147,4 +147,81 @@ test("a model that never stops calling tools, and one that never says anything, 
     expect(steps).toBeLessThan(50);
     expect(ends(agent.said)).toHaveLength(1);
   }
+});
+
+/** Rounds of tools in each turn: calls of one answer are one round. */
+function roundsOf(said: readonly Say[]): number[] {
+  const groups: Set<number>[] = [new Set()];
+  for (const say of said) {
+    if (say.type === "tool") groups.at(-1)?.add(say.group);
+    if (say.type === "turn.end") groups.push(new Set());
+  }
+  return groups.map(({ size }) => size);
+}
+
+test("whatever happens, a turn has no more rounds of tools than it may", () => {
+  let most = 0;
+  let stopped = 0;
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 }), fc.array(Move, { maxLength: 80 }), (rounds, moves) => {
+      const agent = new Agent({ rounds });
+      play(agent, moves);
+      for (const made of roundsOf(agent.said)) {
+        expect(made).toBeLessThanOrEqual(rounds);
+        most = Math.max(most, made);
+      }
+      stopped += ends(agent.said).filter(({ reason }) => reason === "rounds").length;
+    }),
+    { seed: 7, numRuns: 2000 },
+  );
+  // The moves do reach the limit.
+  expect(most).toBe(2);
+  expect(stopped).toBeGreaterThan(10);
+});
+
+test("a stop at any moment ends the turn that runs, at once and with nothing asked for after it", () => {
+  const running = { asking: 0, acting: 0 };
+  fc.assert(
+    fc.property(fc.array(Move, { maxLength: 60 }), (moves) => {
+      const agent = new Agent();
+      play(agent, moves);
+      const { now, waiting } = agent.turn;
+      if (now.is === "idle") {
+        expect(agent.hear({ type: "turn.stop" })).toEqual([]);
+        return;
+      }
+      running[now.is] += 1;
+      const said = agent.hear({ type: "turn.stop" });
+      const at = said.findIndex(({ type }) => type === "turn.end");
+      expect(said[at]).toMatchObject({ type: "turn.end", reason: "stopped" });
+      // Before the end of the turn it asks for nothing; what comes behind it is the next turn's.
+      expect(said.slice(0, at).every(({ type }) => type.startsWith("reply"))).toBe(true);
+      expect(said.slice(at + 1).map(({ type }) => type)).toEqual(waiting.length === 0 ? [] : ["complete"]);
+      expect(isPaired(agent.messages)).toBe(true);
+    }),
+    { seed: 9, numRuns: 2000 },
+  );
+  // Both were stopped, and not once.
+  expect(Math.min(running.asking, running.acting)).toBeGreaterThan(100);
+});
+
+test("the same events give the same state and the same words, however often they are played, and no event is changed by it", () => {
+  fc.assert(
+    fc.property(fc.array(Move, { maxLength: 60 }), (moves) => {
+      const agent = new Agent();
+      play(agent, moves);
+      const before = JSON.stringify(agent.heard);
+      let turn: Turn = BEFORE_START;
+      const said: Say[] = [];
+      for (const heard of agent.heard) {
+        const next = step(Object.freeze(turn), Object.freeze(heard));
+        turn = next.turn;
+        said.push(...next.say);
+      }
+      expect(turn).toEqual(agent.turn);
+      expect(said).toEqual(agent.said);
+      expect(JSON.stringify(agent.heard)).toBe(before);
+    }),
+    { seed: 11, numRuns: 1000 },
+  );
 });

@@ -16,12 +16,16 @@ export const START: Extract<Heard, { type: "start" }> = {
 export class Agent {
   turn: Turn;
   said: Say[] = [];
+  /** All that it heard, its start first. */
+  readonly heard: Heard[] = [];
 
   constructor(start: Partial<typeof START> = {}) {
-    this.turn = step(BEFORE_START, { ...START, ...start }).turn;
+    this.turn = BEFORE_START;
+    this.hear({ ...START, ...start });
   }
 
   hear(heard: Heard): Say[] {
+    this.heard.push(heard);
     const next = step(this.turn, heard);
     this.turn = next.turn;
     this.said.push(...next.say);

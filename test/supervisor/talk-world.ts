@@ -56,8 +56,8 @@ const inForce = () => ({
 type Inbound = Parameters<ChannelTalk<symbol>["receive"]>[0];
 type Changed = Parameters<ChannelTalk<symbol>["change"]>[0];
 
-/** A channel with its owner, over a real log whose clock can be moved. What is written here is answered without an agent. */
-/** @param given who answers in a conversation, and why somebody may not talk to an agent. */
+/** A channel with its owner, over a real log whose clock can be moved. What is written here is answered without an agent.
+ *  @param given who answers in a conversation, and why somebody may not talk to an agent. */
 export async function newTalk(
   given: {
     readonly agent?: (conversation: string | null) => string;
@@ -80,7 +80,12 @@ export async function newTalk(
     lanes: { lane: () => Promise.reject(new Error("nothing is reached here")) },
   });
   processes.once = agent.once;
-  const pool = new AgentPool(processes, () => Promise.resolve(new Uint8Array(0)), noKey);
+  const pool = new AgentPool(
+    processes,
+    () => Promise.resolve(new Uint8Array(0)),
+    noKey,
+    () => clock.now(),
+  );
   const refusals = new Refusals(log, clock);
   /** What is to be read on the channel. */
   const shown: string[] = [];
