@@ -5,6 +5,8 @@ import type { Processes } from "../../src/supervisor/processes.ts";
 const never = new AbortController().signal;
 const MINUTE = 60_000;
 
+const nothing = (): Promise<void> => Promise.resolve();
+
 /** A pool whose processes are counted and not started, on a clock that is moved by hand. */
 function aPool() {
   let now = 0;
@@ -23,7 +25,6 @@ function aPool() {
       },
     });
   };
-  const nothing = (): Promise<void> => Promise.resolve();
   const pool = new AgentPool(
     { once },
     () => Promise.resolve(new Uint8Array(0)),
