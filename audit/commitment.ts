@@ -1,11 +1,12 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
+import { fresh } from "./fresh.ts";
 
 export const COMMITMENT_DOMAIN = "wirken/content/v1\n";
 export const SALT_BYTES = 32;
 
 /** Fresh for each part of each row: without it the same text would have the same commitment, and a short one could be guessed. */
 export function newSalt(): Uint8Array {
-  return new Uint8Array(randomBytes(SALT_BYTES));
+  return fresh(SALT_BYTES);
 }
 
 /** What a body holds of a content part: `SHA-256("wirken/content/v1\n" ‖ salt ‖ bytes)`.

@@ -22,6 +22,8 @@ export class Query {
   readonly #database: Database.Database;
   readonly #origin: () => string | null;
   readonly #sealer: () => Sealer | null;
+  /** Asked several times in every turn: kept prepared. */
+  #one: Database.Statement<[number]> | null = null;
 
   constructor(database: Database.Database, origin: () => string | null, sealer: () => Sealer | null) {
     this.#database = database;
@@ -47,7 +49,9 @@ export class Query {
 
   row(seq: number): CommittedRow | null {
     if (!Number.isSafeInteger(seq) || seq < 0) return null;
-    return this.#select({}, seq - 1, seq + 1, 1)[0] ?? null;
+    this.#one ??= this.#database.prepare<[number]>("SELECT seq, body FROM entry WHERE seq = ? AND body <> ''").raw();
+    const found: unknown = this.#one.get(seq);
+    return found === undefined ? null : this.#read(found);
   }
 
   /** Every row above `after` in order, a page at a time. */
@@ -141,12 +145,14 @@ export class Query {
       )
       .raw()
       .all(...values, limit);
-    return rows.map((row) => {
-      const [seq, body]: unknown[] = Array.isArray(row) ? row : [];
-      if (typeof seq !== "number" || typeof body !== "string")
-        throw new AuditError("AUDIT_BROKEN", `row ${String(seq)} holds another type than it may`);
-      return this.view(seq, body);
-    });
+    return rows.map((row) => this.#read(row));
+  }
+
+  #read(row: unknown): CommittedRow {
+    const [seq, body]: unknown[] = Array.isArray(row) ? row : [];
+    if (typeof seq !== "number" || typeof body !== "string")
+      throw new AuditError("AUDIT_BROKEN", `row ${String(seq)} holds another type than it may`);
+    return this.view(seq, body);
   }
 
   /** A row as it is read by others. @throws {AuditError} AUDIT_BROKEN, AUDIT_NEWER for a kind that this build does not know. */

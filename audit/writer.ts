@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import type Database from "better-sqlite3";
 import type { Kind } from "./action.ts";
 import { commitmentsOf, contentId, type Part, sealPart } from "./content.ts";
 import { isSqlite, sentenceOf } from "./database.ts";
 import { entryHash, MAX_BODY_BYTES, NONCE_BYTES, writeBody } from "./entry.ts";
 import { AuditError } from "./error.ts";
+import { fresh } from "./fresh.ts";
 import type { LogHead, StoredCheckpoint } from "./head.ts";
 import type { Frontier } from "./merkle.ts";
 import { signCheckpoint } from "./note.ts";
@@ -175,7 +175,7 @@ export class Writer {
         seq,
         fields: draft.fields,
         content: parts.length === 0 ? null : commitments,
-        nonce: randomBytes(NONCE_BYTES).toString("hex"),
+        nonce: Buffer.from(fresh(NONCE_BYTES).buffer).toString("hex"),
       });
       if (Buffer.byteLength(body) > MAX_BODY_BYTES)
         throw new AuditError(

@@ -10,7 +10,13 @@ import type { ToolDescription } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
 import { factsOf } from "./action.ts";
 import { type Call, recordedOf, type ToolAnswer, type ToolAsk } from "./call.ts";
-import { complete, type CompletionAsk, type CompletionOutcome, type ModelChoice } from "./completion.ts";
+import {
+  complete,
+  type CompletionAsk,
+  type CompletionEvents,
+  type CompletionOutcome,
+  type ModelChoice,
+} from "./completion.ts";
 import type { Gates } from "./gates.ts";
 import { entryOf } from "./injection/entry.ts";
 import type { Suspect } from "./injection/suspects.ts";
@@ -75,10 +81,10 @@ export class Broker {
     turn: TurnContext,
     ask: CompletionAsk,
     model: ModelChoice,
-    onDelta: (text: Uint8Array) => void,
+    on: CompletionEvents,
     signal: AbortSignal,
   ): Promise<CompletionOutcome> {
-    return complete(this.#gates, turn, ask, model, onDelta, signal);
+    return complete(this.#gates, turn, ask, model, on, signal);
   }
 
   /** A person's message that is about to enter a context is looked through. @param row the one that it came in. */

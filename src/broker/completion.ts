@@ -43,6 +43,12 @@ export type CompletionOutcome =
       readonly endTurn: { readonly reason: EndTurn; readonly sentence: string } | null;
     };
 
+export interface CompletionEvents {
+  readonly delta: (text: Uint8Array) => void;
+  /** The whole answer, while its row is being written. What follows from it has to wait for the outcome, which may be that it could not be. */
+  readonly answered: (answer: Uint8Array, stop: StopReason) => void;
+}
+
 interface CompletionGates {
   readonly log: Pick<AuditLog, "record" | "append">;
   readonly effects: Effects;
@@ -55,7 +61,7 @@ export async function complete(
   turn: TurnContext,
   ask: CompletionAsk,
   model: ModelChoice,
-  onDelta: (text: Uint8Array) => void,
+  on: CompletionEvents,
   signal: AbortSignal,
 ): Promise<CompletionOutcome> {
   if (signal.aborted || turn.signal.aborted) return failed("cancelled", "the turn was stopped", "stopped");
@@ -73,9 +79,9 @@ export async function complete(
   const { reservation } = reserving;
   const both = AbortSignal.any([signal, turn.signal]);
   try {
-    const first = await once(gates, turn, ask, model, reservation, onDelta, both);
+    const first = await once(gates, turn, ask, model, reservation, on, both);
     const died = first.state === "failed" && first.code === "died" && !first.streamed;
-    const last = died && !both.aborted ? await once(gates, turn, ask, model, reservation, onDelta, both) : first;
+    const last = died && !both.aborted ? await once(gates, turn, ask, model, reservation, on, both) : first;
     if (last.state === "failed") return failed(last.code, last.sentence, null);
     return { ...last, notices: await warn(gates, turn) };
   } catch (cause) {
@@ -130,7 +136,7 @@ async function once(
   ask: CompletionAsk,
   model: ModelChoice,
   reservation: Reservation,
-  onDelta: (text: Uint8Array) => void,
+  on: CompletionEvents,
   signal: AbortSignal,
 ): Promise<Tried> {
   await using recorded = await log.record(
@@ -154,7 +160,7 @@ async function once(
   const pieces: Uint8Array[] = [];
   const heard = (text: Uint8Array): void => {
     pieces.push(Uint8Array.from(text));
-    onDelta(text);
+    on.delta(text);
   };
   const answer = await effects.callModel(recorded, ask.request, { maxOutputTokens, timeoutMs }, heard, signal);
   if (answer.state === "failed") {
@@ -188,10 +194,12 @@ async function once(
   }
   const { inputTokens, outputTokens, stop } = answer;
   const microDollars = reservation.settle(inputTokens, outputTokens);
-  const row = await recorded.finish(
+  const recording = recorded.finish(
     { kind: "model.answered", model: named(answer.model, model.model), inputTokens, outputTokens, microDollars, stop },
     { answer: answer.answer },
   );
+  on.answered(answer.answer, stop);
+  const row = await recording;
   turn.counters.answered.set(ask.ref, row.seq);
   return { state: "completed", answer: answer.answer, stop, row: row.seq };
 }

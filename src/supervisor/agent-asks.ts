@@ -1,3 +1,4 @@
+import { AuditError } from "../../audit/error.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { ToolAnswer } from "../broker/call.ts";
 import type { EndTurn, TurnContext } from "../broker/turn.ts";
@@ -18,8 +19,10 @@ export interface AgentAsks {
   readonly force: AgentInForce;
 }
 
-/** Answers an agent's wish for a completion. @param answered is called before the agent is told: it may ask for the next one then.
- *  @returns why its turn is over; null: it goes on. */
+/** Answers an agent's wish for a completion. The agent reads the answer while its row is written, and what it then says is heard after that.
+ *  @param answered is called before the agent is heard again: it may ask for the next one then.
+ *  @returns why its turn is over; null: it goes on.
+ *  @throws {AuditError} AUDIT_UNWRITABLE if the answer that it was given cannot be recorded: nothing that it made of it counts. */
 export async function passCompletion(
   { broker, agent, context, force }: AgentAsks,
   ref: number,
@@ -27,18 +30,30 @@ export async function passCompletion(
   answered: () => void,
 ): Promise<EndTurn | null> {
   const { provider, model } = force;
+  let told = false;
   const result = await broker.complete(
     context,
     { ref, request },
     { provider, model, maxOutputTokens: MAX_OUTPUT_TOKENS, timeoutMs: COMPLETION_MS },
-    (delta) => void agent.send({ type: "delta", ref }, delta),
+    {
+      delta: (text) => void agent.send({ type: "delta", ref }, text),
+      answered: (answer, stop) => {
+        told = true;
+        agent.hold();
+        void agent.send({ type: "completed", ref, stop }, answer);
+      },
+    },
     context.signal,
   );
   answered();
   if (result.state === "completed") {
     agent.conversation.from(result.answer, { row: result.row, part: "answer" });
-    await agent.send({ type: "completed", ref, stop: result.stop }, result.answer);
+    agent.release();
     return null;
+  }
+  if (told) {
+    agent.release({ dropped: true });
+    throw new AuditError("AUDIT_UNWRITABLE", result.sentence);
   }
   await agent.send({ type: "failed", ref, code: result.code }, Buffer.from(result.sentence));
   return result.endTurn?.reason ?? null;

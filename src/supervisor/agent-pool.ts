@@ -32,6 +32,8 @@ export class AgentProcess {
   #events: AgentEvents | null = null;
   #turnOver: (() => void) | null = null;
   #resent: { readonly ref: number; readonly take: (packed: Uint8Array | null) => void } | null = null;
+  /** What it said since it was given what is not on the log yet; null: nothing is waited for. */
+  #held: { readonly header: FromAgent; readonly payload: Uint8Array }[] | null = null;
   dead = false;
 
   /** @param over its conversation goes on no more: whoever has any of it lets go of it. */
@@ -50,7 +52,23 @@ export class AgentProcess {
     await this.#child.send(header, payload).catch(() => undefined); // its death is told by `died`
   }
 
+  /** What it says from now on is heard once it is released: it is given something whose row is still being written. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** @param options.dropped what it said meanwhile is of no account. */
+  release({ dropped } = { dropped: false }): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    if (!dropped) for (const { header, payload } of held) this.heard(header, payload);
+  }
+
   heard(header: FromAgent, payload: Uint8Array): void {
+    if (this.#held !== null) {
+      this.#held.push({ header, payload });
+      return;
+    }
     if (header.type === "turn.end") this.#turnOver?.();
     if (header.type === "resent") this.#takeResent(header.ref, payload);
     else this.#events?.frame(header, payload);

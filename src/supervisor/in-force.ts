@@ -78,8 +78,6 @@ export class InForce {
     const own = configOf(config, agent);
     const instructions = own.instructions ?? INSTRUCTIONS;
     const tools = this.tools.filter(({ name }) => isListed(name, own.tools));
-    // Where it may not read any, there is nothing to tell of.
-    const listing = tools.some(({ name }) => name === SKILL_TOOL) ? skillList(skills) : "";
     const value = {
       agent,
       provider: choice.provider,
@@ -101,6 +99,8 @@ export class InForce {
       { kind: "agent.configured", agent, digest, provider: choice.provider, model: choice.model },
       { cause, content: { settings: text } },
     );
+    // Where it may not read any, there is nothing to tell of.
+    const listing = tools.some(({ name }) => name === SKILL_TOOL) ? skillList(skills) : "";
     const told = listing === "" ? instructions : `${instructions}\n\n${listing}`;
     const settings = { agent, choice, config: own, instructions: told, tools, digest };
     this.#agents.set(agent, { key, settings });

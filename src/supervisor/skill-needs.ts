@@ -1,10 +1,13 @@
-import { accessSync, constants } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Requires } from "../../skills/manifest.ts";
 import { programsOf } from "../sandbox/toolchains.ts";
 
 /** Where commands look for programs, beside the toolchains. */
 const PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/** The bits of a file's mode that let its owner, its group or others run it. */
+const ANYBODY_RUNS = 0o111;
 
 /** What a skill needs and a command would not find, a sentence each.
  *  @param toolchains folders with programs that commands have besides. */
@@ -24,10 +27,11 @@ export function lacking({ bins, anyBins, env, os }: Requires, toolchains: readon
   ];
 }
 
+/** This is asked at every turn of an agent, mostly where nothing is: no error is made of that. */
 function isProgram(path: string): boolean {
   try {
-    accessSync(path, constants.X_OK);
-    return true;
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found?.isFile() === true && (found.mode & ANYBODY_RUNS) !== 0;
   } catch {
     return false;
   }

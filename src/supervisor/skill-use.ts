@@ -118,9 +118,15 @@ export class SkillUse implements SkillPort {
   }
 }
 
-function usable({ manifest, digest, signer, files }: VerifiedSkill): UsableSkill {
+/** What was said of a skill as it was verified, for as long as that very one is used: to read its key again costs a turn a quarter of a millisecond. */
+const USABLE = new WeakMap<VerifiedSkill, UsableSkill>();
+
+function usable(skill: VerifiedSkill): UsableSkill {
+  const known = USABLE.get(skill);
+  if (known !== undefined) return known;
+  const { manifest, digest, signer, files } = skill;
   const { name, version, description, permissions } = manifest;
-  return {
+  const made = {
     name,
     version,
     digest,
@@ -130,4 +136,6 @@ function usable({ manifest, digest, signer, files }: VerifiedSkill): UsableSkill
     limits: permissions,
     files: [...files].map(([path, { executable }]) => ({ path, executable })),
   };
+  USABLE.set(skill, made);
+  return made;
 }

@@ -40,7 +40,13 @@ function complete(request: AskedRequest) {
     answer: Buffer.from('{"text":"hi","calls":[]}'),
   });
   const { signal } = new AbortController();
-  return world.broker.complete(world.turn(), { ref: 1, request }, SONNET, () => undefined, signal);
+  return world.broker.complete(
+    world.turn(),
+    { ref: 1, request },
+    SONNET,
+    { delta: () => undefined, answered: () => undefined },
+    signal,
+  );
 }
 const recorded = () => world.rows("model.called").map((row) => JSON.parse(row.content("items") ?? "") as unknown);
 function sent(): ModelRequest {
