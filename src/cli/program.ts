@@ -26,6 +26,7 @@ import { folderCommand } from "./commands/folder.ts";
 import { grantsCommand } from "./commands/grants.ts";
 import { haltCommand, resumeCommand } from "./commands/halt.ts";
 import { labelCommand } from "./commands/label.ts";
+import { sessionsCommand } from "./commands/sessions.ts";
 import { skillsCommand } from "./commands/skills.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { memoryCommand } from "./commands/memory.ts";
@@ -98,6 +99,7 @@ export function programOf(context: Context): Command {
     grantsCommand,
     folderCommand,
     agentsCommand,
+    sessionsCommand,
     skillsCommand,
     scheduleCommand,
     memoryCommand,

@@ -17,6 +17,7 @@ import { HALT_ANSWERS, HALT_CALLS } from "./halt-calls.ts";
 import { PairingCode, PEOPLE_ANSWERS, PEOPLE_CALLS, Role } from "./people-calls.ts";
 import { MODEL_ANSWERS, MODEL_CALLS } from "./model-calls.ts";
 import { SEARCH_ANSWERS, SEARCH_CALLS } from "./search-calls.ts";
+import { SESSION_ANSWERS, SESSION_CALLS } from "./session-calls.ts";
 import { SCHEDULE_ANSWERS, SCHEDULE_CALLS } from "./schedule-calls.ts";
 import { LABEL_ANSWERS, LABEL_CALLS } from "./label-calls.ts";
 import { VAULT_ANSWERS, VAULT_CALLS, VaultStatus } from "./vault-calls.ts";
@@ -94,6 +95,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...CONFINEMENT_CALLS,
   ...MODEL_CALLS,
   ...SEARCH_CALLS,
+  ...SESSION_CALLS,
 ]);
 export type OperatorCall = z.infer<typeof OperatorCall>;
 export type CallName = OperatorCall["call"];
@@ -277,6 +279,7 @@ export const OPERATOR_ANSWERS = {
   ...CONFINEMENT_ANSWERS,
   ...MODEL_ANSWERS,
   ...SEARCH_ANSWERS,
+  ...SESSION_ANSWERS,
 } as const satisfies Record<CallName, z.ZodMiniType>;
 export type AnswerTo<C extends CallName> = z.infer<(typeof OPERATOR_ANSWERS)[C]>;
 

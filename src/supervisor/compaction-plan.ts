@@ -20,6 +20,8 @@ export const CompactionPlan = z.strictObject({
     .check(z.maxLength(MAX_NAMED)),
   /** Words of people that are in the summary only. */
   summarised: Row,
+  /** Bytes that the request for the summary could have: it follows from this what was left out of it. */
+  room: z.exactOptional(Row),
 });
 export type CompactionPlan = z.infer<typeof CompactionPlan>;
 

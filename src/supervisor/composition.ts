@@ -50,6 +50,8 @@ import type { Keeping } from "./keeping.ts";
 import { ModelDesk } from "./model-desk.ts";
 import { MessageFiles } from "./message-files.ts";
 import { Models } from "./models.ts";
+import { SessionDesk } from "./session-desk.ts";
+import { SessionExport } from "./session-export.ts";
 import { Operator } from "./operator.ts";
 import { PROXY_SCOPE } from "./network.ts";
 import { Outward } from "./outward.ts";
@@ -502,6 +504,12 @@ export class Composition {
       instructions: this.instructions,
       skills: skills.desk,
       memory: this.memory,
+      sessions: new SessionDesk({
+        log,
+        state: made.state,
+        end: async (session, who) => await this.endSession(session, who),
+        exports: new SessionExport({ log, state: made.state, home: home.root }),
+      }),
       undo: new Undo({ log, sandbox: this.sandbox }),
       confined: this.confined,
       egress: new EgressView({

@@ -31,6 +31,7 @@ import type { Remembered } from "./remembered.ts";
 import type { ScheduleDesk } from "./schedule-desk.ts";
 import type { SkillDesk } from "./skill-desk.ts";
 import type { Memory } from "./memory.ts";
+import type { SessionDesk } from "./session-desk.ts";
 import type { SearchDesk } from "./search-desk.ts";
 import type { Undo } from "./undo.ts";
 import type { VaultKeeper } from "./vault-keeper.ts";
@@ -126,6 +127,7 @@ export interface OperatorParts {
   readonly memory: Memory;
   readonly modelDesk: ModelDesk;
   readonly searchDesk: SearchDesk;
+  readonly sessions: SessionDesk;
   readonly undo: Undo;
   readonly remembered: Remembered;
   /** Null where no page is served: a command that runs without the daemon. */
@@ -209,6 +211,12 @@ export class Operator {
       case "models.test":
       case "models.use":
         return await this.#parts.modelDesk.answer(call, who, signal);
+      case "session.list":
+      case "session.show":
+      case "session.replay":
+      case "session.close":
+      case "session.export":
+        return await this.#parts.sessions.answer(call, who, signal);
       case "label.show":
         return this.#parts.labels.show();
       case "label.clear":

@@ -128,8 +128,8 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
       return;
     case "session.closed":
       database.run("UPDATE session SET closed = 1 WHERE session = ?", action.session);
-      // Nobody is left who could begin with it.
-      if (action.reason === "removed")
+      // Nobody begins with it any more.
+      if (action.reason === "removed" || action.reason === "closed")
         database.run("UPDATE message SET state = 'ended' WHERE state = 'received' AND session = ?", action.session);
       return;
     case "message.received": {

@@ -52,6 +52,11 @@ export interface ConversationRecord {
   readonly talk: "direct" | "group";
 }
 
+/** A session as it is listed. */
+export interface SessionRow extends SessionRecord {
+  readonly open: boolean;
+}
+
 export interface SessionRecord {
   readonly session: string;
   readonly conversation: string;
@@ -337,6 +342,21 @@ export class State {
     return asSession(this.#database.one("SELECT * FROM session WHERE session = ?", session));
   }
 
+  /** All of them, the newest first. */
+  sessionRows(): SessionRow[] {
+    return this.#database
+      .many("SELECT * FROM session ORDER BY last DESC, rowid DESC")
+      .flatMap((row) => sessionRow(row) ?? []);
+  }
+  sessionRow(session: string): SessionRow | null {
+    return sessionRow(this.#database.one("SELECT * FROM session WHERE session = ?", session));
+  }
+  turnCount(session: string): number {
+    return Number(
+      this.#database.one("SELECT count(*) AS n FROM said WHERE session = ? AND what = 'message'", session)?.["n"] ?? 0,
+    );
+  }
+
   wasSeen(channel: string, dedupe: string): boolean {
     return (
       this.#database.one("SELECT seq FROM seen WHERE found = ?", this.#database.index("seen", channel, dedupe)) !== null
@@ -583,6 +603,11 @@ function asSession(row: Record<string, unknown> | null): SessionRecord | null {
     agent: text(row["agent"]),
     last: text(row["last"]),
   };
+}
+
+function sessionRow(row: Record<string, unknown> | null): SessionRow | null {
+  const record = asSession(row);
+  return record === null ? null : { ...record, open: row?.["closed"] === 0 };
 }
 
 function targetOf(agent: string, session: string): HaltTarget {

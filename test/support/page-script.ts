@@ -284,6 +284,11 @@ export class PageScript {
       case "hold.add":
       case "hold.list":
       case "hold.remove":
+      case "session.list":
+      case "session.show":
+      case "session.replay":
+      case "session.close":
+      case "session.export":
       case "label.clear":
       case "label.show":
       case "pair.revoke":
