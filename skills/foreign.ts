@@ -79,6 +79,15 @@ export function verifyForeign(
   };
 }
 
+/** What the format leaves out of every signature: a repository's own. None of it is part of a skill. */
+const LEFT_OUT = /^\.(?:gitignore$|gitattributes$|github\/)/;
+
+/** The files that are a skill's: without those that no signature of this format has on its list. */
+export function ofSkill(files: SkillFiles, { resources }: Pick<ForeignVerdict, "resources">): SkillFiles {
+  const listed = new Set(resources.map(({ path }) => path));
+  return new Map([...files].filter(([path]) => listed.has(path) || !LEFT_OUT.test(path)));
+}
+
 function signatureOf(files: SkillFiles): Uint8Array {
   const file = files.get(FOREIGN_SIGNATURE);
   if (file !== undefined) return file.bytes;

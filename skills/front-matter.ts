@@ -47,7 +47,7 @@ export function readFrontMatter(value: unknown): FrontMatter {
   if (typeof description !== "string") throw malformed("it has no description");
   const wrong = wrongDescription(description);
   if (wrong !== null) throw malformed(`its description ${wrong}`);
-  const more = metadata === undefined || metadata === null ? {} : record(metadata, "its metadata");
+  const more = metadata === undefined || metadata === null ? {} : record(unquoted(metadata), "its metadata");
   const notes: string[] = [];
   const others = Object.keys(given).filter((key) => !KNOWN.has(key) && !IGNORED.has(key));
   if (others.length > 0)
@@ -130,10 +130,30 @@ function required(metadata: Readonly<Record<string, unknown>>, notes: string[]):
     const config = words(requires["config"], "requires.config");
     if (config.length > 0)
       notes.push(`it wants settings that only OpenClaw has: ${config.slice(0, 10).map(shown).join(", ")}`);
-    const list = (key: string): string[] => words(requires[key], `requires.${key}`);
+    const list = (key: string): string[] => needed(requires[key], `requires.${key}`);
     return { bins: list("bins"), anyBins: list("anyBins"), env: list("env"), os: words(given["os"], "os") };
   }
   return NO_REQUIRES;
+}
+
+/** Some write all of it as JSON in a text. */
+function unquoted(value: unknown): unknown {
+  if (typeof value !== "string" || !value.trimStart().startsWith("{")) return value;
+  try {
+    const read: unknown = JSON.parse(value);
+    return read;
+  } catch {
+    return value;
+  }
+}
+
+/** Names in a list, or as keys that say of each whether it could be left out. */
+function needed(value: unknown, what: string): string[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return words(value, what);
+  return words(
+    Object.entries(value).flatMap(([name, how]) => (how === "optional" ? [] : [name])),
+    what,
+  );
 }
 
 function versionOf(value: unknown): string | null {

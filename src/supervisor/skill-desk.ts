@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { readSkillFolder } from "../../skills/folder.ts";
-import { FOREIGN_SIGNATURE, type JudgedSignature, judged } from "../../skills/foreign.ts";
+import { FOREIGN_SIGNATURE, type JudgedSignature, judged, ofSkill } from "../../skills/foreign.ts";
 import { SIGNATURE_FILE } from "../../skills/manifest.ts";
 import { MAX_PACKED } from "../../skills/packed.ts";
 import { beyond, permissionSentences } from "../../skills/permissions.ts";
@@ -185,7 +185,7 @@ export class SkillDesk {
     const { name } = standing.skill.manifest;
     try {
       const files = this.#parts.skills.foreign(name);
-      if (files !== null) this.#parts.skills.check(files, await this.#judged(files));
+      if (files !== null) this.#parts.skills.check(files, (await this.#judged(files)).judged);
       return standing;
     } catch (error) {
       if (!(error instanceof SkillError)) throw error;
@@ -195,12 +195,14 @@ export class SkillDesk {
   }
 
   /** Has a foreign signature read, and holds the bytes against what it lists. @throws {SkillError}. */
-  async #judged(files: SkillFiles): Promise<JudgedSignature> {
+  async #judged(given: SkillFiles): Promise<{ readonly files: SkillFiles; readonly judged: JudgedSignature }> {
     const { unpacks, roots } = this.#parts;
-    const signature = files.get(FOREIGN_SIGNATURE)?.bytes ?? new Uint8Array();
+    const signature = given.get(FOREIGN_SIGNATURE)?.bytes ?? new Uint8Array();
     const verdict = await unpacks.modelSignature(signature, roots.certificates);
+    const files = ofSkill(given, verdict);
     const { name, version, description, permissions, requires } = await unpacks.frontMatter(skillMd(files));
-    return judged(files, verdict, { name, version: version ?? "0.0.0", description, permissions, requires });
+    const manifest = { name, version: version ?? "0.0.0", description, permissions, requires };
+    return { files, judged: judged(files, verdict, manifest) };
   }
 
   /** Nothing of it is in use then: it lies in memory, checked, until it is accepted or others were looked at. */
@@ -208,8 +210,10 @@ export class SkillDesk {
     const { skills, toolchains } = this.#parts;
     let name = "name" in source ? source.name : basename("path" in source ? source.path : source.url);
     try {
-      const { files, from, indexed } = await this.#files(source);
-      const signature = isForeign(files) ? await this.#judged(files) : null;
+      const { files: given, from, indexed } = await this.#files(source);
+      const { files, judged: signature } = isForeign(given)
+        ? await this.#judged(given)
+        : { files: given, judged: null };
       const skill = skills.check(files, signature);
       ({ name } = skill.manifest);
       const { version, description, permissions, requires } = skill.manifest;

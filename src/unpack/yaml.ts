@@ -11,13 +11,8 @@ const MAX_NODES = 2_000;
 export function readYaml(text: string): unknown {
   // Before the parser recurses into it.
   if (/[[{]{9}/.test(text.replaceAll(/\s/g, ""))) throw refused("it is nested too deeply");
-  const document = parseDocument(text, {
-    version: "1.2",
-    schema: "core",
-    strict: true,
-    uniqueKeys: true,
-    logLevel: "error",
-  });
+  const strict = parsed(text);
+  const document = strict.errors.length === 0 ? strict : parsed(withQuotes(text));
   const [error] = document.errors;
   if (error !== undefined)
     throw refused(`line ${(error.linePos?.[0].line ?? 1) + 1}: ${error.code.toLowerCase().replaceAll("_", " ")}`);
@@ -35,6 +30,18 @@ export function readYaml(text: string): unknown {
   if (warning !== undefined) throw refused("it has something that is not of YAML's core");
   const value: unknown = document.toJS({ maxAliasCount: 0 });
   return value;
+}
+
+function parsed(text: string): ReturnType<typeof parseDocument> {
+  return parseDocument(text, { version: "1.2", schema: "core", strict: true, uniqueKeys: true, logLevel: "error" });
+}
+
+/** Texts on one line that were written without quotes where YAML wants them, as others read them: a colon in a description is the commonest mistake of all. */
+function withQuotes(text: string): string {
+  return text.replaceAll(
+    /^(description|compatibility|license):[ \t]+([^\s"'|>[{&*!#%].*)$/gm,
+    (_, name: string, value: string) => `${name}: ${JSON.stringify(value.trimEnd())}`,
+  );
 }
 
 function refused(why: string): SkillError {

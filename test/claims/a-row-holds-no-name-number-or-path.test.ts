@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import Database from "better-sqlite3";
@@ -21,6 +21,7 @@ import {
 } from "../support/claims-world.ts";
 import type { TestDaemon } from "../support/daemon.ts";
 import { TelegramServer } from "../support/telegram-server.ts";
+import { EXTENSIONS, TestCertificates } from "../support/test-certificates.ts";
 
 /** What must outlive a person's wish to be forgotten cannot name them. People with names, numbers, files and secrets that occur nowhere else talk,
  *  are paired, refused, asked and answered; then every body of the log is searched for them, and the file itself too. */
@@ -56,6 +57,7 @@ beforeAll(async () => {
   const codes = await pairZephyrine();
   await talk();
   await refuseBarnabas();
+  await skills();
   await manage();
   const ids = [ZEPHYRINE.id, BARNABAS.id, GROUP.id].map((id) => String(Math.abs(id)));
   const names = [ZEPHYRINE.name, BARNABAS.name, GROUP.title, NICKNAME].flatMap((name) => [name, ...name.split(" ")]);
@@ -151,6 +153,37 @@ async function manage(): Promise<void> {
   );
 }
 
+/** A skill of hers, with his name and her files in it, under a key that is called as she is, and a root that is called as he is. */
+async function skills(): Promise<void> {
+  const place = mkdtempSync(join(tmpdir(), "wirken-"));
+  try {
+    const folder = join(place, FOLDER, "harbour");
+    mkdirSync(join(folder, "references"), { recursive: true });
+    writeFileSync(
+      join(folder, "SKILL.md"),
+      `---\nname: harbour\ndescription: Keeps ${FILE} for ${BARNABAS.name}.\n---\nSay: ${WORDS}.\n`,
+    );
+    writeFileSync(join(folder, "references", FILE), PHONE);
+    const key = join(place, "key");
+    const does = async (...words: string[]): Promise<string> => (await daemon.wirken(["skills", ...words])).stdout;
+    const made = await does("sign", folder, "--key", key, "--new-key", ZEPHYRINE.name.replace(" ", "."), "--json");
+    const { vkey, digest } = z.object({ vkey: z.string(), digest: z.string() }).parse(JSON.parse(made));
+    await does("install", folder, "--accept", digest);
+    await does("trust", vkey);
+    const pem = new TestCertificates(place).issue("root", { extensions: EXTENSIONS.root, subject: BARNABAS.name });
+    writeFileSync(join(place, "root.pem"), pem.pem);
+    await does("trust", "--root", join(place, "root.pem"), "--identity", `*${BARNABAS.name}*`);
+    await does("install", folder, "--accept", digest);
+    await ask(daemon, `/harbour ${WORDS}`);
+    await does("untrust", ZEPHYRINE.name.replace(" ", "."));
+    await does("untrust", BARNABAS.name);
+    await does("verify");
+    await does("remove", "harbour");
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+}
+
 /** A thing as it is, and as it could be hidden: other letters, other codings, a digest that anybody can guess. */
 function guises(secret: string): string[] {
   const bytes = Buffer.from(secret);
@@ -198,7 +231,8 @@ test("all that people do here was done, and is on the log", () => {
   const kinds = new Set(rowsOf(auditOf(daemon)).map(({ $kind }) => $kind));
   const wanted = `message.received message.refused message.sent message.delivered pair.requested pair.approved pair.invited person.added
     person.revoked identity.linked identity.unlinked schedule.added conversation.opened session.opened approval.requested approval.decided tool.called tool.finished tool.refused
-    model.called model.answered config.loaded agent.configured policy.loaded credential.added channel.disabled secret.used process.ended`;
+    model.called model.answered config.loaded agent.configured policy.loaded credential.added channel.disabled secret.used process.ended
+    skill.trusted skill.untrusted skill.installed skill.refused skill.removed`;
   expect(wanted.split(/\s+/).filter((kind) => !kinds.has(kind))).toEqual([]);
 });
 

@@ -1,7 +1,14 @@
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { tarGzOf } from "../support/archives.ts";
+import { certificateFor } from "../support/certificate.ts";
+import { serving } from "../support/serving.ts";
+import { aKey, greetFiles, signed } from "../skills/world.ts";
+import { signIndex } from "../../skills/skill-index.ts";
+import { verifySkill } from "../../skills/verify.ts";
 import type { Connection } from "../../src/cli/connection.ts";
 import type { RowView } from "../../src/ipc/audit-calls.ts";
 import { ask, needLine, startProtected } from "../support/claims-world.ts";
@@ -12,6 +19,13 @@ let daemon: TestDaemon;
 let model: ScriptedModel;
 let line: Connection;
 let folder: string;
+/** A site with skills and lists of them: what stands at a path, or where it leads. */
+let site: Awaited<ReturnType<typeof serving>>;
+const files = new Map<string, Uint8Array | string>();
+const asked: string[] = [];
+/** Who signs lists of skills, and who the skills on them. */
+const keeper = aKey("keeper");
+const acme = aKey("acme");
 
 const SKILL = `---
 name: harbour
@@ -31,11 +45,23 @@ beforeAll(async () => {
   mkdirSync(join(folder, "harbour/scripts"), { recursive: true });
   writeFileSync(join(folder, "harbour/SKILL.md"), SKILL);
   writeFileSync(join(folder, "harbour/scripts/ships.sh"), "#!/bin/sh\necho the ferry comes at noon\n", { mode: 0o755 });
+  const certificate = certificateFor("localhost");
+  writeFileSync(join(folder, "ca.pem"), certificate.cert);
+  site = await serving(
+    createServer(certificate, ({ url = "" }, response) => {
+      asked.push(url);
+      const found = files.get(url);
+      if (typeof found === "string") response.writeHead(302, { location: found }).end();
+      else response.writeHead(found === undefined ? 404 : 200).end(found);
+    }),
+  );
   model = await ScriptedModel.start();
   daemon = await startProtected({
     config: {
       agents: { default: { model: "scripted/test-model" } },
       providers: { scripted: { baseUrl: model.baseUrl } },
+      network: { ca: join(folder, "ca.pem"), local: ["localhost"] },
+      skills: { index: { url: `https://localhost:${site.port}/list`, key: keeper.trust.vkey } },
     },
   });
   line = await needLine(daemon);
@@ -44,6 +70,7 @@ afterAll(async () => {
   await line?.[Symbol.asyncDispose]();
   await daemon?.[Symbol.asyncDispose]();
   await model?.[Symbol.asyncDispose]();
+  await site?.[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -127,4 +154,70 @@ test("a byte more in a file of it and it is used no more, which is recorded; so 
   const reasons = (await rows("skill.refused")).map(({ fields }) => fields["reason"]);
   expect(reasons).toEqual(["unsigned", "untrusted", "altered", "revoked"]);
   expect((await daemon.wirken(["audit", "verify"])).status).not.toBe(1);
+});
+
+const DAY = 86_400_000;
+
+/** Puts an archive of a skill at its address. @returns its digest. */
+function published(version: string, path = `/greet-${version}.tar.gz`): string {
+  const all = signed(greetFiles(), acme, { version });
+  const entries = [...all].map(([name, { bytes, executable }]) => ({
+    name: `greet/${name}`,
+    bytes,
+    mode: executable ? 0o755 : 0o644,
+  }));
+  files.set(path, tarGzOf(entries));
+  return verifySkill(all, [acme.trust], 0).digest;
+}
+
+/** Puts a list with that version at the address that config.json names. */
+function listed(number: number, version: string, more: { until?: number; digest?: string } = {}): void {
+  const { until = Date.now() + DAY, digest = published(version) } = more;
+  const url = `https://localhost:${site.port}/greet-${version}.tar.gz`;
+  const entry = { name: "greet", version, description: "Greets somebody.", digest, key: acme.trust.vkey, url };
+  files.set("/list", Buffer.from(signIndex({ number, until, skills: [entry] }, keeper.name, keeper.secret)));
+}
+
+test("a skill by its address comes through a process that reaches that host alone; by its name as a list fixes it, and neither an older list nor a frozen one counts", async () => {
+  const install = async (from: string, digest: string): Promise<string> => {
+    const { status, stderr } = await daemon.wirken(["skills", "install", from, "--accept", digest]);
+    return status === 0 ? "installed" : stderr;
+  };
+  const at = (path: string): string => `https://localhost:${site.port}${path}`;
+  const digest = published("1.0.0");
+  expect(await install(at("/greet-1.0.0.tar.gz"), digest)).toContain("whom nobody here trusts");
+  expect((await daemon.wirken(["skills", "trust", acme.trust.vkey, "--for", "greet"])).status).toBe(0);
+  // Led on by the site itself, but to no other protocol and no address.
+  files.set("/latest.tar.gz", "/greet-1.0.0.tar.gz");
+  files.set("/plain.tar.gz", `http://localhost:${site.port}/greet-1.0.0.tar.gz`);
+  files.set("/elsewhere.tar.gz", "https://127.0.0.1/greet-1.0.0.tar.gz");
+  expect(await install(at("/plain.tar.gz"), digest)).toContain("not plain https");
+  expect(await install(at("/elsewhere.tar.gz"), digest)).not.toBe("installed");
+  expect(await install(at("/nothing.tar.gz"), digest)).toContain("gave no file");
+  asked.length = 0;
+  expect(await install(at("/latest.tar.gz"), digest)).toBe("installed");
+  expect(asked).toEqual(["/latest.tar.gz", "/greet-1.0.0.tar.gz"]);
+  const reached = (await rows("egress.reached")).filter(({ fields }) => fields["role"] === "fetch");
+  expect(reached.map(({ fields }) => fields["port"])).toContain(site.port);
+  expect((await line.call({ call: "status" })).processes.filter(({ role }) => role === "fetch")).toEqual([]);
+
+  listed(7, "2.0.0");
+  const newer = published("2.0.0");
+  expect((await daemon.wirken(["skills", "search", "greets"])).stdout).toContain("greet");
+  expect(await install("greet", newer)).toBe("installed");
+  const update = async (accept: string): Promise<string> => {
+    const { status, stderr } = await daemon.wirken(["skills", "update", "greet", "--accept", accept]);
+    return status === 0 ? "updated" : stderr;
+  };
+  listed(6, "1.0.0");
+  expect(await update(digest)).toContain("number 7 was seen already");
+  listed(8, "1.0.0");
+  expect(await update(digest)).toContain("2.0.0 is in use");
+  listed(8, "2.1.0", { until: Date.now() - 1000 });
+  expect(await update(newer)).toContain("good until");
+  listed(8, "2.1.0", { digest: newer });
+  expect(await update(newer)).toContain("not the skill that the list names");
+  listed(9, "2.1.0");
+  expect(await update(published("2.1.0"))).toBe("updated");
+  expect((await daemon.wirken(["skills", "show", "greet"])).stdout).toContain("greet 2.1.0 (installed, active)");
 });

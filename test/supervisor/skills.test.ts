@@ -383,6 +383,22 @@ describe("a skill with a signature of a certificate", () => {
     expect(await skills.active(undefined)).toEqual([]);
   });
 
+  test("is installed without what a repository has besides, which the format never lists", async () => {
+    await trustRoot();
+    const more = new Map([...files(), [".gitignore", { bytes: Buffer.from("x"), executable: false }]]);
+    await install(more);
+    const [found] = await skills.active(undefined);
+    expect([...(found?.files.keys() ?? [])].toSorted()).toEqual([
+      "SKILL.md",
+      "references/words.md",
+      "scripts/greet.sh",
+    ]);
+    const place = join(world.home, "skills", readdirSync(join(world.home, "skills"))[0] ?? "");
+    writeFileSync(join(place, ".gitignore"), "x");
+    expect(await skills.active(undefined)).toEqual([]);
+    expect(refusals()).toEqual(["extra"]);
+  });
+
   test("is refused under a root that is trusted for others, until another day, or whose certificates are over", async () => {
     const path = written(files());
     await trustRoot({ names: "other" });

@@ -68,6 +68,23 @@ describe("front matter", () => {
     expect(found.notes[1]).toContain("browser.enabled");
   });
 
+  test("with a colon in a description that has no quotes is read as others read it, and nothing else is guessed", () => {
+    const odd = "Use when you need this: reading, and `that`";
+    expect(read(`name: a\ndescription: ${odd}\nlicense: MIT: see LICENSE`)).toMatchObject({
+      description: odd,
+      license: "MIT: see LICENSE",
+    });
+    expect(read("name: a\ndescription: `b` does c").description).toBe("`b` does c");
+    for (const wrong of ["name: a: b\ndescription: d", "name: a\ndescription: d: e\nmetadata: x: y"])
+      expect(() => read(wrong)).toThrow("its front matter is not used");
+  });
+
+  test("whose metadata is JSON in a text, or which says of each variable whether it is needed, is read", () => {
+    const metadata = { openclaw: { requires: { env: { A_KEY: "required", B_KEY: "optional" } } } };
+    expect(read(`name: a\ndescription: d\nmetadata: '${JSON.stringify(metadata)}'`).requires.env).toEqual(["A_KEY"]);
+    expect(() => read("name: a\ndescription: d\nmetadata: '{'")).toThrow("its metadata");
+  });
+
   test("of Wirken says exactly what it wants", () => {
     const found = read(
       "name: weather\ndescription: Weather.\nmetadata:\n  wirken:\n    tools: [http_request]\n    hosts: [api.open-meteo.com]\n",

@@ -7,6 +7,7 @@ import type { SkillSource } from "../../ipc/skill-calls.ts";
 import { CommandError } from "../command-error.ts";
 import type { Context } from "../context.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
+import type { OperatorPort } from "../operator-port.ts";
 import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
 
@@ -23,7 +24,14 @@ export function skillsInstallCommand(context: Context): Command {
     )
     .option("--json", "print one JSON object")
     .action((from: string, options: unknown) =>
-      context.run(async () => await install(context, sourceOf(from), Options.parse(options)), { network: true }),
+      context.run(
+        async () => {
+          const source = sourceOf(from);
+          await using operator = await reachOperator(context);
+          return await install(context, operator, source, Options.parse(options));
+        },
+        { network: true },
+      ),
     );
 }
 
@@ -42,6 +50,7 @@ export function skillsUpdateCommand(context: Context): Command {
             throw new CommandError(EXIT.usage, `${name} came with this build: it is as new as that`, "update Wirken");
           return await install(
             context,
+            operator,
             named(source) ? { from: "name", name } : sourceOf(source),
             Options.parse(options),
           );
@@ -82,11 +91,11 @@ function sourceOf(text: string): SkillSource {
 
 async function install(
   context: Context,
+  operator: OperatorPort,
   source: SkillSource,
   { json, accept }: z.infer<typeof Options>,
 ): Promise<ExitStatus> {
   const { terminal } = context;
-  await using operator = await reachOperator(context);
   const looked = await operator.call({ call: "skill.look", source });
   if (!json) for (const line of lookedLines(looked)) terminal.say(printable(line));
   if (accept === undefined && !terminal.interactive)
