@@ -89,9 +89,9 @@ test("a skill is nothing to an agent before it is signed, trusted and accepted; 
   const path = join(folder, "harbour");
   const key = join(folder, "key");
   expect((await daemon.wirken(["skills", "install", path])).stderr).toContain("it is not signed");
-  const signed = await daemon.wirken(["skills", "sign", path, "--key", key, "--new-key", "ada", "--json"]);
-  expect(signed.status, signed.stderr).toBe(0);
-  const { vkey, digest }: { vkey: string; digest: string } = JSON.parse(signed.stdout);
+  const made = await daemon.wirken(["skills", "sign", path, "--key", key, "--new-key", "ada", "--json"]);
+  expect(made.status, made.stderr).toBe(0);
+  const { vkey, digest }: { vkey: string; digest: string } = JSON.parse(made.stdout);
   expect((await daemon.wirken(["skills", "install", path, "--accept", digest])).stderr).toContain(
     "whom nobody here trusts",
   );
