@@ -651,9 +651,18 @@ export const KINDS = {
   "turn.stopped": { fields: { ...TURN, ...BY } },
   "model.called": {
     fields: { ...TURN, agent: f.name, principal: f.id, provider: f.name, model: f.model, ...UNDER },
-    /** `files`: of those that the request names, the model is shown the bytes, or is told in words that there are some; left out where it names none.
-     *  `purpose`: the answer is a summary of what a conversation held before (`context.compacted`). */
-    optional: { chain: f.chain, files: f.oneOf("shown", "named"), purpose: f.oneOf("summary") },
+    /** `files`: of those that the request names, the model is shown the bytes (`images`: of pictures only), or is told in words that there are some; left
+     *  out where it names none. `instead`: the agent's own model, `provider/model`, and `because`: why that was not asked, or asked in vain.
+     *  `attested`: the row by which what the provider is was shown. `purpose`: the answer is a summary of what a conversation held before
+     *  (`context.compacted`). */
+    optional: {
+      chain: f.chain,
+      files: f.oneOf("all", "images", "none"),
+      instead: f.model,
+      because: f.oneOf("unreachable", "overloaded", "failing", "timeout", "died"),
+      attested: f.seq,
+      purpose: f.oneOf("summary"),
+    },
     /** `items`: the root of the request and what is new in it (request-check.ts). Older rows have `request`, the whole of it as JSON, of which
      *  only the salt was kept, and `sources`, the rows it was made of. */
     content: ["request", "sources", "items"],
@@ -676,6 +685,28 @@ export const KINDS = {
       after: f.count,
     },
     content: ["plan"],
+  },
+  /** A model was not asked: the policy demands an attested one for what is in the context, or the budget does not hold a call to one that is asked instead
+   *  of another. */
+  "model.refused": {
+    fields: {
+      ...TURN,
+      agent: f.name,
+      principal: f.id,
+      provider: f.name,
+      model: f.model,
+      reason: f.oneOf("not-attested", "budget", "no-key"),
+      ...UNDER,
+    },
+    optional: { chain: f.chain },
+    content: ["why"],
+  },
+  /** A provider is asked to show that it is what it says: nothing of anybody's is in that. */
+  "model.attesting": { fields: { provider: f.name }, outcomes: ["model.attested"] },
+  /** `manifest`: SHA-256 of the manifest that its proxy holds it to, where the operator said where that lies. */
+  "model.attested": {
+    fields: { result: f.oneOf("holds", "refused", "unreachable"), manifest: f.orNull(f.digest) },
+    content: ["evidence"],
   },
   /** The owner has a model asked two small questions, in which nothing of anybody's is. */
   "model.trying": { fields: { provider: f.name, model: f.model, ...BY }, outcomes: ["model.tried"] },

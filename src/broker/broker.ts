@@ -9,11 +9,13 @@ import type { ToolResult } from "../effect/tool.ts";
 import type { ToolDescription } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
 import { factsOf } from "./action.ts";
+import { Attestations } from "./attestations.ts";
 import { type Call, recordedOf, type ToolAnswer, type ToolAsk } from "./call.ts";
 import {
   complete,
   type CompletionAsk,
   type CompletionEvents,
+  type CompletionGates,
   type CompletionOutcome,
   type ModelChoice,
 } from "./completion.ts";
@@ -24,6 +26,7 @@ import { exemptionOf, Judge, REFUSAL } from "./judge.ts";
 import { labelsBefore, mayBeFound, Written } from "./labelling.ts";
 import { NO_LABELS, union } from "./labels.ts";
 import { Leaving } from "./leaving.ts";
+import { Outages } from "./outages.ts";
 import { PlanAsking } from "./plan-asking.ts";
 import { Plans } from "./plans.ts";
 import type { Decision } from "./policy.ts";
@@ -50,6 +53,7 @@ interface Authority {
 /** Decides, records and executes what agents ask for. */
 export class Broker {
   readonly #gates: Gates;
+  readonly #completing: CompletionGates;
   readonly #judge: Judge;
   readonly #refusing: Refusing;
   readonly #plans: Plans;
@@ -59,6 +63,12 @@ export class Broker {
 
   constructor(gates: Gates) {
     this.#gates = gates;
+    const { log, effects, clock } = gates;
+    this.#completing = {
+      ...gates,
+      attestations: new Attestations(log, effects, clock),
+      outages: new Outages(clock),
+    };
     this.#judge = new Judge(gates);
     this.#refusing = new Refusing(gates.log);
     this.#plans = new Plans(gates.clock);
@@ -76,15 +86,16 @@ export class Broker {
     return toolDescriptions();
   }
 
-  /** A completion: within the budget, recorded, then answered by a model. */
+  /** A completion: within the budget, recorded, then answered by a model.
+   *  @param models the agent's own, and those that are asked where that is not there. */
   complete(
     turn: TurnContext,
     ask: CompletionAsk,
-    model: ModelChoice,
+    models: readonly ModelChoice[],
     on: CompletionEvents,
     signal: AbortSignal,
   ): Promise<CompletionOutcome> {
-    return complete(this.#gates, turn, ask, model, on, signal);
+    return complete(this.#completing, turn, ask, models, on, signal);
   }
 
   /** A person's message that is about to enter a context is looked through. @param row the one that it came in. */

@@ -44,6 +44,8 @@ export interface Spending {
   readonly provider: string;
   readonly model: string;
   readonly requestBytes: number;
+  /** What the files that it shows count as, at the most. */
+  readonly shownTokens?: number;
   readonly maxOutputTokens: number;
 }
 
@@ -97,8 +99,9 @@ export class Budget {
   }
 
   /** The most that a call can take. */
-  most({ provider, model, requestBytes, maxOutputTokens }: Spending): Ask {
-    return asked(this.#ports.price(provider, model), Math.ceil(requestBytes / BYTES_PER_TOKEN), maxOutputTokens);
+  most({ provider, model, requestBytes, shownTokens = 0, maxOutputTokens }: Spending): Ask {
+    const inputTokens = Math.ceil(requestBytes / BYTES_PER_TOKEN) + shownTokens;
+    return asked(this.#ports.price(provider, model), inputTokens, maxOutputTokens);
   }
 
   /** Sets aside the most that a call can take. @returns or why it would be too much, in a sentence. */

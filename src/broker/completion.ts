@@ -2,12 +2,16 @@ import type { ActionOf } from "../../audit/action.ts";
 import type { AuditLog } from "../../audit/log.ts";
 import { AuditError } from "../../audit/error.ts";
 import type { Effects } from "../effect/effects.ts";
-import type { ModelAnswer } from "../effect/model.ts";
 import type { AskedRequest } from "../effect/request.ts";
 import type { CompletionFailure, StopReason } from "../ipc/model-frames.ts";
-import type { Budget, Reached, Reservation, Reserving, Spending } from "./budget.ts";
+import { type AttestedDemand, attestedRefusal } from "./attested.ts";
+import type { Attestations } from "./attestations.ts";
+import type { Budget, Reached, Reserving, Spending } from "./budget.ts";
 import { warningOf, windowStart } from "./budget-limit.ts";
 import { chainOf } from "./lowered.ts";
+import { type Called, callOnce, type CallOf } from "./model-call.ts";
+import type { ModelFacts } from "./model-facts.ts";
+import { type Outage, outageOf, type Outages } from "./outages.ts";
 import type { EndTurn, TurnContext } from "./turn.ts";
 
 /** A completion as an agent asks for it. */
@@ -18,7 +22,7 @@ export interface CompletionAsk {
   readonly request: AskedRequest;
 }
 
-/** Which model answers, as the configuration says. */
+/** A model that may answer, as the configuration says. */
 export interface ModelChoice {
   readonly provider: string;
   readonly model: string;
@@ -42,6 +46,7 @@ export type CompletionOutcome =
       readonly sentence: string;
       readonly endTurn: { readonly reason: EndTurn; readonly sentence: string } | null;
     };
+type Failed = Extract<CompletionOutcome, { state: "failed" }>;
 
 export interface CompletionEvents {
   readonly delta: (text: Uint8Array) => void;
@@ -49,58 +54,227 @@ export interface CompletionEvents {
   readonly answered: (answer: Uint8Array, stop: StopReason) => void;
 }
 
-interface CompletionGates {
+export interface CompletionGates {
   readonly log: Pick<AuditLog, "record" | "append">;
   readonly effects: Effects;
   readonly budget: Budget;
+  /** What is known of models. */
+  readonly facts: ModelFacts;
+  /** What the policy demands of a model that is told something private. */
+  readonly attested: () => AttestedDemand;
+  /** Why a provider cannot be asked at all: there is no key; null: it can. */
+  readonly unusable: (provider: string) => string | null;
+  /** Does a provider show what it is before it is told anything? */
+  readonly attests: (provider: string) => boolean;
+  readonly attestations: Attestations;
+  readonly outages: Outages;
 }
 
-/** Reserves, records, calls, settles. A model process that died before it said anything is asked once more, under a row of its own. */
+/** What is asked of one model, and why of it. */
+interface Attempt {
+  readonly gates: CompletionGates;
+  readonly turn: TurnContext;
+  readonly ask: CompletionAsk;
+  readonly model: ModelChoice;
+  readonly because: { readonly instead: string; readonly because: Outage } | null;
+  /** Another one is asked if this one is silent. */
+  readonly others: boolean;
+  readonly on: CompletionEvents;
+  readonly signal: AbortSignal;
+}
+
+/** Reserves, records, calls, settles. Where a model is not there to answer, the next one of the list is asked, as long as nothing was said: each under
+ *  rows of its own. The list is the configuration's; nothing that a message or an answer holds chooses from it.
+ *  @param models the agent's own, then those that are asked instead; there is at least one. */
 export async function complete(
   gates: CompletionGates,
   turn: TurnContext,
   ask: CompletionAsk,
-  model: ModelChoice,
+  models: readonly ModelChoice[],
   on: CompletionEvents,
   signal: AbortSignal,
 ): Promise<CompletionOutcome> {
   if (signal.aborted || turn.signal.aborted) return failed("cancelled", "the turn was stopped", "stopped");
+  const both = AbortSignal.any([signal, turn.signal]);
+  const [own] = models;
+  if (own === undefined) throw new RangeError("there is no model to ask");
+  // What was not there a moment ago is not waited for again, unless nothing else is left.
+  const down = models.map((model) => gates.outages.of(refOf(model)));
+  const order = down.every((why) => why !== null) ? [...models.keys()] : [...models.keys()].filter((at) => !down[at]);
+  let first: Failed | null = null;
+  let why: Outage | null = down[0] ?? null;
+  const said: string[] = [];
+  try {
+    for (const [nth, at] of order.entries()) {
+      const model = models[at] ?? own;
+      const because = model === own || why === null ? null : { instead: refOf(own), because: why };
+      const others = nth < order.length - 1;
+      const result = await attempt({ gates, turn, ask, model, because, others, on, signal: both });
+      if (result.state === "completed") {
+        if (because !== null) said.push(insteadText(turn, own, model, because.because));
+        return { ...result, notices: [...result.notices, ...said, ...(await warn(gates, turn))] };
+      }
+      if (!result.next || both.aborted) return result.failed;
+      if (first !== null) said.push(`${refOf(model)} neither: ${result.failed.sentence}`);
+      first ??= result.failed;
+      why ??= result.outage;
+    }
+  } catch (cause) {
+    if (!(cause instanceof AuditError)) throw cause;
+    return failed("refused", `the call could not be recorded (${cause.message}), so nothing more is done`, "failed");
+  }
+  if (first === null) return failed("other", "no model could be asked", null);
+  return { ...first, sentence: [first.sentence, ...said].join("; ") };
+}
+
+type Attempted =
+  | Extract<CompletionOutcome, { state: "completed" }>
+  /** `next`: the next model may be asked. */
+  | { readonly state: "failed"; readonly failed: Failed; readonly next: boolean; readonly outage: Outage | null };
+
+async function attempt(asking: Attempt): Promise<Attempted> {
+  const { gates, turn, ask, model, because, signal } = asking;
+  const { facts, outages } = gates;
+  const ref = refOf(model);
+  // The agent's own says why by itself.
+  const missing = because === null ? null : gates.unusable(model.provider);
+  if (missing !== null) return await refused(asking, "no-key", failed("key-refused", missing, null));
+  const attested = await attestedRow(asking);
+  if (typeof attested === "object" && attested !== null) return attested;
+
   const spending: Spending = {
     agent: turn.agent,
     principal: turn.principal,
     provider: model.provider,
     model: model.model,
     requestBytes: ask.request.bytes,
+    shownTokens: shownTokens(ask.request),
     maxOutputTokens: model.maxOutputTokens,
   };
   const reserved = gates.budget.reserve(spending);
   const reserving = turn.scheduled?.within(gates.budget.most(spending), reserved) ?? reserved;
-  if ("refused" in reserving) return await exhausted(gates.log, turn, reserving);
+  if ("refused" in reserving) {
+    if (because !== null) return await refused(asking, "budget", failed("refused", reserving.refused, null));
+    return { state: "failed", failed: await exhausted(gates.log, turn, reserving), next: false, outage: null };
+  }
   const { reservation } = reserving;
-  const both = AbortSignal.any([signal, turn.signal]);
   try {
-    const first = await once(gates, turn, ask, model, reservation, on, both);
-    const died = first.state === "failed" && first.code === "died" && !first.streamed;
-    const last = died && !both.aborted ? await once(gates, turn, ask, model, reservation, on, both) : first;
-    if (last.state === "failed") return failed(last.code, last.sentence, null);
-    return { ...last, notices: await warn(gates, turn) };
-  } catch (cause) {
-    if (!(cause instanceof AuditError)) throw cause;
-    return failed("refused", `the call could not be recorded (${cause.message}), so nothing more is done`, "failed");
+    const { files } = ask.request;
+    let show = facts.showing(ref, files);
+    const notices: string[] = [];
+    const once = async (): Promise<Called> =>
+      await callOnce({ ...asking, reservation, show, attested } satisfies CallOf);
+    let last = await once();
+    // A model process that died before it said anything is asked once more.
+    if (last.state === "failed" && last.code === "died" && !last.streamed && !signal.aborted) last = await once();
+    while (last.state === "failed" && last.code === "files-refused" && show !== "none" && !signal.aborted) {
+      show = facts.refused(ref, files, show);
+      notices.push(`${last.sentence}: it was told in words that there is something`);
+      last = await once();
+    }
+    if (last.state === "completed") {
+      outages.ended(ref);
+      return { ...last, notices };
+    }
+    const outage = outageOf(last.code);
+    if (outage !== null) {
+      outages.began(ref, outage);
+      gates.attestations.forget(model.provider);
+    }
+    return {
+      state: "failed",
+      failed: failed(last.code, last.sentence, null),
+      next: outage !== null && !last.streamed,
+      outage,
+    };
   } finally {
     // Settled already if there was an answer.
     reservation.release();
   }
 }
 
+/** The row by which its provider showed what it is; null: it shows nothing, and need not. Or why it is not asked. */
+async function attestedRow(asking: Attempt): Promise<number | null | Extract<Attempted, { state: "failed" }>> {
+  const { gates, turn, model, signal } = asking;
+  const shown = gates.attests(model.provider) ? await gates.attestations.of(model.provider, turn.cause, signal) : null;
+  const attested = shown?.result === "holds";
+  const demanded = attestedRefusal({
+    demand: gates.attested(),
+    labels: turn.labels.now,
+    attested,
+    model: refOf(model),
+  });
+  if (demanded !== null && shown === null)
+    return await refused(asking, "not-attested", failed("refused", demanded, null));
+  if (shown === null || attested) return shown?.row ?? null;
+  // Whoever chose such a provider chose it for that: without it nothing is said to it.
+  const sentence = `${shown.evidence}: nothing was sent to ${model.provider}`;
+  if (shown.result === "refused") return await refused(asking, "not-attested", failed("refused", sentence, null));
+  gates.outages.began(refOf(model), "unreachable");
+  return { state: "failed", failed: failed("unreachable", sentence, null), next: true, outage: "unreachable" };
+}
+
+/** It is on the log that a model was not asked. What refuses the agent's own model ends the asking; one that would be asked instead is passed over. */
+async function refused(
+  { gates, turn, model, because }: Attempt,
+  reason: ActionOf<"model.refused">["reason"],
+  why: Failed,
+): Promise<Extract<Attempted, { state: "failed" }>> {
+  await gates.log.append(
+    {
+      kind: "model.refused",
+      turn: turn.turn,
+      session: turn.session,
+      agent: turn.agent,
+      principal: turn.principal,
+      ...chainOf(turn),
+      provider: model.provider,
+      model: model.model,
+      reason,
+      policy: turn.policy,
+      settings: turn.settings,
+    },
+    { cause: turn.cause, seal: turn.session, content: { why: why.sentence } },
+  );
+  return { state: "failed", failed: why, next: because !== null, outage: null };
+}
+
+/** Said once in a turn. */
+function insteadText(turn: TurnContext, own: ModelChoice, model: ModelChoice, why: Outage): string {
+  const text = `${refOf(own)} ${OUTAGE_TEXT[why]}: ${refOf(model)} answers instead`;
+  if (turn.counters.told.has(text)) return "";
+  turn.counters.told.add(text);
+  return text;
+}
+
+const OUTAGE_TEXT: Readonly<Record<Outage, string>> = {
+  unreachable: "cannot be reached",
+  overloaded: "is overloaded",
+  failing: "fails",
+  timeout: "is silent",
+  died: "is not there",
+};
+
+/** The most that pictures count as with any provider, and a PDF by its size: a page is about 2,000 tokens, and rarely less than 20 KiB. */
+const PICTURE_TOKENS = 5_000;
+const PDF_BYTES_PER_TOKEN = 10;
+
+function shownTokens({ files }: AskedRequest): number {
+  return files.reduce(
+    (sum, { media, bytes }) =>
+      sum + Math.max(PICTURE_TOKENS, media === "application/pdf" ? Math.ceil(bytes / PDF_BYTES_PER_TOKEN) : 0),
+    0,
+  );
+}
+
 async function exhausted(
   log: CompletionGates["log"],
   turn: TurnContext,
-  { refused, reached }: Extract<Reserving, { refused: string }>,
-): Promise<CompletionOutcome> {
+  { refused: sentence, reached }: Extract<Reserving, { refused: string }>,
+): Promise<Failed> {
   if (reached !== null)
     await log.append({ kind: "budget.exhausted", ...fieldsOf(reached) }, { cause: turn.cause }).catch(() => undefined);
-  return failed("refused", refused, "budget");
+  return failed("refused", sentence, "budget");
 }
 
 /** @returns what is said of budgets that most of is used, once in each hour, day or month. */
@@ -126,89 +300,10 @@ function fieldsOf({ limit, window, used }: Reached): Omit<ActionOf<"budget.warne
   };
 }
 
-type Tried =
-  | Omit<Extract<CompletionOutcome, { state: "completed" }>, "notices">
-  | Extract<ModelAnswer, { state: "failed" }>;
-
-async function once(
-  { log, effects }: CompletionGates,
-  turn: TurnContext,
-  ask: CompletionAsk,
-  model: ModelChoice,
-  reservation: Reservation,
-  on: CompletionEvents,
-  signal: AbortSignal,
-): Promise<Tried> {
-  await using recorded = await log.record(
-    {
-      kind: "model.called",
-      turn: turn.turn,
-      session: turn.session,
-      agent: turn.agent,
-      principal: turn.principal,
-      ...chainOf(turn),
-      provider: model.provider,
-      model: model.model,
-      policy: turn.policy,
-      settings: turn.settings,
-      ...(ask.request.files.length === 0 ? {} : { files: "shown" as const }),
-    },
-    { cause: turn.cause, seal: turn.session, content: { items: ask.request.recordable() } },
-  );
-  ask.request.recordedAs(recorded.seq);
-  const { maxOutputTokens, timeoutMs } = model;
-  const pieces: Uint8Array[] = [];
-  const heard = (text: Uint8Array): void => {
-    pieces.push(Uint8Array.from(text));
-    on.delta(text);
-  };
-  const answer = await effects.callModel(recorded, ask.request, { maxOutputTokens, timeoutMs }, heard, signal);
-  if (answer.state === "failed") {
-    await recorded.fail(new Error(`${answer.code}: ${answer.sentence}`));
-    if (answer.streamed) {
-      const text = Buffer.concat(pieces);
-      if (text.toString("utf8").trim() !== "")
-        await log.append(
-          { kind: "answer.cut", turn: turn.turn, session: turn.session, ...chainOf(turn) },
-          { cause: recorded.seq, seal: turn.session, content: { text } },
-        );
-      // What was streamed was paid for, as far as anybody knows all of it.
-      const inputTokens = Math.ceil(ask.request.bytes / 4);
-      const microDollars = reservation.settle(inputTokens, maxOutputTokens);
-      const { provider, model: name } = model;
-      await log.append(
-        {
-          kind: "budget.estimated",
-          agent: turn.agent,
-          principal: turn.principal,
-          provider,
-          model: name,
-          inputTokens,
-          outputTokens: maxOutputTokens,
-          microDollars,
-        },
-        { cause: recorded.seq },
-      );
-    }
-    return answer;
-  }
-  const { inputTokens, outputTokens, stop } = answer;
-  const microDollars = reservation.settle(inputTokens, outputTokens);
-  const recording = recorded.finish(
-    { kind: "model.answered", model: named(answer.model, model.model), inputTokens, outputTokens, microDollars, stop },
-    { answer: answer.answer },
-  );
-  on.answered(answer.answer, stop);
-  const row = await recording;
-  turn.counters.answered.set(ask.ref, row.seq);
-  return { state: "completed", answer: answer.answer, stop, row: row.seq };
+function refOf({ provider, model }: Pick<ModelChoice, "provider" | "model">): string {
+  return `${provider}/${model}`;
 }
 
-/** The id that the provider returned, if it is one that a row may hold; else the one that was asked for. */
-function named(returned: string, asked: string): string {
-  return /^[\x21-\x7e]{1,200}$/.test(returned) ? returned : asked;
-}
-
-function failed(code: CompletionFailure, sentence: string, reason: EndTurn | null): CompletionOutcome {
+function failed(code: CompletionFailure, sentence: string, reason: EndTurn | null): Failed {
   return { state: "failed", code, sentence, endTurn: reason === null ? null : { reason, sentence } };
 }

@@ -2,10 +2,12 @@ import type { AuditLog } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
 import type { Effects } from "../effect/effects.ts";
 import type { Approvals } from "./approvals.ts";
+import type { AttestedDemand } from "./attested.ts";
 import type { Budget } from "./budget.ts";
 import type { FileLabels } from "./file-labels.ts";
 import type { Grants } from "./grants.ts";
 import type { Suspects } from "./injection/suspects.ts";
+import type { ModelFacts } from "./model-facts.ts";
 import type { Rule } from "./rules.ts";
 import type { SeveralRule } from "./several.ts";
 
@@ -18,6 +20,14 @@ export interface Gates {
   readonly budget: Budget;
   readonly clock: Clock;
   readonly suspects: Suspects;
+  /** What is known of models. */
+  readonly facts: ModelFacts;
+  /** What the policy demands of a model that is told something private. */
+  readonly attested: () => AttestedDemand;
+  /** Why a model's provider cannot be asked at all; null: it can. */
+  readonly unusable: (provider: string) => string | null;
+  /** Does a model's provider show what it is before it is told anything? */
+  readonly attests: (provider: string) => boolean;
   /** What is known of files that agents wrote. */
   readonly files: FileLabels;
   /** What the configuration says now. */

@@ -24,6 +24,8 @@ export interface TurnCounters {
   fetched: number;
   /** The `model.answered` row of each completion, by its reference on the agent's pipe: the cause of the calls that came from it. */
   readonly answered: Map<number, number>;
+  /** Sentences that the people were told, and are told once. */
+  readonly told: Set<string>;
 }
 
 export function newCounters(): TurnCounters {
@@ -34,6 +36,7 @@ export function newCounters(): TurnCounters {
     denied: new Set(),
     unsure: new Set(),
     answered: new Map(),
+    told: new Set(),
   };
 }
 

@@ -13,6 +13,8 @@ import { ModelRef } from "../ipc/provider.ts";
 const Agent = z.strictObject({
   /** `provider/model`. Left out: the first provider enrolled, else Ollama if it answers, else the built-in offline model. */
   model: z.optional(ModelRef),
+  /** Models that are asked where that one is not there to answer, in this order, each `provider/model`. */
+  fallback: z.optional(z.array(ModelRef).check(z.maxLength(8))),
   /** What the agent is told before every conversation, at most 64 KiB. */
   instructions: z.optional(z.string().check(z.maxLength(65_536))),
   /** US dollars a day; 5 where it is left out. `wirken budget set` goes before it. */
@@ -47,11 +49,30 @@ const Provider = z.strictObject({
   /** An OpenAI-compatible or Anthropic endpoint, such as http://127.0.0.1:8080/v1, or a Unix socket, such as unix:/run/ollama.sock:/v1. */
   baseUrl: Address,
   /** Left out: as the provider is known to speak, else OpenAI-compatible. */
-  api: z.optional(z.enum(["openai-compatible", "azure", "anthropic", "gemini", "bedrock"])),
+  api: z.optional(z.enum(["openai-compatible", "azure", "anthropic", "gemini", "bedrock", "privatemode"])),
+  /** Of Privatemode: the manifest that its proxy holds the service to, or the folder where it keeps those that it has seen (`manifests` in its workspace).
+   *  Rows name it by its digest. */
+  manifest: z.optional(z.string().check(z.maxLength(1024), z.regex(/^\//, "write the whole path, from / on"))),
 });
 
 /** US dollars for a million tokens. */
 const Dollars = z.number().check(z.gte(0), z.lte(100_000));
+
+const ModelPrice = z.strictObject({
+  input: Dollars,
+  output: Dollars,
+  /** As of which day, such as 2026-11-29, and where that is said. */
+  asOf: z.optional(z.iso.date()),
+  source: z.optional(z.string().check(z.maxLength(200))),
+});
+
+/** What a model can take, where its provider does not say so, or says something else. */
+const ModelAbilities = z.strictObject({
+  /** What its context holds, in tokens. */
+  window: z.optional(z.int().check(z.gte(1_000), z.lte(100_000_000))),
+  images: z.optional(z.boolean()),
+  pdfs: z.optional(z.boolean()),
+});
 
 const Channel = z.strictObject({
   enabled: z._default(z.boolean(), true),
@@ -114,6 +135,8 @@ const TwoPeople = z.strictObject({
 const Policy = z.strictObject({
   twoPeople: z._default(z.array(TwoPeople).check(z.maxLength(200)), []),
   rules: z._default(z.array(Rule).check(z.maxLength(1000)), []),
+  /** `private`: what is labelled private is told to no model but one whose provider has shown what it is. */
+  attested: z.optional(z.enum(["private"])),
 });
 
 const Search = z.strictObject({
@@ -167,7 +190,9 @@ const Settings = z.strictObject({
   providers: z._default(z.record(Name, Provider), {}),
   channels: z._default(z.record(AdapterChannel, Channel), {}),
   /** What models cost, where that is not what we ship or where we ship none: `"openrouter/some/model": { "input": 1, "output": 4 }`. */
-  prices: z._default(z.record(ModelRef, z.strictObject({ input: Dollars, output: Dollars })), {}),
+  prices: z._default(z.record(ModelRef, ModelPrice), {}),
+  /** What models can take: `"ollama/qwen3": { "window": 32768 }`. */
+  models: z._default(z.record(ModelRef, ModelAbilities), {}),
   web: z._default(
     z.strictObject({
       /** The page's port on 127.0.0.1; 0 lets the system choose. */

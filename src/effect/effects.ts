@@ -6,13 +6,14 @@ import type { Place } from "../sandbox/folder.ts";
 import { join } from "node:path";
 import { type Located, type Ours, Workspace } from "../sandbox/workspace.ts";
 import type { ToolAction } from "./action.ts";
+import { type AttestationPort, attestProvider } from "./attestation.ts";
 import { unkeptOf } from "../sandbox/snapshot.ts";
 import { BackgroundCommands, type TurnOfCommand, type Whose } from "./background.ts";
 import { type Base, baseOf, bytesBefore, checkBase, checkNamed, locateOutside, namedFiles } from "./files.ts";
 import { type SurveyedFile, surveyFile, surveyTrees } from "./file-survey.ts";
 import type { SkillPort } from "./skill-port.ts";
 import type { MemoryPort } from "./memory-port.ts";
-import { callModel, type ModelAnswer, type ModelPort } from "./model.ts";
+import { callModel, type ModelAnswer, type ModelLimits, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
 import type { Asking, MessagePort, Recipient } from "./outgoing.ts";
 import type { SchedulePort } from "./scheduling.ts";
@@ -35,6 +36,7 @@ export type { Located, Ours } from "../sandbox/workspace.ts";
 /** Whatever is not this machine's own files and commands. Filled by the supervisor. */
 export interface Ports {
   readonly models: ModelPort;
+  readonly attestations: AttestationPort;
   readonly ways: WayPort;
   readonly web: WebPort;
   readonly messages: MessagePort;
@@ -86,11 +88,16 @@ export class Effects {
   callModel(
     recorded: Recorded<"model.called">,
     request: AskedRequest,
-    limits: { readonly maxOutputTokens: number; readonly timeoutMs: number },
+    limits: ModelLimits,
     onDelta: (text: Uint8Array) => void,
     signal: AbortSignal,
   ): Promise<ModelAnswer> {
     return callModel(recorded, request, this.#ports.models, limits, onDelta, signal);
+  }
+
+  /** Has a provider show what it is. */
+  attestProvider(recorded: Recorded<"model.attesting">, signal: AbortSignal): ReturnType<typeof attestProvider> {
+    return attestProvider(recorded, this.#ports.attestations, signal);
   }
 
   /** What is planned, and the clock that it goes by. */

@@ -21,12 +21,15 @@ export interface ModelRequest {
   readonly whole: () => Promise<Uint8Array | null>;
   /** What the items name, whether it is shown or not. */
   readonly files: readonly RequestFile[];
-  /** Is the model shown them? Else it is told in words that there are some. */
-  readonly show: boolean;
+  /** What of it the model is shown; of the rest it is told in words that there is some. */
+  readonly show: "all" | "images" | "none";
   readonly maxOutputTokens: number;
   /** For everything together: waiting, tries, streaming. */
   readonly timeoutMs: number;
+  /** Another model is asked if this one is silent: it is not waited for twice. */
+  readonly others: boolean;
 }
+export type ModelLimits = Pick<ModelRequest, "maxOutputTokens" | "timeoutMs" | "others">;
 
 export type ModelAnswer =
   | {
@@ -62,7 +65,7 @@ export function callModel(
   recorded: Recorded<"model.called">,
   asked: AskedRequest,
   port: ModelPort,
-  limits: { readonly maxOutputTokens: number; readonly timeoutMs: number },
+  limits: ModelLimits,
   onDelta: (text: Uint8Array) => void,
   signal: AbortSignal,
 ): Promise<ModelAnswer> {
@@ -70,7 +73,7 @@ export function callModel(
   const { provider, model } = recorded.action;
   const root = recordedRoot(recorded.content("items"));
   const { conversation, keep, packed } = asked;
-  const show = recorded.action.files === "shown";
+  const show = recorded.action.files ?? "none";
   const files = asked.files.map((file) => ({ ...file, read: async () => committed(file.sha256, await file.read()) }));
   if (!isOf(root, asked.before, packed))
     throw new AuditError("AUDIT_INVALID", "the request is not what was recorded, so it was not sent");

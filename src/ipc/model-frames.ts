@@ -19,6 +19,8 @@ export const CompletionFailure = z.enum([
   "rate-limited",
   "overloaded",
   "unreachable",
+  /** It failed by its own fault (a status of 500 and more). */
+  "failing",
   "bad-request",
   /** The model takes no pictures, or no PDFs: nothing was answered, and the same request without them may be. */
   "files-refused",
@@ -82,6 +84,8 @@ export const FromModel = z.discriminatedUnion("type", [
     inputTokens: Tokens,
     outputTokens: Tokens,
   }),
+  /** Answers `attest`; the payload is what was seen, in a sentence. */
+  z.strictObject({ type: z.literal("attested"), ref: Ref, result: z.enum(["holds", "refused", "unreachable"]) }),
   /** Answers `complete`: the first `keep` items of that conversation are not here (any more). Nothing was sent to the provider. */
   z.strictObject({ type: z.literal("resend"), ref: Ref }),
   /** Answers `forget`: nothing of that conversation is kept. */
@@ -90,6 +94,10 @@ export const FromModel = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("models"), ref: Ref, failure: z.nullable(CheckFailure) }),
 ]);
 export type FromModel = z.infer<typeof FromModel>;
+
+/** Of pictures and PDFs. */
+export const Showing = z.enum(["all", "images", "none"]);
+export type Showing = z.infer<typeof Showing>;
 
 export const ToModel = z.discriminatedUnion("type", [
   SecretFrame,
@@ -104,13 +112,15 @@ export const ToModel = z.discriminatedUnion("type", [
   /** The payload is a file that a request of this conversation names; empty: its content was erased. It comes before the request that first
    *  shows it. */
   z.strictObject({ type: z.literal("file"), conversation: ConversationNumber, sha256: ShownFile.shape.sha256 }),
-  /** The request is the first `keep` items of the conversation and those of the payload (items.ts); `root` is that of all of them. With `show` the
-   *  model is shown the files that it names, else it is told in words that there are some. */
+  /** The request is the first `keep` items of the conversation and those of the payload (items.ts); `root` is that of all of them. `show`: which of
+   *  the files that it names the model is shown; of the others it is told in words that there are some. `others`: somebody else is asked if this model
+   *  is silent, so it is not waited for twice. */
   z.strictObject({
     type: z.literal("complete"),
     ref: Ref,
     conversation: ConversationNumber,
-    show: z.boolean(),
+    show: Showing,
+    others: z.boolean(),
     keep: z.int().check(z.gte(0), z.lte(MAX_ITEMS)),
     root: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
     model: z.string().check(z.minLength(1), z.maxLength(200)),
@@ -121,6 +131,8 @@ export const ToModel = z.discriminatedUnion("type", [
   /** That conversation is over: overwrite what is kept of it. */
   z.strictObject({ type: z.literal("forget"), conversation: ConversationNumber }),
   z.strictObject({ type: z.literal("models"), ref: Ref }),
+  /** Have the provider show what it is. */
+  z.strictObject({ type: z.literal("attest"), ref: Ref }),
   /** Ask a model two small questions of your own, and say what it can. `cancel` ends it. */
   z.strictObject({ type: z.literal("try"), ref: Ref, model: z.string().check(z.minLength(1), z.maxLength(200)) }),
   Stop,

@@ -1,7 +1,15 @@
 import * as z from "zod/mini";
 
 /** How a model server is spoken to. `offline` is built in and speaks to nobody. */
-export const ModelApi = z.enum(["openai-compatible", "azure", "anthropic", "gemini", "bedrock", "offline"]);
+export const ModelApi = z.enum([
+  "openai-compatible",
+  "azure",
+  "anthropic",
+  "gemini",
+  "bedrock",
+  "privatemode",
+  "offline",
+]);
 export type ModelApi = z.infer<typeof ModelApi>;
 
 /** The providers known by name; any other OpenAI-compatible endpoint is named in the configuration. */
@@ -42,6 +50,15 @@ export const KNOWN_PROVIDERS = {
     baseUrl: "https://bedrock-runtime.us-east-1.amazonaws.com",
     needsKey: true,
     label: "Amazon Bedrock API key (bedrock-api-key-… or ABSK…)",
+  },
+  /** Its address is a company's own: `providers.azure.baseUrl` in the configuration, such as https://NAME.openai.azure.com/openai/v1. */
+  azure: { api: "azure", baseUrl: null, needsKey: true, label: "Azure OpenAI key" },
+  /** The proxy that runs on this machine; it has a key of its own, or takes ours. */
+  privatemode: {
+    api: "privatemode",
+    baseUrl: "http://127.0.0.1:8080/v1",
+    needsKey: false,
+    label: "Privatemode API key",
   },
   ollama: { api: "openai-compatible", baseUrl: "http://127.0.0.1:11434/v1", needsKey: false, label: "" },
   offline: { api: "offline", baseUrl: null, needsKey: false, label: "" },

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { ChatMessage, CompletionRequest, ShownFile } from "../ipc/completion.ts";
 import { NO_ITEMS, rootWith } from "../ipc/item-digest.ts";
+import type { Showing } from "../ipc/model-frames.ts";
 import { readItem, type Setup, unpack } from "../ipc/items.ts";
 import { EncodedMessages } from "./encoded.ts";
 
@@ -30,18 +31,18 @@ export class Conversation {
   #files: FileBytes = new Map();
   /** Some message names files. */
   #names = false;
-  /** Is the model shown them? */
-  readonly shows: boolean;
+  /** What of them the model is shown. */
+  readonly shows: Showing;
   /** It is being answered. */
   busy = false;
 
-  constructor(shows: boolean) {
+  constructor(shows: Showing) {
     this.shows = shows;
   }
 
   /** A conversation that is just this request. @param files what it shows, by digest. */
   static of({ instructions, tools, messages }: CompletionRequest, files: FileBytes = new Map()): Conversation {
-    const conversation = new Conversation(true);
+    const conversation = new Conversation("all");
     conversation.#files = files;
     conversation.#setup = { instructions, tools };
     conversation.#fresh = [...messages];
@@ -72,8 +73,13 @@ export class Conversation {
     return this.#encoded;
   }
 
+  /** Is the model shown any file in it? */
+  get showsFiles(): boolean {
+    return this.#names && this.shows !== "none";
+  }
+
   /** Does it name files, and would they be treated in another way then? */
-  differsWith(shows: boolean): boolean {
+  differsWith(shows: Showing): boolean {
     return this.#names && this.shows !== shows;
   }
 
@@ -135,10 +141,10 @@ export class Conversations {
     this.#coming.set(number, coming);
   }
 
-  /** @param show is the model shown the files that messages name? @returns the conversation with its new items, to be given back with {@link release};
+  /** @param show what the model is shown of the files that messages name. @returns the conversation with its new items, to be given back with {@link release};
    *  null if the first `keep` items are not here, or not those that are meant, or were treated in another way: then all of them are needed.
    *  @throws for what is no item. */
-  take(number: number, keep: number, root: string, packed: Uint8Array, show: boolean): Conversation | null {
+  take(number: number, keep: number, root: string, packed: Uint8Array, show: Showing): Conversation | null {
     const files: FileBytes = this.#coming.get(number) ?? new Map();
     this.#coming.delete(number);
     const kept = this.#kept.get(number);

@@ -83,7 +83,7 @@ export function failureOfStatus(peer: Peer, status: number, headers: Headers, bo
   if (status === 429) return new ModelError("rate-limited", rateLimited(provider, passing.retryAfterMs), passing);
   if (status === 529 || (status >= 502 && status <= 504))
     return new ModelError("overloaded", `${provider} is overloaded`, passing);
-  if (status >= 500) return new ModelError("other", `${provider} failed with status ${status}${because}`, passing);
+  if (status >= 500) return new ModelError("failing", `${provider} failed with status ${status}${because}`, passing);
   if (isUnknownModel(explained)) return unknownModel(provider, model, because);
   return new ModelError("bad-request", `${provider} refused the request with status ${status}${because}`, passing);
 }
@@ -174,7 +174,8 @@ export function isOllama(provider: string): boolean {
   return provider === "ollama" || provider.startsWith("ollama-");
 }
 
-function isLoopback(url: string): boolean {
+/** Is it on this machine? */
+export function isLoopback(url: string): boolean {
   const host = URL.canParse(url) ? new URL(url).hostname : "";
   return host === "localhost" || host === LOCAL_SOCKET_HOST || host === "[::1]" || host.startsWith("127.");
 }

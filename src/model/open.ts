@@ -1,5 +1,6 @@
 import { type ModelApi, KNOWN_PROVIDERS } from "../ipc/provider.ts";
 import type { ApiKey } from "./key.ts";
+import { isLoopback } from "./failure.ts";
 import { ModelError } from "./model-error.ts";
 import { offline } from "./offline.ts";
 import type { ModelProvider } from "./port.ts";
@@ -25,6 +26,11 @@ export async function openProvider(
       "bad-request",
       `the base URL of ${provider} holds a password, which would be shown: take it out and use \`wirken vault add ${provider}\``,
     );
+  if (parsed.protocol === "http:" && !isLoopback(url))
+    throw new ModelError(
+      "bad-request",
+      `${provider} is not on this machine, and ${parsed.origin} is spoken to without TLS, where anybody on the way reads along: write https://`,
+    );
   const settings = { provider, baseUrl: url, key };
   switch (api) {
     case "anthropic":
@@ -33,6 +39,8 @@ export async function openProvider(
       return (await import("./gemini.ts")).gemini(settings);
     case "bedrock":
       return (await import("./bedrock.ts")).bedrock(settings);
+    case "privatemode":
+      return (await import("./privatemode.ts")).privatemode(settings);
     case "azure":
       return (await import("./openai-compatible.ts")).openAICompatible(settings, "api-key");
     case "openai-compatible":

@@ -9,6 +9,8 @@ export interface CompletionOptions {
   readonly maxOutputTokens: number;
   /** For everything together: waiting, tries, streaming. */
   readonly timeoutMs: number;
+  /** Another model is asked if this one is silent: it is not waited for twice. */
+  readonly others?: boolean;
 }
 
 export interface Completion {
@@ -23,6 +25,13 @@ export interface Completion {
 /** What a provider says of a model; what is left out it does not say. */
 export type ModelListing = Pick<OfferedModel, "id"> & Partial<OfferedModel>;
 
+/** What a provider shows of itself. */
+export interface Shown {
+  readonly result: "holds" | "refused" | "unreachable";
+  /** What was seen, in a sentence. */
+  readonly evidence: string;
+}
+
 /** The one port behind which every language model lies. Everything it throws is a {@link ModelError}. */
 export interface ModelProvider {
   /** Answers a conversation as it is now. `onDelta` gets the text as it comes, in order, and is waited for (back-pressure). */
@@ -36,4 +45,6 @@ export interface ModelProvider {
   models(signal: AbortSignal): Promise<OfferedModel[]>;
   /** One cheap call that a wrong key fails. `account` is something a person recognises, or null. */
   check(signal: AbortSignal): Promise<{ account: string | null }>;
+  /** Has it show what it is; only where a provider can. It does not throw for what it does. */
+  attest?(signal: AbortSignal): Promise<Shown>;
 }

@@ -7,7 +7,7 @@ import { Deltas } from "./deltas.ts";
 import { ApiKey } from "./key.ts";
 import { ModelError, modelErrorIn } from "./model-error.ts";
 import { openProvider } from "./open.ts";
-import type { ModelProvider } from "./port.ts";
+import type { ModelProvider, Shown } from "./port.ts";
 import { tryOut } from "./trial.ts";
 
 type Start = Extract<ToModel, { type: "start" }>;
@@ -73,6 +73,9 @@ export class ModelProcess {
         break;
       case "models":
         void this.#models(frame.ref);
+        break;
+      case "attest":
+        void this.#attest(frame.ref);
         break;
       case "try":
         void this.#try(frame.ref, frame.model);
@@ -176,6 +179,23 @@ export class ModelProcess {
     }
   }
 
+  async #attest(ref: Ref): Promise<void> {
+    const shown = await this.#shown().catch((error: unknown) => ({
+      result: "unreachable" as const,
+      evidence: this.#failure(error).message,
+    }));
+    await this.#send(
+      { type: "attested", ref, result: shown.result },
+      bytesOf(this.#clean(shown.evidence).slice(0, MAX_SENTENCE)),
+    );
+  }
+
+  async #shown(): Promise<Shown> {
+    const provider = await this.#provider();
+    const shown = await provider.attest?.(new AbortController().signal);
+    return shown ?? { result: "refused", evidence: `${this.#name} shows nothing of what it is` };
+  }
+
   async #try(ref: Ref, asked: string): Promise<void> {
     const controller = new AbortController();
     const key = this.#key;
@@ -270,6 +290,7 @@ const CHECK_FAILURE: Readonly<Record<CompletionFailure, CheckFailure>> = {
   "model-unknown": "other",
   "rate-limited": "other",
   overloaded: "other",
+  failing: "other",
   "bad-request": "other",
   "files-refused": "other",
   "too-long": "other",

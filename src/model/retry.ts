@@ -41,7 +41,7 @@ function clamp(ms: number): number {
  *  @throws {ModelError} the last failure, whose sentence says how often it was tried. */
 export async function withRetry<T>(
   attempt: () => Promise<T>,
-  mayRepeat: () => boolean,
+  mayRepeat: (error: ModelError) => boolean,
   deadline: number,
   signal: AbortSignal,
   policy: RetryPolicy,
@@ -50,7 +50,7 @@ export async function withRetry<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof ModelError) || !error.passing || !mayRepeat() || signal.aborted) throw error;
+      if (!(error instanceof ModelError) || !error.passing || !mayRepeat(error) || signal.aborted) throw error;
       const pause = pauseMs(tried, error.retryAfterMs, policy);
       if (tried >= policy.tries || pause === null || performance.now() + pause >= deadline)
         throw afterTries(error, tried);

@@ -56,7 +56,8 @@ export async function completeWith(
         });
         return await answerOf(stream, peer, model, giveOut);
       },
-      () => !streamed,
+      // A silent model is not waited for a second time where another one can be asked.
+      (error) => !streamed && !(given.others === true && error.code === "timeout"),
       performance.now() + timeoutMs,
       stopped,
       retry,

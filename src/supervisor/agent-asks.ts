@@ -17,6 +17,8 @@ export interface AgentAsks {
   readonly agent: AgentProcess;
   readonly context: TurnContext;
   readonly force: AgentInForce;
+  /** Tells the people there something about the turn. */
+  readonly notify: (sentence: string) => void;
 }
 
 /** Answers an agent's wish for a completion. The agent reads the answer while its row is written, and what it then says is heard after that.
@@ -24,17 +26,22 @@ export interface AgentAsks {
  *  @returns why its turn is over; null: it goes on.
  *  @throws {AuditError} AUDIT_UNWRITABLE if the answer that it was given cannot be recorded: nothing that it made of it counts. */
 export async function passCompletion(
-  { broker, agent, context, force }: AgentAsks,
+  { broker, agent, context, force, notify }: AgentAsks,
   ref: number,
   request: AskedRequest,
   answered: () => void,
 ): Promise<EndTurn | null> {
-  const { provider, model } = force;
+  const { provider, model, fallback = [] } = force;
+  const models = [{ provider, model }, ...fallback].map((one) => ({
+    ...one,
+    maxOutputTokens: MAX_OUTPUT_TOKENS,
+    timeoutMs: COMPLETION_MS,
+  }));
   let told = false;
   const result = await broker.complete(
     context,
     { ref, request },
-    { provider, model, maxOutputTokens: MAX_OUTPUT_TOKENS, timeoutMs: COMPLETION_MS },
+    models,
     {
       delta: (text) => void agent.send({ type: "delta", ref }, text),
       answered: (answer, stop) => {
@@ -47,6 +54,7 @@ export async function passCompletion(
   );
   answered();
   if (result.state === "completed") {
+    for (const notice of result.notices) if (notice !== "") notify(notice);
     agent.conversation.from(result.answer, { row: result.row, part: "answer" });
     agent.release();
     return null;

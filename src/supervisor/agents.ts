@@ -12,6 +12,7 @@ import { AgentPool } from "./agent-pool.ts";
 import type { Origin } from "./conversation.ts";
 import { placesOf } from "./agent-places.ts";
 import { configOf, InForce, knowsAgent } from "./in-force.ts";
+import { splitModelRef } from "../ipc/provider.ts";
 import { chooseModel, OFFLINE, pickModel } from "./model-choice.ts";
 import type { MessageFiles } from "./message-files.ts";
 import type { Models } from "./models.ts";
@@ -206,6 +207,7 @@ export class Agents {
       agent,
       provider: choice.provider,
       model: choice.model,
+      fallback: (config.fallback ?? []).map((ref) => splitModelRef(ref)),
       rounds: config.rounds,
       turnMs: config.turnMinutes * 60_000,
       policy: this.inForce.policy,

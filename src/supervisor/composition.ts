@@ -49,6 +49,7 @@ import { LogKeys } from "./log-keys.ts";
 import type { Keeping } from "./keeping.ts";
 import { ModelDesk } from "./model-desk.ts";
 import { MessageFiles } from "./message-files.ts";
+import { attestsItself } from "./model-choice.ts";
 import { Models } from "./models.ts";
 import { SessionDesk } from "./session-desk.ts";
 import { SessionExport } from "./session-export.ts";
@@ -290,6 +291,7 @@ export class Composition {
     this.#schedules = planned.schedules;
     const effects = new Effects(this.sandbox, ours, {
       models: this.models,
+      attestations: this.models,
       ways,
       web: this.fetches,
       schedules: planned.desk.port,
@@ -326,6 +328,10 @@ export class Composition {
       grants,
       budget: this.budgets.budget,
       clock,
+      facts: this.models.facts,
+      attested: () => made.config.config.policy.attested ?? null,
+      unusable: (provider) => this.models.unusable(provider),
+      attests: (provider) => attestsItself(made.config.config, provider),
       suspects: new Suspects(log, (session) => made.state.suspects(session)),
       rules,
       several: () => made.config.config.policy.twoPeople,
@@ -618,7 +624,11 @@ export class Composition {
 
   /** Puts the policy and every agent's settings in force. */
   async configure(cause: number | null): Promise<void> {
-    await this.inForce.loadPolicy({ version: 2, ...effectivePolicy(), rules: this.config.config.policy.rules }, cause);
+    const { rules, attested } = this.config.config.policy;
+    await this.inForce.loadPolicy(
+      { version: 2, ...effectivePolicy(), rules, ...(attested === undefined ? {} : { attested }) },
+      cause,
+    );
     await this.agents.configure(cause);
   }
 

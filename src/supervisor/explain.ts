@@ -1,3 +1,4 @@
+import type { ActionOf } from "../../audit/action.ts";
 import type { CommittedRow } from "../../audit/log.ts";
 import { suspectSentence } from "../broker/injection/suspects.ts";
 import type { Held } from "./held.ts";
@@ -125,7 +126,13 @@ class Teller {
       case "turn.stopped":
         return `${this.who(action.by)} stopped the turn ${where(action.via)} ${at}`;
       case "model.called":
-        return `${agentOf(action)} asked the model ${action.provider}/${action.model} ${at}`;
+        return `${agentOf(action)} asked the model ${action.provider}/${action.model} ${at}${insteadOf(action)}`;
+      case "model.refused":
+        return `${agentOf(action)} did not ask the model ${action.provider}/${action.model} ${at} (${action.reason}): ${quoted(row, "why")}`;
+      case "model.attesting":
+        return `${action.provider} was asked ${at} to show what it is`;
+      case "model.attested":
+        return `${ATTESTED[action.result]} ${at}${action.manifest === null ? "" : `, by the manifest ${action.manifest}`}: ${quoted(row, "evidence")}`;
       case "model.answered":
         return `${action.model} answered ${at} with ${count(action.outputTokens, "token")} (${action.stop})`;
       case "tool.called":
@@ -270,4 +277,14 @@ function day(time: Date): string {
 
 function two(value: number): string {
   return String(value).padStart(2, "0");
+}
+
+const ATTESTED = {
+  holds: "it showed what it is",
+  refused: "it did not show what it is",
+  unreachable: "it could not be asked what it is",
+} as const;
+
+function insteadOf({ instead, because }: ActionOf<"model.called">): string {
+  return instead === undefined ? "" : `, instead of ${instead} (${because ?? "unreachable"})`;
 }

@@ -23,7 +23,8 @@ export function providerSettings(config: Config, provider: string): ProviderSett
     const baseUrl = addressOnLane(own.baseUrl);
     return { provider, api, baseUrl, written: own.baseUrl, needsKey: known?.needsKey ?? false };
   }
-  if (known === null) return null;
+  // Where Azure is only its owner knows.
+  if (known === null || (known.baseUrl === null && known.api !== "offline")) return null;
   return { provider, api: known.api, baseUrl: known.baseUrl, written: null, needsKey: known.needsKey };
 }
 
@@ -99,10 +100,17 @@ export function chooseModel(
   return OFFLINE;
 }
 
+/** Does this provider show what it is before it is told anything? */
+export function attestsItself(config: Config, provider: string): boolean {
+  return providerSettings(config, provider)?.api === "privatemode";
+}
+
 /** Is this provider on this machine? Then its calls cost nothing. */
 export function isLocalProvider(config: Config, provider: string): boolean {
   const settings = providerSettings(config, provider);
   if (settings === null) return false;
   if (settings.baseUrl === null) return settings.api === "offline";
+  // What it answers is answered elsewhere, and costs what it costs.
+  if (settings.api === "privatemode") return false;
   return ["127.0.0.1", "localhost", "[::1]", LOCAL_SOCKET_HOST].includes(new URL(settings.baseUrl).hostname);
 }

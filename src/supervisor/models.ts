@@ -1,10 +1,13 @@
 import { FromModel, OfferedModel, type ToModel } from "../ipc/model-frames.ts";
 import type { Config } from "../config/schema.ts";
 import * as z from "zod/mini";
-import { KNOWN_PROVIDERS } from "../ipc/provider.ts";
+import { KNOWN_PROVIDERS, splitModelRef } from "../ipc/provider.ts";
 import type { NamedBytes } from "../ipc/named-bytes.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../effect/model.ts";
 import type { TrialPort, TrialResult } from "../effect/model-trial.ts";
+import type { Attestation, AttestationPort } from "../effect/attestation.ts";
+import { ModelFacts } from "../broker/model-facts.ts";
+import { manifestDigest } from "./manifest-file.ts";
 import type { Checked, Verdict } from "./credentials.ts";
 import { isListening } from "./listening.ts";
 import { type ProviderSettings, pickModel, providerSettings } from "./model-choice.ts";
@@ -41,6 +44,7 @@ class ProviderProcess {
   readonly #waiting = new Map<number, Waiting>();
   readonly #trials = new Map<number, (result: TrialResult) => void>();
   readonly #listings = new Map<number, (listed: Listed) => void>();
+  readonly #attests = new Map<number, (shown: Omit<Attestation, "manifest">) => void>();
   /** Conversations that it may have something of, and who waits until it has not. */
   readonly #has = new Map<number, (() => void) | null>();
   #ref = 0;
@@ -113,6 +117,10 @@ class ProviderProcess {
       case "resend":
         this.#waiting.get(header.ref)?.resend();
         return;
+      case "attested":
+        this.#attests.get(header.ref)?.({ result: header.result, evidence: Buffer.from(payload).toString("utf8") });
+        this.#attests.delete(header.ref);
+        return;
       case "forgot":
         this.#forgot(header.conversation);
         return;
@@ -155,6 +163,8 @@ class ProviderProcess {
     }
     for (const settle of this.#listings.values()) settle(UNLISTED);
     this.#listings.clear();
+    for (const settle of this.#attests.values()) settle({ result: "unreachable", evidence: this.#died });
+    this.#attests.clear();
     for (const conversation of this.#has.keys()) this.#forgot(conversation);
   }
 
@@ -186,7 +196,7 @@ class ProviderProcess {
   }
 
   async complete(asked: ModelRequest, onDelta: (text: Uint8Array) => void, signal: AbortSignal): Promise<ModelAnswer> {
-    const { conversation, root, show, model, maxOutputTokens, timeoutMs } = asked;
+    const { conversation, root, show, others, model, maxOutputTokens, timeoutMs } = asked;
     this.#ref += 1;
     const ref = this.#ref;
     try {
@@ -206,6 +216,7 @@ class ProviderProcess {
           keep,
           root,
           show,
+          others,
           model,
           maxOutputTokens,
           timeoutMs,
@@ -236,10 +247,10 @@ class ProviderProcess {
 
   /** What items from number `from` on show, each once. It is on its way before the request is. */
   async #sendFiles({ conversation, files, show }: ModelRequest, from: number): Promise<void> {
-    if (!show) return;
     const sent = new Set<string>();
-    for (const { sha256, item, read } of files) {
+    for (const { sha256, item, media, read } of files) {
       if (item < from || sent.has(sha256)) continue;
+      if (show === "none" || (show === "images" && media === "application/pdf")) continue;
       sent.add(sha256);
       await this.kept.send({ type: "file", conversation, sha256 }, (await read()) ?? new Uint8Array(0));
     }
@@ -271,6 +282,19 @@ class ProviderProcess {
       this.kept
         .send({ type: "try", ref, model })
         .catch(() => this.#tried(ref, { state: "failed", code: "died", sentence: this.#died }));
+    });
+  }
+
+  async attest(): Promise<Omit<Attestation, "manifest">> {
+    this.#ref += 1;
+    const ref = this.#ref;
+    await this.kept.whenReady(UP_MS);
+    return await new Promise((resolve) => {
+      this.#attests.set(ref, resolve);
+      this.kept.send({ type: "attest", ref }).catch(() => {
+        this.#attests.get(ref)?.({ result: "unreachable", evidence: this.#died });
+        this.#attests.delete(ref);
+      });
     });
   }
 
@@ -318,7 +342,7 @@ function jsonOf(payload: Uint8Array): unknown {
 }
 
 /** The model processes, one per provider in use. The supervisor hashes and forwards what passes, and parses none of it. */
-export class Models implements ModelPort, TrialPort {
+export class Models implements ModelPort, TrialPort, AttestationPort {
   readonly #processes: Processes;
   readonly #config: () => Config;
   /** Where a provider's key is, if it was enrolled. */
@@ -326,6 +350,16 @@ export class Models implements ModelPort, TrialPort {
   /** Why a key that was enrolled cannot be had: the vault is locked, or it expired; null if it can. */
   readonly #withheld: (provider: string) => string | null;
   readonly #running = new Map<string, ProviderProcess>();
+  /** What each provider said last of its models. */
+  readonly #said = new Map<string, readonly OfferedModel[]>();
+  /** What is known of models: what their contexts hold, and what they can be shown. */
+  readonly facts = new ModelFacts({
+    written: (ref) => Object.entries(this.#config().models).find(([name]) => name === ref)?.[1] ?? null,
+    listed: (ref) => {
+      const { provider, model } = splitModelRef(ref);
+      return this.#said.get(provider)?.find(({ id }) => id === model) ?? null;
+    },
+  });
 
   constructor(parts: {
     processes: Processes;
@@ -347,7 +381,12 @@ export class Models implements ModelPort, TrialPort {
   ): Promise<ModelAnswer> {
     const { provider } = request;
     const running = this.#of(provider, null);
-    if (running !== null) return await running.complete(request, onDelta, signal);
+    if (running !== null) {
+      const answer = await running.complete(request, onDelta, signal);
+      // What it has is asked once it is seen to answer, and is waited for by nobody.
+      if (answer.state === "completed" && !this.#said.has(provider)) void this.listed(provider);
+      return answer;
+    }
     const sentence = this.unusable(provider) ?? `${provider} is not a provider known here`;
     return { state: "failed", code: "key-refused", sentence, streamed: false };
   }
@@ -417,7 +456,28 @@ export class Models implements ModelPort, TrialPort {
   /** The same, with what it says where it refuses the key. */
   async listed(provider: string, cause: number | null = null): Promise<Listed> {
     const running = this.#of(provider, cause);
-    return running === null ? UNLISTED : await running.models().catch(() => UNLISTED);
+    const listed = running === null ? UNLISTED : await running.models().catch(() => UNLISTED);
+    this.#said.set(provider, listed.models);
+    return listed;
+  }
+
+  /** Has a provider show what it is. It never throws for what a provider or its process does. */
+  async attest(provider: string): Promise<Attestation> {
+    const written = Object.entries(this.#config().providers).find(([name]) => name === provider)?.[1].manifest;
+    try {
+      const running = this.#of(provider, null);
+      if (running === null) return { result: "unreachable", manifest: null, evidence: `there is no ${provider}` };
+      const shown = await running.attest();
+      if (written === undefined) return { ...shown, manifest: null };
+      const manifest = await manifestDigest(written);
+      const lacks = shown.result === "holds" && manifest === null;
+      if (!lacks) return { ...shown, manifest };
+      const evidence = `the manifest that ${provider} is held to cannot be read: providers.${provider}.manifest in config.json says where it lies`;
+      return { result: "refused", manifest, evidence };
+    } catch {
+      const evidence = `the process that talks to ${provider} does not start`;
+      return { result: "unreachable", manifest: null, evidence };
+    }
   }
 
   /** Hands a new version of its key to a provider's process, which uses it from the next request on, and asks the provider with it.
@@ -470,6 +530,7 @@ export class Models implements ModelPort, TrialPort {
   async end(provider: string): Promise<void> {
     const running = this.#running.get(provider);
     this.#running.delete(provider);
+    this.#said.delete(provider);
     await running?.kept.stop();
   }
 

@@ -5,6 +5,7 @@ import type { ToolAnswer, ToolAsk } from "../broker/call.ts";
 import { type Suspect, suspectSentence } from "../broker/injection/suspects.ts";
 import { ActiveSkills } from "../broker/active-skills.ts";
 import type { SessionLabels } from "../broker/labels.ts";
+import type { ModelChoice } from "../broker/completion.ts";
 import { RunPurse } from "../broker/schedules/purse.ts";
 import { newCounters, type TurnContext } from "../broker/turn.ts";
 import type { AskedRequest } from "../effect/request.ts";
@@ -67,6 +68,8 @@ export interface AgentInForce {
   readonly agent: string;
   readonly provider: string;
   readonly model: string;
+  /** Models that are asked where that one is not there, in this order. */
+  readonly fallback?: readonly Pick<ModelChoice, "provider" | "model">[];
   readonly rounds: number;
   readonly turnMs: number;
   readonly policy: string;
@@ -466,7 +469,8 @@ export class SessionRun<L extends symbol> {
   }
 
   #asks(turn: Turn<L>, agent: AgentProcess): AgentAsks {
-    return { broker: this.#parts.broker, agent, context: turn.context, force: turn.force };
+    const notify = (sentence: string): void => turn.out.say(sentence);
+    return { broker: this.#parts.broker, agent, context: turn.context, force: turn.force, notify };
   }
 
   async #tool(

@@ -75,7 +75,8 @@ export class SubAgents {
       };
       agent.listen({
         frame: (header, payload) =>
-          agent !== null && run.hear({ broker, agent, context: child, force }, header, payload),
+          agent !== null &&
+          run.hear({ broker, agent, context: child, force, notify: () => undefined }, header, payload),
         died: () => run.end("died"),
       });
       await agent.send({ type: "start", rounds: action.rounds }, Buffer.from(JSON.stringify(start)));

@@ -60,7 +60,7 @@ function asked(conversation: Conversation, text: string): AskedRequest {
 
 function ask(model: ModelChoice, bytes = 100): ReturnType<World["broker"]["complete"]> {
   const request = asked(new Conversation(() => Promise.resolve(null)), "x".repeat(bytes));
-  return world.broker.complete(world.turn(), { ref: 3, request }, model, UNHEARD, new AbortController().signal);
+  return world.broker.complete(world.turn(), { ref: 3, request }, [model], UNHEARD, new AbortController().signal);
 }
 
 test("a completion is recorded with what it is made of before it is asked for, and with its answer after", async () => {
@@ -69,7 +69,13 @@ test("a completion is recorded with what it is made of before it is asked for, a
   const conversation = new Conversation(() => Promise.resolve(null));
   conversation.from(Buffer.from("hello"), { row: 12, part: "text" });
   const request = asked(conversation, "hello");
-  const outcome = await world.broker.complete(turn, { ref: 3, request }, SONNET, UNHEARD, new AbortController().signal);
+  const outcome = await world.broker.complete(
+    turn,
+    { ref: 3, request },
+    [SONNET],
+    UNHEARD,
+    new AbortController().signal,
+  );
   const [called] = world.rows("model.called");
   const [row] = world.rows("model.answered");
   expect(outcome).toMatchObject({ state: "completed", row: row?.seq });

@@ -10,6 +10,7 @@ import { ActiveSkills } from "../../src/broker/active-skills.ts";
 import { Suspects } from "../../src/broker/injection/suspects.ts";
 import { Grants } from "../../src/broker/grants.ts";
 import { FileLabels } from "../../src/broker/file-labels.ts";
+import { ModelFacts } from "../../src/broker/model-facts.ts";
 import { LabelBook } from "../../src/broker/labels.ts";
 import type { SeveralRule } from "../../src/broker/several.ts";
 import type { PendingApproval } from "../../src/broker/pending.ts";
@@ -18,6 +19,7 @@ import { newCounters, type TurnContext } from "../../src/broker/turn.ts";
 import { UndoCopies } from "../../src/effect/undo-copies.ts";
 import { Effects } from "../../src/effect/effects.ts";
 import { toolDescriptions } from "../../src/broker/tools/catalogue.ts";
+import type { Attestation, AttestationPort } from "../../src/effect/attestation.ts";
 import type { ModelAnswer, ModelPort, ModelRequest } from "../../src/effect/model.ts";
 import type { ActionOfType } from "../../src/effect/action.ts";
 import type { CarriedCredential, WebAnswer, WebPort } from "../../src/effect/web.ts";
@@ -43,7 +45,16 @@ export const SLACK: Channel = AdapterChannel.parse("slack");
 const DIGEST = "0".repeat(64);
 
 /** What a model process would answer, in turn. */
-export class ScriptedModel implements ModelPort {
+export class ScriptedModel implements ModelPort, AttestationPort {
+  /** What providers would show of themselves. */
+  readonly attestations = new Map<string, Attestation>();
+  /** Why providers cannot be asked. */
+  readonly missing = new Map<string, string>();
+  attest(provider: string): Promise<Attestation> {
+    const shown = this.attestations.get(provider);
+    if (shown === undefined) throw new Error("the test has nothing to show");
+    return Promise.resolve(shown);
+  }
   readonly asked: ModelRequest[] = [];
   readonly answers: ModelAnswer[] = [];
   complete(request: ModelRequest): Promise<ModelAnswer> {
@@ -134,6 +145,7 @@ export class World implements AsyncDisposable {
   readonly home: string;
   readonly workspace: string;
   readonly model = new ScriptedModel();
+  readonly facts = new ModelFacts({ written: () => null, listed: () => null });
   readonly web = new ScriptedWeb();
   readonly messages = new ScriptedMessages();
   readonly schedules = new ScriptedSchedules(() => this.clock.now());
@@ -341,6 +353,7 @@ export class World implements AsyncDisposable {
     const ours = { home: this.home, executable: process.execPath };
     return new Effects(this.sandbox, ours, {
       models: this.model,
+      attestations: this.model,
       ways,
       web: this.web,
       messages: this.messages,
@@ -373,6 +386,10 @@ export class World implements AsyncDisposable {
       budget: this.budgets.budget,
       clock,
       several: () => this.several,
+      facts: this.facts,
+      attested: () => this.config.policy.attested ?? null,
+      unusable: (provider) => this.model.missing.get(provider) ?? null,
+      attests: (provider) => this.model.attestations.has(provider),
       suspects: new Suspects(log, (session) => this.state.suspects(session)),
       rules: () => this.rules,
       files: this.files,

@@ -18,7 +18,6 @@ afterEach(async () => {
 const SONNET = {
   provider: "anthropic",
   model: "claude-sonnet-4-5",
-  local: false,
   maxOutputTokens: 100,
   timeoutMs: 60_000,
 };
@@ -43,7 +42,7 @@ function complete(request: AskedRequest) {
   return world.broker.complete(
     world.turn(),
     { ref: 1, request },
-    SONNET,
+    [SONNET],
     { delta: () => undefined, answered: () => undefined },
     signal,
   );

@@ -13,7 +13,7 @@ const says = (...texts: string[]): CompletionRequest => ({
 /** Tells a conversation, from an item on, and answers it at once. */
 function told(kept: Conversations, number: number, request: CompletionRequest, from = 0): Conversation | null {
   const root = Buffer.from(rootWith(NO_ITEMS, packRequest(request, 0))).toString("hex");
-  const conversation = kept.take(number, from, root, packRequest(request, from), true);
+  const conversation = kept.take(number, from, root, packRequest(request, from), "all");
   if (conversation !== null) kept.release(number, conversation);
   return conversation;
 }
@@ -49,7 +49,7 @@ test("of too many, and of too much, the longest unused goes first, and never one
   const few = new Conversations({ conversations: 2, bytes: 1_000_000 });
   const first = says("first");
   const root = Buffer.from(rootWith(NO_ITEMS, packRequest(first, 0))).toString("hex");
-  const answered = few.take(1, 0, root, packRequest(first, 0), true);
+  const answered = few.take(1, 0, root, packRequest(first, 0), "all");
   told(few, 2, says("second"));
   told(few, 3, says("third"));
   expect(told(few, 2, says("second", "more"), 2)).toBeNull();
@@ -84,7 +84,7 @@ test("what is forgotten is overwritten: at once, or when it is answered", () => 
   expect(told(kept, 1, says("one", "two"), 2)).toBeNull();
 
   const root = Buffer.from(rootWith(NO_ITEMS, packRequest(says("one"), 0))).toString("hex");
-  const busy = kept.take(2, 0, root, packRequest(says("one"), 0), true);
+  const busy = kept.take(2, 0, root, packRequest(says("one"), 0), "all");
   const held = busy === null ? [] : written(busy);
   expect(kept.forget(2)).toBe(false);
   expect(spoken(held)).toBe(true);

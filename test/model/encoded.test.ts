@@ -90,7 +90,7 @@ async function goingOn(api: (typeof APIS)[number]): Promise<void> {
     messages.push(...news);
     const request = { ...asked(""), messages };
     const root = Buffer.from(rootWith(NO_ITEMS, packRequest(request, 0))).toString("hex");
-    const conversation = kept.take(1, from, root, packRequest(request, from), true);
+    const conversation = kept.take(1, from, root, packRequest(request, from), "all");
     if (conversation === null) throw new Error("it did not go on");
     await provider.complete(
       conversation,

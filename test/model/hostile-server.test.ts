@@ -314,7 +314,7 @@ test("an error in mid-stream ends the answer with the provider's reason", async 
     response.end(`data: {"error":{"message":"the GPU fell out","code":500}}\n\n`);
   };
   const other = await failureOf(say(opened("openai", url()), asked("hello")));
-  expect(other).toMatchObject({ code: "other", message: "openai failed with status 500: the GPU fell out" });
+  expect(other).toMatchObject({ code: "failing", message: "openai failed with status 500: the GPU fell out" });
 });
 
 test.for([

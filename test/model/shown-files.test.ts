@@ -92,7 +92,7 @@ test("files come before the request that shows them, and only as the bytes that 
   expect(() => kept.bring(1, picture.sha256, new Uint8Array(PDF))).toThrow("not the one");
   kept.bring(1, picture.sha256, new Uint8Array(PNG));
   const request = requestOf({ role: "user", text: "what is this?", files: [picture] });
-  const taken = kept.take(1, 0, rootOf(request), packRequest(request, 0), true);
+  const taken = kept.take(1, 0, rootOf(request), packRequest(request, 0), "all");
   expect(JSON.stringify(taken?.encoded.prompt("mark"))).toContain('"image/png"');
 });
 
@@ -100,11 +100,11 @@ test("a conversation that is not shown its files any more is told anew", () => {
   const kept = new Conversations();
   kept.bring(1, picture.sha256, new Uint8Array(PNG));
   const request = requestOf({ role: "user", text: "what is this?", files: [picture] });
-  const taken = kept.take(1, 0, rootOf(request), packRequest(request, 0), true);
+  const taken = kept.take(1, 0, rootOf(request), packRequest(request, 0), "all");
   if (taken === null) throw new Error("it is all there");
   kept.release(1, taken);
   const longer = { ...request, messages: [...request.messages, { role: "user" as const, text: "go on" }] };
-  expect(kept.take(1, 2, rootOf(longer), packRequest(longer, 2), false)).toBeNull();
-  const anew = kept.take(1, 0, rootOf(longer), packRequest(longer, 0), false);
+  expect(kept.take(1, 2, rootOf(longer), packRequest(longer, 2), "none")).toBeNull();
+  const anew = kept.take(1, 0, rootOf(longer), packRequest(longer, 0), "none");
   expect(JSON.stringify(anew?.encoded.prompt("mark"))).toContain("you are not shown it");
 });
