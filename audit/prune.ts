@@ -8,7 +8,7 @@ import { isOutcome } from "./kinds.ts";
 import { subtreeRoots } from "./subtrees.ts";
 
 /** Rows of one transaction, which also holds the row that names them. A range begins at a multiple of it, so that it has few subtrees. */
-const BATCH = 2_048;
+const BATCH = 512;
 
 /** Rows whose bodies stay: what the log, its keys and the vault were, what was allowed and what was exempted; and who is who, which the projection is made from. */
 const STAYS: readonly string[] = [

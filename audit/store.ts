@@ -22,6 +22,8 @@ export class Store {
   readonly #foreign: () => void;
   /** As SQLite counts commits of other connections. */
   #seen: unknown;
+  readonly #blankBody: Database.Statement<[number]>;
+  readonly #blankContent: Database.Statement<[number, number]>;
   readonly #emptyBody: Database.Statement<[number]>;
   readonly #dropContent: Database.Statement<[number, number]>;
 
@@ -38,6 +40,12 @@ export class Store {
     this.#read = database.prepare<[number]>("SELECT body, hash FROM entry WHERE seq = ?").raw();
     this.#insertContent = database.prepare("INSERT INTO content VALUES (?, ?)");
     this.#readContent = database.prepare<[number]>("SELECT sealed FROM content WHERE id = ?").pluck();
+    this.#blankBody = database.prepare(
+      "UPDATE entry SET body = printf('%.*c', octet_length(body), '0') WHERE seq = ? AND body <> ''",
+    );
+    this.#blankContent = database.prepare(
+      "UPDATE content SET sealed = zeroblob(octet_length(sealed)) WHERE id >= ? AND id < ?",
+    );
     this.#emptyBody = database.prepare("UPDATE entry SET body = '' WHERE seq = ? AND body <> ''");
     this.#dropContent = database.prepare("DELETE FROM content WHERE id >= ? AND id < ?");
     this.#insertCheckpoint = database.prepare("INSERT INTO checkpoint VALUES (?, ?, ?)");
@@ -54,6 +62,7 @@ export class Store {
       for (const row of rows) {
         this.#put(row);
         for (const { id, blob } of row.sealed) this.#putContent(row.seq, id, blob);
+        for (const seq of row.empties) this.#blank(row.seq, seq);
         for (const seq of row.empties) this.#empty(row.seq, seq);
         for (const der of row.certificates ?? []) this.#putCertificate(row, der);
         if (row.checkpoint !== null) this.#putCheckpoint(row.checkpoint.size, row.checkpoint.note, row.frontier);
@@ -109,6 +118,13 @@ export class Store {
       .pluck()
       .get(lastInsertRowid);
     if (changes !== 1 || !(stored instanceof Uint8Array) || Buffer.compare(stored, proof) !== 0) throw tampered(seq);
+  }
+
+  /** Overwrites a row's body and content where they lie. SQLite overwrites what it frees, but not what it leaves behind when it moves rows from a page that has
+   *  room to another one: so all that goes is overwritten before the first of it goes. */
+  #blank(by: number, seq: number): void {
+    if (this.#blankBody.run(seq).changes !== 1) throw tampered(by);
+    this.#blankContent.run(seq * PARTS_A_ROW, (seq + 1) * PARTS_A_ROW);
   }
 
   #empty(by: number, seq: number): void {

@@ -1,10 +1,11 @@
+import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { bodyStays } from "../../audit/prune.ts";
 import { rootOf } from "../../audit/merkle.ts";
 import { subtreeRoots } from "../../audit/subtrees.ts";
 import { sentences, type Verdict, verifySync } from "../../audit/verify.ts";
-import { anId, healthyLog, recordTurn, reopen, type TestLog } from "../support/audit-fixture.ts";
+import { anId, beginLog, healthyLog, recordTurn, reopen, type TestLog } from "../support/audit-fixture.ts";
 import { change } from "../support/claims-log.ts";
 import { ownFolder } from "../support/folder.ts";
 
@@ -204,3 +205,72 @@ test("a range's subtrees are nodes of the tree: aligned ones fold to the root", 
   expect(subtreeRoots(24, leaves.slice(24, 64))).toEqual([rootOf(leaves.slice(24, 32)), rootOf(leaves.slice(32, 64))]);
   expect(subtreeRoots(5, leaves.slice(5, 9))).toEqual([leaves[5], rootOf(leaves.slice(6, 8)), leaves[8]]);
 });
+
+/** Bytes of a row, or of its sealed content, that stand nowhere by chance: a nonce is among them. */
+interface Sample {
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What tells each row and each part of a log from all others. */
+function samplesOf(path: string): Sample[] {
+  const database = new Database(path, { readonly: true });
+  try {
+    const bodies = database.prepare<[], { seq: number; body: string }>("SELECT seq, body FROM entry").all();
+    const parts = database.prepare<[], { id: number; sealed: Buffer }>("SELECT id, sealed FROM content").all();
+    return [
+      ...bodies.map(({ seq, body }) => ({ seq, bytes: Buffer.from(/"nonce":"([0-9a-f]{32})"/.exec(body)?.[1] ?? "") })),
+      ...parts.map(({ id, sealed }) => {
+        const from = 1 + (sealed[0] ?? 0);
+        return { seq: Math.floor(id / 16), bytes: sealed.subarray(from, from + 40) };
+      }),
+    ];
+  } finally {
+    database.close();
+  }
+}
+
+function foundOfThem(path: string, samples: readonly Sample[]): number {
+  const files = [path, `${path}-wal`].map((file) => readFileSync(file));
+  return samples.filter(({ bytes }) => files.some((file) => file.includes(bytes))).length;
+}
+
+/** Layouts in which something was found of what had only been deleted. */
+test.for([8, 16, 18, 21])(
+  "what is pruned is nowhere in the raw bytes of the file, however its pages are moved about by that: layout %i",
+  async (seed) => {
+    const begun = await beginLog(ownFolder());
+    const { log, path } = begun;
+    let random = seed;
+    const texts = Array.from({ length: 240 }, (_, nth) => {
+      random = (random * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return "a word ".repeat(1 + ((random >> 8) % (nth % 10 === 0 ? 900 : 60)));
+    });
+    // A few at a time, as they come while much is going on.
+    for (let at = 0; at < texts.length; at += 8)
+      await Promise.all(
+        texts.slice(at, at + 8).map(async (text, nth) => {
+          const [principal, conversation, session] = [anId("p"), anId("c"), anId("s")];
+          await log.append(
+            { kind: "message.received", message: anId("m"), session, conversation, channel: "slack", principal },
+            { cause: null, seal: session, content: { text, platform: `${at + nth}` } },
+          );
+        }),
+      );
+    // What lies before the checkpoint before the newest may go.
+    for (let nth = 0; nth < 2; nth++) await log.checkpoint("demand");
+    // Some stay between those that go, many here and few there.
+    const stays = (seq: number): boolean => (seq * 2_654_435_761) % 4_096 < 4_096 * (seed / 50);
+    const samples = samplesOf(path);
+    const before = 200;
+    await log.removal.prune({ before, held: ({ seq }) => stays(seq), cause: null, ...BY });
+    await log.removal.truncate();
+    const emptied = new Set(stored(path).flatMap(({ seq, body }) => (body === "" ? [seq] : [])));
+    expect(emptied.size).toBeGreaterThan(50);
+    const gone = samples.filter(({ seq }) => emptied.has(seq));
+    const kept = samples.filter(({ seq }) => !emptied.has(seq));
+    expect(foundOfThem(path, kept)).toBe(kept.length);
+    expect(foundOfThem(path, gone)).toBe(0);
+    await log.close();
+  },
+);

@@ -189,7 +189,7 @@ test("a command that runs when the daemon is killed ends with it, is reported, a
 });
 
 test(`${ROUNDS} kills lose nothing that was taken from the platform, and repeat nothing`, {
-  timeout: ROUNDS * 15_000,
+  timeout: ROUNDS * 30_000,
 }, async () => {
   const random = seeded(SEED);
   const taken: number[] = [];
