@@ -65,6 +65,8 @@ export interface Host {
   notice(notice: Notice, sentence: string): void;
   /** Keeps a record for the next run; resolves once it lies durably, sealed. @param replaces everything kept before goes, all or nothing. */
   store(record: Uint8Array, replaces: boolean): Promise<void>;
+  /** Whether somebody was paired here, by the platform's id of them. */
+  knows(user: string): Promise<boolean>;
   /** Saves where to go on after a restart. */
   cursor(cursor: string): void;
   /** @param sentence for the operator: what is wrong and what to do. */

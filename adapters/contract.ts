@@ -58,6 +58,7 @@ export class Adapter {
   readonly #acknowledged = new Map<number, () => void>();
   readonly #answers = new Map<number, (sentence: string) => void>();
   readonly #stored = new Map<number, () => void>();
+  readonly #asked = new Map<number, (known: boolean) => void>();
   readonly #kept: Uint8Array[] = [];
   readonly #questions = new Answers((frame, payload) => this.#say(frame, payload));
   readonly #drafts = new Drafts();
@@ -147,6 +148,10 @@ export class Adapter {
       case "stored":
         this.#stored.get(frame.ref)?.();
         this.#stored.delete(frame.ref);
+        break;
+      case "known":
+        this.#asked.get(frame.ref)?.(frame.known);
+        this.#asked.delete(frame.ref);
         break;
       case "typing":
         this.#connection?.typing(frame.place, frame.thread);
@@ -270,6 +275,7 @@ export class Adapter {
         if (this.#live === host) this.#say({ type: "notice", ...notice }, this.#clean(sentence));
       },
       store: async (record, replaces) => await this.#store(record, replaces),
+      knows: async (user) => await this.#knows(user),
       cursor: (cursor) => {
         if (this.#live !== host) return;
         if (this.#start !== null) this.#start = { ...this.#start, cursor };
@@ -316,6 +322,14 @@ export class Adapter {
     this.#kept.push(record);
     this.#say({ type: "store", ref, replaces }, record);
     await promise;
+  }
+
+  async #knows(user: string): Promise<boolean> {
+    this.#ref += 1;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#asked.set(this.#ref, resolve);
+    this.#say({ type: "knows", ref: this.#ref, user });
+    return await promise;
   }
 
   async #send(frame: Extract<ToAdapter, { type: "send" }>, payload: Uint8Array): Promise<void> {

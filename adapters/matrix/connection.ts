@@ -7,7 +7,7 @@ import { Encryption, ForeignDevice, type OwnDevice } from "./encryption.ts";
 import { Hearing } from "./hearing.ts";
 import { Garbled, Home, part, pause, Refused, troubleWith } from "./home.ts";
 import { Backup, openStorage, RecoveryFailure, verifyDevice } from "./recovery.ts";
-import { memberOf, placeOf, Rooms, roomIn } from "./rooms.ts";
+import { memberOf, placeOf, Rooms } from "./rooms.ts";
 import { Speech } from "./speech.ts";
 import { type Cursor, decodeCursor, encodeCursor, FILTER, type Joined, type Sync, syncOf } from "./sync.ts";
 
@@ -22,8 +22,9 @@ const MAX_GAP_PAGES = 10;
 /** Invitations of strangers that are taken within a day: as many codes as may wait to be approved. */
 const MAX_STRANGERS = 20;
 const DAY_MS = 86_400_000;
-/** Invitations to groups that wait for somebody who is answered. */
+/** Invitations to groups that wait for whoever invited to be paired, and how often that is looked at. */
 const MAX_INVITED = 20;
+const RECONSIDER_MS = 30_000;
 
 /** @see https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3accountwhoami */
 const WhoAmI = z.object({ user_id: z.string(), device_id: z.string() });
@@ -50,6 +51,7 @@ export class MatrixConnection implements Connection {
   readonly #start: Start;
   readonly #host: Host;
   readonly #kept: readonly Uint8Array[];
+  readonly #reconsiderMs: number;
   readonly #stopping = new AbortController();
   /** Ends what waits: a poll, or a pause before the next try. */
   #waking = new AbortController();
@@ -60,10 +62,18 @@ export class MatrixConnection implements Connection {
   #resumed = false;
   #connected = false;
   readonly #strangers: number[] = [];
-  /** Who was answered in a direct conversation since we are here: somebody whom the supervisor knows. */
-  readonly #answered = new Set<string>();
+  /** When invitations that wait were looked at last. */
+  #considered = Number.NEGATIVE_INFINITY;
 
-  constructor(credentials: Credentials, start: Start, host: Host, kept: readonly Uint8Array[]) {
+  /** @param reconsiderMs how often it is asked whether who invited was paired since. */
+  constructor(
+    credentials: Credentials,
+    start: Start,
+    host: Host,
+    kept: readonly Uint8Array[],
+    reconsiderMs = RECONSIDER_MS,
+  ) {
+    this.#reconsiderMs = reconsiderMs;
     this.#credentials = credentials;
     this.#start = start;
     this.#host = host;
@@ -195,9 +205,10 @@ export class MatrixConnection implements Connection {
   }
 
   async #poll(home: Home, line: Line, waking: AbortSignal): Promise<void> {
-    const { since } = this.#cursor;
+    const { since, invited } = this.#cursor;
     const began = performance.now();
-    const wait = this.#connected && since !== "" ? POLL_MS : 0;
+    const most = invited.length === 0 ? POLL_MS : Math.min(POLL_MS, this.#reconsiderMs);
+    const wait = this.#connected && since !== "" ? most : 0;
     const answer = syncOf(
       await home.json({
         method: "GET",
@@ -239,6 +250,7 @@ export class MatrixConnection implements Connection {
       await this.#left(line, id, [...state.events, ...timeline.events], first);
     for (const [id, { invite_state: state }] of Object.entries(sync.rooms.invite))
       await this.#invited(home, line, id, state.events);
+    if (performance.now() - this.#considered > this.#reconsiderMs) await this.#reconsider(home, line);
     // What could not be read is asked for: of our other devices, by the machine.
     await encryption.ask();
     await Promise.all(told);
@@ -318,50 +330,44 @@ export class MatrixConnection implements Connection {
     );
   }
 
-  /** A conversation of two is entered with anybody, for a stranger gets a code there and nothing else; a group only where somebody who was answered asks
-   *  for it. What is not entered now waits. */
+  /** A conversation of two is entered with anybody, for a stranger gets a code there and nothing else; a group only where somebody who was paired asks for
+   *  it. What is not entered now waits until they are. */
   async #invited(home: Home, line: Line, id: string, events: readonly unknown[]): Promise<void> {
     const found = events.find((event) => memberOf(event)?.state_key === line.own.user);
     const inviter = z.object({ sender: z.string() }).safeParse(found).data?.sender;
     const member = memberOf(found);
     if (inviter === undefined || member?.content.membership !== "invite") return;
-    if (this.#answered.has(inviter)) return await this.#enter(home, line, id, inviter);
+    const direct = member.content.is_direct === true ? inviter : null;
+    if (await this.#host.knows(inviter)) return await this.#enter(home, line, id, inviter, direct);
     const now = performance.now();
     while ((this.#strangers[0] ?? now) < now - DAY_MS) this.#strangers.shift();
-    if (member.content.is_direct === true && this.#strangers.length < MAX_STRANGERS) {
+    if (direct !== null && this.#strangers.length < MAX_STRANGERS) {
       this.#strangers.push(now);
-      return await this.#enter(home, line, id, inviter);
+      return await this.#enter(home, line, id, inviter, direct);
     }
     const others = this.#cursor.invited.filter(([room]) => room !== id);
     this.#cursor = { ...this.#cursor, invited: [...others, [id, inviter] as [string, string]].slice(-MAX_INVITED) };
   }
 
-  async #enter(home: Home, line: Line, id: string, inviter: string): Promise<void> {
+  /** Who invited to a group may have been paired since. */
+  async #reconsider(home: Home, line: Line): Promise<void> {
+    this.#considered = performance.now();
+    for (const [id, inviter] of this.#cursor.invited)
+      if (await this.#host.knows(inviter)) await this.#enter(home, line, id, inviter, null);
+  }
+
+  /** @param direct whom it is a talk alone with; null: a group, or nobody said. */
+  async #enter(home: Home, line: Line, id: string, inviter: string, direct: string | null): Promise<void> {
     this.#cursor = { ...this.#cursor, invited: this.#cursor.invited.filter(([room]) => room !== id) };
     const query = { via: inviter.replace(/^[^:]*:/, "") };
     try {
       await home.json({ method: "POST", path: `client/v3/join/${part(id)}`, query, body: {} });
       line.rooms.forget(id);
+      if (direct !== null) await this.#speech.reachedAt(direct, id).catch(() => undefined);
     } catch (error) {
       // It was taken back, or leads nowhere.
       if (!(error instanceof Refused) || error.isToken || error.status === 429 || error.status >= 500) throw error;
     }
-  }
-
-  /** Whoever is answered alone may invite to groups. */
-  #answers(place: string): void {
-    const line = this.#line;
-    const home = this.#home;
-    const { id, group } = roomIn(place);
-    if (line === null || home === null || group) return;
-    void line.rooms
-      .of(id)
-      .then(async (room) => {
-        for (const user of room.members.keys()) if (user !== line.own.user) this.#answered.add(user);
-        for (const [invited, inviter] of this.#cursor.invited)
-          if (this.#answered.has(inviter)) await this.#enter(home, line, invited, inviter);
-      })
-      .catch(() => undefined);
   }
 
   /** A room was replaced by another, which must say so itself. */
@@ -390,7 +396,6 @@ export class MatrixConnection implements Connection {
   }
 
   compose(message: Send, text: string, files: readonly Attachment[]): Draft[] {
-    if (message.card !== null) this.#answers(message.place);
     return this.#speech.compose(message, text, files);
   }
 
@@ -399,7 +404,6 @@ export class MatrixConnection implements Connection {
   }
 
   typing(place: string): void {
-    this.#answers(place);
     if (this.#line !== null) this.#speech.typing(place);
   }
 

@@ -257,11 +257,19 @@ export class Speech {
       const body = { is_direct: true, invite: [user], preset: "trusted_private_chat", initial_state: state };
       const { room_id: id } = Created.parse(await home.json({ method: "POST", path: "client/v3/createRoom", body }));
       await rooms.encrypted(id, state[0]?.content);
-      // Other programs of this account find it by that; it is a direct conversation all the same.
-      const known = { ...direct, [user]: [...(direct[user] ?? []), id] };
-      await home.json({ method: "PUT", path, body: known }).catch(() => null);
+      // It is a direct conversation all the same.
+      await this.reachedAt(user, id).catch(() => null);
       return id;
     });
+  }
+
+  /** Somebody is reached alone in that room: other programs of this account find it by that, and so do we. */
+  async reachedAt(user: string, room: string): Promise<void> {
+    const { home, own } = this.#parts;
+    const path = `client/v3/user/${part(own.user)}/account_data/m.direct`;
+    const direct = Direct.safeParse(await home.find({ method: "GET", path })).data ?? {};
+    const rooms = direct[user] ?? [];
+    if (!rooms.includes(room)) await home.json({ method: "PUT", path, body: { ...direct, [user]: [...rooms, room] } });
   }
 
   async lookUp({

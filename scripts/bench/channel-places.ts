@@ -21,8 +21,6 @@ export interface BenchedChannel {
   readonly platform: "telegram" | "slack" | "signal" | "discord" | "matrix";
   /** Conversations that people write in at once. */
   readonly conversations: number;
-  /** Milliseconds that the last answers have, where the platform takes fewer calls than people write. */
-  readonly drainMs?: number;
   start(): Promise<ChannelPlace>;
 }
 
@@ -78,7 +76,6 @@ export const PLACES: readonly BenchedChannel[] = [
     platform: "discord",
     conversations: 2,
     // A bot has fifty calls a second: half of the answers are still waiting when the last message comes.
-    drainMs: 120_000,
     start: async () => {
       const server = await DiscordServer.start();
       const who = [ADA, BOB];

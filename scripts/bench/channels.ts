@@ -23,8 +23,8 @@ const ALONE = 100;
 /** So many messages a second, for so long. */
 const PER_SECOND = 100;
 const SECONDS = 60;
-/** What is under way at the end has so long to come. */
-const DRAIN_MS = 30_000;
+/** What has not come when nothing came for so long is lost. */
+const QUIET_MS = 30_000;
 
 interface Running extends AsyncDisposable {
   readonly pid: number;
@@ -101,24 +101,37 @@ async function bare({ platform }: BenchedChannel, place: ChannelPlace): Promise<
   };
 }
 
-/** MB. What it shares with the other processes of the product is counted whole here, where it runs alone: `memory` holds the budgets. */
+/** MB. What it shares with the other processes of the product is counted whole here, where it runs alone. */
 function memoryOf(pid: number): string {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-  const of = (name: string): number =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1] ?? Number.NaN) / 1024;
-  const own = of("Private_Clean") + of("Private_Dirty");
-  return `${of("Pss").toFixed(1)} MB, ${own.toFixed(1)} MB of it its own (RSS ${of("Rss").toFixed(0)} MB)`;
+  const of = (name: string): string =>
+    (Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1] ?? Number.NaN) / 1024).toFixed(1);
+  return `${of("Anonymous")} MB private (alone: PSS ${of("Pss")}, RSS ${of("Rss")})`;
 }
 
-/** One after the other. @returns milliseconds from when each was written until its answer was to be read. */
-async function alone(place: ChannelPlace): Promise<number[]> {
-  const took: number[] = [];
+/** Milliseconds that a process was ready to run and had no processor. */
+function waited(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1] ?? Number.NaN) / 1e6;
+}
+
+interface Took {
+  readonly ms: number;
+  /** Without what the machine made it and us wait for a processor. */
+  readonly ownMs: number;
+}
+
+/** One after the other. @returns how long it took from when each was written until its answer was to be read. */
+async function alone(place: ChannelPlace, pid: number): Promise<Took[]> {
+  const took: Took[] = [];
+  const idle = (): number => waited(pid) + waited(process.pid);
   for (let nth = 0; nth < ALONE; nth += 1) {
     const before = place.shown().length;
+    const idled = idle();
     const begun = performance.now();
     place.write(0, `alone ${nth}`);
     while (place.shown().length === before) await sleep(0);
-    took.push(performance.now() - begun);
+    const whole = performance.now() - begun;
+    took.push({ ms: whole, ownMs: Math.max(0, whole - (idle() - idled)) });
   }
   return took;
 }
@@ -128,9 +141,11 @@ interface Flood {
   readonly lost: number;
   readonly doubled: number;
   readonly disordered: number;
+  /** Until the last was answered. */
+  readonly seconds: number;
 }
 
-async function flood(place: ChannelPlace, { conversations, drainMs = DRAIN_MS }: BenchedChannel): Promise<Flood> {
+async function flood(place: ChannelPlace, { conversations }: BenchedChannel): Promise<Flood> {
   const from = place.shown().length;
   const sent = PER_SECOND * SECONDS;
   const begun = performance.now();
@@ -139,23 +154,35 @@ async function flood(place: ChannelPlace, { conversations, drainMs = DRAIN_MS }:
     for (; nth < due; nth += 1) place.write(nth % conversations, `${nth % conversations} ${nth}`);
     await sleep(5);
   }
-  const until = performance.now() + drainMs;
-  while (place.shown().length - from < sent && performance.now() < until) await sleep(50);
+  const took = (): number => (performance.now() - begun) / 1_000;
+  let [came, last] = [0, performance.now()];
+  while (came < sent && performance.now() - last < QUIET_MS) {
+    await sleep(50);
+    const now = place.shown().length - from;
+    if (now > came) [came, last] = [now, performance.now()];
+  }
+  const seconds = took();
   const seen = new Set<string>();
-  const last = new Map<string, number>();
+  const newest = new Map<string, number>();
   let [doubled, disordered] = [0, 0];
   for (const { text } of place.shown().slice(from)) {
     const [where = "", number = ""] = text.split(" ");
     if (seen.has(text)) doubled += 1;
     seen.add(text);
-    if (Number(number) < (last.get(where) ?? -1)) disordered += 1;
-    last.set(where, Number(number));
+    if (Number(number) < (newest.get(where) ?? -1)) disordered += 1;
+    newest.set(where, Number(number));
   }
-  return { sent, lost: sent - seen.size, doubled, disordered };
+  return { sent, lost: sent - seen.size, doubled, disordered, seconds };
 }
 
-function at(values: readonly number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
+function at(values: readonly Took[], what: keyof Took, share: number): number {
+  const sorted = values.map((one) => one[what]).toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+function latency(took: readonly Took[]): string {
+  const of = (what: keyof Took): string => `p50 ${ms(at(took, what, 0.5))}, p99 ${ms(at(took, what, 0.99))}`;
+  return `${of("ms")} (${of("ownMs")} without waits for a processor)`;
 }
 
 async function figuresOf(channel: BenchedChannel): Promise<Figure[]> {
@@ -174,13 +201,13 @@ async function figuresOf(channel: BenchedChannel): Promise<Figure[]> {
   }
   await using place = await channel.start();
   await using running = await adapter(channel, place);
-  const ours = await alone(place);
+  const ours = await alone(place, running.pid);
   await sleep(SETTLE_MS);
   const idle = memoryOf(running.pid);
   const came = await flood(place, channel);
   await using plain = await channel.start();
   await using sdk = await bare(channel, plain);
-  const theirs = await alone(plain);
+  const theirs = await alone(plain, sdk.pid);
   await sleep(SETTLE_MS);
   const bareIdle = memoryOf(sdk.pid);
   const good = came.lost + came.doubled + came.disordered === 0;
@@ -189,15 +216,15 @@ async function figuresOf(channel: BenchedChannel): Promise<Figure[]> {
     measured("the same, the bare SDK", ms(sdk.connectedMs)),
     measured("idle memory, alone, PSS", idle),
     measured("the same, the bare SDK", bareIdle),
-    measured("a message in and its answer out", `p50 ${ms(at(ours, 0.5))}, p99 ${ms(at(ours, 0.99))}`),
-    measured("the same, the bare SDK", `p50 ${ms(at(theirs, 0.5))}, p99 ${ms(at(theirs, 0.99))}`),
+    measured("a message in and its answer out", latency(ours)),
+    measured("the same, the bare SDK", latency(theirs)),
     measured(
-      "added by what is ours",
-      `p50 ${ms(at(ours, 0.5) - at(theirs, 0.5))}, p99 ${ms(at(ours, 0.99) - at(theirs, 0.99))}`,
+      "added by what is ours, waits for a processor left out",
+      `p50 ${ms(at(ours, "ownMs", 0.5) - at(theirs, "ownMs", 0.5))}, p99 ${ms(at(ours, "ownMs", 0.99) - at(theirs, "ownMs", 0.99))}`,
     ),
     {
       what: `${platform}: ${PER_SECOND} messages a second for ${SECONDS} s`,
-      measured: `${came.sent} sent, ${came.lost} lost, ${came.doubled} doubled, ${came.disordered} out of order`,
+      measured: `${came.sent} sent, ${came.lost} lost, ${came.doubled} doubled, ${came.disordered} out of order; the last was answered after ${came.seconds.toFixed(0)} s`,
       budget: "none lost, doubled or out of order",
       met: good,
     },

@@ -117,6 +117,8 @@ export const FromAdapter = z.discriminatedUnion("type", [
     from: z.nullable(z.int().check(z.gte(0))),
     to: z.nullable(z.int().check(z.gte(0))),
   }),
+  /** Is that somebody who was paired? Answered by `known`: whoever is, may take us into a group. */
+  z.strictObject({ type: z.literal("knows"), ref: Ref, user: Foreign }),
   /** Answers `get-file`: the payload is the file. */
   z.strictObject({ type: z.literal("file"), ref: Ref }),
   /** It cannot be had; the payload is a sentence. */
@@ -231,6 +233,7 @@ export const ToAdapter = z.discriminatedUnion("type", [
   /** What was kept, in order, before `start`; the payload is one record. */
   z.strictObject({ type: z.literal("record") }),
   z.strictObject({ type: z.literal("stored"), ref: Ref }),
+  z.strictObject({ type: z.literal("known"), ref: Ref, known: z.boolean() }),
   /** Replaces messages sent before (a decided card): the payload is the new text, plain; any buttons go away. */
   z.strictObject({
     type: z.literal("edit"),

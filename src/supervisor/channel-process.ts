@@ -39,7 +39,7 @@ export interface ChannelProcessParts {
   readonly processes: Processes;
   readonly kept: Pick<KeptRecords, "add" | "of">;
   /** What people say and press on this channel. */
-  readonly talk: Pick<ChannelTalk<symbol>, "receive" | "press" | "change">;
+  readonly talk: Pick<ChannelTalk<symbol>, "receive" | "press" | "change" | "knows">;
   /** The other end of the channel's link. */
   readonly carrier: AdapterCarrier;
   /** Where its credentials are, or why they cannot be had. */
@@ -237,6 +237,9 @@ export class ChannelProcess {
         await from.send({ type: "acknowledged", ref: header.ref, again });
         return;
       }
+      case "knows":
+        await from.send({ type: "known", ref: header.ref, known: talk.knows(header.user) });
+        return;
       case "notice":
         await this.#parts.noticed(header, this.#sentenceOf(payload));
         return;

@@ -245,6 +245,11 @@ export class ChannelTalk<L extends symbol> {
       this.runs.begin(run, { message: one, seq, origin, principal, text: null });
   }
 
+  /** Whether somebody was paired on this channel. */
+  knows(user: string): boolean {
+    return this.#parts.state.personOf(this.channel, user) !== null;
+  }
+
   /** Takes in that somebody changed or deleted a message of theirs. What waits is changed; what was begun is not, and that is said.
    *  @returns true if it had been seen before. */
   async change(changed: Changed, text: Uint8Array): Promise<boolean> {

@@ -43,6 +43,7 @@ interface Talk {
   receive: ChannelTalk<symbol>["receive"];
   press: ChannelTalk<symbol>["press"];
   change: ChannelTalk<symbol>["change"];
+  knows: ChannelTalk<symbol>["knows"];
   heardAt: ChannelTalk<symbol>["heardAt"];
   lookUp: ChannelTalk<symbol>["lookUp"];
   say: ChannelTalk<symbol>["say"];
@@ -248,14 +249,22 @@ export class Channels {
     if (adapter?.process.state !== "connected")
       throw new OperatorError("not-ready", `${channel} is not connected`, "wirken channel status says how it is");
     const owner = this.#parts.talk(channel, () => "default").people.owner().principal;
-    const place = state.directOf(owner).find((one) => one.channel === channel);
-    if (place === undefined)
+    const written = state.directOf(owner).find((one) => one.channel === channel);
+    // Whoever was only made known there, by a code, has not said anything yet.
+    const place = written ?? (await this.#reached(channel, owner));
+    if (place === null)
       throw new OperatorError(
         "not-found",
         `you have not written to ${adapter.process.account ?? "it"} on ${channel} yet`,
         "send it a message first: it then knows where you are",
       );
     return await testChannel(adapter.talk, place, owner, signal);
+  }
+
+  /** Where somebody is reached alone on a channel that they are known on. */
+  async #reached(channel: AdapterChannel, principal: string): Promise<ConversationRecord | null> {
+    const identity = this.#parts.state.identities(principal).find((one) => one.channel === channel);
+    return identity === undefined ? null : await this.openDirect(channel, identity.id, principal);
   }
 
   #view({ channel, state, account, note }: ChannelProcess): ChannelView {

@@ -194,19 +194,30 @@ test("a login that another program has used for encryption is not taken", async 
   expect(refused.text).toContain("wirken vault rotate matrix");
 });
 
-test("a stranger's invitation to talk alone is taken, one to a group is not before they are answered", async () => {
+test("a stranger's invitation to talk alone is taken, one to a group is not before they are paired, also after a restart", async () => {
   await using server = await MatrixServer.start();
   const { home } = server;
-  await using talk = await connected(server);
+  const talk = await connected(server);
   const alone = home.room(ADA, [server.user], { direct: true });
   const group = home.room(ADA, [server.user, "@bob:matrix.example"]);
   await expect.poll(() => home.membership(alone, server.user)).toBe("join");
   home.add({ room_id: alone, type: "m.room.message", sender: ADA, content: { msgtype: "m.text", body: "hi" } });
   talk.acknowledge(await talk.next("inbound"));
   expect(home.membership(group, server.user)).toBe("invite");
-  // A turn of hers runs.
-  talk.tell({ type: "typing", place: alone, thread: null });
-  await expect.poll(() => home.membership(group, server.user)).toBe("join");
+  await talk.next("cursor", ({ cursor }) => cursor.includes(group) && cursor.includes(`"s${home.log.length}"`));
+  await talk[Symbol.asyncDispose]();
+  await using again = await connected(server, talk);
+  home.add({ room_id: alone, type: "m.room.message", sender: ADA, content: { msgtype: "m.text", body: "hi again" } });
+  again.acknowledge(await again.next("inbound"));
+  expect(home.membership(group, server.user)).toBe("invite");
+  // The owner lets her in.
+  again.paired.add(ADA);
+  home.add({ room_id: alone, type: "m.room.message", sender: ADA, content: { msgtype: "m.text", body: "and now" } });
+  again.acknowledge(await again.next("inbound"));
+  await expect.poll(() => home.membership(group, server.user), { timeout: 10_000 }).toBe("join");
+  // Where she is reached alone is known by then: no second room is made.
+  again.tell({ type: "open-direct", ref: 1, user: ADA });
+  expect(await again.next("direct")).toMatchObject({ place: alone });
 });
 
 test("where a third person comes, what is for one is not said there; and who takes us out is told of", async () => {

@@ -57,6 +57,8 @@ export class AdapterTalk implements AsyncDisposable {
   /** What it had kept, as the supervisor would hold it: told so at once, unless {@link keeps} is false. */
   kept: Uint8Array[] = [];
   keeps = true;
+  /** Whom the supervisor knows. */
+  readonly paired = new Set<string>();
   /** What the process printed; an adapter prints nothing. */
   readonly printed: string[] = [];
   readonly #waiting = new Set<() => void>();
@@ -126,6 +128,10 @@ export class AdapterTalk implements AsyncDisposable {
     if (frame.type === "store") {
       this.#keep(frame, payload);
       return;
+    }
+    if (frame.type === "knows") {
+      const known = this.paired.has(frame.user);
+      setImmediate(() => this.#tell({ type: "known", ref: frame.ref, known }, new Uint8Array()));
     }
     this.said.push({ ...frame, text: Buffer.from(payload).toString("utf8") });
     for (const look of this.#waiting) look();

@@ -62,6 +62,9 @@ export class MatrixHome {
     | { readonly kind: "to-device"; readonly to: string; readonly message: Json }
     | { readonly kind: "devices"; readonly user: string }
   )[] = [];
+  /** What each room is now, and all that was said there: read up from the log when it is asked for, because a load makes thousands. */
+  readonly #now = new Map<string, { readonly events: HomeEvent[]; readonly state: Map<string, HomeEvent> }>();
+  #read = 0;
   readonly #transactions = new Map<string, string>();
   readonly media = new Map<string, { readonly bytes: Uint8Array; readonly type: string }>();
   readonly typings: string[] = [];
@@ -103,11 +106,26 @@ export class MatrixHome {
     return known;
   }
 
-  events(room: string): HomeEvent[] {
-    return this.log.flatMap((one) => (one.kind === "event" && one.event.room_id === room ? [one.event] : []));
+  #indexed(): Map<string, { readonly events: HomeEvent[]; readonly state: Map<string, HomeEvent> }> {
+    for (; this.#read < this.log.length; this.#read++) {
+      const one = this.log[this.#read];
+      if (one?.kind !== "event") continue;
+      const { event } = one;
+      const room = this.#now.get(event.room_id) ?? { events: [] as HomeEvent[], state: new Map<string, HomeEvent>() };
+      this.#now.set(event.room_id, room);
+      room.events.push(event);
+      if (event.state_key !== undefined) room.state.set(`${event.type} ${event.state_key}`, event);
+    }
+    return this.#now;
   }
 
-  state(room: string, until = this.log.length): Map<string, HomeEvent> {
+  events(room: string): readonly HomeEvent[] {
+    return this.#indexed().get(room)?.events ?? [];
+  }
+
+  /** @param until a place in the log; left out: now. */
+  state(room: string, until?: number): ReadonlyMap<string, HomeEvent> {
+    if (until === undefined) return this.#indexed().get(room)?.state ?? new Map();
     const state = new Map<string, HomeEvent>();
     for (const one of this.log.slice(0, until)) {
       if (one.kind !== "event" || one.event.room_id !== room || one.event.state_key === undefined) continue;
@@ -267,18 +285,22 @@ export class MatrixHome {
     const leave: Json = {};
     const fresh = this.log.slice(since, end);
     const changed = new Set<string>();
-    for (const room of new Set(this.log.flatMap((one) => (one.kind === "event" ? [one.event.room_id] : [])))) {
+    for (const room of this.#indexed().keys()) {
       const now = this.membership(room, login.user);
       const events = fresh.flatMap((one) => (one.kind === "event" && one.event.room_id === room ? [one.event] : []));
-      const before = this.membership(room, login.user, since);
+      const moved = events.some(({ type, state_key: who }) => type === "m.room.member" && who === login.user);
+      const before = moved ? this.membership(room, login.user, since) : now;
       if (now === "join" && events.length > 0) {
-        const all = before === "join" && !first ? events : this.events(room);
+        const joined = before === "join" && !first;
+        const all = joined ? events : this.events(room);
         const shown = all.slice(-this.timelineLimit);
-        const at = this.log.findIndex((one) => one.kind === "event" && one.event.event_id === shown[0]?.event_id);
-        // All that was there before, or what changed between the last answer and the first event that is shown.
-        const state = [...this.state(room, at).values()].filter(
-          (one) => before !== "join" || first || all.includes(one),
+        const at = this.log.findIndex(
+          (one, i) => (!joined || i >= since) && one.kind === "event" && one.event.event_id === shown[0]?.event_id,
         );
+        // All that was there before, or what changed between the last answer and the first event that is shown.
+        const state = joined
+          ? [...new Map(all.slice(0, -shown.length).flatMap(stated)).values()]
+          : [...this.state(room, at).values()];
         join[room] = {
           timeline: {
             events: shown.map((one) => seenBy(login, one)),
@@ -313,9 +335,7 @@ export class MatrixHome {
     }
     for (const one of fresh) if (one.kind === "devices" && !first) changed.add(one.user);
     const mine = `${login.user} ${login.device}`;
-    const toDevice = this.log
-      .slice(0, end)
-      .flatMap((one, i) => (one.kind === "to-device" && one.to === mine && i >= since ? [one.message] : []));
+    const toDevice = fresh.flatMap((one) => (one.kind === "to-device" && one.to === mine ? [one.message] : []));
     const count = own.oneTime.size;
     const some =
       Object.keys({ ...join, ...invite, ...leave }).length > 0 || toDevice.length > 0 || (changed.size > 0 && !first);
@@ -595,4 +615,8 @@ function merged(a: unknown, b: unknown): Json {
   for (const [user, keys] of Object.entries(isObject(b) ? b : {}))
     all[user] = { ...Object(all[user]), ...Object(keys) };
   return all;
+}
+
+function stated(event: HomeEvent): [string, HomeEvent][] {
+  return event.state_key === undefined ? [] : [[`${event.type} ${event.state_key}`, event]];
 }

@@ -19,8 +19,11 @@ export const slack: Platform = {
   connect: (credentials, start, host) => new SlackConnection(credentials, start, host),
 };
 
+/** Invitations that wait are looked at again after so long: a test has no half a minute. */
+const SOON_MS = 200;
+
 export const matrix: Platform = {
   check: checkMatrix,
   renewable: renewableMatrix,
-  connect: (credentials, start, host, kept) => new MatrixConnection(credentials, start, host, kept),
+  connect: (credentials, start, host, kept) => new MatrixConnection(credentials, start, host, kept, SOON_MS),
 };

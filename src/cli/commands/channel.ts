@@ -111,7 +111,7 @@ function testCommand(context: Context): Command {
         const { json } = Json.parse(options);
         const channel = channelOf(word);
         await using operator = await reachOperator(context);
-        if (!json) context.terminal.say(`${channel}: a message is on its way to you: answer it there`);
+        if (!json) context.terminal.say(`${channel}: sending you a message: answer it there`);
         const answer = await operator.call({ call: "channel.test", channel });
         context.terminal.print(json ? JSON.stringify(answer) : answer.sentence);
         return answer.state === "answered" ? EXIT.ok : EXIT.bad;

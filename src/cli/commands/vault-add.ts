@@ -21,6 +21,7 @@ import { printable } from "../printable.ts";
 import { reachOperator } from "../reach.ts";
 import { readSecrets } from "../secret-input.ts";
 import { refuseSecretArguments, secretSource, takesSecret } from "../secret-options.ts";
+import { firstMessage } from "../platform-instructions.ts";
 import { offerPhrase } from "./vault-recovery.ts";
 
 export function vaultAddCommand(context: Context): Command {
@@ -132,6 +133,8 @@ export function addedText(
       );
     else lines.push("to be known there as the owner, open this link and press Start:", printable(owner.link));
     lines.push(`it counts for its first sender, until ${moment(owner.until)}`);
+    const channel = AdapterChannel.safeParse(subject).data;
+    if (channel !== undefined && owner.link === null) lines.push(firstMessage(platformOf(channel), account));
   }
   return lines.join("\n");
 }
