@@ -19,6 +19,7 @@ import type { ConfigFile } from "./config-file.ts";
 import type { CredentialRenewal } from "./credential-renewal.ts";
 import type { Checked, Verdict } from "./credentials.ts";
 import { traceMessages } from "./message-trace.ts";
+import { interruptedText, knownOf } from "./known-of-turn.ts";
 import type { KeptRecords } from "./kept-records.ts";
 import { LocalCarrier } from "./local-carrier.ts";
 import type { Emit } from "./operator.ts";
@@ -510,8 +511,7 @@ export class Channels {
       const place = record === null ? null : state.conversation(record.conversation);
       if (place !== null) {
         told.add(place.conversation);
-        const words =
-          "I was interrupted while I worked on your last message: whatever was under way is on the log as “effect unknown”, and nothing is repeated. Say it again if you still need it.";
+        const words = interruptedText(knownOf(log, turn.seq, place.talk === "direct"));
         void this.tell(place, session, words, turn.seq).catch(() => undefined);
       }
     }

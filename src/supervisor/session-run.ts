@@ -12,6 +12,7 @@ import type { AskedRequest } from "../effect/request.ts";
 import type { FromAgent } from "../ipc/agent-frames.ts";
 import { type AgentAsks, passCompletion, passTool } from "./agent-asks.ts";
 import type { Spawn } from "../effect/spawn.ts";
+import { interruptedText, knownOf } from "./known-of-turn.ts";
 import { mint, type TurnId } from "../ipc/ids.ts";
 import { ItemsError } from "../ipc/items.ts";
 import { SKILL_MARK, SKILL_TOOL } from "../ipc/skill-text.ts";
@@ -556,7 +557,7 @@ export class SessionRun<L extends symbol> {
     await Promise.all(turn.work);
     this.#parts.broker.endSkills(turn.context);
     await turn.out.close();
-    const sentence = why ?? ENDINGS[ending];
+    const sentence = why ?? (ending === "died" ? this.#diedText(turn) : ENDINGS[ending]);
     if (sentence !== null) turn.out.say(sentence);
     await turn.out.drained();
     const ended = this.#parts.log.append(
@@ -567,6 +568,10 @@ export class SessionRun<L extends symbol> {
     this.#parts.tell({ event: "turn.end", end: ending });
     if (agent !== null) this.#parts.pool.release(this.session.id, ending !== "done");
     return ending;
+  }
+
+  #diedText({ seq }: Turn<L>): string {
+    return interruptedText(knownOf(this.#parts.log, seq, this.#talk === "direct"), DIED);
   }
 
   /** Ends the running turn: what reduces authority is done first and recorded when it can be.
@@ -605,10 +610,12 @@ const ENDINGS: Readonly<Record<TurnEnding, string | null>> = {
   stopped: "Stopped.",
   time: "I stopped: this turn took longer than it may.",
   budget: null,
-  died: "I was interrupted: my process ended unexpectedly. Whatever was under way is on the log, and nothing is repeated.",
+  died: null,
   denied: null,
   halted: null,
 };
+
+const DIED = "I was interrupted: my process ended unexpectedly.";
 
 const HALTED = "I am halted by the owner: your message is recorded, and nothing is done about it.";
 
