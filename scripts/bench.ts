@@ -8,6 +8,9 @@ import { exportFigures } from "./bench/export.ts";
 import type { Figure } from "./bench/figure.ts";
 import { growthFigures } from "./bench/growth.ts";
 import { busy, machine } from "./bench/machine.ts";
+import { lengthFigures } from "./bench/length.ts";
+import { manyFigures } from "./bench/many.ts";
+import { manyTurnsFigures } from "./bench/many-turns.ts";
 import { memoryFigures } from "./bench/memory.ts";
 import { peerFigures } from "./bench/peers.ts";
 import { decideFigures } from "./bench/decide.ts";
@@ -15,6 +18,7 @@ import { sandboxFigures } from "./bench/sandbox.ts";
 import { skillFigures } from "./bench/skills.ts";
 import { startFigures } from "./bench/start.ts";
 import { stopFigures } from "./bench/stop.ts";
+import { streamFigures } from "./bench/stream.ts";
 import { toolFigures } from "./bench/tool.ts";
 import { turnFigures } from "./bench/turn.ts";
 import { vaultFigures } from "./bench/vault.ts";
@@ -34,6 +38,10 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   growth: growthFigures,
   peers: peerFigures,
   turn: turnFigures,
+  stream: streamFigures,
+  many: manyFigures,
+  length: lengthFigures,
+  "many-turns": manyTurnsFigures,
   stop: stopFigures,
   decide: decideFigures,
   skills: skillFigures,

@@ -49,11 +49,11 @@ async function faults(done: readonly string[]): Promise<string[]> {
   const called = (await spine.rows("tool.called")).filter(({ fields }) => fields["tool"] === "exec");
   const said = texts().join("\n");
   const sent = await spine.rows("message.sent");
-  const lost = [...(await spine.rows("action.interrupted")), ...(await spine.rows("message.failed"))].map(
-    ({ cause }) => cause,
+  const lost = new Set(
+    [...(await spine.rows("action.interrupted")), ...(await spine.rows("message.failed"))].map(({ cause }) => cause),
   );
   // The daemon died with its answer on the way: what became of that the platform is asked, and the person told.
-  const unsure = new Set(sent.filter(({ seq }) => lost.includes(seq)).map(({ cause }) => cause));
+  const unsure = new Set(sent.filter(({ seq }) => lost.has(seq)).map(({ cause }) => cause));
   return marks.flatMap((mark) => {
     const ids = received.flatMap(({ content, fields }) =>
       content["text"] === `please do ${mark}` ? [fields["message"]] : [],
