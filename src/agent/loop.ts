@@ -171,12 +171,18 @@ function answered(turn: Turn, asking: Asking, answer: Answer, stop: Frame<ToAgen
     const done = closed(rest, now);
     return now.round < turn.rounds ? act(done, answer, now.ref, now.round + 1) : outOfRounds(done, answer, turn.rounds);
   }
-  const cut =
-    stop === "length" ? streamed(rest.turn, now, "\n\n(cut off: the model reached its limit for one answer)") : null;
+  const why = CUT_SHORT[stop];
+  const cut = why === undefined ? null : streamed(rest.turn, now, `\n\n(${why})`);
   const whole = cut === null ? rest : { turn: cut.turn, say: [...rest.say, ...cut.say] };
   const last = whole.turn.now.is === "asking" ? whole.turn.now : now;
   return end(remembered(closed(whole, last), [{ role: "assistant", text: answer.text, calls: [] }]), "done", "");
 }
+
+/** What an answer that says something did not come to its end for. */
+const CUT_SHORT: Readonly<Partial<Record<Frame<ToAgent, "completed">["stop"], string>>> = {
+  length: "cut off: the model reached its limit for one answer",
+  "content-filter": "ended by the provider: its content filter, or a refusal",
+};
 
 /** Nothing at all was said: models do that now and then, and mostly not twice. */
 function empty(done: Step, now: Asking, stop: Frame<ToAgent, "completed">["stop"]): Step {

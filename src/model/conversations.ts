@@ -46,6 +46,7 @@ export class Conversation {
     conversation.#files = files;
     conversation.#setup = { instructions, tools };
     conversation.#fresh = [...messages];
+    conversation.#names = messages.some((message) => namesFiles(message));
     return conversation;
   }
 
@@ -94,7 +95,7 @@ export class Conversation {
       if (!("role" in read)) this.#setup = read;
       else {
         this.#fresh.push(read);
-        this.#names ||= read.role !== "assistant" && read.files !== undefined;
+        this.#names ||= namesFiles(read);
       }
     }
     for (const [sha256, bytes] of files) {
@@ -114,6 +115,10 @@ export class Conversation {
     this.#fresh = [];
     this.#setup = NO_SETUP;
   }
+}
+
+function namesFiles(message: ChatMessage): boolean {
+  return message.role !== "assistant" && message.files !== undefined;
 }
 
 /** What is kept of the conversations that go on, so that only what is new of each must be told. The root that comes with a request says whether it is

@@ -53,6 +53,10 @@ export function quote(peer: Peer, message: string): string {
   return line.length > MAX_QUOTE ? `${line.slice(0, MAX_QUOTE).trimEnd()}…` : line;
 }
 
+/** How servers say that a model takes no pictures, or no PDFs. */
+const NO_FILES =
+  /\b(image|vision|multi-?modal|pdf|document|file)s?\b.{0,80}\b(not (supported|enabled|allowed)|unsupported|only supported)|(not|n't) (support|accept|a multimodal|have vision).{0,40}\b(image|vision|multi-?modal|pdf|document|file|model)|support image input|image_url|mmproj|At most 0 image/i;
+
 /** What an HTTP answer other than 2xx means.
  *  @param body the text of the answer, JSON or not, at most 64 KiB of it. */
 export function failureOfStatus(peer: Peer, status: number, headers: Headers, body: string, model: string): ModelError {
@@ -74,6 +78,8 @@ export function failureOfStatus(peer: Peer, status: number, headers: Headers, bo
     return new ModelError("rate-limited", `the account at ${provider} has no credit left${because}`);
   if (status === 403)
     return new ModelError("key-refused", `the key for ${provider} is not allowed to do this${because}`);
+  if (/^4(00|04|15|22)$|^5\d\d$/.test(String(status)) && NO_FILES.test(explained.message) && model !== "")
+    return new ModelError("files-refused", `${provider}/${model} does not take what it was shown${because}`);
   if (status === 413 || isTooLong(explained)) return new ModelError("too-long", tooLong(provider, model, because));
   // A server that is somewhere else answers 404 too, but with a page and not with an explanation.
   if (status === 404 && model !== "" && said !== "") return unknownModel(provider, model, because);

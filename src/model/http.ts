@@ -1,10 +1,10 @@
 import { type ApiKey, redactKeys } from "./key.ts";
-import { failureOfNetwork, failureOfStatus, type Peer } from "./failure.ts";
+import { failureOfNetwork, failureOfStatus, isLoopback, type Peer } from "./failure.ts";
 import { ModelError, modelErrorIn } from "./model-error.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 export interface HttpLimits {
-  /** From the request to the headers, and from the headers to the first byte: a local model may load for minutes. */
+  /** From the request to the headers, and from the headers to the first byte. */
   readonly firstByteMs: number;
   /** Between two pieces of the answer. Providers that think longer send comments meanwhile. */
   readonly idleMs: number;
@@ -12,7 +12,9 @@ export interface HttpLimits {
   readonly answerBytes: number;
 }
 
-const HTTP_LIMITS: HttpLimits = { firstByteMs: 180_000, idleMs: 60_000, answerBytes: 32 * 1024 * 1024 };
+const HTTP_LIMITS: HttpLimits = { firstByteMs: 60_000, idleMs: 60_000, answerBytes: 32 * 1024 * 1024 };
+/** A model on this machine may have to be loaded first. */
+const LOCAL_FIRST_BYTE_MS = 180_000;
 
 /** Of the body of an error: enough for every explanation. */
 const ERROR_BYTES = 64 * 1024;
@@ -38,7 +40,9 @@ export interface ProviderSettings {
 }
 
 export function peerOf(settings: ProviderSettings, keyHeader: KeyHeader): HttpPeer {
-  const { provider, baseUrl, key, limits = HTTP_LIMITS } = settings;
+  const { provider, baseUrl, key } = settings;
+  const patient = isLoopback(baseUrl) ? { ...HTTP_LIMITS, firstByteMs: LOCAL_FIRST_BYTE_MS } : HTTP_LIMITS;
+  const { limits = patient } = settings;
   return {
     provider,
     baseUrl: baseUrl.replace(/\/+$/, ""),

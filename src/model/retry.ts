@@ -27,7 +27,9 @@ export function retryAfterMs(headers: Headers, now: number): number | null {
   if (plain === undefined || plain === "") return null;
   if (/^\d{1,9}(\.\d+)?$/.test(plain)) return clamp(Number(plain) * 1000);
   const date = Date.parse(plain);
-  return Number.isNaN(date) ? null : clamp(date - now);
+  // By the provider's clock, where it says what that shows: ours may be hours away from it.
+  const theirs = Date.parse(headers.get("date") ?? "");
+  return Number.isNaN(date) ? null : clamp(date - (Number.isNaN(theirs) ? now : theirs));
 }
 
 const DAY_MS = 86_400_000;

@@ -62,6 +62,11 @@ export async function completeWith(
       stopped,
       retry,
     );
+  } catch (error) {
+    // Nothing was shown: then it was something else that it did not like.
+    if (error instanceof ModelError && error.code === "files-refused" && !conversation.showsFiles)
+      throw new ModelError("bad-request", error.message, { cause: error });
+    throw error;
   } finally {
     clearTimeout(timer);
   }

@@ -133,7 +133,7 @@ describe.for(ALL_APIS)("a model spoken to as %s", (api) => {
   });
 
   test.for([
-    [500, "other", "failed with status 500: oops; tried 3 times"],
+    [500, "failing", "failed with status 500: oops; tried 3 times"],
     [503, "overloaded", "is overloaded; tried 3 times"],
     [529, "overloaded", "is overloaded; tried 3 times"],
   ] as const)("is given up after three answers with status %i", async ([status, code, sentence]) => {

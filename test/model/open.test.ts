@@ -24,3 +24,18 @@ test("an address with a password in it is not opened, and not quoted", async () 
   expect(failure.message).toContain("holds a password");
   expect(failure.message).not.toContain("hunter2");
 });
+
+test.for(["http://models.example/v1", "http://192.168.1.5:11434/v1"])(
+  "%s is spoken to by nobody: it has no TLS",
+  async (url) => {
+    const failure = await failureOf(openProvider("my-server", "openai-compatible", url, null));
+    expect(failure.message).toContain("without TLS");
+  },
+);
+
+test.for(["http://127.0.0.1:11434/v1", "http://localhost:8080/v1", "http://[::1]:8080/v1"])(
+  "%s is on this machine, and needs none",
+  async (url) => {
+    expect(await openProvider("my-server", "openai-compatible", url, null)).toHaveProperty("complete");
+  },
+);

@@ -25,19 +25,23 @@ const requestOf = (...messages: ChatMessage[]): CompletionRequest => ({ instruct
 const rootOf = (request: CompletionRequest) => Buffer.from(rootWith(NO_ITEMS, packRequest(request, 0))).toString("hex");
 
 let bodies: string[] = [];
+let [status, sentence] = [400, "that is all"];
 /** Takes what it is sent, and is busy. */
 const server = createServer((request, response) => {
   let body = "";
   request.setEncoding("utf8").on("data", (piece: string) => (body += piece));
   request.on("end", () => {
     bodies.push(body);
-    response.writeHead(400, { "content-type": "application/json" }).end('{"error":{"message":"that is all"}}');
+    response
+      .writeHead(status, { "content-type": "application/json" })
+      .end(JSON.stringify({ error: { message: sentence } }));
   });
 });
 beforeAll(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
 afterAll(() => server.close());
 beforeEach(() => {
   bodies = [];
+  [status, sentence] = [400, "that is all"];
 });
 
 async function sent(api: (typeof ALL_APIS)[number], conversation: Conversation): Promise<string> {
@@ -107,4 +111,30 @@ test("a conversation that is not shown its files any more is told anew", () => {
   expect(kept.take(1, 2, rootOf(longer), packRequest(longer, 2), "none")).toBeNull();
   const anew = kept.take(1, 0, rootOf(longer), packRequest(longer, 0), "none");
   expect(JSON.stringify(anew?.encoded.prompt("mark"))).toContain("you are not shown it");
+});
+
+test.for([
+  [400, "Invalid content type. image_url is only supported by certain models."],
+  [404, "No endpoints found that support image input"],
+  [400, "test-model is not a multimodal model"],
+  [400, "At most 0 image(s) may be provided in one request."],
+  [500, "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"],
+  [400, "Image input is not enabled for this model"],
+  [400, "This model does not support PDF input"],
+  [400, "This model doesn't support the image content block that you provided."],
+  [422, "unknown variant `image_url`, expected `text`"],
+] as const)("a server that answers %i, %s, takes no such files", async ([code, words]) => {
+  [status, sentence] = [code, words];
+  const options = { model: "test-model", maxOutputTokens: 100, timeoutMs: 20_000 };
+  const { signal } = new AbortController();
+  const provider = opened("openai", `http://127.0.0.1:${portOf(server)}/v1`);
+  const shows = requestOf({ role: "user", text: "what is this?", files: [picture] });
+  await expect(
+    provider.complete(Conversation.of(shows, files()), options, () => Promise.resolve(), signal),
+  ).rejects.toMatchObject({ code: "files-refused" });
+  // Whoever was shown nothing was refused for something else.
+  const words_ = requestOf({ role: "user", text: "what is this?" });
+  await expect(
+    provider.complete(Conversation.of(words_), options, () => Promise.resolve(), signal),
+  ).rejects.toMatchObject({ code: "bad-request" });
 });
