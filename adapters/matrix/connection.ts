@@ -78,7 +78,7 @@ export class MatrixConnection implements Connection {
     this.#start = start;
     this.#host = host;
     this.#kept = kept;
-    this.#cursor = decodeCursor(start.cursor) ?? { since: "", unread: [], invited: [] };
+    this.#cursor = decodeCursor(start.cursor) ?? { since: "", unread: [], invited: [], cards: [] };
     void this.#run();
   }
 
@@ -172,17 +172,20 @@ export class MatrixConnection implements Connection {
       throw error;
     }
     const rooms = new Rooms(home, encryption);
-    const hearing = new Hearing({
-      own,
-      home,
-      encryption,
-      backup,
-      rooms,
-      host: this.#host,
-      tell: (room, user, sentence) => void this.#speech.tell(room, user, sentence).catch(() => undefined),
-      follow: async (room, next, via) => await this.#follow(home, rooms, room, next, via),
-      changed: () => this.#save(),
-    });
+    const hearing = new Hearing(
+      {
+        own,
+        home,
+        encryption,
+        backup,
+        rooms,
+        host: this.#host,
+        tell: (room, user, sentence) => void this.#speech.tell(room, user, sentence).catch(() => undefined),
+        follow: async (room, next, via) => await this.#follow(home, rooms, room, next, via),
+        changed: () => this.#save(),
+      },
+      this.#cursor.cards,
+    );
     return { own, home, encryption, backup, rooms, hearing };
   }
 
@@ -263,7 +266,12 @@ export class MatrixConnection implements Connection {
   #save(): void {
     const line = this.#line;
     if (line === null || this.#cursor.since === "") return;
-    this.#cursor = { ...this.#cursor, unread: line.hearing.unread.map(([room, event]) => [room, event]) };
+    const { unread, cards } = line.hearing;
+    this.#cursor = {
+      ...this.#cursor,
+      unread: unread.map(([room, event]) => [room, event]),
+      cards: cards.map(([message, card]) => [message, card]),
+    };
     this.#host.cursor(encodeCursor(this.#cursor));
   }
 

@@ -145,6 +145,13 @@ export class Encryption {
     }
   }
 
+  /** Whether keys that are missing are asked for with the next {@link ask}: the machine asks where another device of this account is verified, for no other
+   *  would answer. */
+  async asksForKeys(): Promise<boolean> {
+    const requests = await this.machine.outgoingRequests();
+    return requests.some((one) => one instanceof ToDeviceRequest && one.event_type === "m.room_key_request");
+  }
+
   async send(request: Outgoing): Promise<void> {
     const answer = await this.#home.text(questionOf(request));
     if (request.id !== undefined) await this.machine.markRequestAsSent(request.id, request.type, answer);

@@ -14,8 +14,8 @@ const MAX_UNREAD = 48;
 const MAX_SEEN = 512;
 /** Names of messages that were told, so that one that comes again is not told again while this process lives. */
 const MAX_TOLD = 4_096;
-/** Cards that a reaction can decide: the oldest are forgotten. */
-const MAX_CARDS = 256;
+/** Cards that a reaction can decide, also after a restart: the oldest are forgotten. More do not wait at once, and a cursor has room for these. */
+const MAX_CARDS = 64;
 
 interface Unread {
   readonly room: string;
@@ -50,12 +50,18 @@ export class Hearing {
   readonly #parts: HearingParts;
   readonly #unread = new Map<string, Unread>();
   readonly #seen = new Map<string, Seen>();
-  readonly #cards = new Map<string, string>();
+  readonly #cards: Map<string, string>;
   readonly #told = new Set<string>();
   #late: Promise<void> = Promise.resolve();
 
-  constructor(parts: HearingParts) {
+  /** @param cards those of a run before, by the message that shows each. */
+  constructor(parts: HearingParts, cards: readonly (readonly [message: string, card: string])[]) {
     this.#parts = parts;
+    this.#cards = new Map(cards);
+  }
+
+  get cards(): (readonly [message: string, card: string])[] {
+    return [...this.#cards];
   }
 
   get unread(): (readonly [room: string, event: string])[] {
@@ -72,10 +78,11 @@ export class Hearing {
     this.#cards.set(event, card);
     const [oldest] = this.#cards.keys();
     if (this.#cards.size > MAX_CARDS && oldest !== undefined) this.#cards.delete(oldest);
+    this.#parts.changed();
   }
 
   decided(event: string): void {
-    this.#cards.delete(event);
+    if (this.#cards.delete(event)) this.#parts.changed();
   }
 
   /** Tells what came in a room. @returns what resolves once all of it is on the log. @throws what a homeserver or network says: then it is heard again. */
@@ -127,7 +134,11 @@ export class Hearing {
         await this.#notice(
           "undecryptable",
           room,
-          `a message cannot be read: ${opened.why}; the key is asked for, and the message told when it comes`,
+          `a message cannot be read: ${opened.why}; it is told when that comes, and ${
+            (await encryption.asksForKeys())
+              ? "this account's other devices are asked for it"
+              : "no other device of this account can be asked for it: none is verified, which takes the recovery key"
+          }`,
         );
         return [];
       case "never":

@@ -59,6 +59,8 @@ const Cursor = z.object({
   unread: z._default(z.array(Pair), []),
   /** Room and inviter of invitations that were not taken yet. */
   invited: z._default(z.array(Pair), []),
+  /** Message and card of those that are not decided: a reaction is a press of one. */
+  cards: z._default(z.array(Pair), []),
 });
 export type Cursor = z.infer<typeof Cursor>;
 

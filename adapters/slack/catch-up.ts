@@ -4,7 +4,8 @@ import { SendFailure } from "../failure.ts";
 import type { Calls } from "./calls.ts";
 import { after, type Head } from "./heads.ts";
 
-/** Messages of one answer, and answers of one conversation: what is older than these is a gap. */
+/** Messages of one answer, and answers of one conversation: what is older than these is a gap. So many messages of before are also looked at for answers
+ *  that came meanwhile. */
 const PAGE = 200;
 const MAX_PAGES = 5;
 /** A question that found no connection is asked again after this; what is heard at that place meanwhile waits, so it is given up after a while. */
@@ -20,6 +21,11 @@ export interface CatchUpParts {
   /** Tells of one message, as Slack remembers it. Resolves when it is on the log, or is none for us. */
   readonly tell: (message: object) => Promise<void>;
 }
+
+/** From where, or up to where. */
+type Which =
+  | { readonly oldest: string; readonly cursor?: string }
+  | { readonly latest: string; readonly inclusive: boolean };
 
 type Page = {
   readonly messages?: readonly object[] | undefined;
@@ -79,8 +85,8 @@ export class CatchUp {
       const found = await this.#missed(head);
       missed.push(...found);
       if (head.thread !== null) continue;
-      // A conversation that began meanwhile has a thread that nobody here knows of.
-      for (const thread of found
+      // A conversation that began meanwhile has a thread that nobody here knows of: under something new, or under something old.
+      for (const thread of [...found, ...(await this.#answered(head))]
         .map(threadBegun)
         .filter((one) => one !== null)
         .slice(0, MAX_THREADS)) {
@@ -102,7 +108,7 @@ export class CatchUp {
     let cursor = "";
     try {
       for (let page = 0; page < MAX_PAGES; page++) {
-        const answer: Page = await this.#ask(head, cursor);
+        const answer: Page = await this.#ask(head, { oldest: head.ts, ...(cursor === "" ? {} : { cursor }) });
         // A thread's answers begin with its head, whatever is asked for.
         for (const one of answer.messages ?? [])
           if (after(tsOf(one), head.ts)) found.push({ ...one, channel: head.place });
@@ -117,10 +123,21 @@ export class CatchUp {
       );
     } catch (error) {
       if (this.#parts.stopping.aborted) return [];
-      const why = error instanceof SendFailure ? error.message : "an error of ours";
-      this.#gap(head, null, `what was written in a Slack conversation meanwhile cannot be had: ${why}`);
+      this.#gap(head, null, `what was written in a Slack conversation meanwhile cannot be had: ${whyOf(error)}`);
     }
     return found;
+  }
+
+  /** @returns the newest messages up to a head that were answered behind it. */
+  async #answered(head: Head): Promise<object[]> {
+    try {
+      const { messages = [] } = await this.#ask(head, { latest: head.ts, inclusive: true });
+      return messages.filter((one) => after(latestAnswer(one), head.ts));
+    } catch (error) {
+      if (!this.#parts.stopping.aborted)
+        this.#gap(head, null, `what was answered in a Slack conversation meanwhile cannot be had: ${whyOf(error)}`);
+      return [];
+    }
   }
 
   #gap({ place, ts }: Head, until: string | null, sentence: string): void {
@@ -128,9 +145,9 @@ export class CatchUp {
     this.#parts.host.notice({ about: "gap", place, from: millisOf(ts), to }, sentence);
   }
 
-  async #ask({ place, thread, ts }: Head, cursor: string): Promise<Page> {
+  async #ask({ place, thread }: Head, which: Which): Promise<Page> {
     const { calls, stopping } = this.#parts;
-    const page = { channel: place, oldest: ts, limit: PAGE, ...(cursor === "" ? {} : { cursor }) };
+    const page = { channel: place, limit: PAGE, ...which };
     const until = performance.now() + PATIENCE_MS;
     for (;;) {
       try {
@@ -157,6 +174,14 @@ function tsOf(message: object): string {
   return "ts" in message && typeof message.ts === "string" && /^\d{1,20}\.\d{1,10}$/.test(message.ts)
     ? message.ts
     : "0.0";
+}
+
+function latestAnswer(message: object): string {
+  return "latest_reply" in message ? tsOf({ ts: message.latest_reply }) : "0.0";
+}
+
+function whyOf(error: unknown): string {
+  return error instanceof SendFailure ? error.message : "an error of ours";
 }
 
 function threadBegun(message: object): string | null {

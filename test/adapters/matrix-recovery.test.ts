@@ -47,6 +47,30 @@ test("with the recovery key this login is signed as the account's own, and messa
   expect(signers(server)).toBe(2);
 });
 
+test("a key that does not come is asked for of the account's other devices, once, and the operator is told so", async () => {
+  await using server = await MatrixServer.start();
+  const { home } = server;
+  const recovery = await secureBackup(server);
+  await using ada = await NioPeer.start(server, ADA);
+  const room = home.room(ADA, [server.user], { encrypted: true, direct: true });
+  await using talk = begun(server, recovery);
+  await expect.poll(() => home.membership(room, server.user), { timeout: 15_000 }).toBe("join");
+  await ada.send(room, "hello");
+  talk.acknowledge(await talk.next("inbound"));
+  const asked = (): string[] => home.questions.filter((one) => one.includes("sendToDevice/m.room_key_request/"));
+  expect(asked()).toEqual([]);
+  home.holdToDevice = [];
+  await ada.renew(room);
+  await ada.send(room, "with a key that is lost");
+  await ada.send(room, "and with the same");
+  expect((await talk.next("notice")).text).toContain("this account's other devices are asked for it");
+  await talk.next("notice");
+  await expect.poll(asked).toHaveLength(1);
+  // The other device of the account hears of it.
+  const { holdToDevice } = home;
+  expect(JSON.stringify(holdToDevice)).toContain("ELEMENT");
+});
+
 test.for([
   ["is none", "not a recovery key", "is none"],
   ["opens another account", "EsTc LW2K PGiF wKEA 3As5 g5c4 BXwk qeeJ ZJV8 Q9fu gUMN UE4d", "does not open"],

@@ -116,7 +116,9 @@ test("a message whose key has not come is reported, and told once it comes, also
     held = home.holdToDevice;
     await ada.renew(room);
     await ada.send(room, "with a key of its own");
-    expect(await talk.next("notice")).toMatchObject({ about: "undecryptable", place: room });
+    const notice = await talk.next("notice");
+    expect(notice).toMatchObject({ about: "undecryptable", place: room });
+    expect(notice.text).toContain("no other device of this account can be asked for it");
     await talk.next("cursor", ({ cursor }) => !cursor.includes('"unread":[]'));
   }
   await using talk = await connected(server, before);
@@ -152,6 +154,39 @@ test("a card in an encrypted room is decided by words; a sign in the clear can o
   await talk.edit(room, "ids" in outcome ? [...outcome.ids] : [], "denied by Ada");
   const edited = await ada.heard("* denied by Ada");
   expect(edited.encrypted).toBe(true);
+});
+
+function card(nth: number): { readonly id: string; readonly code: string; readonly mayRemember: boolean } {
+  return { id: `ap_0000000000000000000000000${nth}`, code: "7F3K2A", mayRemember: false };
+}
+
+test("a sign on a card counts also after a restart, and not on one that was decided", async () => {
+  await using server = await MatrixServer.start();
+  const { home } = server;
+  const room = home.room(ADA, [server.user]);
+  home.member(room, server.user, server.user, "join");
+  const shown: string[][] = [];
+  const before = await connected(server);
+  for (const nth of [0, 1]) {
+    const outcome = await before.send(room, "Ada asks: run a command", { style: "preformatted", card: card(nth) });
+    shown.push("ids" in outcome ? [...outcome.ids] : []);
+  }
+  await before.edit(room, shown[0] ?? [], "denied by Ada");
+  await before.next("cursor", ({ cursor }) => cursor.includes(card(1).id) && !cursor.includes(card(0).id));
+  await before[Symbol.asyncDispose]();
+  await using talk = await connected(server, before);
+  for (const ids of shown)
+    home.add({
+      room_id: room,
+      type: "m.reaction",
+      sender: ADA,
+      content: { "m.relates_to": { rel_type: "m.annotation", event_id: ids[0] ?? "", key: "✅" } },
+    });
+  const pressed = await talk.next("pressed");
+  expect(pressed).toMatchObject({ card: card(1).id, decision: "approve", sender: ADA });
+  talk.acknowledge(pressed);
+  await talk.next("cursor");
+  expect(talk.said.filter(({ type }) => type === "pressed")).toHaveLength(1);
 });
 
 test("files are encrypted both ways, and one that was changed on its way is not taken", async () => {

@@ -52,6 +52,27 @@ test("what was missed while nobody was connected is caught up with, in order, in
   expect(told).toHaveLength(5);
 });
 
+test("who calls us in a thread under something old, which nobody here knew of, is heard too", async () => {
+  await using server = await SlackServer.start();
+  const old = server.missed("C0OPS", "the build is red");
+  const quiet = server.missed("C0OPS", "who brings cake?");
+  server.missed("C0OPS", "not me", { thread_ts: quiet });
+  let cursor: string;
+  {
+    await using talk = await connected(server);
+    server.mention("look into it");
+    await take(talk, 1);
+    ({ cursor } = await talk.next("cursor"));
+  }
+  server.missed("C0OPS", "no idea why", { thread_ts: old });
+  server.missed("C0OPS", calling("why?"), { thread_ts: old });
+  await using talk = await connected(server, cursor);
+  expect(await take(talk, 1)).toEqual(["why?"]);
+  expect(talk.said.find(({ type }) => type === "inbound")).toMatchObject({ place: "C0OPS", thread: old });
+  // A thread in which nothing came is not asked for.
+  expect(asked(server, "conversations.replies")).toBeLessThanOrEqual(3);
+});
+
 test("when the line is cut, what was missed until the next one stands comes first, and what comes then behind it", async () => {
   await using server = await SlackServer.start();
   await using talk = await connected(server);
@@ -82,7 +103,8 @@ test("a message that is heard and is remembered too is told once", async () => {
   server.direct("both");
   expect(await take(talk, 1)).toEqual(["both"]);
   await expect.poll(() => server.pending).toBe(0);
-  await expect.poll(() => asked(server, "conversations.history")).toBe(1);
+  // For what came behind the last one, and for threads under what came before it.
+  await expect.poll(() => asked(server, "conversations.history")).toBe(2);
   server.direct("then");
   expect(await take(talk, 1)).toEqual(["then"]);
 });

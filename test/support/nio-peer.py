@@ -45,6 +45,11 @@ async def main():
         ask = json.loads(line)
         try:
             if ask["do"] == "send":
+                # A room that was made just now is known with the next sync.
+                for _ in range(300):
+                    if ask["room"] in client.rooms:
+                        break
+                    await asyncio.sleep(0.1)
                 room = client.rooms[ask["room"]]
                 if room.encrypted:
                     await client.joined_members(ask["room"])

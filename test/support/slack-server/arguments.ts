@@ -78,6 +78,7 @@ const Emoji = z.string().check(z.regex(/^[a-z0-9_+-]+$/));
 const history = {
   channel: Id,
   oldest: z.optional(Ts),
+  latest: z.optional(Ts),
   limit: Limit,
   cursor: z.optional(z.string()),
   inclusive: z.optional(Flag),

@@ -202,7 +202,10 @@ function history(
   given: object,
 ): object {
   const asked = read(method, given);
-  const { channel, oldest = "0.000000", limit = 100, cursor = "0", include_all_metadata: all } = asked;
+  const { channel, oldest = "0.000000", latest, limit = 100, cursor = "0", include_all_metadata: all } = asked;
+  const inTime = (ts: string): boolean =>
+    Number(ts) > Number(oldest) &&
+    (latest === undefined || Number(ts) < Number(latest) || (asked.inclusive === "true" && ts === latest));
   needs(workspace, channel.startsWith("D") ? "im:history" : "channels:history");
   inChannel(workspace, channel);
   const { bot, posted, written, files: held } = workspace;
@@ -236,17 +239,18 @@ function history(
   if (head !== null && !there.some(({ ts }) => ts === head)) throw new SlackRefusal("thread_not_found");
   const wanted = there
     .filter(({ ts, thread }) =>
-      head === null
-        ? (thread === null || thread === ts) && Number(ts) > Number(oldest)
-        : ts === head || (thread === head && Number(ts) > Number(oldest)),
+      head === null ? (thread === null || thread === ts) && inTime(ts) : ts === head || (thread === head && inTime(ts)),
     )
     .toSorted((one, other) => (head === null ? Number(other.ts) - Number(one.ts) : Number(one.ts) - Number(other.ts)));
-  const answers = (ts: string): number => there.filter((one) => one.thread === ts && one.ts !== ts).length;
+  const answers = (ts: string): string[] =>
+    there.flatMap((one) => (one.thread === ts && one.ts !== ts ? [one.ts] : [])).toSorted();
   const page = wanted.slice(Number(cursor), Number(cursor) + limit);
   const next = Number(cursor) + limit < wanted.length ? String(Number(cursor) + limit) : "";
   return {
     messages: page.map(({ message, ts }) =>
-      answers(ts) === 0 ? message : { ...message, reply_count: answers(ts), thread_ts: ts },
+      answers(ts).length === 0
+        ? message
+        : { ...message, reply_count: answers(ts).length, latest_reply: answers(ts).at(-1), thread_ts: ts },
     ),
     has_more: next !== "",
     response_metadata: { next_cursor: next },
