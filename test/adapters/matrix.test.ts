@@ -156,7 +156,7 @@ test("a card in an encrypted room is decided by words; a sign in the clear can o
   expect(edited.encrypted).toBe(true);
 });
 
-function card(nth: number): { readonly id: string; readonly code: string; readonly mayRemember: boolean } {
+function cardOf(nth: number): { readonly id: string; readonly code: string; readonly mayRemember: boolean } {
   return { id: `ap_0000000000000000000000000${nth}`, code: "7F3K2A", mayRemember: false };
 }
 
@@ -168,11 +168,11 @@ test("a sign on a card counts also after a restart, and not on one that was deci
   const shown: string[][] = [];
   const before = await connected(server);
   for (const nth of [0, 1]) {
-    const outcome = await before.send(room, "Ada asks: run a command", { style: "preformatted", card: card(nth) });
+    const outcome = await before.send(room, "Ada asks: run a command", { style: "preformatted", card: cardOf(nth) });
     shown.push("ids" in outcome ? [...outcome.ids] : []);
   }
   await before.edit(room, shown[0] ?? [], "denied by Ada");
-  await before.next("cursor", ({ cursor }) => cursor.includes(card(1).id) && !cursor.includes(card(0).id));
+  await before.next("cursor", ({ cursor }) => cursor.includes(cardOf(1).id) && !cursor.includes(cardOf(0).id));
   await before[Symbol.asyncDispose]();
   await using talk = await connected(server, before);
   for (const ids of shown)
@@ -183,7 +183,7 @@ test("a sign on a card counts also after a restart, and not on one that was deci
       content: { "m.relates_to": { rel_type: "m.annotation", event_id: ids[0] ?? "", key: "✅" } },
     });
   const pressed = await talk.next("pressed");
-  expect(pressed).toMatchObject({ card: card(1).id, decision: "approve", sender: ADA });
+  expect(pressed).toMatchObject({ card: cardOf(1).id, decision: "approve", sender: ADA });
   talk.acknowledge(pressed);
   await talk.next("cursor");
   expect(talk.said.filter(({ type }) => type === "pressed")).toHaveLength(1);
