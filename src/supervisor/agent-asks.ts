@@ -5,7 +5,7 @@ import type { EndTurn, TurnContext } from "../broker/turn.ts";
 import type { AskedRequest } from "../effect/request.ts";
 import type { FromAgent } from "../ipc/agent-frames.ts";
 import type { AgentProcess } from "./agent-pool.ts";
-import type { AgentInForce } from "./session-run.ts";
+import type { AgentInForce } from "./run-parts.ts";
 
 /** A completion may take this long in all, and be this long. */
 const COMPLETION_MS = 10 * 60_000;

@@ -18,7 +18,7 @@ import type { MessageFiles } from "./message-files.ts";
 import type { Models } from "./models.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Processes } from "./processes.ts";
-import type { AgentInForce, RunParts, Unwelcome } from "./session-run.ts";
+import type { AgentInForce, RunParts, Unwelcome } from "./run-parts.ts";
 import type { Person, State } from "./state.ts";
 import { SubAgents } from "./sub-agents.ts";
 import { tellOrigins, toldBefore } from "./said-rows.ts";

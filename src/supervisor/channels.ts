@@ -29,7 +29,8 @@ import type { By } from "./people.ts";
 import type { Processes, SecretOf } from "./processes.ts";
 import type { Run } from "./schedules.ts";
 import type { ConversationRecord, Person, State } from "./state.ts";
-import type { Repeated, TurnEnding } from "./session-run.ts";
+import type { Repeated } from "./run-parts.ts";
+import type { TurnEnding } from "./turn-ending.ts";
 import type { SessionRuns } from "./session-runs.ts";
 
 /** Why an edit fails for good: the message is gone, or cannot be changed. */

@@ -6,7 +6,8 @@ import type { Address, AdapterLink } from "../session/link.ts";
 import type { ChannelOut } from "./channel-out.ts";
 import type { By } from "./people.ts";
 import { isOver } from "./session-idle.ts";
-import { type Repeated, type RunParts, SessionRun, type Waiting } from "./session-run.ts";
+import type { Repeated, RunParts, Waiting } from "./run-parts.ts";
+import { SessionRun } from "./session-run.ts";
 import type { State } from "./state.ts";
 
 export interface SessionRunsParts {

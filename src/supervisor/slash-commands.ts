@@ -1,6 +1,6 @@
 import { timeIn } from "../broker/schedules/times.ts";
 import type { ScheduleView } from "../ipc/schedule-calls.ts";
-import type { AgentInForce } from "./session-run.ts";
+import type { AgentInForce } from "./run-parts.ts";
 
 /** What is answered in every conversation at once, without an agent or a model. */
 export type SlashCommand = "stop" | "new" | "help" | "status" | "schedules";

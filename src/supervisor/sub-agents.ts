@@ -9,7 +9,7 @@ import { ItemsError } from "../ipc/items.ts";
 import { type AgentAsks, passCompletion, passTool } from "./agent-asks.ts";
 import { type AgentProcess, startAgent } from "./agent-pool.ts";
 import type { Processes } from "./processes.ts";
-import type { AgentInForce } from "./session-run.ts";
+import type { AgentInForce } from "./run-parts.ts";
 
 /** Sub-agents at once, of everybody. They do not wait for each other: whoever started one holds a place of its own meanwhile. */
 const MOST = 8;

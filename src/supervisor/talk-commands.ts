@@ -1,5 +1,6 @@
 import type { ScheduleView } from "../ipc/schedule-calls.ts";
-import type { RunParts, SessionRun } from "./session-run.ts";
+import type { RunParts } from "./run-parts.ts";
+import type { SessionRun } from "./session-run.ts";
 import type { SessionRuns } from "./session-runs.ts";
 import { HELP, schedulesText, type SlashCommand, statusText } from "./slash-commands.ts";
 import type { Person, State } from "./state.ts";

@@ -5,7 +5,7 @@ import { mint } from "../../src/ipc/ids.ts";
 import { ApprovalDesk, type DeskParts } from "../../src/supervisor/approval-desk.ts";
 import { LocalCarrier } from "../../src/supervisor/local-carrier.ts";
 import { People } from "../../src/supervisor/people.ts";
-import type { Repeated } from "../../src/supervisor/session-run.ts";
+import type { Repeated } from "../../src/supervisor/run-parts.ts";
 import type { ConversationRecord } from "../../src/supervisor/state.ts";
 import { World } from "../broker/world.ts";
 

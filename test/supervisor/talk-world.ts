@@ -8,7 +8,7 @@ import { AgentPool } from "../../src/supervisor/agent-pool.ts";
 import { ChannelTalk } from "../../src/supervisor/channel-talk.ts";
 import { MessageFiles } from "../../src/supervisor/message-files.ts";
 import { People } from "../../src/supervisor/people.ts";
-import type { Unwelcome } from "../../src/supervisor/session-run.ts";
+import type { Unwelcome } from "../../src/supervisor/run-parts.ts";
 import { Processes } from "../../src/supervisor/processes.ts";
 import { type Person, State } from "../../src/supervisor/state.ts";
 import { World } from "../broker/world.ts";
