@@ -27,6 +27,7 @@ export const ENTRIES = {
   anchor: "src/anchor/main.ts",
   fetch: "src/fetch/main.ts",
   unpack: "src/unpack/main.ts",
+  mcp: "src/mcp/main.ts",
   probe: "src/probe/main.ts",
 } as const;
 type Entry = keyof typeof ENTRIES;
@@ -65,10 +66,11 @@ const ROLES: ReadonlyMap<string, Entry> = new Map([
   ["anchor", "anchor"],
   ["fetch", "fetch"],
   ["unpack", "unpack"],
+  ["mcp", "mcp"],
 ]);
 
 /** Words that a person types too: without the supervisor's pipe they are the command. */
-const COMMANDS: ReadonlySet<string> = new Set(["web", "egress"]);
+const COMMANDS: ReadonlySet<string> = new Set(["web", "egress", "mcp"]);
 
 /** Roles whose walls can be tried: see src/probe. */
 const PROBED: ReadonlySet<string> = new Set(

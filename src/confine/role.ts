@@ -10,7 +10,8 @@ export type Role =
   | "egress"
   | "relay"
   | "fetch"
-  | "unpack";
+  | "unpack"
+  | "mcp";
 
 /** Which sockets a process may open. `internet`: TCP and UDP, and it may not listen. `internet and paths`: local sockets that have a path, too.
  *  `listening`: TCP, and it may not connect. `local`: the D-Bus socket. */
@@ -41,6 +42,8 @@ export const NEEDS: Readonly<Record<Role, Needs>> = {
   // The one way out: whatever leaves this machine leaves here.
   egress: { keeps: ["net"], sockets: "internet", files: "names" },
   agent: { keeps: [], sockets: "none", files: "none" },
+  // It parses what a server says: over a descriptor that it has open, or over its lane.
+  mcp: { keeps: [], sockets: "none", files: "none" },
   // It parses what strangers packed, and has nothing at all.
   unpack: { keeps: [], sockets: "none", files: "none" },
   // Its requests come over a lane from ingress.

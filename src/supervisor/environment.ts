@@ -12,6 +12,7 @@ const BY_ROLE: Readonly<Record<Role, readonly string[]>> = {
   anchor: [CERTIFICATES, "SSL_CERT_FILE"],
   unpack: [],
   fetch: [CERTIFICATES, "SSL_CERT_FILE"],
+  mcp: [CERTIFICATES, "SSL_CERT_FILE"],
   // For a proxy that is spoken to over TLS.
   egress: [CERTIFICATES, "SSL_CERT_FILE"],
   // It is started in a sandbox, with nothing.

@@ -67,6 +67,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/fetch": { ours: NETWORKED, packages: ["htmlparser2", "zod"], network: SDK_NETWORK },
   // Archives, YAML, foreign signatures: whatever of a skill has a format of its own.
   "src/unpack": { ours: [...CHILD, "skills"], packages: ["@sigstore/core", "yaml", "yauzl", "zod"], network: [] },
+  // What a server says is read by the protocol's own SDK: from a descriptor, or by `fetch` over its lane.
+  "src/mcp": {
+    ours: NETWORKED,
+    packages: ["@modelcontextprotocol/sdk", "zod"],
+    network: ["node:net"],
+  },
   // Lanes are HTTP/2; TLS is for a proxy that wants it.
   "src/egress": { ours: CHILD, packages: [], network: ["node:net", "node:dns", "node:tls", "node:http2"] },
   // It becomes a command, with the walls of one.
