@@ -144,12 +144,29 @@ export function factsOf(action: ToolAction): Facts {
       return factsOfKeys(["schedule:list"], { leaves: null, brings: { untrusted: false, private: "own" } });
     case "schedule.remove":
       return factsOfKeys(["schedule:remove"], { leaves: null, brings: BRINGS_NOTHING });
+    // What a server says of its tools is no authority: where it can carry what it is told, the sandbox says.
+    case "mcp.call":
+      return mcpFacts(`mcp:${action.server}/${action.key}`, action);
+    case "mcp.read":
+    case "mcp.prompt":
+      return mcpFacts(`mcp.read:${action.server}`, action);
+    case "mcp.sample":
+      return mcpFacts(`mcp.sample:${action.server}`, { ...action, public: true });
+    case "mcp.tell":
+      return mcpFacts(`mcp.tell:${action.server}`, { ...action, public: true });
     case "web.search":
       return factsOfKeys(["search:web"], {
         leaves: { by: "search", query: action.query },
         brings: { untrusted: true, private: "nothing" },
       });
   }
+}
+
+function mcpFacts(key: ActionKey, of: { readonly hosts: readonly string[]; readonly public: boolean }): Facts {
+  return factsOfKeys([key], {
+    leaves: of.hosts.length === 0 ? null : { by: "request", hosts: of.hosts },
+    brings: { untrusted: true, private: of.public ? "nothing" : "own" },
+  });
 }
 
 /** The folder of the workspace that a path lies in; null: in the person's own directory. */

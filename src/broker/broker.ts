@@ -5,7 +5,9 @@ import { digestOf, encodeAction, type ToolAction } from "../effect/action.ts";
 import { boundText, MAX_RESULT } from "../effect/bound.ts";
 import { type Effects, WorkspaceError } from "../effect/effects.ts";
 import { SKILL_TOOL } from "../ipc/skill-text.ts";
+import type { McpAsker } from "../effect/mcp-port.ts";
 import type { ToolResult } from "../effect/tool.ts";
+import { McpQuestions } from "./mcp-questions.ts";
 import type { ToolDescription } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
 import { factsOf } from "./action.ts";
@@ -36,6 +38,7 @@ import { unattended } from "./schedules/unattended.ts";
 import { severalFor } from "./several.ts";
 import { parseArguments } from "./tools/arguments.ts";
 import { findTool, toolDescriptions } from "./tools/catalogue.ts";
+import { findMcpTool } from "./tools/mcp.ts";
 import { PLAN } from "./tools/plan.ts";
 import { ArgumentsError, type Tool, whyOf } from "./tools/tool.ts";
 import type { TurnContext } from "./turn.ts";
@@ -135,7 +138,7 @@ export class Broker {
 
   async #tool(turn: TurnContext, ask: ToolAsk): Promise<ToolAnswer> {
     const cause = turn.counters.answered.get(ask.group) ?? turn.cause;
-    const tool = findTool(ask.name);
+    const tool = findTool(ask.name) ?? findMcpTool(this.#gates.effects.mcp, turn.agent, ask.name);
     const plans = ask.name === PLAN.name;
     const unread: Call = {
       turn,
@@ -255,6 +258,7 @@ export class Broker {
         tier,
         ...authority,
         ...(turn.skills.none ? {} : { skills: turn.skills.names.join(",") }),
+        ...serverOf(action),
       },
       {
         cause: call.cause,
@@ -266,10 +270,15 @@ export class Broker {
     const labels = labelsBefore(action, turn, this.#gates);
     await turn.labels.raise(labels, recorded.seq);
     const written = await Written.before(action, turn, this.#gates, recorded.seq);
-    const result =
+    const questions =
+      action.type === "mcp.call"
+        ? new McpQuestions({ gates: this.#gates, judge: this.#judge, call, action, ask, row: recorded.seq })
+        : null;
+    const ran =
       action.type === "exec" && action.background === true
         ? await this.#inBackground(recorded, call)
-        : await this.#gates.effects.runTool(recorded, turn.signal, turn.spawn);
+        : await this.#gates.effects.runTool(recorded, turn.signal, turn.spawn, questions?.asker ?? NOBODY_ASKS);
+    const result = withQuestions(ran, questions);
     await written.after(result.outcome);
     // From here on what the agent does may be what the skill had it do.
     if (action.type === "skill.read" && result.outcome === "done") this.#began(turn, action);
@@ -337,6 +346,24 @@ export class Broker {
 }
 
 const NOTHING = { tools: [], hosts: [], read: [], write: [], credentials: [], commands: [] };
+
+/** Only a tool of an MCP server asks back. */
+const NOBODY_ASKS: McpAsker = () => Promise.resolve({ verdict: "decline", payload: new Uint8Array(), model: null });
+
+/** What the server would have had of the person, for the agent to ask them. */
+function withQuestions(result: ToolResult, questions: McpQuestions | null): ToolResult {
+  const [first, ...more] = questions?.unanswered ?? [];
+  if (first === undefined) return result;
+  const asked = [first, ...more].map((one) => `- ${one}`).join("\n");
+  const text = `${result.text}\n[Meanwhile the server asked for what only the person can say, and was told nothing. Ask them, if it serves them, and call again with mcp_answers: an object with these, by name.]\n${asked}`;
+  return { ...result, text: boundText(text, MAX_RESULT) };
+}
+
+/** Whose tool it is, and what was accepted of it. */
+function serverOf(action: ToolAction): { server?: string; accepted?: string } {
+  if (action.type === "mcp.call") return { server: action.server, accepted: action.digest };
+  return action.type === "mcp.read" || action.type === "mcp.prompt" ? { server: action.server } : {};
+}
 
 /** Somebody let this through for the session. */
 function cover(turn: TurnContext, action: ToolAction): void {

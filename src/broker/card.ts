@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type ActionOfType, decodeAction } from "../effect/action.ts";
 import { renderExec, renderProcess } from "./cards/exec.ts";
+import { renderMcpCall, renderMcpPrompt, renderMcpRead, renderMcpSample, renderMcpTell } from "./cards/mcp.ts";
 import { renderMessage, renderReply } from "./cards/message.ts";
 import { renderScheduleAdd, renderScheduleRemove } from "./cards/schedule.ts";
 import { renderSpawn } from "./cards/spawn.ts";
@@ -87,6 +88,16 @@ export function renderAction(bytes: Uint8Array): string {
       return renderMemoryWrite(action);
     case "skill.read":
       return renderSkillRead(action);
+    case "mcp.call":
+      return renderMcpCall(action);
+    case "mcp.read":
+      return renderMcpRead(action);
+    case "mcp.prompt":
+      return renderMcpPrompt(action);
+    case "mcp.sample":
+      return renderMcpSample(action);
+    case "mcp.tell":
+      return renderMcpTell(action);
   }
 }
 

@@ -7,6 +7,7 @@ import type { Budget } from "./budget.ts";
 import type { FileLabels } from "./file-labels.ts";
 import type { Grants } from "./grants.ts";
 import type { Suspects } from "./injection/suspects.ts";
+import type { Sampling } from "./mcp-questions.ts";
 import type { ModelFacts } from "./model-facts.ts";
 import type { Rule } from "./rules.ts";
 import type { SeveralRule } from "./several.ts";
@@ -30,6 +31,8 @@ export interface Gates {
   readonly attests: (provider: string) => boolean;
   /** What is known of files that agents wrote. */
   readonly files: FileLabels;
+  /** What an MCP server has a model say. */
+  readonly sampling: Sampling;
   /** What the configuration says now. */
   readonly rules: () => readonly Rule[];
   /** What takes two people. */

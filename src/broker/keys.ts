@@ -27,7 +27,11 @@ export type ActionKey =
   | "schedule:list"
   | "schedule:remove"
   | "skill:read"
-  | "agent:spawn";
+  | "agent:spawn"
+  | `mcp:${string}/${string}`
+  | `mcp.read:${string}`
+  | `mcp.sample:${string}`
+  | `mcp.tell:${string}`;
 
 /** 1 free, 2 ask once and remember, 3 ask every time. */
 export type Tier = 1 | 2 | 3;
@@ -52,6 +56,8 @@ const DESTINATION: Readonly<Record<string, string>> = {
   credential: "[a-z][a-z0-9_./-]{0,214}",
   conversation: "c_[0-9a-hjkmnp-tv-z]{26}",
   folder: "[a-z0-9][a-z0-9_.-]{0,63}",
+  server: "[a-z0-9][a-z0-9-]{0,31}",
+  tool: "[a-z0-9_.-]{1,80}",
 };
 
 function key(
@@ -102,7 +108,20 @@ export const KEYS: readonly KeyClass[] = [
   key("schedule:remove", 3, "removing what is scheduled"),
   key("skill:read", 1, "reading a skill that the owner accepted"),
   key("agent:spawn", 1, "giving a part of the work to another agent"),
+  key("mcp:<server>/<tool>", 2, mcpTool, { leaves: true }),
+  key("mcp.read:<server>", 2, (server) => `reading what the MCP server ${server} has, its prompts too`, {
+    leaves: true,
+  }),
+  key("mcp.sample:<server>", 3, (server) => `completions for the MCP server ${server}`, { leaves: true }),
+  key("mcp.tell:<server>", 3, (server) => `telling the MCP server ${server} what it asks of a person`, {
+    leaves: true,
+  }),
 ];
+
+function mcpTool(destination: string): string {
+  const [server = "", tool = ""] = destination.split(":");
+  return `the tool ${tool} of the MCP server ${server}`;
+}
 
 function credentialRequest(destination: string): string {
   const [host = "", ...scope] = destination.split(":");

@@ -4,6 +4,7 @@ import { factsOf } from "./action.ts";
 import type { ActionKey } from "./keys.ts";
 import type { Decision } from "./policy.ts";
 import { findTool } from "./tools/catalogue.ts";
+import { findMcpTool } from "./tools/mcp.ts";
 import type { Plan } from "./tools/plan.ts";
 import { ArgumentsError, type CallTurn, type Look, whyOf } from "./tools/tool.ts";
 
@@ -33,7 +34,7 @@ export function stepsOf(
 ): Step[] {
   return plan.steps.map((step, index) => {
     const where = `call ${index + 1} (${step.tool})`;
-    const tool = findTool(step.tool);
+    const tool = findTool(step.tool) ?? findMcpTool(look.mcp, turn.agent, step.tool);
     if (tool === null) throw new ArgumentsError(`${where}: there is no such tool`);
     try {
       const action = tool.prepare(step.arguments, turn, look);

@@ -3,7 +3,9 @@ import type { SkillLimits } from "../effect/skill-port.ts";
 import type { ActiveSkills } from "./active-skills.ts";
 
 /** Which tool does that. */
-const TOOL: Readonly<Record<Exclude<ToolAction["type"], "file.write" | "skill.read" | "reply">, string>> = {
+const TOOL: Readonly<
+  Record<Exclude<ToolAction["type"], "file.write" | "skill.read" | "reply" | `mcp.${string}`>, string>
+> = {
   "file.read": "read_file",
   "file.list": "list_files",
   "file.search": "search_files",
@@ -37,7 +39,7 @@ export function beyondSkills(action: ToolAction, active: ActiveSkills): string |
 /** The same for one set of limits. Another skill may always be read, it brings its own; and what the person is answered is no tool. */
 export function beyondLimits(action: ToolAction, limits: SkillLimits): string | null {
   if (action.type === "skill.read" || action.type === "reply") return null;
-  const tool = action.type === "file.write" ? action.tool : TOOL[action.type];
+  const tool = toolOf(action);
   if (!limits.tools.includes(tool)) return `the tool ${tool}`;
   switch (action.type) {
     case "file.read":
@@ -57,6 +59,23 @@ export function beyondLimits(action: ToolAction, limits: SkillLimits): string | 
       return null;
     default:
       return null;
+  }
+}
+
+/** A tool of an MCP server stands in a skill's list by its key. */
+function toolOf(action: Exclude<ToolAction, { type: "skill.read" | "reply" }>): string {
+  switch (action.type) {
+    case "file.write":
+      return action.tool;
+    case "mcp.call":
+      return `mcp:${action.server}/${action.key}`;
+    case "mcp.read":
+    case "mcp.prompt":
+    case "mcp.sample":
+    case "mcp.tell":
+      return `mcp:${action.server}`;
+    default:
+      return TOOL[action.type];
   }
 }
 

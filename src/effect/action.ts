@@ -6,6 +6,7 @@ import { ScheduleAdd, ScheduleList, ScheduleRemove } from "./schedule-action.ts"
 import { AgentSpawn } from "./spawn-action.ts";
 import { SkillOfCommand, SkillRead } from "./skill-action.ts";
 import { HttpRequest, WebSearch } from "./web-action.ts";
+import { McpCall, McpPrompt, McpRead, McpSample, McpTell } from "./mcp-action.ts";
 import { HostName } from "../ipc/egress-frames.ts";
 import { CommandId } from "../ipc/ids.ts";
 import type { Folder, Place } from "../sandbox/folder.ts";
@@ -130,6 +131,11 @@ export const ToolAction = z.discriminatedUnion("type", [
   }),
   HttpRequest,
   WebSearch,
+  McpCall,
+  McpRead,
+  McpPrompt,
+  McpSample,
+  McpTell,
   MessageSend,
   Reply,
   ScheduleAdd,

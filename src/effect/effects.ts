@@ -12,6 +12,7 @@ import { BackgroundCommands, type TurnOfCommand, type Whose } from "./background
 import { type Base, baseOf, bytesBefore, checkBase, checkNamed, locateOutside, namedFiles } from "./files.ts";
 import { type SurveyedFile, surveyFile, surveyTrees } from "./file-survey.ts";
 import type { SkillPort } from "./skill-port.ts";
+import type { McpAsker, McpPort } from "./mcp-port.ts";
 import type { MemoryPort } from "./memory-port.ts";
 import { callModel, type ModelAnswer, type ModelLimits, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
@@ -44,6 +45,7 @@ export interface Ports {
   readonly copies: UndoCopies;
   readonly memory: MemoryPort;
   readonly skills: SkillPort;
+  readonly mcp: McpPort;
 }
 
 /** The world as the broker reaches it. What changes it, or tells an agent about it, takes a recorded intent; what only prepares a decision does not. */
@@ -60,9 +62,9 @@ export class Effects {
     this.#ports = ports;
   }
 
-  /** @param spawn how the agent that calls starts another. */
-  runTool(recorded: Recorded<"tool.called">, signal: AbortSignal, spawn: Spawn): Promise<ToolResult> {
-    return runTool(recorded, this.#world, signal, spawn);
+  /** @param spawn how the agent that calls starts another. @param asker who answers what an MCP server asks meanwhile. */
+  runTool(recorded: Recorded<"tool.called">, signal: AbortSignal, spawn: Spawn, asker: McpAsker): Promise<ToolResult> {
+    return runTool(recorded, this.#world, signal, spawn, asker);
   }
 
   /** Starts a command that goes on behind the answer to its call. */
@@ -123,6 +125,11 @@ export class Effects {
   /** The skills that agents may use. */
   get skills(): SkillPort {
     return this.#ports.skills;
+  }
+
+  /** The MCP servers that agents may use. */
+  get mcp(): McpPort {
+    return this.#ports.mcp;
   }
 
   /** Which conversations are meant. */

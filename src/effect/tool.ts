@@ -14,6 +14,8 @@ import { type MessagePort, runMessage } from "./outgoing.ts";
 import { runRequest, runWebSearch, type WebPort } from "./web.ts";
 import { runSchedule, type SchedulePort } from "./scheduling.ts";
 import { foundIn, SEARCH_SECONDS, searchCommand } from "./search.ts";
+import { runMcp } from "./mcp.ts";
+import type { McpAsker, McpPort } from "./mcp-port.ts";
 import { readMemory, writeMemory } from "./memory.ts";
 import type { SkillPort } from "./skill-port.ts";
 import { readSkill } from "./skills.ts";
@@ -52,6 +54,7 @@ export interface World {
   readonly copies: UndoCopies;
   readonly memory: MemoryPort;
   readonly skills: SkillPort;
+  readonly mcp: McpPort;
   readonly background: Pick<BackgroundCommands, "answer">;
   readonly running: RunningCommands;
 }
@@ -63,6 +66,7 @@ export async function runTool(
   world: World,
   signal: AbortSignal,
   spawn: Spawn,
+  asker: McpAsker,
 ): Promise<ToolResult> {
   const { sandbox, ours, web, messages } = world;
   recorded.redeem();
@@ -119,6 +123,13 @@ export async function runTool(
         return await writeMemory(recorded, action, world.memory);
       case "skill.read":
         return readSkill(recorded, action, world.skills);
+      case "mcp.call":
+      case "mcp.read":
+      case "mcp.prompt":
+        return await runMcp(action, world.mcp, signal, asker);
+      case "mcp.sample":
+      case "mcp.tell":
+        throw new TypeError("what a server asks back is answered while its call runs, and by no tool");
     }
   } catch (cause) {
     if (cause instanceof WorkspaceError || cause instanceof SandboxError) {

@@ -27,7 +27,7 @@ export interface Launch {
   /** What stands from {@link DESCRIPTORS}`.seccomp` on: four. */
   readonly descriptors: readonly (number | Duplex)[];
   /** And behind {@link DESCRIPTORS}`.statusReader`. */
-  readonly more: readonly number[];
+  readonly more: readonly (number | "ignore")[];
   /** What the keeper sets; null: they are set inside. */
   readonly inherited: Limits | null;
   /** What the kernel counts all of it in; null: nothing. */

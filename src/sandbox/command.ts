@@ -40,6 +40,50 @@ export interface Way {
   readonly executable: string;
 }
 
+/** Something of this machine that a service sees at a path of its own. */
+export interface Shown {
+  /** Where it is, links resolved. */
+  readonly path: string;
+  /** Where the service sees it. */
+  readonly at: string;
+  readonly write: boolean;
+}
+
+/** A program that goes on, and that somebody else speaks to. */
+export interface Service {
+  /** Its own directory: it may change that, and nobody takes instructions or settings from there. */
+  readonly workspace: string;
+  readonly argv: readonly string[];
+  /** Besides the workspace. None of it is above the data directory or in it. */
+  readonly shown: readonly Shown[];
+  /** Besides what every command has. It is in no command line. */
+  readonly environment: readonly (readonly [name: string, value: string])[];
+  /** Files in memory, below {@link SECRETS}, by name: wiped when it was started. */
+  readonly secrets: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  /** What it can read once from a descriptor of that number, from 20 on: at most 4 KiB, wiped likewise. */
+  readonly open: readonly { readonly descriptor: number; readonly bytes: Uint8Array }[];
+  /** Of these memory, processes, and what one process may have; it may run for ever. */
+  readonly limits: Limits;
+  readonly way?: Way;
+  /** Its input and output in one, and what it writes as errors: bare ends of pipes to whoever speaks to it, untouched. They are destroyed here. */
+  readonly spoken: Duplex;
+  readonly errors: Duplex;
+  /** Called immediately before it starts; what it throws keeps it from starting. */
+  readonly before?: () => void;
+  /** Is given the way to a process of it, once it is started. */
+  readonly began?: (pid: () => number | null) => void;
+}
+
+/** Where a service has its secrets. */
+export const SECRETS = "/run/secrets";
+
+export interface ServiceEnd {
+  readonly reason: "exited" | "stopped" | "memory" | "processes" | "disk";
+  /** See {@link CommandEnd.status}. */
+  readonly status: number | null;
+  readonly milliseconds: number;
+}
+
 /** Why a command ended. `exited`: by itself. Everything else killed it, with all it had started. */
 export type EndReason = "exited" | "stopped" | "time" | "memory" | "processes" | "output" | "disk";
 

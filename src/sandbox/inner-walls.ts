@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { ASK_DEVICE, BENEATH, fileRights, filesAndScopes, RIGHTS, RULE_PATH_BENEATH } from "../confine/landlock.ts";
 import { BECOME, Piece, programOf, type Step } from "../confine/program.ts";
 import type { Machine } from "../confine/syscalls.ts";
+import { SECRETS, type Shown } from "./command.ts";
 import { AUTHORITIES, PROGRAMS, SETTINGS } from "./seen.ts";
 import { INSIDE } from "./walk.ts";
 
@@ -42,6 +43,9 @@ export interface HeldView {
   readonly toolchains: readonly string[];
   /** Whether it has a way out. */
   readonly way: boolean;
+  /** Of a service: what it sees at paths of its own, and whether it has secrets. */
+  readonly shown?: readonly Shown[];
+  readonly secrets?: boolean;
 }
 
 /** Does Landlock of this version hold a command in bubblewrap? */
@@ -97,7 +101,7 @@ interface Rule {
   readonly rights: number;
 }
 
-function rulesOf({ write, toolchains, way }: HeldView): Rule[] {
+function rulesOf({ write, toolchains, way, shown = [], secrets = false }: HeldView): Rule[] {
   return [
     ...[0, 1, 2].map((place) => ({ place, rights: OPEN })),
     inside("/", NAMES),
@@ -108,12 +112,21 @@ function rulesOf({ write, toolchains, way }: HeldView): Rule[] {
     inside("/dev/shm", CHANGING),
     inside(INSIDE, write ? CHANGING : READING),
     inside("/tmp", CHANGING),
+    ...shown.flatMap(({ path, at, write: changes }) => placed(path, at, changes ? CHANGING : READING)),
+    ...(secrets ? [inside(SECRETS, READING)] : []),
   ];
 }
 
 /** A directory of the sandbox's own. */
 function inside(place: string, rights: { readonly directory: number }): Rule {
   return { place, rights: rights.directory };
+}
+
+function placed(path: string, at: string, rights: { readonly directory: number; readonly file: number }): Rule[] {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  const file = rights === CHANGING ? rights.file | writeFile | truncate : rights.file;
+  return [{ place: at, rights: found.isDirectory() ? rights.directory : file }];
 }
 
 /** What the sandbox shows as it is on this machine. Rights to a directory cannot be given to a file. */

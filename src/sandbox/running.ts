@@ -1,7 +1,10 @@
+import type { Duplex } from "node:stream";
 import type { Usage } from "./usage.ts";
 
+/** One of a command's input and outputs: a descriptor, or this process's end of a pipe that nothing was read from. */
+type End = number | "ignore" | Duplex;
 /** A command's input and outputs. */
-export type Stdio = readonly [number | "ignore", number | "ignore", number | "ignore"];
+export type Stdio = readonly [End, End, End];
 
 /** A command that was started, with all that it starts. */
 export interface Running {

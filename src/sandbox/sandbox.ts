@@ -7,7 +7,7 @@ import { COMMAND_ABI } from "../confine/landlock.ts";
 import { AnonymousFile } from "./anonymous-file.ts";
 import { attempted, attempting, type CommandTried } from "./attempts.ts";
 import { Bubblewrap, type Launch } from "./bubblewrap.ts";
-import { type Command, type CommandEnd, SandboxError } from "./command.ts";
+import { type Command, type CommandEnd, SandboxError, type Service, type ServiceEnd, type Shown } from "./command.ts";
 import { type Place, wrongWith } from "./folder.ts";
 import { FifoPool } from "./fifo.ts";
 import type { CommandGroup, CommandGroups } from "./group.ts";
@@ -16,7 +16,10 @@ import { Launched } from "./launched.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { ownerOfPlace } from "./owner.ts";
 import { runWithin } from "./run.ts";
-import { holder, holdsCommands } from "./inner-walls.ts";
+import { serveWithin } from "./serve.ts";
+import { ServiceInputs } from "./service-inputs.ts";
+import { DESCRIPTORS } from "./keeper.ts";
+import { type HeldView, holder, holdsCommands } from "./inner-walls.ts";
 import { commandFilter } from "./seccomp.ts";
 import { circumstances, explain, findBubblewrap, type SandboxState, weaker } from "./state.ts";
 import { placeFolders } from "./mount-points.ts";
@@ -300,8 +303,6 @@ export class Sandbox {
     if (FILTER === null) throw new SandboxError(`there is no system call filter for ${process.arch}`);
     const place = placeOf(command);
     const runAs = ownerOfPlace(place, this.#ours.home);
-    const user = runAs ?? process.getuid?.() ?? 0;
-    const text = new TextEncoder();
     placeFolders(place.workspace, place.folders, "directory");
     const view = argumentsFor({
       ...place,
@@ -315,16 +316,14 @@ export class Sandbox {
       held: holdsCommands(this.#landlock),
       runAs,
     });
-    using holding = this.#holder(command);
+    using holding = this.#holder({
+      write: command.write,
+      way: command.way !== undefined,
+      toolchains: this.#toolchains,
+    });
     const held = holding === null ? [] : [holding.reopen()];
     const filter = this.#file("seccomp", () => FILTER).reopen();
-    const accounts = [
-      this.#file(`passwd ${user}`, () =>
-        text.encode(`root:x:0:0::/:/bin/sh\nuser:x:${user}:${user}::/tmp:/bin/sh\n`),
-      ).reopen(),
-      this.#file(`group ${user}`, () => text.encode(`root:x:0:\nuser:x:${user}:\n`)).reopen(),
-      this.#file("hosts", () => text.encode("127.0.0.1 localhost sandbox\n::1 localhost sandbox\n")).reopen(),
-    ];
+    const accounts = this.#accounts(runAs);
     const way = command.way === undefined ? null : new WayOut(command.way, this.#pipes);
     try {
       command.before?.();
@@ -352,16 +351,91 @@ export class Sandbox {
     }
   }
 
+  /** Starts a service and waits until nothing of it is left. Its pipes are its own from then on, whatever comes of it.
+   *  @throws {SandboxError} if it could not be started at all: also where there is no bubblewrap, for less would not hold it. */
+  async serve(service: Service, signal: AbortSignal): Promise<ServiceEnd> {
+    try {
+      return await this.#serve(service, signal);
+    } finally {
+      for (const end of [service.spoken, service.errors, service.way?.lane]) end?.destroy();
+    }
+  }
+
+  async #serve(service: Service, signal: AbortSignal): Promise<ServiceEnd> {
+    const bubblewrap = this.#findBubblewrap();
+    if (process.platform !== "linux" || bubblewrap === null || this.#state.state !== "works")
+      throw new SandboxError("programs that go on are run in bubblewrap only, and that does not work here");
+    if (FILTER === null) throw new SandboxError(`there is no system call filter for ${process.arch}`);
+    const { workspace, limits, shown } = service;
+    const place = { workspace, folders: [] };
+    const runAs = ownerOfPlace(place, this.#ours.home);
+    const accounts = this.#accounts(runAs);
+    const filter = this.#file("seccomp", () => FILTER).reopen();
+    const way = service.way === undefined ? null : new WayOut(service.way, this.#pipes);
+    const parts = { write: true, way: way !== null, toolchains: this.#toolchains };
+    using holding = this.#holder({ ...parts, shown, secrets: service.secrets.length > 0 });
+    const held = holding === null ? [] : [holding.reopen()];
+    const before = way === null ? held : [...accounts, ...held];
+    const first = DESCRIPTORS.statusReader + 1 + before.length;
+    using inputs = new ServiceInputs(service, first, this.#pipes);
+    try {
+      const view = argumentsFor({
+        ...place,
+        ...parts,
+        protect: new Map(),
+        hide: [this.#ours.home, this.#ours.executable],
+        limits,
+        home: makeHome(workspace, runAs),
+        held: held.length > 0,
+        runAs,
+        service: { shown, protect: protectedIn(shown), args: inputs.args, files: inputs.files },
+      });
+      service.before?.();
+      const argv = [...view, ...service.argv];
+      const inherited = runAs === null ? null : limits;
+      const descriptors = way === null ? [filter, ...accounts] : [filter, ...way.descriptors];
+      const more = [...before, ...inputs.placed];
+      const stdio = [service.spoken, service.spoken, service.errors] as const;
+      const group = this.#group(limits);
+      const ended = serveWithin(
+        () => new Bubblewrap({ program: bubblewrap, argv, descriptors, more, inherited, group, stdio }, this.#pipes),
+        service,
+        group,
+        signal,
+      );
+      // It is started by now: what comes on these pipes is read by nobody here.
+      for (const end of [service.spoken, service.errors]) end.destroy();
+      way?.handedOver();
+      inputs.handedOver();
+      return await ended;
+    } finally {
+      way?.[Symbol.dispose]();
+      for (const fd of [filter, ...accounts, ...held]) closeSync(fd);
+    }
+  }
+
+  /** Who is who inside, as descriptors. */
+  #accounts(runAs: number | null): number[] {
+    const user = runAs ?? process.getuid?.() ?? 0;
+    const text = new TextEncoder();
+    return [
+      this.#file(`passwd ${user}`, () =>
+        text.encode(`root:x:0:0::/:/bin/sh\nuser:x:${user}:${user}::/tmp:/bin/sh\n`),
+      ).reopen(),
+      this.#file(`group ${user}`, () => text.encode(`root:x:0:\nuser:x:${user}:\n`)).reopen(),
+      this.#file("hosts", () => text.encode("127.0.0.1 localhost sandbox\n::1 localhost sandbox\n")).reopen(),
+    ];
+  }
+
   /** The version of this kernel's Landlock, asked once. */
   get #landlock(): number {
     return (this.#abi ??= process.platform === "linux" ? kernelLandlock() : 0);
   }
 
   /** What builds Landlock around this command; null where the kernel has none that can. */
-  #holder({ write, way }: Command): AnonymousFile | null {
+  #holder(view: HeldView): AnonymousFile | null {
     const machine = knownMachine(process.arch);
     if (machine === null || !holdsCommands(this.#landlock)) return null;
-    const view = { write, way: way !== undefined, toolchains: this.#toolchains };
     return new AnonymousFile(holder(machine, this.#landlock, view));
   }
 
@@ -384,6 +458,17 @@ export class Sandbox {
 
 function placeOf({ workspace, folders = [], write }: Command): Place {
   return { workspace, folders: write ? folders : folders.map((folder) => ({ ...folder, write: false })) };
+}
+
+/** What is protected in what a service may change, and where it sees that. */
+function protectedIn(shown: readonly Shown[]): [path: string, at: string][] {
+  return shown
+    .filter(({ write }) => write)
+    .flatMap(({ path, at }) =>
+      [...surveyAll({ workspace: path, folders: [] })].flatMap(([name, { kind }]): [string, string][] =>
+        kind === "file" || kind === "directory" ? [[join(path, name), join(at, name)]] : [],
+      ),
+    );
 }
 
 /** Immediately before a command starts. Nothing that a command can change lies above a folder: folders do not lie in each other. */

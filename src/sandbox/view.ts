@@ -1,6 +1,7 @@
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { HOME_FOLDER, TEMPORARY_FOLDER } from "./home-folder.ts";
+import { SECRETS, type Shown } from "./command.ts";
 import { DESCRIPTORS, DESCRIPTORS_WITH_WAY } from "./keeper.ts";
 import type { Folder } from "./folder.ts";
 import { HOLDER } from "./inner-walls.ts";
@@ -10,6 +11,15 @@ import { PROGRAMS, SETTINGS } from "./seen.ts";
 import { above, programsOf } from "./toolchains.ts";
 import { INSIDE } from "./walk.ts";
 import { pointedAtRelay, startingRelay } from "./way.ts";
+
+/** What a service sees besides. */
+export interface ServiceView {
+  readonly shown: readonly Shown[];
+  /** By path on this machine, and where it stands there. */
+  readonly protect: readonly (readonly [path: string, at: string])[];
+  readonly args: number;
+  readonly files: readonly { readonly name: string; readonly descriptor: number }[];
+}
 
 /** What a command sees, as bubblewrap's arguments. */
 export interface View {
@@ -30,6 +40,8 @@ export interface View {
   readonly way: boolean;
   /** Whether bubblewrap is given the program that holds the command by Landlock. */
   readonly held: boolean;
+  /** Of a service: what else it sees, each at its own path, with what is protected there; the descriptor of further arguments, and those of its secrets. */
+  readonly service?: ServiceView;
   /** As root the user is changed inside: null where a user namespace does it. */
   readonly runAs: number | null;
 }
@@ -50,6 +62,7 @@ export function argumentsFor(view: View): string[] {
     ["--hostname", "sandbox"],
     ["--clearenv"],
     environment(INSIDE, view.toolchains).flatMap(([name, value]) => ["--setenv", name, value]),
+    view.service === undefined ? [] : ["--args", String(view.service.args)],
     PROGRAMS.flatMap(programs),
     view.toolchains.flatMap((path) => [
       // A directory that bubblewrap makes by itself is for the user that it began as alone.
@@ -79,6 +92,7 @@ export function argumentsFor(view: View): string[] {
     [...view.protect].flatMap(([path, { kind }]) =>
       kind === "file" || kind === "directory" ? ["--ro-bind", outsideOf(path, view), join(INSIDE, path)] : [],
     ),
+    view.service === undefined ? [] : besides(view.service),
     view.hide.flatMap((path) => hidden(path, view)),
     ["--remount-ro", "/"],
     ["--chdir", INSIDE],
@@ -86,6 +100,21 @@ export function argumentsFor(view: View): string[] {
     ["--seccomp", String(DESCRIPTORS.seccomp)],
     ["--"],
     started(view),
+  ].flat();
+}
+
+/** What a service sees at paths of its own. A directory that bubblewrap makes by itself is for the user that it began as alone. */
+function besides({ shown, protect, files }: ServiceView): string[] {
+  return [
+    shown.flatMap(({ path, at, write }) => [
+      ...above(at).flatMap((each) => (seenAnyway(each) ? [] : ["--perms", "0755", "--dir", each])),
+      write ? "--bind" : "--ro-bind",
+      path,
+      at,
+    ]),
+    protect.flatMap(([path, at]) => ["--ro-bind", path, at]),
+    files.length === 0 ? [] : ["--perms", "0755", "--dir", SECRETS],
+    files.flatMap(({ name, descriptor }) => ["--perms", "0444", "--file", String(descriptor), join(SECRETS, name)]),
   ].flat();
 }
 
@@ -177,7 +206,7 @@ function outsideOf(path: string, { workspace, folders }: View): string {
 }
 
 /** Covers one of our own paths if a command would see it: a directory by an empty one, a file by nothing. */
-function hidden(path: string, { workspace, folders, toolchains }: View): string[] {
+function hidden(path: string, { workspace, folders, toolchains, service }: View): string[] {
   let real: string;
   try {
     real = realpathSync(path);
@@ -188,6 +217,12 @@ function hidden(path: string, { workspace, folders, toolchains }: View): string[
   const folder = folders.find((one) => real.startsWith(`${one.path}/`));
   if (folder !== undefined)
     return ["--ro-bind", "/dev/null", join(INSIDE, folder.name, real.slice(folder.path.length))];
+  const shown = service?.shown.find((one) => real === one.path || real.startsWith(`${one.path}/`));
+  if (shown !== undefined) {
+    const at = join(shown.at, real.slice(shown.path.length));
+    const isDirectory = lstatSync(real, { throwIfNoEntry: false })?.isDirectory() === true;
+    return isDirectory ? ["--perms", "0000", "--tmpfs", at, "--remount-ro", at] : ["--ro-bind", "/dev/null", at];
+  }
   const visible = [...PROGRAMS, ...SETTINGS, ...toolchains].some((top) => real === top || real.startsWith(`${top}/`));
   if (!visible) return [];
   const directory = lstatSync(real, { throwIfNoEntry: false })?.isDirectory() === true;

@@ -39,6 +39,8 @@ export interface AgentsParts {
   readonly instructions: Pick<InstructionFiles, "inForce" | "ofTurn">;
   /** What an agent is told of. */
   readonly skills: (agent: string) => readonly UsableSkill[];
+  /** Tools of MCP servers that an agent has, and what these are. */
+  readonly mcp: (agent: string) => Parameters<InForce["configure"]>[5];
   readonly halted: (agent: string, session: string) => boolean;
   readonly labels: LabelBook;
   /** The row of this start. */
@@ -85,7 +87,7 @@ export class Agents {
   }
 
   async #configure(agent: string, cause: number | null): Promise<void> {
-    const { folders, instructions, skills, enrolled } = this.#parts;
+    const { folders, instructions, skills, enrolled, mcp } = this.#parts;
     const config = this.#parts.config();
     const choice = chooseModel(configOf(config, agent), enrolled(), this.#ollama);
     const placed = {
@@ -93,7 +95,7 @@ export class Agents {
       instructionFiles: instructions.inForce(agent),
       places: placesOf(config, agent, (one) => this.#parts.state.conversation(one)?.channel ?? null),
     };
-    await this.inForce.configure(agent, config, choice, placed, skills(agent), cause);
+    await this.inForce.configure(agent, config, choice, placed, skills(agent), mcp(agent), cause);
   }
 
   /** Looks for an Ollama on its default port, where nothing better is set up. */
@@ -164,7 +166,7 @@ export class Agents {
     };
   }
 
-  /** Which skills there are is another now: what is in force is put on the record, and whoever is idle begins anew with its next turn. */
+  /** Which skills, or tools of MCP servers, there are is another now: what is in force is put on the record, and whoever is idle begins anew with its next turn. */
   async skillsChanged(): Promise<void> {
     await this.configure(null);
     await this.#pool.renew();

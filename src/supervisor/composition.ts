@@ -47,6 +47,9 @@ import { LabelDesk } from "./label-desk.ts";
 import type { KeptRecords } from "./kept-records.ts";
 import { LogKeys } from "./log-keys.ts";
 import type { Keeping } from "./keeping.ts";
+import { mcpParts } from "./mcp-parts.ts";
+import type { McpRunning } from "./mcp-running.ts";
+import { OFFLINE } from "./model-choice.ts";
 import { ModelDesk } from "./model-desk.ts";
 import { MessageFiles } from "./message-files.ts";
 import { attestsItself } from "./model-choice.ts";
@@ -107,6 +110,7 @@ export class Composition {
   readonly instructions: InstructionFiles;
   readonly skills: Skills;
   readonly skillsNote: string | null;
+  readonly mcp: McpRunning;
   readonly memory: Memory;
   /** How this machine's network is left. */
   readonly outward: Outward;
@@ -140,6 +144,7 @@ export class Composition {
       locking: async () => {
         await composed?.channels.lock();
         await composed?.models.lock();
+        await composed?.mcp.lock();
         await composed?.proxyLocked();
       },
       unlocked: async () => await composed?.credentialsBack(),
@@ -275,6 +280,24 @@ export class Composition {
       config: () => made.config.config,
       credential: (scope) => carriedCredential(made.keeper.vault, scope),
     });
+    const mcp = mcpParts({
+      log,
+      state: made.state,
+      keeper: made.keeper,
+      processes,
+      sandbox: this.sandbox,
+      ways,
+      models: this.models,
+      home,
+      config: () => made.config.config,
+      choice: (agent) => this.inForce.of(agent)?.choice ?? OFFLINE,
+      credentials: () => this.#care.credentials,
+      owner: () => ({ by: made.people.owner().principal, via: "terminal" }),
+      line: parts.line,
+      cause: booted.starting,
+      changed: async () => await this.agents.skillsChanged(),
+    });
+    this.mcp = mcp.servers;
     const ours = { home: home.root, executable: process.execPath };
     const recipients = new Recipients(made.state);
     const planned = schedulesWith({
@@ -298,6 +321,7 @@ export class Composition {
       copies: new UndoCopies(log),
       memory: this.memory,
       skills: skills.use,
+      mcp: mcp.use,
       messages: {
         recipients: (to, asking) => recipients.meant(to, asking),
         send: async ({ conversation, text }, files, session, cause) =>
@@ -327,6 +351,7 @@ export class Composition {
       approvals: desk.approvals,
       grants,
       budget: this.budgets.budget,
+      sampling: mcp.sampling,
       clock,
       facts: this.models.facts,
       attested: () => made.config.config.policy.attested ?? null,
@@ -369,6 +394,7 @@ export class Composition {
       instructions: this.instructions,
       files: new MessageFiles({ log, ours, labels: this.fileLabels }),
       skills: (agent) => skills.use.listed(agent),
+      mcp: mcp.inForce,
       halted: (agent, session) => this.#halts.over(agent, session),
       starting: booted.starting,
     });
@@ -592,6 +618,7 @@ export class Composition {
     // It waits for the channels to be connected: nothing else does.
     void this.channels.trace(this.#unsent.splice(0), told).catch(() => undefined);
     this.#schedules.start();
+    this.#alignMcp();
     this.anchors.start(cause);
     // It waits for the channels to be connected: nothing else does.
     void this.#desk
@@ -613,6 +640,7 @@ export class Composition {
     const commands = this.#commands.endWhere({});
     await this.#schedules.stop();
     await this.channels.halt({ by: this.#people.owner().principal, via: "terminal" });
+    await this.mcp.close();
     await commands;
   }
 
@@ -649,7 +677,16 @@ export class Composition {
     await this.configure(null);
     await this.outward.egress.rebind();
     if (moved) await this.outward.egress.replace();
+    this.#alignMcp();
     if (this.#parts.serve && this.findings.stopped === null) await this.channels.align(null);
+  }
+
+  /** Nobody waits for servers: some take long to end. */
+  #alignMcp(): void {
+    if (!this.#parts.serve || this.findings.stopped !== null) return;
+    void this.mcp
+      .align()
+      .catch((error: unknown) => this.#parts.line("mcp", error instanceof Error ? error.message : "error"));
   }
 
   #secretOf(scope: string): SecretOf | null {
@@ -665,6 +702,7 @@ export class Composition {
   async credentialsBack(): Promise<void> {
     if (!this.#parts.serve || this.findings.stopped !== null) return;
     if (this.outward.proxyCredential !== null) await this.outward.egress.replace();
+    this.#alignMcp();
     await this.channels.align(null);
     this.#care.checks.settle();
   }
@@ -726,6 +764,7 @@ export class Composition {
     await this.#kept.close();
     await this.#commands.endWhere({});
     await this.agents.close();
+    await this.mcp.close();
     await this.models.close();
     await this.anchors.close();
     await this.web?.close();

@@ -73,11 +73,12 @@ export class InForce {
       readonly places: readonly object[];
     },
     skills: readonly ListedSkill[],
+    mcp: { readonly tools: readonly ToolDescription[]; readonly servers: readonly object[] },
     cause: number | null,
   ): Promise<AgentSettings> {
     const own = configOf(config, agent);
     const instructions = own.instructions ?? INSTRUCTIONS;
-    const tools = this.tools.filter(({ name }) => isListed(name, own.tools));
+    const tools = [...this.tools, ...mcp.tools].filter(({ name }) => isListed(name, own.tools));
     const value = {
       agent,
       provider: choice.provider,
@@ -90,6 +91,7 @@ export class InForce {
       ...(skills.length === 0
         ? {}
         : { skills: skills.map(({ name, version, digest }) => ({ name, version, digest })) }),
+      ...(mcp.servers.length === 0 ? {} : { mcp: mcp.servers }),
     };
     const key = JSON.stringify(value);
     const known = this.#agents.get(agent);

@@ -68,7 +68,7 @@ export interface StartedChild<Out> extends Holdable {
 
 export interface KeepSpec<In extends Framed, Out extends Framed> extends What<In, Out> {
   /** The frame that carries one credential. */
-  readonly secret: (name: string) => Out;
+  readonly secret: (name: string, scope: string) => Out;
   /** Asked at each start: what was replaced meanwhile is handed over in its newest version. */
   readonly secrets: () => readonly SecretOf[];
   /** It is up and has these secrets: it is told to begin. */
@@ -296,14 +296,16 @@ export class Processes {
   async #hand<In extends Framed, Out extends Framed>(
     secret: SecretOf,
     life: Life<In, Out>,
-    frame: (name: string) => Out,
+    frame: (name: string, scope: string) => Out,
   ): Promise<void> {
     const { scope, version, names } = secret;
     const recorded = await this.#log.record(
       { kind: "secret.used", scope, version, process: life.id },
       { cause: life.seq },
     );
-    await handSecrets(recorded, this.#vault(), names, (name, bytes) => life.send(frame(name), bytes, { wipe: true }));
+    await handSecrets(recorded, this.#vault(), names, (name, bytes) =>
+      life.send(frame(name, scope), bytes, { wipe: true }),
+    );
   }
 
   /** Two children that share a lane, kept running together. */

@@ -82,6 +82,19 @@ export function providerReach({ provider, api, baseUrl, written }: ProviderSetti
     }));
 }
 
+/** What the process of an MCP server with a URL may reach: where that is, and the hosts that its operator wrote beside it.
+ *  @param local hosts that the operator allows to lie in a network of their own. */
+export function mcpReach(name: string, url: string, hosts: readonly string[], local: readonly string[]): Reach {
+  return [
+    ...ownEntry(url, "config", `mcp.${name}.url in config.json`),
+    ...hosts.map((host) => ({
+      entry: { to: "host" as const, host, port: HTTPS, tls: true, private: local.includes(host) },
+      source: "config" as const,
+      from: `mcp.${name}.hosts in config.json`,
+    })),
+  ];
+}
+
 /** What the process of an anchor may reach. */
 export function anchorReach(name: string, url: string): Reach {
   return ownEntry(url, "anchor", `the address of anchor ${name}`);

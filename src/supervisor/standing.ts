@@ -58,6 +58,10 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
       database.run("DELETE FROM placed WHERE what = 'skill-index' AND id = ?", indexKeyOf(action));
       database.run("INSERT INTO placed VALUES (?, 'skill-index', ?)", seq, indexKeyOf(action));
       return;
+    case "mcp.tools-accepted":
+      database.run("DELETE FROM placed WHERE what = 'mcp-tools' AND id = ?", action.server);
+      if (action.tools > 0) database.run("INSERT INTO placed VALUES (?, 'mcp-tools', ?)", seq, action.server);
+      return;
     case "skill.removed":
       database.run("DELETE FROM placed WHERE id = ?", action.skill);
       return;
@@ -104,7 +108,15 @@ export function questionsOpen(database: StateDatabase): number[] {
 }
 
 /** What stands until it is removed or something else takes its place. */
-export type Placed = "folder" | "memory" | "instructions" | "skill" | "skill-key" | "skill-key-revoked" | "skill-index";
+export type Placed =
+  | "folder"
+  | "mcp-tools"
+  | "memory"
+  | "instructions"
+  | "skill"
+  | "skill-key"
+  | "skill-key-revoked"
+  | "skill-index";
 
 /** The rows of what stands. */
 export function placedRows(database: StateDatabase, what: Placed): number[] {

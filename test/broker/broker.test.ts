@@ -277,7 +277,8 @@ test("a recorded call runs once, and only from the recorded bytes", async () => 
     { cause: 0, seal: world.session, content: { action: bytes ?? "" } },
   );
   const signal = new AbortController().signal;
-  expect(await world.effects.runTool(recorded, signal, world.turn().spawn)).toMatchObject({ outcome: "done" });
-  await expect(world.effects.runTool(recorded, signal, world.turn().spawn)).rejects.toThrow(AuditError);
+  const NOBODY = () => Promise.reject(new Error("no tool of ours asks back"));
+  expect(await world.effects.runTool(recorded, signal, world.turn().spawn, NOBODY)).toMatchObject({ outcome: "done" });
+  await expect(world.effects.runTool(recorded, signal, world.turn().spawn, NOBODY)).rejects.toThrow(AuditError);
   await recorded.fail(new Error("only a test"));
 });

@@ -4,6 +4,7 @@ import { ToolDescription } from "../../src/ipc/completion.ts";
 import { effectivePolicy } from "../../src/broker/effective-policy.ts";
 import { findTool, toolDescriptions } from "../../src/broker/tools/catalogue.ts";
 import { NO_LABELS, SessionLabels } from "../../src/broker/labels.ts";
+import { ScriptedMcp } from "./scripted-mcp.ts";
 import { mint } from "../../src/ipc/ids.ts";
 import { ArgumentsError, type CallTurn, type Look } from "../../src/broker/tools/tool.ts";
 
@@ -17,6 +18,7 @@ const LOOK: Look = {
     changed: () => null,
     release: () => undefined,
   },
+  mcp: new ScriptedMcp(),
   locate: (_, path) => ({
     path,
     folder: null,

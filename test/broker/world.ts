@@ -38,6 +38,7 @@ import { State } from "../../src/supervisor/state.ts";
 import { SkillUse } from "../../src/supervisor/skill-use.ts";
 import type { Standing } from "../../src/supervisor/skills.ts";
 import { wordsSaid } from "../../src/supervisor/words-said.ts";
+import { SCRIPTED_SAMPLING, ScriptedMcp } from "./scripted-mcp.ts";
 import { type LogKeys, newKeys, openLog, TestClock } from "./real-log.ts";
 
 export const TELEGRAM: Channel = AdapterChannel.parse("telegram");
@@ -147,6 +148,7 @@ export class World implements AsyncDisposable {
   readonly model = new ScriptedModel();
   readonly facts = new ModelFacts({ written: () => null, listed: () => null });
   readonly web = new ScriptedWeb();
+  readonly mcp = new ScriptedMcp();
   readonly messages = new ScriptedMessages();
   readonly schedules = new ScriptedSchedules(() => this.clock.now());
   readonly sandbox: Sandbox;
@@ -368,6 +370,7 @@ export class World implements AsyncDisposable {
         only: () => this.onlySkills,
         toolchains: () => [],
       }),
+      mcp: this.mcp,
     });
   }
 
@@ -384,6 +387,7 @@ export class World implements AsyncDisposable {
       approvals,
       grants,
       budget: this.budgets.budget,
+      sampling: SCRIPTED_SAMPLING,
       clock,
       several: () => this.several,
       facts: this.facts,

@@ -62,6 +62,7 @@ export type Look = Pick<
   | "schedules"
   | "commandReaches"
   | "skills"
+  | "mcp"
 >;
 
 /** The turn that a call belongs to, as far as it decides what the call would do. */
