@@ -17,7 +17,7 @@ export interface Sampling {
   /** Whom an agent's completions are asked of. */
   model(agent: string): ModelChoice;
   /** A request in a conversation of its own. @returns it, and what ends that conversation. @throws {Error} for what is too long. */
-  request(of: CompletionRequest): { readonly request: AskedRequest; over(): Promise<void> };
+  request(of: CompletionRequest): { readonly request: AskedRequest; readonly over: () => Promise<void> };
 }
 
 /** Questions of servers that one turn has people asked. */

@@ -144,9 +144,11 @@ export function environment(
 const PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /** What is left there goes with the command, so it is memory; and it is one place by both its names, for a second one would cost a mount. */
-function temporary({ home, limits }: View): string[] {
+function temporary({ home, limits, service }: View): string[] {
   const place = join(INSIDE, HOME_FOLDER, TEMPORARY_FOLDER);
   const made = ["--perms", "1777", "--size", String(limits.temporary), "--tmpfs"];
+  // What a service sees may lie below /tmp, and nothing is mounted behind a link.
+  if (service !== undefined) return [...made, "/tmp", "--setenv", "TMPDIR", "/tmp"];
   return home ? [...made, place, "--symlink", place, "/tmp"] : [...made, "/tmp"];
 }
 

@@ -7,8 +7,8 @@ const SUFFIX = 8;
 /** A tool in keys, without its server: as its server calls it, where that is a word; else made of it, and never the same for two. */
 export function keyOfTool(name: string): string {
   if (/^[a-z0-9_.-]{1,60}$/.test(name)) return name;
-  const word = name.toLowerCase().replaceAll(/[^a-z0-9_.-]/g, "_");
-  return `${word.slice(0, 60)}.${digestOf(name).slice(0, 16)}`;
+  const near = name.toLowerCase().replaceAll(/[^a-z0-9_.-]/g, "_");
+  return `${near.slice(0, 60)}.${digestOf(name).slice(0, 16)}`;
 }
 
 /** Tools of one server as a model calls them. One whose name would be another's gets a longer one, the same at every start.

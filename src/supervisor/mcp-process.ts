@@ -158,6 +158,7 @@ export class McpProcess {
         });
       } catch (error) {
         this.why = error instanceof Error ? error.message : "it could not be started";
+        this.#parts.line(this.why);
         throw error;
       }
     }

@@ -11,7 +11,7 @@ const FOR_EVER_SECONDS = 10 * 365 * 86_400;
 /** Where a server sees its installed package. */
 const PACKAGE = "/package";
 /** What a server cannot be shown another thing at. */
-const OURS = ["/proc", "/dev", "/run", "/tmp", "/var", "/etc", "/workspace", "/package", ...PROGRAMS];
+const OURS = ["/proc", "/dev", "/run", "/var", "/etc", "/workspace", "/package", ...PROGRAMS];
 
 export interface ServiceParts {
   readonly name: string;
@@ -80,7 +80,7 @@ function shownOf(
   } catch {
     throw new SandboxError(`${path}, which mcp.${server} in config.json names, is not there`);
   }
-  if (real === "/" || OURS.some((top) => within(path, top)))
+  if (["/", "/tmp"].includes(real) || OURS.some((top) => within(path, top)))
     throw new SandboxError(
       `${path} cannot be shown to the MCP server ${server}: the sandbox has something of its own there`,
     );
