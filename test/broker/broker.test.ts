@@ -249,6 +249,11 @@ test("what cannot be recorded does not run", async () => {
   await world.restart();
 });
 
+/** No tool of ours asks back. */
+function NOBODY(): Promise<never> {
+  return Promise.reject(new Error("no tool of ours asks back"));
+}
+
 test("a recorded call runs once, and only from the recorded bytes", async () => {
   put("a.txt", "text");
   await world.call(world.turn(), "read_file", { path: "a.txt" });
@@ -277,7 +282,6 @@ test("a recorded call runs once, and only from the recorded bytes", async () => 
     { cause: 0, seal: world.session, content: { action: bytes ?? "" } },
   );
   const signal = new AbortController().signal;
-  const NOBODY = () => Promise.reject(new Error("no tool of ours asks back"));
   expect(await world.effects.runTool(recorded, signal, world.turn().spawn, NOBODY)).toMatchObject({ outcome: "done" });
   await expect(world.effects.runTool(recorded, signal, world.turn().spawn, NOBODY)).rejects.toThrow(AuditError);
   await recorded.fail(new Error("only a test"));

@@ -13,7 +13,13 @@ import {
 import { matches, type Rule } from "../../src/broker/rules.ts";
 import type { ToolAction } from "../../src/effect/action.ts";
 
-const SOME = { host: "api.example.com", credential: "credential/github", folder: "photos" } as const;
+const SOME = {
+  host: "api.example.com",
+  credential: "credential/github",
+  folder: "photos",
+  server: "files",
+  tool: "read_file",
+} as const;
 const CONVERSATION = `c_${"0".repeat(26)}`;
 /** One key of each class. */
 const ALL = KEYS.map(({ form }) =>
@@ -21,6 +27,8 @@ const ALL = KEYS.map(({ form }) =>
     .replace("<host>", SOME.host)
     .replace("<credential>", SOME.credential)
     .replace("<folder>", SOME.folder)
+    .replace("<server>", SOME.server)
+    .replace("<tool>", SOME.tool)
     .replace("<conversation>", CONVERSATION),
 ).filter((text) => isActionKey(text));
 

@@ -48,7 +48,7 @@ function send(message: object): void {
   process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 }
 
-async function ask(method: string, params: object): Promise<Message> {
+async function question(method: string, params: object): Promise<Message> {
   asked += 1;
   const id = asked;
   send({ id, method, params });
@@ -82,18 +82,18 @@ async function call(id: Message["id"], name: unknown, given: Readonly<Record<str
         send({ method: "notifications/progress", params: { progressToken: token, progress: 1, total: 2, message: "waiting" } });
       });
     case "sample": {
-      const answer = await ask("sampling/createMessage", {
+      const said = await question("sampling/createMessage", {
         messages: [{ role: "user", content: { type: "text", text: String(given["text"]) } }],
         maxTokens: 100,
       });
-      return JSON.stringify(answer.result ?? answer.error);
+      return JSON.stringify(said.result ?? said.error);
     }
     case "ask": {
-      const answer = await ask("elicitation/create", {
+      const said = await question("elicitation/create", {
         message: "What is your favourite colour?",
         requestedSchema: { type: "object", properties: { colour: { type: "string", enum: ["red", "blue"] } }, required: ["colour"] },
       });
-      return JSON.stringify(answer.result ?? answer.error);
+      return JSON.stringify(said.result ?? said.error);
     }
     case "add-tool":
       TOOLS.push({ name: "late", description: "Was not there before.", inputSchema: nothing });
