@@ -272,7 +272,15 @@ export class Broker {
     const written = await Written.before(action, turn, this.#gates, recorded.seq);
     const questions =
       action.type === "mcp.call"
-        ? new McpQuestions({ gates: this.#gates, judge: this.#judge, call, action, ask, row: recorded.seq })
+        ? new McpQuestions({
+            gates: this.#gates,
+            judge: this.#judge,
+            completing: this.#completing,
+            call,
+            action,
+            ask,
+            row: recorded.seq,
+          })
         : null;
     const ran =
       action.type === "exec" && action.background === true

@@ -7,7 +7,7 @@ import { Answer, type CompletionRequest } from "../ipc/completion.ts";
 import { mint } from "../ipc/ids.ts";
 import { factsOf } from "./action.ts";
 import type { Call, ToolAsk } from "./call.ts";
-import { complete, type ModelChoice } from "./completion.ts";
+import { complete, type CompletionEvents, type CompletionGates, type ModelChoice } from "./completion.ts";
 import type { Gates } from "./gates.ts";
 import type { Judge } from "./judge.ts";
 import { severalFor } from "./several.ts";
@@ -23,6 +23,9 @@ export interface Sampling {
 /** Questions of servers that one turn has people asked. */
 const MAX_QUESTIONS = 10;
 
+/** Nobody watches. */
+const SILENT: CompletionEvents = { delta: () => undefined, answered: () => undefined };
+
 const NO: McpReply = { verdict: "decline", payload: new Uint8Array(), model: null };
 const NOBODY: McpReply = { ...NO, verdict: "cancel" };
 
@@ -33,6 +36,7 @@ export class McpQuestions {
   readonly #call: Call;
   readonly #action: ActionOfType<"mcp.call">;
   readonly #ask: ToolAsk;
+  readonly #completing: CompletionGates;
   /** The row of the call that runs. */
   readonly #row: number;
   #asked = 0;
@@ -45,6 +49,7 @@ export class McpQuestions {
     readonly call: Call;
     readonly action: ActionOfType<"mcp.call">;
     readonly ask: ToolAsk;
+    readonly completing: CompletionGates;
     readonly row: number;
   }) {
     this.#gates = given.gates;
@@ -52,6 +57,7 @@ export class McpQuestions {
     this.#call = given.call;
     this.#action = given.action;
     this.#ask = given.ask;
+    this.#completing = given.completing;
     this.#row = given.row;
   }
 
@@ -94,11 +100,11 @@ export class McpQuestions {
       try {
         const ref = -this.#row;
         const outcome = await complete(
-          this.#gates,
+          this.#completing,
           turn,
           { ref, request },
-          { ...model, maxOutputTokens },
-          () => undefined,
+          [{ ...model, maxOutputTokens }],
+          SILENT,
           signal,
         );
         if (outcome.state === "failed") return NOBODY;
