@@ -708,10 +708,11 @@ export const KINDS = {
     fields: { result: f.oneOf("holds", "refused", "unreachable"), manifest: f.orNull(f.digest) },
     content: ["evidence"],
   },
-  /** The owner has a model asked two small questions, in which nothing of anybody's is. */
+  /** The owner has a model asked a few small questions, in which nothing of anybody's is. */
   "model.trying": { fields: { provider: f.name, model: f.model, ...BY }, outcomes: ["model.tried"] },
   "model.tried": {
     fields: { text: f.oneOf("yes", "no"), tools: f.oneOf("yes", "no"), inputTokens: f.count, outputTokens: f.count },
+    optional: { images: f.oneOf("yes", "no") },
     content: ["why"],
   },
   /** The owner has the search service asked one question, in which nothing of anybody's is. */

@@ -49,6 +49,14 @@ export class ModelFacts {
     return no.has("images") ? "none" : no.has("pdfs") ? "images" : "all";
   }
 
+  /** It was shown a picture for a trial. */
+  tried(ref: string, sees: boolean): void {
+    const known = this.#refused.get(ref) ?? new Set();
+    if (sees) known.delete("images");
+    else known.add("images");
+    this.#refused.set(ref, known);
+  }
+
   /** It refused what it was shown. @returns what it may be shown instead. */
   refused(ref: string, files: readonly { readonly media: ShownMedia }[], shown: Showing): Showing {
     const kinds = new Set(files.map(({ media }) => kindOf(media)));

@@ -9,6 +9,8 @@ export type TrialResult =
       readonly pieces: number;
       readonly tools: boolean;
       readonly why: string | null;
+      readonly images: boolean;
+      readonly whyImages: string | null;
       readonly inputTokens: number;
       readonly outputTokens: number;
     }
@@ -19,7 +21,7 @@ export interface TrialPort {
   tryOut(provider: string, model: string, signal: AbortSignal): Promise<TrialResult>;
 }
 
-/** Asks a model the two questions of a trial, once it is on the log who wanted that. */
+/** Asks a model the questions of a trial, once it is on the log who wanted that. */
 export async function tryModel(
   recorded: Recorded<"model.trying">,
   port: TrialPort,

@@ -4,13 +4,28 @@ import { ModelRef } from "./provider.ts";
 
 /** What the owner may ask about models. */
 
+/** US dollars for a million tokens. */
+const Dollars = z.number().check(z.gte(0), z.lte(100_000));
+
 export const MODEL_CALLS = [
   /** What each provider in reach offers; of one of them only. */
   z.strictObject({ call: z.literal("models.list"), provider: z.nullable(Name) }),
-  /** Asks a model two small questions, which cost what they cost. */
+  /** Asks a model three small questions, which cost what they cost. */
   z.strictObject({ call: z.literal("models.test"), model: ModelRef }),
   /** The model that an agent talks to from its next turn on. */
   z.strictObject({ call: z.literal("models.use"), model: ModelRef, agent: Name }),
+  /** The models that are asked where an agent's own is not there; none: it has none to fall back on. */
+  z.strictObject({ call: z.literal("models.fall-back"), models: z.array(ModelRef).check(z.maxLength(8)), agent: Name }),
+  /** What a model costs; null: every model that an agent has, and every price that the configuration gives. */
+  z.strictObject({ call: z.literal("models.price"), model: z.nullable(ModelRef) }),
+  /** The configuration's own price from now on; null: it gives none any more. */
+  z.strictObject({
+    call: z.literal("models.price.set"),
+    model: ModelRef,
+    price: z.nullable(
+      z.strictObject({ input: Dollars, output: Dollars, source: z.nullable(z.string().check(z.maxLength(200))) }),
+    ),
+  }),
 ] as const;
 
 const ProviderView = z.strictObject({
@@ -37,7 +52,31 @@ const ProviderView = z.strictObject({
 });
 export type ProviderView = z.infer<typeof ProviderView>;
 
+const PriceView = z.strictObject({
+  model: z.string(),
+  /** Null: it is not known. */
+  input: z.nullable(z.number()),
+  output: z.nullable(z.number()),
+  /** `local`: it is on this machine. */
+  from: z.enum(["config", "shipped", "local", "nobody"]),
+  /** As of which day, and where that is said. */
+  asOf: z.nullable(z.string()),
+  source: z.nullable(z.string()),
+  /** What we ship for it, where the configuration says something else. */
+  shipped: z.nullable(z.strictObject({ input: z.number(), output: z.number(), asOf: z.string() })),
+});
+export type PriceView = z.infer<typeof PriceView>;
+
 export const MODEL_ANSWERS = {
+  "models.fall-back": z.strictObject({
+    agent: z.string(),
+    models: z.array(z.string()),
+    before: z.array(z.string()),
+    /** Where one of them cannot be asked now, or has no price. */
+    notes: z.array(z.string()),
+  }),
+  "models.price": z.strictObject({ prices: z.array(PriceView) }),
+  "models.price.set": z.strictObject({ price: PriceView }),
   "models.list": z.strictObject({ providers: z.array(ProviderView) }),
   "models.test": z.strictObject({
     /** As the provider names it. */
@@ -50,6 +89,9 @@ export const MODEL_ANSWERS = {
     tools: z.boolean(),
     /** Why not. */
     why: z.nullable(z.string()),
+    /** Did it see what a picture shows? */
+    images: z.boolean(),
+    whyImages: z.nullable(z.string()),
     inputTokens: z.int(),
     outputTokens: z.int(),
     ms: z.int(),

@@ -73,7 +73,7 @@ export const FromModel = z.discriminatedUnion("type", [
     retryAfterSeconds: z.nullable(z.int().check(z.gte(0), z.lte(86_400))),
     streamed: z.boolean(),
   }),
-  /** Answers `try`; the payload is why the model called no tool, empty where it did. A trial that got no answer at all is `failed`. */
+  /** Answers `try`; the payload is two lines: why the model called no tool, and why it saw nothing in a picture, each empty where it did. A trial that got no answer at all is `failed`. */
   z.strictObject({
     type: z.literal("tried"),
     ref: Ref,
@@ -81,6 +81,7 @@ export const FromModel = z.discriminatedUnion("type", [
     text: z.boolean(),
     pieces: z.int().check(z.gte(0), z.lte(100_000)),
     tools: z.boolean(),
+    images: z.boolean(),
     inputTokens: Tokens,
     outputTokens: Tokens,
   }),

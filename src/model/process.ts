@@ -201,9 +201,14 @@ export class ModelProcess {
     const key = this.#key;
     this.#running.set(ref, { controller, key });
     try {
-      const { why, ...seen } = await tryOut(await this.#provider(), asked, controller.signal);
+      const { why, whyImages, ...seen } = await tryOut(await this.#provider(), asked, controller.signal);
       const model = this.#clean(seen.model).slice(0, MAX_MODEL);
-      await this.#send({ type: "tried", ref, ...seen, model }, bytesOf(this.#clean(why ?? "").slice(0, MAX_SENTENCE)));
+      const whys = [why, whyImages].map((one) =>
+        this.#clean(one ?? "")
+          .replaceAll("\n", " ")
+          .slice(0, MAX_SENTENCE),
+      );
+      await this.#send({ type: "tried", ref, ...seen, model }, bytesOf(whys.join("\n")));
     } catch (error) {
       await this.#failed(ref, error, false);
     } finally {

@@ -2,16 +2,15 @@ import type { AuditLog } from "../../audit/log.ts";
 import type { Clock } from "../../audit/ports.ts";
 import { Budget, type Told } from "../broker/budget.ts";
 import { type Limit, type Subject, used, WARN_PERCENT, warningOf, windowStart } from "../broker/budget-limit.ts";
-import { type Price, shippedPrice } from "../broker/prices.ts";
 import { type Config, DEFAULT_USD_A_DAY } from "../config/schema.ts";
 import type { BudgetOf, BudgetView } from "../ipc/budget-calls.ts";
 import { PrincipalId } from "../ipc/ids.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import { configOf, knowsAgent } from "./in-force.ts";
-import { isLocalProvider } from "./model-choice.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
 import type { SetBudget } from "./spending.ts";
+import { priceOf } from "./price-view.ts";
 import type { State } from "./state.ts";
 import { usageOf } from "./usage.ts";
 
@@ -34,12 +33,12 @@ export class Budgets {
 
   constructor(parts: BudgetsParts) {
     this.#parts = parts;
-    const { state, clock } = parts;
+    const { state, clock, config } = parts;
     this.#set = state.budgetsSet();
     this.budget = new Budget(clock, {
       limits: (agent, principal) =>
         [...this.#limits("agent", agent), ...this.#limits("person", principal)].map(({ limit }) => limit),
-      price: (provider, model) => this.#price(provider, model),
+      price: (provider, model) => priceOf(config(), provider, model),
       // "~" stands behind every digit.
       used: (since) => state.spent(since, "~").map((row) => ({ ...row, tokens: row.inputTokens + row.outputTokens })),
       told: (limit, window, what) => state.budgetTold(kindOf(what), { ...placeOf(limit), since: windowStart(window) }),
@@ -122,13 +121,6 @@ export class Budgets {
     // One person's share is at most what the most generous agent may spend.
     const all = ["default", ...Object.keys(config.agents)].map((agent) => this.#dollarsADay("agent", agent).dollars);
     return { dollars: Math.max(...all), from: "default" };
-  }
-
-  #price(provider: string, model: string): Price | null {
-    const config = this.#parts.config();
-    const own = Object.entries(config.prices).find(([ref]) => ref === `${provider}/${model}`)?.[1];
-    // A server on this machine may pass everything on to one that costs money: then its owner gives the price.
-    return own ?? shippedPrice(provider, model) ?? (isLocalProvider(config, provider) ? { input: 0, output: 0 } : null);
   }
 
   #check(of: BudgetOf): void {

@@ -569,6 +569,7 @@ export class Composition {
         set: async (path, value) => await made.config.set(path, value),
         enrolled: () => enrolledProviders(made.keeper.vault),
         now: () => performance.now(),
+        today: () => new Date().toISOString().slice(0, 10),
       }),
       remembered: new Remembered({
         several: () => made.config.config.policy.twoPeople,

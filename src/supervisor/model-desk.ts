@@ -1,10 +1,12 @@
 import type { AuditLog } from "../../audit/log.ts";
 import { tryModel } from "../effect/model-trial.ts";
 import type { Config } from "../config/schema.ts";
-import type { ProviderView } from "../ipc/model-calls.ts";
+import type { PriceView, ProviderView } from "../ipc/model-calls.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
 import { KNOWN_PROVIDERS, type ModelRef, splitModelRef } from "../ipc/provider.ts";
 import type { Agents } from "./agents.ts";
+import { configOf } from "./in-force.ts";
+import { priceView } from "./price-view.ts";
 import { isLocalProvider, providerSettings } from "./model-choice.ts";
 import type { Models } from "./models.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -19,10 +21,12 @@ export interface ModelDeskParts {
   readonly agents: Agents;
   readonly config: () => Config;
   /** Writes into the configuration file. */
-  readonly set: (path: readonly string[], value: string) => Promise<void>;
+  readonly set: (path: readonly string[], value: unknown) => Promise<void>;
   /** Providers with a credential, the oldest first. */
   readonly enrolled: () => readonly string[];
   readonly now: () => number;
+  /** Such as 2026-11-29, UTC. */
+  readonly today: () => string;
 }
 
 /** What the owner asks about models: which there are, whether one works, and which an agent talks to. */
@@ -42,6 +46,12 @@ export class ModelDesk {
         return await this.#test(call.model, who, signal);
       case "models.use":
         return await this.#use(call.agent, call.model);
+      case "models.fall-back":
+        return await this.#fallBack(call.agent, call.models);
+      case "models.price":
+        return { prices: this.#prices(call.model) };
+      case "models.price.set":
+        return await this.#setPrice(call.model, call.price);
     }
   }
 
@@ -55,7 +65,7 @@ export class ModelDesk {
 
   async #view(provider: string): Promise<ProviderView> {
     const { agents, config, models } = this.#parts;
-    this.#known(provider);
+    this.#isKnown(provider);
     const local = isLocalProvider(config(), provider);
     const missing = models.unusable(provider);
     if (missing !== null) return { provider, state: "no-key", note: missing, local, models: [] };
@@ -70,14 +80,18 @@ export class ModelDesk {
       state: refusal !== null ? "refused" : offered.length > 0 ? "answers" : "silent",
       note: refusal ?? (offered.length > 0 ? null : `${provider} did not say what it has`),
       local,
-      models: offered.map((model) => ({ ...model, agents: usedBy(model.id) })),
+      models: offered.map((model) => ({
+        ...model,
+        ...this.#known(`${provider}/${model.id}`),
+        agents: usedBy(model.id),
+      })),
     };
   }
 
   async #test(ref: ModelRef, who: By, signal: AbortSignal): Promise<AnswerTo<"models.test">> {
     const { log, models, now } = this.#parts;
     const { provider, model } = splitModelRef(ref);
-    this.#known(provider);
+    this.#isKnown(provider);
     const missing = models.unusable(provider);
     if (missing !== null) throw new OperatorError("not-ready", missing);
     const began = now();
@@ -87,18 +101,20 @@ export class ModelDesk {
       await recorded.fail(new Error(`${result.code}: ${result.sentence}`));
       throw new OperatorError("bad-answer", `${ref} does not answer: ${result.sentence}`);
     }
-    const { state: _, why, ...seen } = result;
+    const { state: _, why, whyImages, ...seen } = result;
+    models.facts.tried(ref, seen.images);
     await recorded.finish(
       {
         kind: "model.tried",
         text: seen.text ? "yes" : "no",
         tools: seen.tools ? "yes" : "no",
+        images: seen.images ? "yes" : "no",
         inputTokens: seen.inputTokens,
         outputTokens: seen.outputTokens,
       },
       why === null ? {} : { why },
     );
-    return { ...seen, why, ms: Math.round(now() - began) };
+    return { ...seen, why, whyImages, ms: Math.round(now() - began) };
   }
 
   async #use(agent: string, ref: ModelRef): Promise<AnswerTo<"models.use">> {
@@ -107,7 +123,7 @@ export class ModelDesk {
     const before = agents.inForce.of(agent)?.choice;
     if (before === undefined)
       throw new OperatorError("not-found", `there is no agent ${agent}`, "see: wirken agents list");
-    this.#known(provider);
+    this.#isKnown(provider);
     const missing = models.unusable(provider);
     if (missing !== null) throw new OperatorError("not-ready", missing);
     const { models: offered } = await models.listed(provider);
@@ -121,7 +137,70 @@ export class ModelDesk {
     };
   }
 
-  #known(provider: string): void {
+  /** What is known of a model beside what its provider says in its list. */
+  #known(ref: string): Pick<ProviderView["models"][number], "images" | "pdfs" | "window"> {
+    const { facts } = this.#parts.models;
+    return {
+      images: facts.shows(ref, "image/png"),
+      pdfs: facts.shows(ref, "application/pdf"),
+      window: facts.windowOf(ref),
+    };
+  }
+
+  async #fallBack(agent: string, refs: readonly ModelRef[]): Promise<AnswerTo<"models.fall-back">> {
+    const { agents, config, models } = this.#parts;
+    if (agents.inForce.of(agent) === null)
+      throw new OperatorError("not-found", `there is no agent ${agent}`, "see: wirken agents list");
+    for (const ref of refs) this.#isKnown(splitModelRef(ref).provider);
+    const before = configOf(config(), agent).fallback ?? [];
+    await this.#parts.set(["agents", agent, "fallback"], refs.length === 0 ? undefined : refs);
+    const notes = refs.flatMap((ref) => {
+      const missing = models.unusable(splitModelRef(ref).provider);
+      const { from } = priceView(config(), ref);
+      return [
+        ...(missing === null ? [] : [`${ref} is passed over until it can be asked: ${missing}`]),
+        ...(from === "nobody"
+          ? [
+              `${ref} has no known price: under a budget in money that somebody set it is passed over (wirken models price)`,
+            ]
+          : []),
+      ];
+    });
+    return { agent, models: [...refs], before, notes };
+  }
+
+  #prices(ref: ModelRef | null): PriceView[] {
+    const { agents, config } = this.#parts;
+    if (ref !== null) return [priceView(config(), ref)];
+    const used = agents.names.flatMap((agent) => {
+      const choice = agents.inForce.of(agent)?.choice;
+      const own = choice === undefined ? [] : [`${choice.provider}/${choice.model}`];
+      return [...own, ...(configOf(config(), agent).fallback ?? [])];
+    });
+    return [...new Set([...used, ...Object.keys(config().prices)])].map((one) => priceView(config(), one));
+  }
+
+  async #setPrice(
+    ref: ModelRef,
+    price: { readonly input: number; readonly output: number; readonly source: string | null } | null,
+  ): Promise<AnswerTo<"models.price.set">> {
+    const { config, today } = this.#parts;
+    if (price === null && !Object.hasOwn(config().prices, ref))
+      throw new OperatorError("not-found", `config.json gives no price for ${ref}`, `see: wirken models price ${ref}`);
+    const written =
+      price === null
+        ? undefined
+        : {
+            input: price.input,
+            output: price.output,
+            asOf: today(),
+            ...(price.source === null ? {} : { source: price.source }),
+          };
+    await this.#parts.set(["prices", ref], written);
+    return { price: priceView(config(), ref) };
+  }
+
+  #isKnown(provider: string): void {
     if (providerSettings(this.#parts.config(), provider) !== null) return;
     throw new OperatorError(
       "not-found",

@@ -102,8 +102,8 @@ class ProviderProcess {
         return;
       case "tried": {
         const { type: _, ref, ...seen } = header;
-        const why = Buffer.from(payload).toString("utf8");
-        this.#tried(ref, { state: "tried", ...seen, why: why === "" ? null : why });
+        const [why = "", whyImages = ""] = Buffer.from(payload).toString("utf8").split("\n");
+        this.#tried(ref, { state: "tried", ...seen, why: why || null, whyImages: whyImages || null });
         return;
       }
       case "failed":

@@ -72,6 +72,8 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "models.test",
   "search.test",
   "models.use",
+  "models.fall-back",
+  "models.price.set",
   "agents.add",
   "agents.set",
   "agents.bind",
@@ -210,6 +212,9 @@ export class Operator {
       case "models.list":
       case "models.test":
       case "models.use":
+      case "models.fall-back":
+      case "models.price":
+      case "models.price.set":
         return await this.#parts.modelDesk.answer(call, who, signal);
       case "session.list":
       case "session.show":

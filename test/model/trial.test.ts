@@ -23,7 +23,24 @@ describe.for(ALL_APIS)("a model spoken to as %s", (api) => {
     const seen = await tryOut(opened(api, url()), "test-model", signal);
     expect(seen).toMatchObject({ model: "test-model", text: true, tools: true, why: null });
     expect(seen.pieces).toBeGreaterThan(1);
-    expect(server.getRequests()).toHaveLength(2);
+    expect(server.getRequests()).toHaveLength(3);
+  });
+
+  test("is seen to see what a picture shows, or not to", async () => {
+    server.onMessage("ready", { content: "ready" });
+    server.onMessage("list the files", call("list_files", '{"path":"src"}'));
+    server.onMessage("Which colour", { content: "It is red." });
+    expect(await tryOut(opened(api, url()), "test-model", signal)).toMatchObject({ images: true, whyImages: null });
+    server.reset();
+    server.onMessage("ready", { content: "ready" });
+    server.onMessage("list the files", call("list_files", '{"path":"src"}'));
+    server.on(
+      { userMessage: "Which colour" },
+      { error: { message: "this model does not support images", type: "invalid_request_error" }, status: 400 },
+    );
+    const blind = await tryOut(opened(api, url()), "test-model", signal);
+    expect(blind).toMatchObject({ text: true, tools: true, images: false });
+    expect(blind.whyImages).toContain("does not support images");
   });
 
   test.for([

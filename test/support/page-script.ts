@@ -243,6 +243,9 @@ export class PageScript {
       case "models.test":
       case "search.test":
       case "models.use":
+      case "models.fall-back":
+      case "models.price":
+      case "models.price.set":
       case "audit.acknowledge":
       case "audit.anchor.add":
       case "audit.anchor.list":
