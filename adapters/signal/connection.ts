@@ -15,6 +15,7 @@ import { networkFailure, SendFailure } from "../failure.ts";
 import type { Draft } from "../outbox.ts";
 import { type Account, AccountError, BY_ITSELF, identify } from "./account.ts";
 import { convert, decisionOf, groupOf } from "./convert.ts";
+import { type Cursor, decodeCursor, encodeCursor } from "./cursor.ts";
 import {
   Daemon,
   DaemonError,
@@ -50,7 +51,7 @@ const MAX_MARKS = 256;
 /** Signal shows "typing" for 15 s. */
 const TYPING_MS = 10_000;
 /** Cards that a reaction can decide, and messages that are known to be our own: the oldest are forgotten. */
-const MAX_CARDS = 256;
+const MAX_CARDS = 64;
 const MAX_SENT = 4_096;
 
 /** What stands on a message of theirs. */
@@ -72,7 +73,11 @@ export class SignalConnection implements Connection {
   readonly #start: Start;
   readonly #host: Host;
   readonly #stopping = new AbortController();
-  readonly #cards = new Map<string, string>();
+  readonly #cards: Map<string, string>;
+  readonly #before: Cursor | null;
+  /** signal-cli waits for a message to give us. */
+  #receiving = false;
+  #said = false;
   readonly #sent = new Set<string>();
   readonly #typed = new Map<string, number>();
   readonly #ended: Promise<void>;
@@ -86,6 +91,8 @@ export class SignalConnection implements Connection {
     this.#credentials = credentials;
     this.#start = start;
     this.#host = host;
+    this.#before = decodeCursor(start.cursor);
+    this.#cards = new Map(this.#before?.cards ?? []);
     this.#ended = this.#run();
   }
 
@@ -93,6 +100,7 @@ export class SignalConnection implements Connection {
     this.#stopping.abort();
     // Whoever waits for the next message is let wait: it may be there already.
     await Promise.race([this.#ended, delay(LAST_MS, undefined, { ref: false })]);
+    if (this.#said) this.#save(this.#receiving ? "left" : "closed");
     this.#daemon?.close();
   }
 
@@ -106,6 +114,7 @@ export class SignalConnection implements Connection {
         const account = await identify(daemon, this.#credentials, this.#start);
         this.#account = account;
         this.#host.state("connected", account.number);
+        this.#begin();
         backoff = FIRST_BACKOFF_MS;
         while (!signal.aborted) await this.#next(daemon, account);
       } catch (error) {
@@ -124,9 +133,35 @@ export class SignalConnection implements Connection {
     }
   }
 
+  /** It is connected for the first time: what may have been lost since the run before is said. */
+  #begin(): void {
+    if (this.#said) return;
+    this.#said = true;
+    const before = this.#before;
+    const now = Date.now();
+    if (before?.state === "left") {
+      const to = Math.min(now, before.at + RECEIVE_SECONDS * 1_000);
+      this.#host.notice(
+        { about: "gap", place: null, from: Math.min(before.at, to), to },
+        "signal-cli waits on for half a minute when Wirken leaves, and what it was given in that time is on your telephone and not here",
+      );
+    }
+    if (before?.state === "open")
+      this.#host.notice(
+        { about: "gap", place: null, from: Math.min(before.at, now), to: now },
+        "Wirken ended without a word the last time: one message that signal-cli was just handing over then, or was given within half a minute after, is on your telephone and not here",
+      );
+    this.#save("open");
+  }
+
+  #save(state: Cursor["state"]): void {
+    this.#host.cursor(encodeCursor({ state, at: Date.now(), cards: [...this.#cards] }));
+  }
+
   /** Waits for one message, and until it is on the log. */
   async #next(daemon: Daemon, account: Account): Promise<void> {
     let received: unknown;
+    this.#receiving = true;
     try {
       received = await daemon.call(
         "receive",
@@ -135,10 +170,12 @@ export class SignalConnection implements Connection {
       );
     } catch (error) {
       if (!(error instanceof DaemonError) || error.code !== USER_ERROR || !/already/i.test(error.message)) throw error;
+      this.#receiving = false;
       this.#meetRival();
       await delay(OTHER_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       return;
     }
+    this.#receiving = false;
     this.#rival = null;
     const envelopes = Received.safeParse(received);
     if (!envelopes.success) throw new AccountError("other", "signal-cli answered with something that is no message");
@@ -297,6 +334,7 @@ export class SignalConnection implements Connection {
     this.#cards.set(at, card);
     const [oldest] = this.#cards.keys();
     if (this.#cards.size > MAX_CARDS && oldest !== undefined) this.#cards.delete(oldest);
+    if (this.#said) this.#save("open");
   }
 
   /** @returns Signal's id of the message: when it was sent. @throws {SendFailure} */

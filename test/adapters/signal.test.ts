@@ -11,14 +11,15 @@ const platform = {
 };
 const GROUP = "Z3JvdXBpZA==";
 
-function begun(server: SignalServer): AdapterTalk {
+function begun(server: SignalServer, before?: AdapterTalk): AdapterTalk {
   const talk = AdapterTalk.local(platform);
-  talk.start({ account: server.account, daemon: `127.0.0.1:${server.port}` }, { apiRoot: server.apiRoot });
+  const cursor = before?.said.findLast((frame) => frame.type === "cursor")?.cursor ?? null;
+  talk.start({ account: server.account, daemon: `127.0.0.1:${server.port}` }, { apiRoot: server.apiRoot, cursor });
   return talk;
 }
 
-async function connected(server: SignalServer): Promise<AdapterTalk> {
-  const talk = begun(server);
+async function connected(server: SignalServer, before?: AdapterTalk): Promise<AdapterTalk> {
+  const talk = begun(server, before);
   await talk.next("state", (frame) => frame.state === "connected");
   return talk;
 }
@@ -284,4 +285,37 @@ test("a message of theirs is marked and unmarked, and what is no message of anyb
   react(message, null);
   await expect.poll(() => server.reactions.size).toBe(0);
   expect(server.calls.filter((method) => method === "sendReaction")).toHaveLength(2);
+});
+
+test("what signal-cli may have handed to nobody is said at the next start, and nothing where there was nothing", async () => {
+  await using server = await SignalServer.start();
+  server.patienceMs = 10_000;
+  const first = await connected(server);
+  const died = { said: [...first.said] };
+  expect(first.said.filter(({ type }) => type === "notice")).toEqual([]);
+  // It leaves while signal-cli waits for a message to give it.
+  await first[Symbol.asyncDispose]();
+  {
+    await using second = await connected(server, first);
+    const notice = await second.next("notice");
+    expect(notice).toMatchObject({ about: "gap", place: null });
+    expect((notice.to ?? 0) - (notice.from ?? 0)).toBeLessThanOrEqual(30_000);
+    expect(notice.text).toContain("half a minute");
+  }
+  // Of this one nothing was heard after it began.
+  await using third = await connected(server, Object.assign(AdapterTalk.local(platform), died));
+  expect((await third.next("notice")).text).toContain("ended without a word");
+});
+
+test("a sign on a card counts also after a restart", async () => {
+  await using server = await SignalServer.start();
+  const first = await connected(server);
+  const card = { id: "ap_00000000000000000000000000", code: "7F3K2A", mayRemember: false };
+  const outcome = await first.send(IDS.ada, "Ada asks: run a command", { style: "preformatted", card });
+  await first[Symbol.asyncDispose]();
+  await using talk = await connected(server, first);
+  const targetSentTimestamp = Number("ids" in outcome ? outcome.ids[0] : 0);
+  const target = { targetAuthor: server.account, targetAuthorUuid: IDS.own, targetSentTimestamp };
+  server.direct("", IDS.ada, "Ada", { message: null, reaction: { emoji: "👍", ...target, isRemove: false } });
+  expect(await talk.next("pressed")).toMatchObject({ card: card.id, decision: "approve", sender: IDS.ada });
 });
