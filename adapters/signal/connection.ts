@@ -13,6 +13,7 @@ import {
 } from "../adapter.ts";
 import { networkFailure, SendFailure } from "../failure.ts";
 import type { Draft } from "../outbox.ts";
+import { Working } from "../working.ts";
 import { type Account, AccountError, BY_ITSELF, identify } from "./account.ts";
 import { convert, decisionOf, groupOf } from "./convert.ts";
 import { type Cursor, decodeCursor, encodeCursor } from "./cursor.ts";
@@ -82,6 +83,7 @@ export class SignalConnection implements Connection {
   readonly #typed = new Map<string, number>();
   readonly #ended: Promise<void>;
   readonly #marks = new Map<string, string>();
+  readonly #working = new Working(async (place, message, mark) => await this.react(place, null, message, mark));
   /** Since when another receives. */
   #rival: number | null = null;
   #daemon: Daemon | null = null;
@@ -200,6 +202,7 @@ export class SignalConnection implements Connection {
         return;
       case "inbound":
         await this.#host.inbound(heard.message, heard.senderName, heard.text);
+        this.#working.heard(heard.message.place, null, heard.message.dedupe);
         return;
       case "changed":
         await this.#host.changed(heard.change, heard.text);
@@ -311,13 +314,16 @@ export class SignalConnection implements Connection {
   }
 
   typing(place: string): void {
+    const account = this.#account;
+    // Nobody sees oneself typing.
+    if (account === null || place === account.uuid) {
+      this.#working.begin(place, null);
+      return;
+    }
     const now = performance.now();
     if (now - (this.#typed.get(place) ?? Number.NEGATIVE_INFINITY) < TYPING_MS) return;
     for (const [old, at] of this.#typed) if (now - at >= TYPING_MS) this.#typed.delete(old);
     this.#typed.set(place, now);
-    const account = this.#account;
-    // Nobody sees oneself typing.
-    if (account === null || place === account.uuid) return;
     void this.#daemon
       ?.call("sendTyping", { account: account.number, ...recipient(place, account) }, TYPING_CALL_MS)
       .catch(() => undefined); // a sign that is not seen is no message lost
@@ -353,6 +359,7 @@ export class SignalConnection implements Connection {
     if (!sent.success) throw new SendFailure("unknown", "signal-cli did not say what became of the message");
     const id = String(sent.data.timestamp);
     this.#sent.add(id);
+    this.#working.end(place, null);
     const [oldest] = this.#sent;
     if (this.#sent.size > MAX_SENT && oldest !== undefined) this.#sent.delete(oldest);
     return id;

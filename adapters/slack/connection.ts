@@ -83,6 +83,7 @@ export class SlackConnection implements Connection {
       names: new Names(calls),
       cursor: start.cursor,
       stopping: this.#stopping.signal,
+      taken: (place, thread, message) => this.#writer.heard(place, thread, message),
       answer: (where, sentence) => void this.#writer.whisper(where, sentence).catch(() => undefined),
       revoked: () => this.#refuse(REVOKED),
     });

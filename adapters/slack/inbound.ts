@@ -20,6 +20,8 @@ export interface InboundParts {
   readonly names: Names;
   readonly cursor: string | null;
   readonly stopping: AbortSignal;
+  /** A message is on the log, by the name it is told under. */
+  readonly taken: (place: string, thread: string | null, message: string) => void;
   /** Tells whoever pressed a button, and nobody else. */
   readonly answer: (where: { place: string; thread: string | null; user: string }, sentence: string) => void;
   /** The app's tokens are not good any more. */
@@ -120,6 +122,7 @@ export class InboundSlack {
     calls.heard(place);
     await this.#once(place, dedupe, past, async () => {
       await host.inbound(await this.#withQuote(heard, identity), names.of(heard.user), heard.text);
+      this.#parts.taken(place, thread, dedupe);
       const ts = dedupe.slice(place.length + 1);
       this.#heads.advance({ place, thread, ts });
       if (thread === ts) this.#heads.advance({ place, thread: null, ts });

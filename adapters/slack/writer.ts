@@ -12,6 +12,7 @@ import { upload } from "./files.ts";
 import { escaped, format, formatSpans, type Part } from "./format.ts";
 import type { Identity } from "./identity.ts";
 import { type Key, lookUp, metadataOf } from "./look-up.ts";
+import { Working } from "../working.ts";
 
 /** Slack takes some 50 edits a minute of one app, and the last state of an answer must have room among them. */
 const EDIT_MS = 1_500;
@@ -35,6 +36,7 @@ export class Writer {
   readonly #parts: WriterParts;
   readonly #growing = new Growing<Part>((one, other) => JSON.stringify(one) === JSON.stringify(other));
   readonly #marked = new Map<string, NonNullable<Mark>>();
+  readonly #working = new Working(async (place, message, mark) => await this.react(place, message, mark));
   #drafted = Number.NEGATIVE_INFINITY;
   /** Whether Slack shows our "is thinking…"; an app without that feature is told once. */
   #status = true;
@@ -106,6 +108,7 @@ export class Writer {
       });
       if (ts === undefined) throw new SendFailure("unknown", "Slack took the message and did not say as what");
       this.#parts.wrote(place, thread, ts);
+      this.#working.end(place, thread);
       return ts;
     });
   }
@@ -170,14 +173,24 @@ export class Writer {
   }
 
   typing(place: string, thread: string | null): void {
-    if (thread === null || !this.#status) return;
+    if (thread === null || !this.#status) {
+      this.#working.begin(place, thread);
+      return;
+    }
     const call = { method: "assistant.threads.setStatus", place: null, again: true };
     const shown = this.#parts.calls.do(call, async (web) => {
       await web.assistant.threads.setStatus({ channel_id: place, thread_ts: thread, status: "is thinking…" });
     });
     shown.catch((error: unknown) => {
-      if (sendFailure(error).code === "refused") this.#status = false;
+      if (sendFailure(error).code !== "refused") return;
+      this.#status = false;
+      this.#working.begin(place, thread);
     });
+  }
+
+  /** A message of theirs is on the log. */
+  heard(place: string, thread: string | null, message: string): void {
+    this.#working.heard(place, thread, message);
   }
 
   async react(place: string, message: string, mark: Mark): Promise<void> {

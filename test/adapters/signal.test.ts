@@ -319,3 +319,20 @@ test("a sign on a card counts also after a restart", async () => {
   server.direct("", IDS.ada, "Ada", { message: null, reaction: { emoji: "👍", ...target, isRemove: false } });
   expect(await talk.next("pressed")).toMatchObject({ card: card.id, decision: "approve", sender: IDS.ada });
 });
+
+test("in a note to oneself, where nobody sees anybody type, the message that is worked on carries a mark until it is answered", async () => {
+  await using server = await SignalServer.start();
+  await using talk = await connected(server);
+  server.note("list my files");
+  const inbound = await talk.next("inbound");
+  talk.acknowledge(inbound);
+  await expect.poll(() => talk.said.filter(({ type }) => type === "inbound").length).toBe(1);
+  await expect
+    .poll(() => {
+      talk.tell({ type: "typing", place: inbound.place, thread: null });
+      return [...server.reactions.values()];
+    })
+    .toEqual(["👀"]);
+  await talk.send(inbound.place, "There are two.");
+  await expect.poll(() => server.reactions.size).toBe(0);
+});

@@ -271,6 +271,26 @@ test("thinking is shown in a thread, and never asked for again where the app may
   expect(asked()).toBe(2);
 });
 
+test("where Slack shows no thinking, the message that is worked on carries a mark until something is answered", async () => {
+  await using server = await SlackServer.start();
+  await using talk = await connected(server);
+  const { marks } = server.workspace;
+  server.direct("list my files");
+  const inbound = await talk.next("inbound");
+  talk.acknowledge(inbound);
+  await expect.poll(() => server.pending).toBe(0);
+  const { place, thread } = inbound;
+  talk.tell({ type: "typing", place, thread });
+  talk.tell({ type: "typing", place, thread });
+  await expect.poll(() => [...marks]).toEqual([expect.stringContaining("eyes")]);
+  await talk.send(place, "There are two.");
+  await expect.poll(() => marks.size).toBe(0);
+  // Nobody wrote since: what is shown then is nobody's.
+  talk.tell({ type: "typing", place, thread });
+  await pause(200);
+  expect(marks.size).toBe(0);
+});
+
 test("a sender whose name Slack does not tell is shown by their id", async () => {
   await using server = await SlackServer.start({ scopes: ["app_mentions:read", "chat:write", "im:history"] });
   await using talk = await connected(server);
