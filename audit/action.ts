@@ -629,7 +629,11 @@ export const KINDS = {
     content: ["reason"],
   },
   "halt.ended": { fields: { halt: f.id, ...BY }, content: ["reason"] },
-  "turn.started": { fields: { ...TURN, agent: f.name, principal: f.id, message: f.id, ...UNDER } },
+  "turn.started": {
+    fields: { ...TURN, agent: f.name, principal: f.id, message: f.id, ...UNDER },
+    /** No agent was told of the message: it was a command, say, and dealt with at once. */
+    optional: { without: f.oneOf("agent") },
+  },
   "turn.ended": {
     fields: {
       ...TURN,

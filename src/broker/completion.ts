@@ -20,6 +20,8 @@ export interface CompletionAsk {
   readonly ref: number;
   /** At most 32 MiB: its items are hashed and forwarded, never parsed here. */
   readonly request: AskedRequest;
+  /** `summary`: of what the conversation held before; no agent asked for it. */
+  readonly purpose?: "summary";
 }
 
 /** A model that may answer, as the configuration says. */
@@ -36,6 +38,8 @@ export type CompletionOutcome =
       readonly answer: Uint8Array;
       readonly stop: StopReason;
       readonly row: number;
+      /** As its provider counted the request. */
+      readonly inputTokens: number;
       /** What the people in the conversation are told besides, a sentence each. */
       readonly notices: readonly string[];
     }

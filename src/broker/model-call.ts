@@ -25,7 +25,13 @@ export interface CallOf {
 }
 
 export type Called =
-  | { readonly state: "completed"; readonly answer: Uint8Array; readonly stop: StopReason; readonly row: number }
+  | {
+      readonly state: "completed";
+      readonly answer: Uint8Array;
+      readonly stop: StopReason;
+      readonly row: number;
+      readonly inputTokens: number;
+    }
   | Extract<ModelAnswer, { state: "failed" }>;
 
 /** Records a call, makes it, records what came of it, and settles what it cost. @throws {AuditError} */
@@ -45,6 +51,7 @@ export async function callOnce(call: CallOf): Promise<Called> {
       policy: turn.policy,
       settings: turn.settings,
       ...call.because,
+      ...(ask.purpose === undefined ? {} : { purpose: ask.purpose }),
       ...(call.attested === null ? {} : { attested: call.attested }),
       ...(ask.request.files.length === 0 ? {} : { files: call.show }),
     },
@@ -76,12 +83,12 @@ export async function callOnce(call: CallOf): Promise<Called> {
   call.on.answered(answer.answer, stop);
   const row = await recording;
   turn.counters.answered.set(ask.ref, row.seq);
-  return { state: "completed", answer: answer.answer, stop, row: row.seq };
+  return { state: "completed", answer: answer.answer, stop, row: row.seq, inputTokens };
 }
 
 /** What had come of the answer is on the log: its person has read it. */
-async function cut({ gates, turn }: CallOf, called: number, text: Buffer): Promise<void> {
-  if (text.toString("utf8").trim() === "") return;
+async function cut({ gates, turn, ask }: CallOf, called: number, text: Buffer): Promise<void> {
+  if (ask.purpose !== undefined || text.toString("utf8").trim() === "") return;
   await gates.log.append(
     { kind: "answer.cut", turn: turn.turn, session: turn.session, ...chainOf(turn) },
     { cause: called, seal: turn.session, content: { text } },

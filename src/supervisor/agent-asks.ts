@@ -7,9 +7,8 @@ import type { FromAgent } from "../ipc/agent-frames.ts";
 import type { AgentProcess } from "./agent-pool.ts";
 import type { AgentInForce } from "./run-parts.ts";
 
-/** A completion may take this long in all, and be this long. */
+/** A completion may take this long in all. */
 const COMPLETION_MS = 10 * 60_000;
-const MAX_OUTPUT_TOKENS = 16_384;
 
 /** Who asks, for whom, and of whom. */
 export interface AgentAsks {
@@ -23,18 +22,20 @@ export interface AgentAsks {
 
 /** Answers an agent's wish for a completion. The agent reads the answer while its row is written, and what it then says is heard after that.
  *  @param answered is called before the agent is heard again: it may ask for the next one then.
+ *  @param shorter its provider found it too long: makes the conversation shorter and has the agent ask anew, or says that it cannot.
  *  @returns why its turn is over; null: it goes on.
  *  @throws {AuditError} AUDIT_UNWRITABLE if the answer that it was given cannot be recorded: nothing that it made of it counts. */
 export async function passCompletion(
   { broker, agent, context, force, notify }: AgentAsks,
   ref: number,
   request: AskedRequest,
-  answered: () => void,
+  answered: (inputTokens: number | null) => void,
+  shorter: () => Promise<boolean> = () => Promise.resolve(false),
 ): Promise<EndTurn | null> {
-  const { provider, model, fallback = [] } = force;
+  const { provider, model, outputTokens, fallback = [] } = force;
   const models = [{ provider, model }, ...fallback].map((one) => ({
     ...one,
-    maxOutputTokens: MAX_OUTPUT_TOKENS,
+    maxOutputTokens: outputTokens,
     timeoutMs: COMPLETION_MS,
   }));
   let told = false;
@@ -52,7 +53,9 @@ export async function passCompletion(
     },
     context.signal,
   );
-  answered();
+  // It was too long: the agent is not told so, and asks anew.
+  if (result.state === "failed" && result.code === "too-long" && (await shorter())) return null;
+  answered(result.state === "completed" ? result.inputTokens : null);
   if (result.state === "completed") {
     for (const notice of result.notices) if (notice !== "") notify(notice);
     agent.conversation.from(result.answer, { row: result.row, part: "answer" });

@@ -13,13 +13,15 @@ import type { Origin } from "./conversation.ts";
 import { placesOf } from "./agent-places.ts";
 import { configOf, InForce, knowsAgent } from "./in-force.ts";
 import { splitModelRef } from "../ipc/provider.ts";
-import { chooseModel, OFFLINE, pickModel } from "./model-choice.ts";
+import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
 import type { MessageFiles } from "./message-files.ts";
 import type { Models } from "./models.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Processes } from "./processes.ts";
 import type { AgentInForce, RunParts, Unwelcome } from "./run-parts.ts";
 import type { Person, State } from "./state.ts";
+import { Compactor } from "./compactor.ts";
+import { ContextWindows } from "./context-windows.ts";
 import { SubAgents } from "./sub-agents.ts";
 import { tellOrigins, toldBefore } from "./said-rows.ts";
 
@@ -53,6 +55,9 @@ export class Agents {
   readonly #parts: AgentsParts;
   readonly #pool: AgentPool;
   readonly #below: SubAgents;
+  readonly #over: (conversation: number) => Promise<void>;
+  /** How much models take. */
+  readonly windows: ContextWindows;
   #ollama: string | null = null;
   #known: readonly string[] = [];
 
@@ -60,6 +65,8 @@ export class Agents {
     this.#parts = parts;
     this.inForce = new InForce(parts.log, toolDescriptions());
     const over = async (conversation: number): Promise<void> => await parts.models.forget(conversation);
+    this.#over = over;
+    this.windows = new ContextWindows(({ provider, model }) => parts.models.facts.windowOf(`${provider}/${model}`));
     this.#pool = new AgentPool(
       parts.processes,
       async (session, turn, from) => this.#start(session, turn, from),
@@ -163,6 +170,8 @@ export class Agents {
       labels: (session) => labels.of(session),
       tell,
       files: this.#parts.files,
+      windows: this.windows,
+      compactor: new Compactor({ log, state, broker, windows: this.windows, over: this.#over }),
     };
   }
 
@@ -204,11 +213,16 @@ export class Agents {
   }
 
   #agentInForce(agent: string): AgentInForce {
-    const { choice, config, digest, tools } = this.#settings(agent);
+    const { choice, config, digest, tools, instructions } = this.#settings(agent);
+    const { provider, model } = choice;
+    const local = isLocalProvider(this.#parts.config(), provider);
     return {
+      local,
+      outputTokens: this.windows.outputOf({ provider, model, local }),
+      setupBytes: Buffer.byteLength(JSON.stringify({ instructions, tools })),
       agent,
-      provider: choice.provider,
-      model: choice.model,
+      provider,
+      model,
       fallback: (config.fallback ?? []).map((ref) => splitModelRef(ref)),
       rounds: config.rounds,
       turnMs: config.turnMinutes * 60_000,

@@ -186,7 +186,8 @@ export class ChannelTalk<L extends symbol> {
       await this.runs.answered(message, run, row.seq, verdict.sentence, who);
       return;
     }
-    if (command !== null) {
+    // It asks a model, and so it is a turn of its own.
+    if (command !== null && command !== "compact") {
       const stopped = this.#obeyed.get(inbound.dedupe) ?? false;
       this.#obeyed.delete(inbound.dedupe);
       await this.runs.answered(
@@ -387,7 +388,7 @@ export class ChannelTalk<L extends symbol> {
       },
       { cause: null, seal: run.session.id, content: { text } },
     );
-    if (command !== null) {
+    if (command !== null && command !== "compact") {
       await this.runs.answered(
         message,
         run,

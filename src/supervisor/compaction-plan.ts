@@ -73,8 +73,8 @@ export function compactedOf(
   return [
     {
       message: { role: "user", text: summaryText(text ?? "[erased]", summary, plan) },
-      // Of the last of what it stands for: whatever follows is known by later ones.
-      row: Math.max(0, plan.from - 1),
+      // Whatever follows is known by later ones.
+      row: Math.max(0, (plan.kept[0]?.row ?? plan.from) - 1),
       origin: null,
       erased: text === null,
     },

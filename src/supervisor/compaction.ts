@@ -10,6 +10,8 @@ const NEWEST = 0.5;
 const PEOPLES = 0.25;
 /** What a model is given to make a summary of, as a share of what it takes. */
 const SUMMARISED = 0.8;
+/** What it is made shorter to where somebody asks for it, as a share of what it was. */
+const ASKED = 0.4;
 /** Of one message of it, in bytes, at first and at last. */
 const PIECE_BYTES = 8_192;
 const LEAST_PIECE_BYTES = 128;
@@ -26,7 +28,9 @@ export const SUMMARY_INSTRUCTIONS = [
 /** @param told what was said by now. @param fixed bytes of a request that are not messages. @param room bytes that a request may have.
  *  @returns what to leave out; null: nothing more can be. */
 export function planned(told: readonly Told[], fixed: number, room: number, always = false): CompactionPlan | null {
-  const target = Math.max(0, room * TARGET - fixed);
+  const all = Math.max(0, room * TARGET - fixed);
+  const none: ReadonlySet<number> = new Set();
+  const target = always ? Math.min(all, sum(told, none) * ASKED) : all;
   const newest = groupsOf(told).at(-1) ?? 0;
   const results = new Set<number>();
   let bytes = sum(told, results);
@@ -43,7 +47,7 @@ export function planned(told: readonly Told[], fixed: number, room: number, alwa
   take(0, newest);
   const notes = (): CompactionPlan => ({ version: 1, results: [...results], from: 0, kept: [], summarised: 0 });
   if (bytes <= target && !always) return results.size === 0 ? null : notes();
-  const summary = summarised(told, results, target);
+  const summary = summarised(told, results, target, all);
   if (summary === null) {
     take(newest, told.length);
     return results.size === 0 ? null : notes();
@@ -61,6 +65,7 @@ function summarised(
   told: readonly Told[],
   results: ReadonlySet<number>,
   target: number,
+  all: number,
 ): { from: number; kept: CompactionPlan["kept"]; keptBytes: number; dropped: number } | null {
   const groups = groupsOf(told);
   let start = groups.at(-1) ?? 0;
@@ -81,7 +86,7 @@ function summarised(
   for (const one of said.toReversed()) {
     const size = sizeOf(one);
     // What is asked now is never only in a summary.
-    if (kept.length > 0 && keptBytes + size > target * PEOPLES) break;
+    if (kept.length > 0 && keptBytes + size > all * PEOPLES) break;
     if (one.origin === null) continue;
     kept.unshift({ row: one.row, of: one.origin.row, part: one.origin.part });
     keptBytes += size;

@@ -157,7 +157,7 @@ export function project(database: StateDatabase, { seq, at, cause, action, conte
     case "turn.started":
       database.run("UPDATE message SET state = 'started' WHERE message = ?", action.message);
       database.run("INSERT INTO turn VALUES (?, ?, ?, ?, 0)", action.turn, action.session, action.message, seq);
-      said(database, seq, action.session, action.turn, "message");
+      if (action.without === undefined) said(database, seq, action.session, action.turn, "message");
       return;
     case "turn.ended":
       database.run("UPDATE turn SET ended = 1 WHERE turn = ?", action.turn);

@@ -7,6 +7,8 @@ import type { ModelChoice } from "../broker/completion.ts";
 import type { TurnContext } from "../broker/turn.ts";
 import type { Spawn } from "../effect/spawn.ts";
 import type { OperatorEvent } from "../ipc/operator.ts";
+import type { Compactor } from "./compactor.ts";
+import type { ContextWindows } from "./context-windows.ts";
 import type { MessageFiles } from "./message-files.ts";
 import type { AgentPool } from "./agent-pool.ts";
 import type { Place } from "../effect/effects.ts";
@@ -48,6 +50,12 @@ export interface AgentInForce {
   /** Models that are asked where that one is not there, in this order. */
   readonly fallback?: readonly Pick<ModelChoice, "provider" | "model">[];
   readonly rounds: number;
+  /** Of one answer at the most. */
+  readonly outputTokens: number;
+  /** Of its instructions and tools in a request, in bytes. */
+  readonly setupBytes: number;
+  /** On this machine. */
+  readonly local: boolean;
   readonly turnMs: number;
   readonly policy: string;
   readonly settings: string;
@@ -85,4 +93,8 @@ export interface RunParts {
   readonly tell: (event: OperatorEvent, payload?: Uint8Array) => void;
   /** What comes with messages beside their words. */
   readonly files: MessageFiles;
+  /** How much models take. */
+  readonly windows: ContextWindows;
+  /** Makes a conversation shorter that is too long for its model. */
+  readonly compactor: Compactor;
 }

@@ -8,6 +8,8 @@ import type { AdapterLink, Session } from "../session/link.ts";
 import { belongingsOf, toldText } from "./belongings.ts";
 import type { AgentProcess } from "./agent-pool.ts";
 import type { By } from "./people.ts";
+import { compactedText } from "./compactor.ts";
+import { slashCommand } from "./slash-commands.ts";
 import { SessionOut } from "./session-out.ts";
 import { TurnOut } from "./turn-out.ts";
 import type { Queued, Repeated, RunParts, Waiting } from "./run-parts.ts";
@@ -141,6 +143,9 @@ export class SessionRun<L extends symbol> {
     await this.#parts.renew();
     const force = this.#parts.inForce();
     const id = mint("turn");
+    const { asks = [], replies = [] } = message;
+    const repliesOnly = replies.length > 0 && asks.length === 0;
+    const compacts = message.asks === undefined && isCompact(text);
     const begun = await log.append(
       {
         kind: "turn.started",
@@ -151,6 +156,7 @@ export class SessionRun<L extends symbol> {
         message: message.message,
         policy: force.policy,
         settings: force.settings,
+        ...(repliesOnly || compacts ? { without: "agent" as const } : {}),
       },
       { cause: message.seq, seal: this.session.id },
     );
@@ -168,6 +174,7 @@ export class SessionRun<L extends symbol> {
       stop,
       rounds: 0,
       asking: false,
+      shortened: 0,
       context: {
         turn: id,
         session: this.session.id,
@@ -211,9 +218,9 @@ export class SessionRun<L extends symbol> {
     const limit = setTimeout(() => this.#end(turn, "time"), force.turnMs);
     let agent: AgentProcess | null = null;
     try {
-      const { asks = [], replies = [] } = message;
       for (const reply of replies) turn.out.answer(Buffer.from(reply));
-      if (replies.length > 0 && asks.length === 0) {
+      if (compacts) turn.out.say(await this.#compactNow(turn));
+      if (repliesOnly || compacts) {
         this.#over(turn, "done");
         return await this.#close(turn, null, await turn.finished.promise);
       }
@@ -287,12 +294,27 @@ export class SessionRun<L extends symbol> {
   /** A turn that ends where it begins: the person is told, and a restart does not take the message up again. */
   async #refuse(turn: TurnId, seq: number, reason: "halted" | "denied"): Promise<TurnEnding> {
     if (reason === "halted") await this.#out.notice(HALTED, seq).catch(() => undefined);
+    // It has not heard of this message: who goes on with the conversation is told what was said by then.
+    await this.#parts.pool.forget(this.session.id);
     await this.#parts.log.append(
       { kind: "turn.ended", turn, session: this.session.id, reason, rounds: 0 },
       { cause: seq, seal: this.session.id },
     );
     this.#parts.tell({ event: "turn.end", end: reason });
     return reason;
+  }
+
+  /** `/compact`. @returns what is said of it. */
+  async #compactNow(turn: RunningTurn<L>): Promise<string> {
+    const { windows, compactor, pool } = this.#parts;
+    const { force } = turn;
+    const made = await compactor.compact(turn.context, force, force.setupBytes, windows.roomOf(force), "asked");
+    if (made === null) return "There is nothing to make shorter here yet.";
+    if (typeof made === "string") return `This conversation was not made shorter: ${made}`;
+    // Whoever goes on with it is told what is left.
+    await pool.forget(this.session.id);
+    const sizes = `about ${made.before.toLocaleString("en-US")} tokens before, ${made.after.toLocaleString("en-US")} now`;
+    return `${compactedText(made, true) ?? `Of ${made.results} results I know the row only; all of them stay on the record.`} (${sizes})`;
   }
 
   /** The agent is done. What it said may wait for somebody who lets it out: until then the turn can be stopped. */
@@ -361,4 +383,11 @@ export class SessionRun<L extends symbol> {
     this.#end(turn, "stopped");
     return [{ kind: "turn.stopped", turn: turn.id, session: this.session.id, ...who }];
   }
+}
+
+/** What is longer is a message. */
+const MAX_COMMAND_BYTES = 100;
+
+function isCompact(text: Uint8Array): boolean {
+  return text.length <= MAX_COMMAND_BYTES && slashCommand(Buffer.from(text).toString("utf8")) === "compact";
 }

@@ -69,6 +69,7 @@ export class SessionRuns<L extends symbol> {
         message,
         policy: force.policy,
         settings: force.settings,
+        without: "agent",
       },
       { cause, seal: session },
     );

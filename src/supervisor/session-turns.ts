@@ -106,3 +106,17 @@ function counted(view: TurnView, { action }: CommittedRow): TurnView {
 export function added(sum: number | null, more: number | null): number | null {
   return sum === null || more === null ? null : sum + more;
 }
+
+/** What models used in a session; `microDollars` null: some of it has no price. */
+export async function costOf(
+  log: Pick<AuditLog, "search">,
+  session: string,
+): Promise<{ readonly tokens: number; readonly microDollars: number | null }> {
+  let [tokens, microDollars]: [number, number | null] = [0, 0];
+  for (const { action } of await rowsOf(log, session)) {
+    if (action.kind !== "model.answered" && action.kind !== "budget.estimated") continue;
+    tokens += action.inputTokens + action.outputTokens;
+    microDollars = added(microDollars, action.microDollars);
+  }
+  return { tokens, microDollars };
+}

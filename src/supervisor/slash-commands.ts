@@ -3,11 +3,21 @@ import type { ScheduleView } from "../ipc/schedule-calls.ts";
 import type { AgentInForce } from "./run-parts.ts";
 
 /** What is answered in every conversation at once, without an agent or a model. */
-export type SlashCommand = "stop" | "new" | "help" | "status" | "schedules";
+export type SlashCommand = "stop" | "new" | "help" | "status" | "model" | "compact" | "schedules";
 
 /** Telegram's links begin with one of these. */
 const START = /^\/start(?: [0-9a-z]{8})?$/;
-const COMMANDS: ReadonlySet<string> = new Set<SlashCommand>(["stop", "new", "help", "status", "schedules"]);
+/** What each of them does, in its own words. */
+const COMMANDS: Readonly<Record<SlashCommand, string>> = {
+  stop: "ends what I am doing, at once",
+  new: "begins a new conversation: I know nothing of this one then (so does what you write after eight hours of silence)",
+  compact:
+    "has the model write a summary of what is oldest here, so that there is room again; what you wrote stays word for word as far as there is room",
+  status: "says what goes on here, how much of the model's context is used, what it cost, and what waits",
+  model: "shows which model answers here",
+  schedules: "shows what I do at certain times",
+  help: "shows this",
+};
 
 /** @param words a whole message. @returns null where it is one for the agent. */
 export function slashCommand(words: string): SlashCommand | null {
@@ -19,18 +29,17 @@ export function slashCommand(words: string): SlashCommand | null {
 }
 
 function isCommand(name: string): name is SlashCommand {
-  return COMMANDS.has(name);
+  return Object.hasOwn(COMMANDS, name);
 }
 
 export const HELP = [
   "Write what you need; I act with my tools and ask before anything that changes or reaches something.",
-  "/stop ends what I am doing, /new begins a new conversation; so does what you write after eight hours of silence.",
-  "/status says what goes on here, /schedules what I do at certain times.",
+  ...Object.entries(COMMANDS).map(([name, does]) => `/${name} ${does}`),
   "approve CODE and deny CODE (with a reason, if you like) decide on a card.",
 ].join("\n");
 
 /** What `/status` tells of a conversation. */
-interface TalkStatus {
+export interface TalkStatus {
   readonly force: AgentInForce;
   readonly running: boolean;
   readonly waiting: number;
@@ -38,10 +47,17 @@ interface TalkStatus {
   readonly approvals: number;
   readonly halted: boolean;
   readonly schedules: number;
+  /** Tokens, as estimated, of what the model takes. */
+  readonly context: { readonly used: number; readonly window: number };
+  /** Of this conversation; null: of a model without a price. */
+  readonly cost: { readonly tokens: number; readonly microDollars: number | null };
+  /** What is in it: bytes from outside, and somebody's. */
+  readonly labels: { readonly untrusted: boolean; readonly private: boolean };
 }
 
 /** What `/status` says. */
-export function statusText({ force, running, waiting, approvals, halted, schedules }: TalkStatus): string {
+export function statusText(status: TalkStatus): string {
+  const { force, running, waiting, approvals, halted, schedules, context, cost } = status;
   return [
     `agent ${force.agent}, ${force.provider}/${force.model}`,
     ...(halted ? ["halted by the owner: what you write is recorded, and nothing is done about it"] : []),
@@ -50,7 +66,36 @@ export function statusText({ force, running, waiting, approvals, halted, schedul
     ...(approvals === 0
       ? []
       : [`${counted(approvals, "request")} of yours wait${approvals === 1 ? "s" : ""} for an approval`]),
+    `context: about ${context.used.toLocaleString("en-US")} of ${context.window.toLocaleString("en-US")} tokens (${Math.ceil((100 * context.used) / context.window)} %)`,
+    costText(cost),
+    labelText(status.labels),
     schedules === 0 ? "nothing is scheduled for you" : `${counted(schedules, "schedule")} of yours: /schedules`,
+  ].join("\n");
+}
+
+function costText({ tokens, microDollars }: TalkStatus["cost"]): string {
+  const used = `this conversation used ${tokens.toLocaleString("en-US")} tokens`;
+  if (microDollars === null) return `${used}, some of a model without a price`;
+  return `${used}, $${(microDollars / 1e6).toFixed(microDollars >= 10_000 || microDollars === 0 ? 2 : 4)}`;
+}
+
+/** Whose it is, is not said: others may read it. */
+function labelText({ untrusted, private: somebodys }: TalkStatus["labels"]): string {
+  const held = [
+    ...(untrusted ? ["something from outside"] : []),
+    ...(somebodys ? ["something that is somebody's own"] : []),
+  ];
+  if (held.length === 0) return "it holds nothing from outside, and nothing that is somebody's own";
+  const both = held.length === 2 ? ": what would leave it is asked about" : "";
+  return `it holds ${held.join(" and ")}${both}`;
+}
+
+/** What `/model` says. @param window, output in tokens. */
+export function modelText({ agent, provider, model, local }: AgentInForce, window: number, output: number): string {
+  return [
+    `${provider}/${model}${local ? ", on this machine" : ""}, for agent ${agent}`,
+    `it takes ${window.toLocaleString("en-US")} tokens, and answers with at most ${output.toLocaleString("en-US")}`,
+    "it is not changed from here: whoever owns this machine does it, with wirken models use",
   ].join("\n");
 }
 

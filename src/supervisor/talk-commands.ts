@@ -2,7 +2,9 @@ import type { ScheduleView } from "../ipc/schedule-calls.ts";
 import type { RunParts } from "./run-parts.ts";
 import type { SessionRun } from "./session-run.ts";
 import type { SessionRuns } from "./session-runs.ts";
-import { HELP, schedulesText, type SlashCommand, statusText } from "./slash-commands.ts";
+import { bytesOf } from "./compactor.ts";
+import { costOf } from "./session-turns.ts";
+import { HELP, modelText, schedulesText, type SlashCommand, statusText, type TalkStatus } from "./slash-commands.ts";
 import type { Person, State } from "./state.ts";
 
 export interface CommandParts {
@@ -26,7 +28,7 @@ export class TalkCommands<L extends symbol> {
 
   /** Does what a command asks for. @param stopped whether a turn was ended by it. @returns what is answered; empty: that is said already. */
   async obey(
-    command: SlashCommand,
+    command: Exclude<SlashCommand, "compact">,
     run: SessionRun<L>,
     agent: string,
     person: Person,
@@ -40,16 +42,34 @@ export class TalkCommands<L extends symbol> {
         return "A new conversation begins.";
       case "help":
         return HELP;
-      case "status": {
-        const parts = this.#parts.run(agent, run.session.address.at.place);
-        const [force, halted] = [parts.inForce(), parts.halted(run.session.id)];
-        const schedules = this.#schedulesFor(run, person).length;
-        const approvals = this.#parts.waitingFor(person.principal);
-        return statusText({ force, halted, running: run.running !== null, waiting: run.waiting, approvals, schedules });
+      case "status":
+        return statusText(await this.#status(run, agent, person));
+      case "model": {
+        const { inForce, windows } = this.#parts.run(agent, run.session.address.at.place);
+        const force = inForce();
+        return modelText(force, windows.windowOf(force), windows.outputOf(force));
       }
       case "schedules":
         return schedulesText(this.#schedulesFor(run, person));
     }
+  }
+
+  async #status(run: SessionRun<L>, agent: string, person: Person): Promise<TalkStatus> {
+    const { inForce, halted, windows, compactor, labels, log } = this.#parts.run(agent, run.session.address.at.place);
+    const force = inForce();
+    const session = run.session.id;
+    const used = windows.tokensOf(force, force.setupBytes + bytesOf(compactor.told(session)));
+    return {
+      force,
+      halted: halted(session),
+      running: run.running !== null,
+      waiting: run.waiting,
+      approvals: this.#parts.waitingFor(person.principal),
+      schedules: this.#schedulesFor(run, person).length,
+      context: { used, window: windows.windowOf(force) },
+      cost: await costOf(log, session),
+      labels: { untrusted: labels(session).now.untrusted, private: labels(session).now.private.length > 0 },
+    };
   }
 
   /** Somebody's own; where others read too, those that are answered there. */

@@ -9,6 +9,8 @@ import { ItemsError } from "../ipc/items.ts";
 import { SKILL_MARK, SKILL_TOOL } from "../ipc/skill-text.ts";
 import type { AdapterLink, Session } from "../session/link.ts";
 import type { AgentProcess } from "./agent-pool.ts";
+import { bytesOf, compactedText } from "./compactor.ts";
+import { tellOrigins } from "./said-rows.ts";
 import { BY_NAME } from "./transcript.ts";
 import { toolLine } from "./tool-line.ts";
 import type { TurnOut } from "./turn-out.ts";
@@ -17,6 +19,8 @@ import { sentenceOf, type TurnEnding } from "./turn-ending.ts";
 
 /** Calls that are made again came from no completion of this turn. */
 const NO_GROUP = -1;
+/** The conversation is made shorter so often for one answer. */
+const MAX_SHORTENED = 2;
 
 /** A turn that runs. */
 export interface RunningTurn<L extends symbol> {
@@ -28,6 +32,8 @@ export interface RunningTurn<L extends symbol> {
   rounds: number;
   /** Whether one is waited for. */
   asking: boolean;
+  /** How often the conversation was made shorter since the last answer. */
+  shortened: number;
   readonly stop: AbortController;
   readonly out: TurnOut<L>;
   readonly work: Set<Promise<void>>;
@@ -36,6 +42,8 @@ export interface RunningTurn<L extends symbol> {
   answered: boolean;
   readonly finished: PromiseWithResolvers<TurnEnding>;
 }
+
+type WorkParts = Pick<RunParts, "broker" | "tell" | "log" | "windows" | "compactor">;
 
 /** What ends a turn. */
 interface TurnEnds<L extends symbol> {
@@ -49,10 +57,10 @@ interface TurnEnds<L extends symbol> {
 export class TurnWork<L extends symbol> {
   readonly #link: AdapterLink<L>;
   readonly #session: Session<L>;
-  readonly #parts: Pick<RunParts, "broker" | "tell">;
+  readonly #parts: WorkParts;
   readonly #ends: TurnEnds<L>;
 
-  constructor(link: AdapterLink<L>, session: Session<L>, parts: Pick<RunParts, "broker" | "tell">, ends: TurnEnds<L>) {
+  constructor(link: AdapterLink<L>, session: Session<L>, parts: WorkParts, ends: TurnEnds<L>) {
     this.#link = link;
     this.#session = session;
     this.#parts = parts;
@@ -126,10 +134,44 @@ export class TurnWork<L extends symbol> {
 
   async #complete(turn: RunningTurn<L>, agent: AgentProcess, ref: number, request: AskedRequest): Promise<void> {
     turn.rounds += 1;
-    const over = await passCompletion(this.#asks(turn, agent), ref, request, () => {
+    const { windows } = this.#parts;
+    const files = request.files.map(({ bytes }) => bytes);
+    const tokens = windows.tokensOf(turn.force, request.bytes, files);
+    if (tokens > windows.roomOf(turn.force) && (await this.#shorten(turn, agent, ref, request, "window"))) return;
+    const answered = (counted: number | null): void => {
       turn.asking = false;
+      if (counted === null) return;
+      turn.shortened = 0;
+      if (files.length === 0) windows.counted(turn.force, request.bytes, counted);
+    };
+    const over = await passCompletion(this.#asks(turn, agent), ref, request, answered, async () => {
+      windows.tooLong(turn.force, tokens);
+      return await this.#shorten(turn, agent, ref, request, "too-long");
     });
     if (over !== null) this.#ends.end(turn, over);
+  }
+
+  /** Makes the conversation shorter, and has the agent ask anew. @returns false where that is of no use. */
+  async #shorten(
+    turn: RunningTurn<L>,
+    agent: AgentProcess,
+    ref: number,
+    request: AskedRequest,
+    reason: "window" | "too-long",
+  ): Promise<boolean> {
+    const { windows, compactor, log } = this.#parts;
+    if (turn.shortened === MAX_SHORTENED || turn.ending !== null) return false;
+    turn.shortened += 1;
+    const fixed = Math.max(0, request.bytes - bytesOf(compactor.told(this.#session.id)));
+    const made = await compactor.compact(turn.context, turn.force, fixed, windows.roomOf(turn.force), reason);
+    if (made === null || typeof made === "string") return false;
+    const text = compactedText(made);
+    if (text !== null) turn.out.say(text);
+    tellOrigins(log, made.told, (bytes, origin) => agent.conversation.from(bytes, origin));
+    turn.asking = false;
+    const transcript = made.told.map(({ message }) => message);
+    await agent.send({ type: "compacted", ref }, Buffer.from(JSON.stringify({ transcript })));
+    return true;
   }
 
   #asks(turn: RunningTurn<L>, agent: AgentProcess): AgentAsks {

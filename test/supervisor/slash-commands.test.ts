@@ -12,6 +12,8 @@ test.for([
   ["/status", "status"],
   ["/status@wirken_bot", "status"],
   ["/schedules", "schedules"],
+  ["/compact", "compact"],
+  ["/model", "model"],
   ["/schedule", null],
   ["please /stop", null],
   ["/stop now", null],
@@ -27,6 +29,9 @@ const FORCE = {
   provider: "local",
   model: "m",
   rounds: 20,
+  outputTokens: 1_000,
+  setupBytes: 100,
+  local: true,
   turnMs: 1,
   policy: "p",
   settings: "s",
@@ -34,14 +39,43 @@ const FORCE = {
 } as const;
 
 test("the status says what goes on: a turn, what waits, who halted it and what is scheduled", () => {
-  const quiet = { force: FORCE, running: false, waiting: 0, approvals: 0, halted: false, schedules: 0 };
-  expect(statusText(quiet)).toBe("agent default, local/m\nnothing runs here\nnothing is scheduled for you");
-  const busy = { force: FORCE, running: true, waiting: 2, approvals: 1, halted: true, schedules: 1 };
+  const quiet = {
+    force: FORCE,
+    running: false,
+    waiting: 0,
+    approvals: 0,
+    halted: false,
+    schedules: 0,
+    context: { used: 1_234, window: 8_192 },
+    cost: { tokens: 5_000, microDollars: 12_300 },
+    labels: { untrusted: false, private: false },
+  };
+  expect(statusText(quiet).split("\n")).toEqual([
+    "agent default, local/m",
+    "nothing runs here",
+    "context: about 1,234 of 8,192 tokens (16 %)",
+    "this conversation used 5,000 tokens, $0.01",
+    "it holds nothing from outside, and nothing that is somebody's own",
+    "nothing is scheduled for you",
+  ]);
+  const busy = {
+    ...quiet,
+    running: true,
+    waiting: 2,
+    approvals: 1,
+    halted: true,
+    schedules: 1,
+    cost: { tokens: 5_000, microDollars: null },
+    labels: { untrusted: true, private: true },
+  };
   expect(statusText(busy).split("\n").slice(1)).toEqual([
     "halted by the owner: what you write is recorded, and nothing is done about it",
     "working on something: /stop ends it",
     "2 messages wait",
     "1 request of yours waits for an approval",
+    "context: about 1,234 of 8,192 tokens (16 %)",
+    "this conversation used 5,000 tokens, some of a model without a price",
+    "it holds something from outside and something that is somebody's own: what would leave it is asked about",
     "1 schedule of yours: /schedules",
   ]);
 });

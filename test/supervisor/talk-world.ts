@@ -5,6 +5,8 @@ import { Refusals } from "../../audit/refused.ts";
 import { AdapterChannel } from "../../src/ipc/channel.ts";
 import { type Carrier, withLink } from "../../src/session/link.ts";
 import { AgentPool } from "../../src/supervisor/agent-pool.ts";
+import { Compactor } from "../../src/supervisor/compactor.ts";
+import { ContextWindows } from "../../src/supervisor/context-windows.ts";
 import { ChannelTalk } from "../../src/supervisor/channel-talk.ts";
 import { MessageFiles } from "../../src/supervisor/message-files.ts";
 import { People } from "../../src/supervisor/people.ts";
@@ -49,6 +51,9 @@ const inForce = () => ({
   provider: "offline",
   model: "offline",
   rounds: 20,
+  outputTokens: 1_000,
+  setupBytes: 100,
+  local: true,
   turnMs: 60_000,
   tools: new Set<string>(),
 });
@@ -86,6 +91,7 @@ export async function newTalk(
     noKey,
     () => clock.now(),
   );
+  const windows = new ContextWindows(() => null);
   const refusals = new Refusals(log, clock);
   /** What is to be read on the channel. */
   const shown: string[] = [];
@@ -135,6 +141,8 @@ export async function newTalk(
         labels: (session) => world.labels.of(session),
         halted: () => false,
         tell: () => undefined,
+        windows,
+        compactor: new Compactor({ log, state, broker: world.broker, windows, over: noKey }),
         files: new MessageFiles({
           log,
           ours: { home: world.home, executable: process.execPath },
