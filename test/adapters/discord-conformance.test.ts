@@ -119,30 +119,8 @@ async function rig(): Promise<Rig> {
     remove: () => server.remove(last),
     reply: (text, to) =>
       void server.direct(text, { type: 19, referenced_message: { id: server.id(), author: ADA, content: to } }),
-    lacks: { refuseFormatting: "what is sent is text with marks in it, and Discord shows any" },
     [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose](),
   };
 }
 
-conformance("discord", rig, [
-  "repeat",
-  "mention",
-  "group",
-  "slow",
-  "vanish",
-  "kick",
-  "revoke",
-  "rival",
-  "loseAnswer",
-  "down",
-  "up",
-  "strange",
-  "hostile",
-  "previews",
-  "file",
-  "voice",
-  "received",
-  "edit",
-  "remove",
-  "reply",
-]);
+conformance("discord", rig, { refuseFormatting: "what is sent is text with marks in it, and Discord shows any" });

@@ -115,30 +115,8 @@ async function rig(): Promise<Rig> {
     edit: (text) => server.update({ edited_message: { ...wrote, edit_date: 1, text } }),
     reply: (text, to) =>
       write({ ...by("ada"), text, reply_to_message: { message_id: 1, date: 1, ...by("ada"), text: to } }),
-    lacks: { remove: "Telegram tells no bot of a message that is deleted" },
     [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose](),
   };
 }
 
-conformance("telegram", rig, [
-  "repeat",
-  "mention",
-  "group",
-  "slow",
-  "refuseFormatting",
-  "vanish",
-  "kick",
-  "revoke",
-  "rival",
-  "loseAnswer",
-  "down",
-  "up",
-  "strange",
-  "hostile",
-  "previews",
-  "file",
-  "voice",
-  "received",
-  "edit",
-  "reply",
-]);
+conformance("telegram", rig, { remove: "Telegram tells no bot of a message that is deleted" });
