@@ -98,8 +98,8 @@ export interface Before {
   readonly words: Words;
 }
 
-/** Sessions whose labels are kept in memory. */
-const MAX_SESSIONS = 1000;
+/** Sessions whose labels are kept in memory, with the words that were typed there: many more than turns can run or wait at once. */
+const MAX_SESSIONS = 200;
 
 /** The labels of every session that anything runs in. */
 export class LabelBook {
@@ -115,7 +115,12 @@ export class LabelBook {
 
   of(session: string): SessionLabels {
     const known = this.#sessions.get(session);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // Let go of last: a turn of it is about to run.
+      this.#sessions.delete(session);
+      this.#sessions.set(session, known);
+      return known;
+    }
     const { labels, words } = this.#before(session);
     const made = new SessionLabels(session, this.#log, labels, words);
     this.#sessions.set(session, made);

@@ -504,7 +504,7 @@ export class Channels {
     const told = new Set<string>();
     for (const turn of state.openTurns()) {
       const session = SessionId.parse(turn.session);
-      await log.append(
+      const ended = log.append(
         { kind: "turn.ended", turn: turn.turn, session, reason: "interrupted", rounds: 0 },
         { cause: turn.seq, seal: session },
       );
@@ -513,8 +513,10 @@ export class Channels {
       if (place !== null) {
         told.add(place.conversation);
         const words = interruptedText(knownOf(log, turn.seq, place.talk === "direct"));
+        // In the same step, and so in one transaction: a crash between the two would leave nobody told.
         void this.tell(place, session, words, turn.seq).catch(() => undefined);
       }
+      await ended;
     }
     for (const { message, session, principal, seq, origin } of state.waiting()) {
       const record = state.session(session);

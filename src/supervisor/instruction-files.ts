@@ -25,7 +25,7 @@ export const MAX_INSTRUCTION_BYTES = 32 * 1024;
 /** Of all that one conversation is given; what is beyond is left out, and that is said. */
 const MAX_ALL_BYTES = 96 * 1024;
 /** Conversations of which it is kept in memory what they were told. */
-const MAX_TOLD = 1_000;
+const MAX_TOLD = 200;
 
 export interface InstructionParts {
   readonly log: Pick<AuditLog, "row" | "append">;

@@ -59,7 +59,9 @@ export async function traceMessages(
     );
     if (outcome === "sent" || !SENT_AGAIN.has(action.purpose)) continue;
     const text = row.content("text");
-    if (outcome === "absent" && text !== null && action.files === undefined && age <= AGAIN_MS)
+    // What is known of a turn that was cut short may come twice; that it never comes would leave somebody unaware of it.
+    const again = outcome === "absent" || action.purpose === "notice";
+    if (again && text !== null && action.files === undefined && age <= AGAIN_MS)
       await parts.tell(record, session, text, traced.seq);
     else if (!unsure.has(record.conversation)) {
       unsure.add(record.conversation);

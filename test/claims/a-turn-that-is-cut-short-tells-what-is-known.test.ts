@@ -61,7 +61,11 @@ async function faults(done: readonly string[]): Promise<string[]> {
     const begun = started.filter(({ fields }) => ids.includes(fields["message"]));
     const turns = new Set(begun.map(({ fields }) => fields["turn"]));
     const calls = called.filter(({ fields }) => turns.has(fields["turn"]));
-    const cut = begun.some(({ seq }) => CUT.has(String(ends.get(seq))) || unsure.has(seq));
+    // What is said of a turn that was cut short is on the log together with its end.
+    const noticed = begun.some(({ seq }) =>
+      sent.some(({ cause, fields }) => cause === seq && fields["purpose"] === "notice"),
+    );
+    const cut = begun.some(({ seq }) => (CUT.has(String(ends.get(seq))) ? noticed : unsure.has(seq)));
     return [
       ...(ids.length === 1 ? [] : [`${mark} is on the log ${ids.length} times`]),
       ...(begun.length === 1 ? [] : [`${mark} was begun ${begun.length} times`]),

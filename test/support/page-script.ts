@@ -111,6 +111,7 @@ export class PageScript {
   readonly session = mint("session");
   readonly turn = mint("turn");
   readonly folders: AnswerTo<"folder.list">["folders"] = [];
+  agents: AnswerTo<"status">["agents"] = [{ agent: Name.parse("default"), ref: "ollama/qwen3:8b" }];
   /** Files that agents are told. */
   instructions: AnswerTo<"instructions.show">["files"] = [];
   /** What was to be asked again. */
@@ -394,7 +395,7 @@ export class PageScript {
         ref: "ollama/qwen3:8b",
         note: "the most recently used model that can call tools",
       },
-      agents: [{ agent: Name.parse("default"), ref: "ollama/qwen3:8b" }],
+      agents: this.agents,
       channels: [
         { channel: "telegram", enabled: true, state: "connected", account: "@an_example_bot", note: null },
         {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mint } from "../../src/ipc/ids.ts";
+import { mint, Name } from "../../src/ipc/ids.ts";
 import { approvalOf } from "../support/page-script.ts";
 import { shown, usePage } from "../support/page-world.ts";
 
@@ -147,3 +147,22 @@ test.for(["status", "transcript"] as const)(
     expect(await shown(world.page, "heard meanwhile").count()).toBe(1);
   },
 );
+
+test("among several agents one is chosen, and what is said goes to that one; with one there is nothing to choose", async () => {
+  await world.driver.logIn(world.supervisor.link());
+  await world.page.getByText("default · ollama/qwen3:8b").waitFor();
+  expect(await world.page.getByLabel("Agent").isVisible()).toBe(false);
+  world.script.agents = [
+    { agent: Name.parse("default"), ref: "ollama/qwen3:8b" },
+    { agent: Name.parse("coder"), ref: "anthropic/some-model" },
+  ];
+  await world.page.reload();
+  await world.page.getByLabel("Agent").selectOption("coder");
+  await world.page.getByText("anthropic/some-model").waitFor();
+  await world.page.getByLabel("Message").fill("hello");
+  await world.page.keyboard.press("Enter");
+  const asked = (call: string): unknown[] =>
+    world.supervisor.calls.flatMap((one) => (one.call.call === call && "agent" in one.call ? [one.call.agent] : []));
+  await expect.poll(() => asked("say")).toEqual(["coder"]);
+  expect(asked("transcript").at(-1)).toBe("coder");
+});

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { approvalOf, CARD } from "../support/page-script.ts";
 import { shown, usePage } from "../support/page-world.ts";
-import { mint } from "../../src/ipc/ids.ts";
+import { mint, Name } from "../../src/ipc/ids.ts";
 
 const world = usePage();
 
@@ -236,4 +236,33 @@ test("what is scheduled is listed with the times and whose it is, as text", asyn
   await world.page.getByText("Read <b>my</b> notes").waitFor();
   await world.page.getByText("0 9 * * 1-5 (Europe/Berlin), for Sam, answered on telegram").first().waitFor();
   expect(await world.page.getByText("paused, because it failed too often").isVisible()).toBe(true);
+});
+
+test("a file that an agent would be told is shown whole, and told once its owner has looked at it here", async () => {
+  const digest = "ab".repeat(32);
+  const file = { name: "AGENTS.md", principal: null, person: null, why: null, untrusted: false, digest } as const;
+  world.script.instructions = [
+    {
+      ...file,
+      agent: Name.parse("default"),
+      path: "/work/AGENTS.md",
+      state: "new",
+      difference: "--- before\n+++ now\n+Answer <b>briefly</b>.\n",
+      noticed: ["it claims to speak for the system"],
+    },
+  ];
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.tab("Status");
+  await world.page.getByText("+Answer <b>briefly</b>.").waitFor();
+  await world.page.getByText("Noticed: it claims to speak for the system").waitFor();
+  await world.page.getByRole("button", { name: "have agent default told what /work/AGENTS.md says" }).click();
+  await world.page.getByText("told to the agent as it is").waitFor();
+  // That version and no other.
+  expect(world.supervisor.calls.map(({ call }) => call)).toContainEqual({
+    call: "instructions.accept",
+    agent: "default",
+    path: "/work/AGENTS.md",
+    digest,
+  });
+  await expect.poll(() => world.page.getByRole("button", { name: /told what/ }).count()).toBe(0);
 });
