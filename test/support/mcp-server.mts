@@ -7,7 +7,8 @@ import { createInterface } from "node:readline";
  *  install` below a folder, then `[node, FOLDER/node_modules/…/index.js]` and `read: [FOLDER]`); its tools are accepted with `wirken mcp accept`, or in a
  *  test by {@link acceptAll} of mcp-world.ts.
  *
- *  Its first argument names what it is to offer beside: `changed` describes `echo` in another way. */
+ *  Its first argument: `changed` describes `echo` in another way; a day, such as 2024-11-05, is the version of the protocol that it speaks; `huge`,
+ *  `stray` and `ends` make it send too much, send what is no message, and end. */
 
 interface Message {
   readonly id?: number | string;
@@ -132,7 +133,7 @@ async function answer({ id, method, params = {} }: Message): Promise<object> {
   switch (method) {
     case "initialize":
       return {
-        protocolVersion: params["protocolVersion"],
+        protocolVersion: variant.startsWith("20") ? variant : params["protocolVersion"],
         capabilities: { tools: { listChanged: true }, resources: {}, prompts: {}, logging: {} },
         serverInfo: { name: "honest", version: "1.0.0" },
         instructions: "Be kind.",
@@ -162,6 +163,9 @@ async function answer({ id, method, params = {} }: Message): Promise<object> {
 }
 
 process.stderr.write("honest: started\n");
+if (variant === "huge") process.stdout.write(`${"x".repeat(9 * 1024 * 1024)}\n`);
+if (variant === "stray") for (let n = 0; n < 60; n++) process.stdout.write("hello there\n");
+if (variant === "ends") process.exit(3);
 createInterface({ input: process.stdin }).on("line", (line) => {
   const message: Message = JSON.parse(line);
   if (message.method === undefined) {
