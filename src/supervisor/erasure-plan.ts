@@ -1,6 +1,7 @@
 import { readHead } from "../../audit/entry.ts";
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import type { StoredPart } from "../../audit/removal.ts";
+import { summariesOf } from "./derived-summaries.ts";
 import type { State } from "./state.ts";
 
 /** Whom or what an erasure is about. */
@@ -87,13 +88,7 @@ export class ErasurePlan {
       pairings,
       conversations: direct.map(({ conversation }) => conversation),
       senders,
-      theirs: await rowsCausedBy(
-        log,
-        shared
-          .flatMap((session) => state.messagesOf(session))
-          .filter((message) => message.principal === principal)
-          .map(({ seq }) => seq),
-      ),
+      theirs: await theirsIn(log, state, shared, principal),
       from: 0,
     });
   }
@@ -187,6 +182,31 @@ function senderOf({ action, content }: CommittedRow): string | null {
   if (action.kind !== TELLS && action.kind !== "pair.requested" && action.kind !== "message.refused") return null;
   const sender = content("sender");
   return sender === null ? null : `${action.channel}\n${sender}`;
+}
+
+/** What they wrote in sessions that others wrote in too, all that it led to, and summaries that were made of any of it. */
+async function theirsIn(
+  log: AuditLog,
+  state: State,
+  sessions: readonly string[],
+  principal: string,
+): Promise<Set<number>> {
+  const messages = sessions.map((session) => ({
+    session,
+    seqs: state
+      .messagesOf(session)
+      .filter((message) => message.principal === principal)
+      .map(({ seq }) => seq),
+  }));
+  const theirs = await rowsCausedBy(
+    log,
+    messages.flatMap(({ seqs }) => seqs),
+  );
+  for (const { session, seqs } of messages) {
+    const [first] = seqs;
+    if (first !== undefined) for (const seq of await summariesOf(log, session, first)) theirs.add(seq);
+  }
+  return theirs;
 }
 
 /** These rows and all that they led to. */

@@ -7,6 +7,7 @@ import { mint } from "../ipc/ids.ts";
 import type { AnswerTo } from "../ipc/operator.ts";
 import { type Erasure, type ErasureSteps, forgetFormerKeys } from "./erasure.ts";
 import type { Holds } from "./holds.ts";
+import { summariesOf } from "./derived-summaries.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
 import type { State } from "./state.ts";
@@ -229,6 +230,8 @@ export class Retention {
     const ids: number[] = [];
     const opened = new Set<string>();
     const gone = { rows: new Set<number>(), conversations: [] as string[], scopes: new Set<string>() };
+    /** The oldest row that goes of each scope. */
+    const oldest = new Map<string, number>();
     let held = 0;
     for await (const page of steps.removal.parts(0, log.removal.firstAt(at))) {
       for (const part of page) {
@@ -239,6 +242,7 @@ export class Retention {
           continue;
         }
         ids.push(part.id);
+        if (!oldest.has(part.scope)) oldest.set(part.scope, part.seq);
         // The daemon's own key seals the projection too: with another one every night, all of that would be written anew.
         if (part.scope !== DAEMON) opened.add(part.scope);
         if (!stranger) continue;
@@ -248,6 +252,11 @@ export class Retention {
         if (action?.kind === "conversation.opened") gone.conversations.push(action.conversation);
       }
     }
+    const derived = await this.#summaries(oldest, log.removal.firstAt(at), new Set(sessions), (part) =>
+      exempt.part(part),
+    );
+    ids.push(...derived.ids);
+    held += derived.held;
     const ended = [...sessions, ...[...gone.scopes].filter((scope) => hasKey(scope))];
     for (const session of sessions) await erasure.end(session, who);
     const removed = await this.#take({ ids, opened, ended, sessions: sessions.length }, who, () => {
@@ -255,6 +264,31 @@ export class Retention {
     });
     if (gone.rows.size > 0) steps.state.compact();
     return { removed, held };
+  }
+
+  /** A summary is as old as the oldest that it was made of: it goes with that. @param before what is older goes already. @param whole sessions that go whole. */
+  async #summaries(
+    oldest: ReadonlyMap<string, number>,
+    before: number,
+    whole: ReadonlySet<string>,
+    isHeld: (part: StoredPart) => boolean,
+  ): Promise<{ ids: number[]; held: number }> {
+    const { log, steps, state } = this.#parts;
+    const rows = new Set<number>();
+    for (const [scope, source] of oldest)
+      if (!whole.has(scope) && state.session(scope) !== null)
+        for (const seq of await summariesOf(log, scope, source, before)) rows.add(seq);
+    const ids: number[] = [];
+    let held = 0;
+    if (rows.size === 0) return { ids, held };
+    for await (const page of steps.removal.parts(before, log.size)) {
+      for (const part of page) {
+        if (!rows.has(part.seq)) continue;
+        if (isHeld(part)) held += 1;
+        else ids.push(part.id);
+      }
+    }
+    return { ids, held };
   }
 
   /** Takes content out, on the record. Whose key opened what goes and opens what stays gets another one: the former would still open a copy of what went.

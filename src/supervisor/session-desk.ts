@@ -195,7 +195,15 @@ export class SessionDesk {
       purpose,
     }: { readonly call: CommittedRow; readonly answer: CommittedRow | null; readonly purpose: string | null },
   ) {
-    const told = purpose === null ? transcript.now : summaryAsked(transcript.now, this.#compactionOf(answer));
+    const compaction = purpose === null ? null : this.#compactionOf(answer);
+    const told = purpose === null ? transcript.now : summaryAsked(transcript.now, compaction);
+    // What is put to a model follows from what was decided with its answer.
+    if (purpose !== null && compaction === null && record !== null)
+      return {
+        verdict: "not provable" as const,
+        why: "no summary came of it, so no row says what it was asked of",
+        told,
+      };
     const verdict = compared(record, setup, told);
     if (verdict.verdict !== "same" || purpose !== null || call.action.kind !== "model.called")
       return { ...verdict, told };

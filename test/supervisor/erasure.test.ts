@@ -160,6 +160,25 @@ test("an erasure that an earlier build made, which kept the group's key, is comp
   expect(openedIn(backup, open, inGroup)).toEqual([]);
 });
 
+test("a summary goes with any of those whose words it was made of, in whosever turn it was made", async () => {
+  const { world, kim, group } = await scene();
+  await using open = world;
+  const lee = open.state.principalsOf(group).find((one) => one !== kim) ?? "";
+  const summary = await open.summarise(group, lee, "Kim wanted a canary");
+  await open.say(group, lee, "and then?");
+  expect(open.log.row(summary[1] ?? -1)?.content("answer")).toContain("canary");
+  await open.erasure().erase({ principal: kim }, "she asked for it", open.owner);
+  const [called, answered, compacted] = summary.map((seq) => open.log.row(seq));
+  expect([called?.content("items"), answered?.content("answer"), compacted?.content("plan")]).toEqual([
+    null,
+    null,
+    null,
+  ]);
+  expect(open.log.row(open.log.size - 1)).not.toBeNull();
+  const told = transcriptForPeople(open.log, open.state, group).map(({ text }) => text);
+  expect(told).toContain("and then?");
+});
+
 test("two erasures that share a key, asked for at once, leave nothing of either", async () => {
   const { folder, world, kim, shared, group } = await scene();
   await using open = world;

@@ -125,6 +125,35 @@ export class KeepingWorld implements AsyncDisposable {
   }
 
   /** A message and its answer. */
+  /** A summary of all that was said in a session so far, made in a turn of somebody. @returns its rows. */
+  async summarise(session: SessionId, principal: string, text: string): Promise<readonly number[]> {
+    const { log } = this;
+    const digest = "0".repeat(64);
+    const under = { agent: "default", principal, policy: digest, settings: digest };
+    const turn = mint("turn");
+    const started = await log.append(
+      { kind: "turn.started", turn, session, message: mint("message"), ...under },
+      { cause: null, seal: session },
+    );
+    const called = await log.record<"model.called">(
+      { kind: "model.called", turn, session, ...under, provider: "local", model: "m", purpose: "summary" },
+      { cause: started.seq, seal: session, content: { items: "{}" } },
+    );
+    called.redeem();
+    const counts = { inputTokens: 1, outputTokens: 1, microDollars: 0 };
+    const answered = await called.finish<"model.answered">(
+      { kind: "model.answered", model: "m", ...counts, stop: "stop" },
+      { answer: JSON.stringify({ text, calls: [] }) },
+    );
+    const plan = { version: 1, results: [], from: started.seq, kept: [], summarised: 1 };
+    const of = { results: 0, messages: 1, summary: answered.seq, before: 2, after: 1 };
+    const compacted = await log.append(
+      { kind: "context.compacted", turn, session, reason: "window", ...of },
+      { cause: answered.seq, seal: session, content: { plan: JSON.stringify(plan) } },
+    );
+    return [called.seq, answered.seq, compacted.seq];
+  }
+
   async say(session: SessionId, principal: string, text: string): Promise<void> {
     const { log, state } = this;
     const conversation = state.session(session)?.conversation ?? "";

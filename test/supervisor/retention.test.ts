@@ -93,6 +93,29 @@ test("a session that goes on has another key for what stays, and the former one 
   );
 });
 
+test("a summary is as old as the oldest that it was made of", async () => {
+  const { world, first, kim, days } = await scene();
+  await using open = world;
+  await delay(5);
+  const between = Date.now();
+  const summary = await open.summarise(first, kim, "what they said");
+  await open.say(first, kim, "this stays");
+  await open
+    .retention(
+      () => days.now,
+      () => between + 90 * DAY_MS,
+    )
+    .apply();
+  const [called, answered, compacted] = summary.map((seq) => open.log.row(seq));
+  expect([called?.content("items"), answered?.content("answer"), compacted?.content("plan")]).toEqual([
+    null,
+    null,
+    null,
+  ]);
+  const [said] = open.log.rows({ kind: "message.received", limit: 1 });
+  expect(said?.content("text")).toBe("this stays");
+});
+
 test("what has a time of its own goes with the key that opened it: what else that one opened has another", async () => {
   const { folder, world, first, kim, days } = await scene();
   await using open = world;
