@@ -93,7 +93,7 @@ export class McpQuestions {
       const { request, over } = sampling.request({
         instructions: question.system ?? "",
         messages: question.messages.map(({ role, text }) =>
-          role === "user" ? { role, text, files: [] } : { role, text, calls: [] },
+          role === "user" ? { role, text } : { role, text, calls: [] },
         ),
         tools: [],
       });

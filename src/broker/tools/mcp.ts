@@ -20,7 +20,7 @@ function descriptionOf({ server, offeredAs, description, parameters }: McpTool):
   const { $schema: _, properties, ...rest } = parameters;
   const told = `[tool of the MCP server ${server}] ${description}`.slice(0, MAX_DESCRIPTION).toWellFormed();
   const own = typeof properties === "object" && properties !== null ? properties : {};
-  const made = { name: offeredAs, description: told, parameters: { ...rest, properties: { ...own, why: WHY } } };
+  const made = { name: offeredAs, description: told, parameters: { ...rest, properties: { why: WHY, ...own } } };
   return ToolDescription.safeParse(made).data ?? null;
 }
 
