@@ -27,6 +27,7 @@ import { grantsCommand } from "./commands/grants.ts";
 import { haltCommand, resumeCommand } from "./commands/halt.ts";
 import { labelCommand } from "./commands/label.ts";
 import { sessionsCommand } from "./commands/sessions.ts";
+import { mcpCommand } from "./commands/mcp.ts";
 import { skillsCommand } from "./commands/skills.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { memoryCommand } from "./commands/memory.ts";
@@ -101,6 +102,7 @@ export function programOf(context: Context): Command {
     agentsCommand,
     sessionsCommand,
     skillsCommand,
+    mcpCommand,
     scheduleCommand,
     memoryCommand,
     undoCommand,

@@ -10,9 +10,10 @@ const [spec, name, wanted, registry, ca] = process.argv.slice(1);
 const say = (word, value) => fs.writeSync(1, word + " " + String(value).replace(/[^\x20-\x7e]+/g, " ").slice(0, 400) + "\n");
 const stop = (why) => { say("failed", why); process.exit(0); };
 fs.mkdirSync("tree");
+for (const empty of ["user.npmrc", "global.npmrc"]) fs.writeFileSync(empty, "");
 fs.writeFileSync("tree/package.json", JSON.stringify({ name: "wirken-mcp-server", version: "1.0.0", private: true }) + "\n");
 const argv = ["install", "--prefix=tree", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--save-exact", "--omit=dev",
-  "--no-bin-links", "--userconfig=/dev/null", "--globalconfig=/dev/null", "--cache=cache", "--fetch-retries=2", "--fetch-timeout=60000",
+  "--no-bin-links", "--userconfig=user.npmrc", "--globalconfig=global.npmrc", "--cache=cache", "--fetch-retries=2", "--fetch-timeout=60000",
   "--registry=" + registry, ...(ca === "" ? [] : ["--cafile=" + ca]), "--", spec];
 const done = spawnSync("npm", argv, { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8", maxBuffer: 1 << 24 });
 if (done.status !== 0) {

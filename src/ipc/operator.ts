@@ -9,6 +9,7 @@ import { GRANT_ANSWERS, GRANT_CALLS } from "./grant-calls.ts";
 import { UNDO_ANSWERS, UNDO_CALLS } from "./undo-calls.ts";
 import { MEMORY_ANSWERS, MEMORY_CALLS } from "./memory-calls.ts";
 import { SKILL_ANSWERS, SKILL_CALLS } from "./skill-calls.ts";
+import { MCP_ANSWERS, MCP_CALLS } from "./mcp-calls.ts";
 import { FOLDER_ANSWERS, FOLDER_CALLS } from "./folder-calls.ts";
 import { INSTRUCTION_ANSWERS, INSTRUCTION_CALLS } from "./instruction-calls.ts";
 import { BUDGET_ANSWERS, BUDGET_CALLS } from "./budget-calls.ts";
@@ -85,6 +86,7 @@ export const OperatorCall = z.discriminatedUnion("call", [
   ...FOLDER_CALLS,
   ...INSTRUCTION_CALLS,
   ...SKILL_CALLS,
+  ...MCP_CALLS,
   ...MEMORY_CALLS,
   ...UNDO_CALLS,
   ...GRANT_CALLS,
@@ -269,6 +271,7 @@ export const OPERATOR_ANSWERS = {
   ...FOLDER_ANSWERS,
   ...INSTRUCTION_ANSWERS,
   ...SKILL_ANSWERS,
+  ...MCP_ANSWERS,
   ...MEMORY_ANSWERS,
   ...UNDO_ANSWERS,
   ...GRANT_ANSWERS,

@@ -15,6 +15,7 @@ export const PAGE_CALLS: ReadonlySet<CallName> = new Set([
   "channel.list",
   "channel.enable",
   "channel.disable",
+  "mcp.list",
   "schedule.list",
   "schedule.pause",
   "pair.list",

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { Ready, Ref, Stop } from "./frame-common.ts";
+import { AuthorizationId } from "./mcp-calls.ts";
 import { OperatorCall, OperatorEvent, OperatorFailure } from "./operator.ts";
 
 /** SHA-256 in hex of the payload that `login.done` carried (its 43 characters): the supervisor checks it and never keeps the secret itself. */
@@ -17,6 +18,8 @@ export const FromWeb = z.discriminatedUnion("type", [
   /** A call of a logged-in page; text of `say` is the payload, and its answer comes when the turn ends. What happens meanwhile in the page's
    *  conversation is told to every `watch`, which is answered when it is over. Answered by `unauthenticated` when the session is not (or no longer) good. */
   z.strictObject({ type: z.literal("call"), ref: Ref, session: SessionDigest, call: OperatorCall }),
+  /** A browser came back from logging in elsewhere, to the address that was made for that; the payload is its query. Answered by `answer` or `refused`. */
+  z.strictObject({ type: z.literal("back"), ref: Ref, id: AuthorizationId }),
   /** Nobody listens to this call any more: sent for a `watch` whose page is gone, never for a `say` (its turn goes on). */
   z.strictObject({ type: z.literal("cancel"), ref: Ref }),
 ]);

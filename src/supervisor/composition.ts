@@ -34,6 +34,8 @@ import { plainOf, secretOf } from "./credentials.ts";
 import { EgressView } from "./egress-view.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
+import type { McpDesk } from "./mcp-desk.ts";
+import { mcpDesk, mcpInstaller } from "./mcp-desk-parts.ts";
 import { skillParts } from "./skill-parts.ts";
 import type { Skills } from "./skills.ts";
 import type { Folders } from "./folders.ts";
@@ -111,6 +113,7 @@ export class Composition {
   readonly skills: Skills;
   readonly skillsNote: string | null;
   readonly mcp: McpRunning;
+  readonly mcpDesk: McpDesk;
   readonly memory: Memory;
   /** How this machine's network is left. */
   readonly outward: Outward;
@@ -251,6 +254,14 @@ export class Composition {
       key: (provider) => this.#secretOf(`provider/${provider}`),
       withheld: (provider) => this.#withheld(`provider/${provider}`)?.note ?? null,
     });
+    const installer = mcpInstaller({
+      log,
+      home,
+      sandbox: this.sandbox,
+      lanes: this.outward.egress,
+      config: () => made.config.config,
+      certificates: () => this.outward.network.certificates,
+    });
     const ways = new CommandWays({
       lanes: this.outward.egress,
       executable: isSea() ? process.execPath : null,
@@ -281,6 +292,7 @@ export class Composition {
       credential: (scope) => carriedCredential(made.keeper.vault, scope),
     });
     const mcp = mcpParts({
+      tree: async (server, digest) => await installer.open(server, digest),
       log,
       state: made.state,
       keeper: made.keeper,
@@ -444,6 +456,7 @@ export class Composition {
           port: parts.port ?? made.config.config.web.port,
           answer: async (call, payload, caller, emit, signal) =>
             await this.operator.answer(call, payload, caller, emit, signal),
+          back: async (id, query) => await managed.authorizing.back(id, query),
         })
       : null;
     this.#care = careForCredentials({
@@ -480,7 +493,21 @@ export class Composition {
       evidence,
       anchor: () => this.anchors.now(),
     });
+    const managed = mcpDesk({
+      log,
+      home,
+      config: () => made.config.config,
+      set: async (path, value) => await made.config.set(path, value),
+      servers: mcp.servers,
+      installer,
+      grants,
+      hasCredential: (scope) => made.keeper.vault.credentials(scope).length > 0,
+      dropCredential: async (scope, who) => await credentials.remove(scope, who),
+      origin: () => this.web?.origin ?? null,
+    });
+    this.mcpDesk = managed.desk;
     this.operator = new Operator({
+      mcp: managed.desk,
       labels: new LabelDesk({ log, state: made.state, labels: this.labels, files: this.fileLabels }),
       people: made.people,
       schedules: planned.desk,

@@ -7,6 +7,7 @@ import type { RegistriesConfig } from "../config/schema.ts";
 import { installPackage } from "../effect/install-package.ts";
 import { MANAGERS } from "../effect/install-scripts.ts";
 import type { Recorded } from "../../audit/recorded.ts";
+import { mint } from "../ipc/ids.ts";
 import { SandboxError } from "../sandbox/command.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { LaneError, type LaneSource } from "./egress-lane.ts";
@@ -28,6 +29,14 @@ export interface InstalledPackage {
   readonly program: string;
   /** How many packages it is made of. */
   readonly packages: number;
+  /** It was there already, and was not what it had been any more: what was there is replaced. */
+  readonly altered: boolean;
+}
+
+/** What was installed for a server is another thing now, or gone. */
+export class AlteredError extends Error {
+  override readonly name = "AlteredError";
+  readonly code = "PACKAGE_ALTERED";
 }
 
 export interface McpInstallerParts {
@@ -82,11 +91,16 @@ export class McpInstaller {
     try {
       const installed = await this.#fetch(recorded, wish, draft, signal);
       const place = this.folder(installed.digest);
-      // The same digest is the same files: those that are there may be in use.
-      if (!existsSync(place)) await rename(join(draft, TREE), place);
+      // The same digest is the same files: those that are there may be in use. What was altered is replaced.
+      const wasThere = existsSync(place);
+      const altered = (await differenceFrom(place, installed.digest)) !== null;
+      if (altered) {
+        await rm(place, { recursive: true, force: true });
+        await rename(join(draft, TREE), place);
+      }
       const { version, digest, lock } = installed;
       await recorded.finish({ kind: "mcp.installed", version, digest, lock });
-      return installed;
+      return { ...installed, altered: altered && wasThere };
     } catch (error) {
       await recorded.fail(error);
       throw error;
@@ -139,7 +153,7 @@ export class McpInstaller {
         {
           get lane() {
             const end = lane.take();
-            lane.held({ id: "mcp-install", seq: recorded.seq, ended: over.promise });
+            lane.held({ id: mint("process"), seq: recorded.seq, ended: over.promise });
             return end;
           },
           executable: executable ?? "",
@@ -184,6 +198,7 @@ export class McpInstaller {
         runtime: wish.registry === "npm" ? "node" : "python3",
         program: said.program,
         packages: said.packages,
+        altered: false,
       };
     } catch (cause) {
       if (!(cause instanceof TreeError)) throw cause;
@@ -204,16 +219,14 @@ export class McpInstaller {
     return CERTIFICATES;
   }
 
-  /** Is a package what it was? @returns in words what is wrong; null: nothing. */
-  async trouble(digest: string): Promise<string | null> {
-    try {
-      const now = await digestOfTree(this.folder(digest));
-      if (now === digest) return null;
-      return "its files are not those that were installed";
-    } catch (cause) {
-      if (cause instanceof TreeError) return `its files are not those that were installed: ${cause.message}`;
-      throw cause;
-    }
+  /** Where the package of a server lies, compared with what it was just now.
+   *  @throws {AlteredError} if it is another: that is on the record then. */
+  async open(server: string, digest: string): Promise<string> {
+    const folder = this.folder(digest);
+    const why = await differenceFrom(folder, digest);
+    if (why === null) return folder;
+    await this.#parts.log.append({ kind: "mcp.altered", server, digest }, { cause: null, content: { why } });
+    throw new AlteredError(`${why}; nothing of it is started. To have it installed anew: wirken mcp update ${server}`);
   }
 
   /** Removes what is in use no more, and drafts that a crash left. @param kept digests that are. */
@@ -223,5 +236,15 @@ export class McpInstaller {
     for (const name of names)
       if (/^\.draft-[A-Za-z0-9]+$|^[0-9a-f]{16}$/.test(name) && !stay.has(name))
         await rm(join(this.#parts.root, name), { recursive: true, force: true });
+  }
+}
+
+/** @returns in words why a folder does not have this digest; null: it has. */
+async function differenceFrom(folder: string, digest: string): Promise<string | null> {
+  try {
+    return (await digestOfTree(folder)) === digest ? null : "its files are not those that were installed";
+  } catch (cause) {
+    if (cause instanceof TreeError) return `its files are not those that were installed: ${cause.message}`;
+    throw cause;
   }
 }

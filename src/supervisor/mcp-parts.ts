@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { AuditLog } from "../../audit/log.ts";
 import type { Sampling } from "../broker/mcp-questions.ts";
 import { mcpDescriptions } from "../broker/tools/mcp.ts";
@@ -12,7 +11,6 @@ import { withheldNow } from "./credential-parts.ts";
 import { type Credentials, secretOf } from "./credentials.ts";
 import { McpAccepted } from "./mcp-accepted.ts";
 import { McpRunning } from "./mcp-running.ts";
-import { digestOfTree } from "./mcp-tree.ts";
 import { McpUse } from "./mcp-use.ts";
 import type { ModelChoice } from "./model-choice.ts";
 import type { Models } from "./models.ts";
@@ -24,8 +22,6 @@ import type { VaultKeeper } from "./vault-keeper.ts";
 /** Of one answer that a server has a model give. */
 const SAMPLING_TOKENS = 8_192;
 const SAMPLING_MS = 5 * 60_000;
-/** Of a digest, in the name of a package's folder. */
-const SHORT = 16;
 
 interface Given {
   readonly log: AuditLog;
@@ -35,7 +31,9 @@ interface Given {
   readonly sandbox: Sandbox;
   readonly ways: WayPort;
   readonly models: Pick<Models, "forget">;
-  readonly home: { readonly root: string; readonly packages: string };
+  readonly home: { readonly root: string };
+  /** Where the package of a server lies. @throws {AlteredError} if it is not what was installed. */
+  readonly tree: (server: string, digest: string) => Promise<string>;
   readonly config: () => Config;
   /** Whom an agent's completions are asked of. */
   readonly choice: (agent: string) => ModelChoice;
@@ -67,11 +65,7 @@ export function mcpParts(given: Given): {
     config,
     home: home.root,
     accepted: new McpAccepted({ log, placed: (what) => state.placed(what) }),
-    tree: async (digest) => {
-      const place = join(home.packages, digest.slice(0, SHORT));
-      if ((await digestOfTree(place)) === digest) return place;
-      throw new Error("its package is not what was installed: files of it were changed, so it is not run");
-    },
+    tree: given.tree,
     withheld: (scope) => withheldNow(keeper.vault, scope)?.note ?? null,
     secretOf: (scope) => (withheldNow(keeper.vault, scope) === null ? secretOf(keeper.vault, scope) : null),
     saveTokens: async (server, bytes) => {

@@ -15,6 +15,7 @@ import {
   TOKENS,
   type ToMcp,
 } from "../ipc/mcp-frames.ts";
+import { AlteredError } from "./mcp-install.ts";
 import type { Kept, Processes, SecretOf, StartedChild } from "./processes.ts";
 import type { Reach } from "./reach-list.ts";
 
@@ -159,6 +160,11 @@ export class McpProcess {
       } catch (error) {
         this.why = error instanceof Error ? error.message : "it could not be started";
         this.#parts.line(this.why);
+        // To be tried again it would have to be installed anew.
+        if (error instanceof AlteredError) {
+          this.#become("given-up");
+          void this.#kept.stop();
+        }
         throw error;
       }
     }

@@ -16,7 +16,14 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import { listDigest, type McpAccepted } from "./mcp-accepted.ts";
 import { acceptedTools, standingsOf } from "./mcp-offers.ts";
 import { type Connection, type Listed, McpProcess, McpServerError, type StartedServer } from "./mcp-process.ts";
-import type { McpAuthorization, McpServersControl, McpServerStatus, McpToolState, McpTrial } from "./mcp-servers.ts";
+import {
+  HostNeededError,
+  type McpAuthorization,
+  type McpServersControl,
+  type McpServerStatus,
+  type McpToolState,
+  type McpTrial,
+} from "./mcp-servers.ts";
 import { serviceOf } from "./mcp-service.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
@@ -38,8 +45,8 @@ export interface McpRunningParts {
   /** The data directory, and where servers have their own directories. */
   readonly home: string;
   readonly accepted: McpAccepted;
-  /** Where an installed package lies. @throws {Error} in words why it is not to be run. */
-  readonly tree: (digest: string) => Promise<string>;
+  /** Where the package of a server lies. @throws {AlteredError} in words why it is not to be run. */
+  readonly tree: (server: string, digest: string) => Promise<string>;
   /** Why a credential cannot be had; null: it can. */
   readonly withheld: (scope: string) => string | null;
   readonly secretOf: (scope: string) => SecretOf | null;
@@ -166,7 +173,7 @@ export class McpRunning implements McpServersControl {
       if (found.state !== "works")
         throw new SandboxError("MCP servers are run in bubblewrap only, and that does not work here");
     }
-    const place = entry.installed === undefined ? null : await tree(entry.installed.digest);
+    const place = entry.installed === undefined ? null : await tree(name, entry.installed.digest);
     const process = mint("process");
     const digest = createHash("sha256").update(JSON.stringify(entry)).digest("hex");
     const recorded = await log.record(
@@ -468,9 +475,9 @@ export class McpRunning implements McpServersControl {
       };
     } catch (error) {
       await cancel();
-      if (error instanceof McpServerError)
-        throw new OperatorError("bad-answer", authorizationSentence(error), hostHint(name, error));
-      throw error;
+      if (!(error instanceof McpServerError)) throw error;
+      if (error.code === "host-needed") throw new HostNeededError(name, error.message);
+      throw new OperatorError("bad-answer", error.message);
     }
   }
 
@@ -518,8 +525,4 @@ function endSentence(reason: ServiceEnd["reason"], status: number | null): strin
 
 function authorizationSentence({ code, message }: McpServerError): string {
   return code === "host-needed" ? `it is authorized by ${message}, which it may not reach yet` : message;
-}
-
-function hostHint(name: string, { code, message }: McpServerError): string | null {
-  return code === "host-needed" ? `allow that host with mcp.${name}.hosts in config.json: ${message}` : null;
 }

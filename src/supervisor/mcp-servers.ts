@@ -1,5 +1,19 @@
 import type { McpFailure, OfferedPrompt, OfferedResource, OfferedTool, ServerInfo } from "../ipc/mcp-frames.ts";
+import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
+
+/** An authorization leads to a host that is on no list: somebody has to allow it first. */
+export class HostNeededError extends OperatorError {
+  readonly host: string;
+  constructor(server: string, host: string) {
+    super(
+      "bad-answer",
+      `it is authorized by ${host}, which it may not reach yet`,
+      `allow that host with mcp.${server}.hosts in config.json: ${host}`,
+    );
+    this.host = host;
+  }
+}
 
 /** Where a server stands. `off`: not enabled. `stopped`: by its owner, until a start. `waiting`: between two starts. `given-up`: it never came up. */
 export type McpServerState = "off" | "stopped" | "starting" | "up" | "waiting" | "given-up";

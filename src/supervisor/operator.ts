@@ -21,6 +21,7 @@ import type { Incidents } from "./incidents.ts";
 import type { Findings } from "./findings.ts";
 import type { LogKeys } from "./log-keys.ts";
 import type { Name } from "../ipc/ids.ts";
+import type { McpDesk } from "./mcp-desk.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { Keeping } from "./keeping.ts";
 import type { ModelDesk } from "./model-desk.ts";
@@ -69,6 +70,14 @@ const ACTS: ReadonlySet<OperatorCall["call"]> = new Set([
   "skill.install",
   "skill.trust",
   "skill.trust-root",
+  "mcp.install",
+  "mcp.add",
+  "mcp.enable",
+  "mcp.test",
+  "mcp.accept",
+  "mcp.update",
+  "mcp.update.take",
+  "mcp.authorize",
   "models.test",
   "search.test",
   "models.use",
@@ -126,6 +135,7 @@ export interface OperatorParts {
   readonly agentNames: () => Name[];
   readonly instructions: InstructionFiles;
   readonly skills: SkillDesk;
+  readonly mcp: McpDesk;
   readonly memory: Memory;
   readonly modelDesk: ModelDesk;
   readonly searchDesk: SearchDesk;
@@ -252,6 +262,23 @@ export class Operator {
       case "skill.index":
       case "skill.read":
         return await this.#parts.skills.answer(call, payload, who);
+      case "mcp.list":
+      case "mcp.show":
+      case "mcp.install":
+      case "mcp.add":
+      case "mcp.remove":
+      case "mcp.enable":
+      case "mcp.disable":
+      case "mcp.test":
+      case "mcp.tools":
+      case "mcp.accept":
+      case "mcp.update":
+      case "mcp.update.take":
+      case "mcp.update.leave":
+      case "mcp.authorize":
+      case "mcp.authorize.wait":
+      case "mcp.authorize.back":
+        return await this.#parts.mcp.answer(call, payload, who, signal);
       case "folder.add":
         return await this.#parts.folders.add(call, who);
       case "folder.list":

@@ -41,6 +41,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
   notes.push(...composition.folders.notes());
   notes.push(...composition.instructions.notes());
   if (composition.skillsNote !== null) notes.push(composition.skillsNote);
+  notes.push(...composition.mcpDesk.notes());
   notes.push(...composition.budgets.notes());
   notes.push(...composition.vaultNotes());
   return {

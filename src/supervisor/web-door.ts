@@ -24,15 +24,24 @@ export class WebDoor {
   readonly #login: WebLogin;
   readonly #answer: AnswerCall;
   readonly #port: number;
+  readonly #back: (id: string, query: Uint8Array) => Promise<void>;
   #origin: string | null = null;
   #pair: JoinedPair<ToIngress, ToWeb> | null = null;
   readonly #running = new Map<number, AbortController>();
 
-  constructor(parts: { processes: Processes; login: WebLogin; answer: AnswerCall; port: number }) {
+  /** @param parts.back a browser came back from logging in elsewhere. It throws an OperatorError where that came to nothing. */
+  constructor(parts: {
+    processes: Processes;
+    login: WebLogin;
+    answer: AnswerCall;
+    port: number;
+    back: (id: string, query: Uint8Array) => Promise<void>;
+  }) {
     this.#processes = parts.processes;
     this.#login = parts.login;
     this.#answer = parts.answer;
     this.#port = parts.port;
+    this.#back = parts.back;
   }
 
   get origin(): string | null {
@@ -109,6 +118,9 @@ export class WebDoor {
           .end({ digest: header.session }, "logout")
           .then(() => this.#say({ type: "answer", ref: header.ref }, Buffer.from("{}")));
         return;
+      case "back":
+        void this.#cameBack(header.ref, header.id, payload);
+        return;
       case "cancel":
         this.#running.get(header.ref)?.abort();
         return;
@@ -120,6 +132,15 @@ export class WebDoor {
 
   #say(header: ToWeb, payload?: Uint8Array): void {
     this.#pair?.second(ToWeb.parse(header), payload).catch(() => undefined);
+  }
+
+  async #cameBack(ref: number, id: string, query: Uint8Array): Promise<void> {
+    try {
+      await this.#back(id, query);
+      this.#say({ type: "answer", ref }, Buffer.from("{}"));
+    } catch (error) {
+      this.#say({ type: "refused", ref, failure: OperatorError.failure(error) });
+    }
   }
 
   async #logIn(ref: number, token: Uint8Array): Promise<void> {

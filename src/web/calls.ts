@@ -56,6 +56,14 @@ export class Calls {
     });
   }
 
+  /** A browser came back from logging in elsewhere. @param query what it came back with. */
+  back(id: string, query: Uint8Array): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const ref = this.#wait({ done: resolve });
+      if (ref !== null) this.#send({ type: "back", ref, id }, query);
+    });
+  }
+
   /** @param session digest of the browser's secret. @param event is given what happens meanwhile. */
   call(
     session: string,

@@ -8,7 +8,7 @@ import type { PageAssets } from "./assets.ts";
 import { readJson } from "./body.ts";
 import type { Calls, Outcome } from "./calls.ts";
 import type { EventStreams } from "./event-streams.ts";
-import { gate, type Path } from "./gate.ts";
+import { type CameBack, gate, type Path } from "./gate.ts";
 import { cut, digestOfHalves } from "./halves.ts";
 
 // The page is told in sentences what is wrong with a request.
@@ -64,6 +64,7 @@ export function serve(site: Site): Server {
 
 async function handle(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const admitted = gate(request, site.origin);
+  if ("back" in admitted) return await cameBack(site, admitted.back, response);
   if (!("pass" in admitted)) {
     refuseAtGate(request, response, admitted);
     return;
@@ -94,6 +95,16 @@ function refuseAtGate(
     connection: "close",
     ...(refusal.allow === undefined ? {} : { allow: refusal.allow }),
   });
+}
+
+/** Whoever waits for it is told; this window is done with. */
+async function cameBack(site: Site, back: CameBack, response: ServerResponse): Promise<void> {
+  const outcome = await site.calls.back(back.id, Buffer.from(back.query));
+  const [status, sentence] =
+    outcome.state === "refused"
+      ? ([403, outcome.failure.sentence] as const)
+      : ([200, "Done: you can close this window."] as const);
+  sendSentence(response, status, sentence);
 }
 
 async function login(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -103,6 +103,7 @@ export class PageScript {
       current: false,
     },
   ];
+  servers: AnswerTo<"mcp.list">["servers"] = [];
   /** What models used, and what they may use: looked at by the usage tab. */
   spent: Spent[] = [];
   budgets: BudgetView[] = [];
@@ -126,6 +127,8 @@ export class PageScript {
         return { session: this.session, end: "done" } satisfies AnswerTo<"say">;
       case "transcript":
         return { session: this.session, entries: this.entries } satisfies AnswerTo<"transcript">;
+      case "mcp.list":
+        return { servers: this.servers } satisfies AnswerTo<"mcp.list">;
       case "budget.show":
         return { budgets: this.budgets } satisfies AnswerTo<"budget.show">;
       case "usage.show":
@@ -304,6 +307,21 @@ export class PageScript {
       case "people.unlink":
       case "people.transfer":
       case "people.export":
+      case "mcp.accept":
+      case "mcp.add":
+      case "mcp.authorize":
+      case "mcp.authorize.back":
+      case "mcp.authorize.wait":
+      case "mcp.disable":
+      case "mcp.enable":
+      case "mcp.install":
+      case "mcp.remove":
+      case "mcp.show":
+      case "mcp.test":
+      case "mcp.tools":
+      case "mcp.update":
+      case "mcp.update.leave":
+      case "mcp.update.take":
       case "skill.index":
       case "skill.install":
       case "skill.list":

@@ -98,7 +98,7 @@ async function offerRecovery(operator: OperatorPort, context: Context): Promise<
 }
 
 /** No credential is kept by a vault that nothing protects. Where no keychain can, a passphrase is chosen before anything else is typed. */
-async function protectFirst(operator: OperatorPort, { terminal }: Context): Promise<void> {
+export async function protectFirst(operator: OperatorPort, { terminal }: Context): Promise<void> {
   const { protector, keychain } = await operator.call({ call: "vault.status" });
   if (protector !== "none" || keychain === "works") return;
   const why = { locked: "is locked", absent: "is not there", unreachable: "does not answer" }[keychain];
