@@ -66,3 +66,15 @@ export function sliceSpans(spans: readonly Span[], start: number, end: number): 
   }
   return slice;
 }
+
+/** Neighbours that are alike in one respect. */
+export function runsOf(spans: readonly Span[], of: (look: Look) => string | boolean | null): Span[][] {
+  const found: Span[][] = [];
+  for (const one of spans) {
+    const last = found.at(-1);
+    const [first] = last ?? [];
+    if (last !== undefined && first !== undefined && of(first) === of(one)) last.push(one);
+    else found.push([one]);
+  }
+  return found;
+}

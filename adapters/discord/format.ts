@@ -1,6 +1,6 @@
 import type { Send } from "../adapter.ts";
 import { markdown } from "../markdown.ts";
-import { type Look, plainText, type Span, sliceSpans, span } from "../spans.ts";
+import { type Look, plainText, runsOf, type Span, sliceSpans, span } from "../spans.ts";
 import { cuts } from "../split.ts";
 
 /** Characters of a message as it is sent, marks included. @see https://docs.discord.com/developers/resources/message#create-message */
@@ -99,7 +99,7 @@ function inside(spans: readonly Span[], depth: number): string {
   const level = NESTING[depth];
   if (level === undefined) return leaves(spans);
   let shown = "";
-  for (const run of runs(spans, level.has)) {
+  for (const run of runsOf(spans, level.has)) {
     const [first] = run;
     const inner = inside(run, depth + 1);
     shown += first !== undefined && level.has(first) ? marked(inner, level.mark) : inner;
@@ -113,18 +113,6 @@ function marked(inner: string, mark: string): string {
   if (core === "") return inner;
   const at = inner.indexOf(core);
   return `${inner.slice(0, at)}${mark}${core}${mark}${inner.slice(at + core.length)}`;
-}
-
-/** Neighbours that are alike in one respect. */
-function runs(spans: readonly Span[], of: (look: Look) => boolean): Span[][] {
-  const found: Span[][] = [];
-  for (const one of spans) {
-    const last = found.at(-1);
-    const [first] = last ?? [];
-    if (last !== undefined && first !== undefined && of(first) === of(one)) last.push(one);
-    else found.push([one]);
-  }
-  return found;
 }
 
 function leaves(spans: readonly Span[]): string {

@@ -7,6 +7,7 @@ import type { Attachment, Drafting, Edit, Order, Send } from "../adapter.ts";
 import { SendFailure } from "../failure.ts";
 import { Growing, type Stand } from "../growing.ts";
 import type { Draft } from "../outbox.ts";
+import { inPlaceOf } from "../replacement.ts";
 import { errorCode, isUnauthorised, MISSING_ACCESS, sendFailure, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE } from "./api.ts";
 import { isSnowflake } from "./cursor.ts";
 import { format, type Part } from "./format.ts";
@@ -102,10 +103,8 @@ export class Outbound {
   replace(edit: Edit, text: string): Draft[] {
     const channel = channelOf(edit);
     const parts = format(text, "preformatted").slice(0, edit.ids.length);
-    if (parts.length === 0) throw new SendFailure("refused", "there is nothing in the message to show");
-    const ids = edit.ids.slice(edit.ids.length - parts.length);
-    return parts.map(({ content }, i) => ({
-      post: async () => await this.#change(channel, ids[i] ?? "", { content, components: [] }, null),
+    return inPlaceOf(edit.ids, parts).map(({ part: { content }, id }) => ({
+      post: async () => await this.#change(channel, id, { content, components: [] }, null),
     }));
   }
 

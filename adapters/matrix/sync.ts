@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { jsonOf } from "../json-cursor.ts";
 
 /** What `/sync` answers, as far as it is read; and where to go on.
  *  @see https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3sync */
@@ -65,11 +66,7 @@ const Cursor = z.object({
 export type Cursor = z.infer<typeof Cursor>;
 
 export function decodeCursor(cursor: string | null): Cursor | null {
-  try {
-    return Cursor.safeParse(JSON.parse(cursor ?? "")).data ?? null;
-  } catch {
-    return null;
-  }
+  return Cursor.safeParse(jsonOf(cursor)).data ?? null;
 }
 
 export function encodeCursor(cursor: Cursor): string {

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { jsonOf } from "../json-cursor.ts";
 
 /** What is remembered from one run to the next: signal-cli gives each message once, and asks for no receipt. What it hands over to whoever is not there any more
  *  is lost (it deletes its own copy before it answers, and goes on waiting for a caller that left), so that it is known when that may have been. */
@@ -15,11 +16,7 @@ const Cursor = z.strictObject({
 export type Cursor = z.infer<typeof Cursor>;
 
 export function decodeCursor(cursor: string | null): Cursor | null {
-  try {
-    return Cursor.safeParse(JSON.parse(cursor ?? "")).data ?? null;
-  } catch {
-    return null;
-  }
+  return Cursor.safeParse(jsonOf(cursor)).data ?? null;
 }
 
 export function encodeCursor(cursor: Cursor): string {

@@ -4,6 +4,7 @@ import { SendFailure } from "../failure.ts";
 import { Growing, type Screen, type Stand } from "../growing.ts";
 import { markdown } from "../markdown.ts";
 import type { Draft } from "../outbox.ts";
+import { inPlaceOf } from "../replacement.ts";
 import { type Span, span } from "../spans.ts";
 import { sendFailure } from "./api.ts";
 import type { Calls } from "./calls.ts";
@@ -69,18 +70,11 @@ export class Writer {
     return this.#withoutRest(message.place, all, shown.slice(parts.length));
   }
 
-  /** The last messages get the new text: the card ends there; what stood before it stays to be read. */
   replace(edit: Edit, text: string): Draft[] {
-    const parts = format(text, "plain");
-    const ids = edit.ids.slice(Math.max(0, edit.ids.length - parts.length));
-    if (parts.length === 0) throw new SendFailure("refused", "there is nothing in the message to show");
-    if (parts.length > ids.length)
-      throw new SendFailure("too-large", "the new text has more parts than the message it replaces");
-    return parts.map((part, i) => ({
+    return inPlaceOf(edit.ids, format(text, "plain")).map(({ part, id }) => ({
       post: async (formatted) => {
-        const ts = ids[i] ?? "";
-        await this.#edit(edit.place, ts, part, formatted, null);
-        return ts;
+        await this.#edit(edit.place, id, part, formatted, null);
+        return id;
       },
     }));
   }

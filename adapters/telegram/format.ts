@@ -1,5 +1,5 @@
 import { markdown } from "../markdown.ts";
-import { type Look, plainText, type Span, sliceSpans, span } from "../spans.ts";
+import { type Look, plainText, runsOf, type Span, sliceSpans, span } from "../spans.ts";
 import { cuts } from "../split.ts";
 import type { Send } from "../adapter.ts";
 
@@ -54,7 +54,7 @@ const NESTING = [
 function entitiesOf(spans: readonly Span[]): Entity[] {
   const entities: Entity[] = [];
   let offset = 0;
-  for (const run of runs(spans, (one) => one.pre)) {
+  for (const run of runsOf(spans, (one) => one.pre)) {
     const [first] = run;
     const length = plainText(run).length;
     const pre = first?.pre ?? null;
@@ -69,23 +69,11 @@ function nested(spans: readonly Span[], start: number, depth: number, entities: 
   const level = NESTING[depth];
   if (level === undefined) return;
   let offset = start;
-  for (const run of runs(spans, level.has)) {
+  for (const run of runsOf(spans, level.has)) {
     const length = plainText(run).length;
     const [first] = run;
     if (first !== undefined && level.has(first)) entities.push({ type: level.type, offset, length });
     nested(run, offset, depth + 1, entities);
     offset += length;
   }
-}
-
-/** Neighbours that are alike in one respect. */
-function runs(spans: readonly Span[], of: (look: Look) => string | boolean | null): Span[][] {
-  const found: Span[][] = [];
-  for (const one of spans) {
-    const last = found.at(-1);
-    const [first] = last ?? [];
-    if (last !== undefined && first !== undefined && of(first) === of(one)) last.push(one);
-    else found.push([one]);
-  }
-  return found;
 }

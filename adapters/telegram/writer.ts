@@ -3,6 +3,7 @@ import type { Attachment, Drafting, Edit, Order, Send } from "../adapter.ts";
 import { SendFailure } from "../failure.ts";
 import { Growing, type Screen, type Stand } from "../growing.ts";
 import type { Draft } from "../outbox.ts";
+import { inPlaceOf } from "../replacement.ts";
 import type { Calls } from "./calls.ts";
 import { messageIn, numeric } from "./chats.ts";
 import { pressData } from "./convert.ts";
@@ -59,16 +60,9 @@ export class Writer {
     return left.length === 0 ? all : withLast(all, async () => await this.#remove(message.place, left));
   }
 
-  /** The last messages get the new text: they hold the buttons; what stood before them stays to be read. */
   replace(edit: Edit, text: string): Draft[] {
-    const parts = format(text, "plain");
-    const ids = edit.ids.slice(Math.max(0, edit.ids.length - parts.length));
-    if (parts.length === 0) throw new SendFailure("refused", "there is nothing in the message to show");
-    if (parts.length > ids.length)
-      throw new SendFailure("too-large", "the new text has more parts than the message it replaces");
-    return parts.map((part, i) => ({
+    return inPlaceOf(edit.ids, format(text, "plain")).map(({ part, id }) => ({
       post: async () => {
-        const id = ids[i] ?? "";
         await this.#edit(edit.place, id, part, false);
         return id;
       },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as z from "zod/mini";
+import type { Ran } from "../support/daemon.ts";
 import { MatrixServer } from "../support/matrix-server.ts";
 import { NioPeer } from "../support/nio-peer.ts";
 import { Spine } from "../support/spine.ts";
@@ -7,12 +8,14 @@ import { Spine } from "../support/spine.ts";
 /** Matrix, in an encrypted room, with a person whose program is not ours: what the two say the homeserver cannot read, and it stays so after a crash. */
 
 const Added = z.object({ owner: z.object({ code: z.string() }) });
+const Listed = z.object({ credentials: z.array(z.object({ scope: z.string(), names: z.array(z.string()) })) });
 const ADA = "@ada:matrix.example";
 
 let spine: Spine;
 let matrix: MatrixServer;
 let ada: NioPeer;
 let room: string;
+let added: Ran;
 
 beforeAll(async () => {
   matrix = await MatrixServer.start();
@@ -34,12 +37,27 @@ async function isConnected(): Promise<boolean> {
   return channels.some(({ channel, state }) => channel === "matrix" && state === "connected");
 }
 
-test("the owner is known by a code, and is answered where they invited the bot to", async () => {
-  const { homeserver, "access-token": token } = matrix.login;
-  const added = await spine.daemon.wirken(["vault", "add", "matrix", "--stdin", "--json"], {
-    stdin: `${homeserver}\n${token}\n`,
-  });
+test("a name and a password are enough to enrol it, of which the vault keeps what the homeserver gave for them", async () => {
+  const enrol = async (...how: string[]) =>
+    await spine.daemon.wirken(["vault", "add", "matrix", "--stdin", "--json", ...how], {
+      stdin: `${matrix.root}\n${matrix.user}\n${matrix.password ?? ""}\n`,
+    });
+  const unchecked = await enrol("--no-check");
+  expect(unchecked.status).not.toBe(0);
+  expect(unchecked.stderr).toContain("a password is not kept");
+  const device = matrix.device;
+  added = await enrol();
   expect(added.status, added.stderr).toBe(0);
+  expect(matrix.device).not.toBe(device);
+  const kept = Listed.parse(await spine.daemon.json("vault", "list"));
+  expect(kept.credentials.find(({ scope }) => scope === "channel/matrix")?.names.toSorted()).toEqual([
+    "access-token",
+    "homeserver",
+    "refresh-token",
+  ]);
+});
+
+test("the owner is known by a code, and is answered where they invited the bot to", async () => {
   await spine.eventually("matrix connected", isConnected, 60_000);
   room = matrix.home.room(ADA, [matrix.user], { encrypted: true, direct: true });
   await spine.eventually("the bot in the room", () => matrix.home.membership(room, matrix.user) === "join");
