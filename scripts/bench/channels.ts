@@ -30,12 +30,15 @@ interface Running extends AsyncDisposable {
   readonly pid: number;
   /** Milliseconds from its start until it was connected. */
   readonly connectedMs: number;
+  /** Answers that the platform did not take, or did not say that it did. */
+  readonly untaken?: () => readonly string[];
 }
 
 async function adapter({ platform }: BenchedChannel, place: ChannelPlace): Promise<Running> {
   const begun = performance.now();
   const connected = Promise.withResolvers<number>();
   let sent = 0;
+  const untaken: string[] = [];
   const child = spawnChild<FromAdapter, ToAdapter>({
     role: "adapter",
     args: [platform],
@@ -43,6 +46,7 @@ async function adapter({ platform }: BenchedChannel, place: ChannelPlace): Promi
     on: {
       frame: (frame, payload) => {
         if (frame.type === "state" && frame.state === "connected") connected.resolve(performance.now() - begun);
+        if (frame.type === "undelivered") untaken.push(`${frame.reason}: ${Buffer.from(payload).toString("utf8")}`);
         // What is to be kept is on a disk first, elsewhere too.
         if (frame.type === "store") setImmediate(() => void child.send({ type: "stored", ref: frame.ref }));
         if (frame.type !== "inbound") return;
@@ -74,7 +78,12 @@ async function adapter({ platform }: BenchedChannel, place: ChannelPlace): Promi
   void child.send({ type: "start", check: false, cursor: null, apiRoot: place.apiRoot });
   const connectedMs = await connected.promise;
   connected.promise.catch(() => undefined);
-  return { pid: child.pid ?? 0, connectedMs, [Symbol.asyncDispose]: async () => void (await child.kill()) };
+  return {
+    pid: child.pid ?? 0,
+    connectedMs,
+    untaken: () => untaken,
+    [Symbol.asyncDispose]: async () => void (await child.kill()),
+  };
 }
 
 async function bare({ platform }: BenchedChannel, place: ChannelPlace): Promise<Running> {
@@ -224,7 +233,7 @@ async function figuresOf(channel: BenchedChannel): Promise<Figure[]> {
     ),
     {
       what: `${platform}: ${PER_SECOND} messages a second for ${SECONDS} s`,
-      measured: `${came.sent} sent, ${came.lost} lost, ${came.doubled} doubled, ${came.disordered} out of order; the last was answered after ${came.seconds.toFixed(0)} s`,
+      measured: `${came.sent} sent, ${came.lost} lost, ${came.doubled} doubled, ${came.disordered} out of order; the last was answered after ${came.seconds.toFixed(0)} s${untakenText(running)}`,
       budget: "none lost, doubled or out of order",
       met: good,
     },
@@ -265,6 +274,12 @@ async function togetherFigures(): Promise<Figure[]> {
       met: pss <= most,
     };
   });
+}
+
+/** What is told of an answer is told once: sending it again is the supervisor's, which is not here. */
+function untakenText({ untaken = () => [] }: Running): string {
+  const [first] = untaken();
+  return first === undefined ? "" : `; ${untaken().length} were not taken (${first.slice(0, 80)})`;
 }
 
 export async function channelFigures(): Promise<Figure[]> {

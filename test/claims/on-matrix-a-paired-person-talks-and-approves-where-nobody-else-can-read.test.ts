@@ -63,7 +63,7 @@ test("the owner is known by a code, and is answered where they invited the bot t
   await heard("linked as the owner");
   spine.model.script("list my files", { text: "There are **none**." });
   await ada.send(room, "list my files");
-  await heard("There are none.");
+  expect(await heard("There are none.")).toMatchObject({ room });
 });
 
 test("what is asked there is approved there by words that only the two can read", async () => {
