@@ -92,6 +92,10 @@ export const MODEL_ANSWERS = {
     /** Did it see what a picture shows? */
     images: z.boolean(),
     whyImages: z.nullable(z.string()),
+    /** What its provider showed of itself; null: it shows nothing. */
+    attested: z.nullable(
+      z.strictObject({ holds: z.boolean(), evidence: z.string(), manifest: z.nullable(z.string()) }),
+    ),
     inputTokens: z.int(),
     outputTokens: z.int(),
     ms: z.int(),

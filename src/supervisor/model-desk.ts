@@ -1,4 +1,5 @@
 import type { AuditLog } from "../../audit/log.ts";
+import { attestProvider } from "../effect/attestation.ts";
 import { tryModel } from "../effect/model-trial.ts";
 import type { Config } from "../config/schema.ts";
 import type { PriceView, ProviderView } from "../ipc/model-calls.ts";
@@ -7,7 +8,7 @@ import { KNOWN_PROVIDERS, type ModelRef, splitModelRef } from "../ipc/provider.t
 import type { Agents } from "./agents.ts";
 import { configOf } from "./in-force.ts";
 import { priceView } from "./price-view.ts";
-import { isLocalProvider, providerSettings } from "./model-choice.ts";
+import { attestsItself, isLocalProvider, providerSettings } from "./model-choice.ts";
 import type { Models } from "./models.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
@@ -69,7 +70,7 @@ export class ModelDesk {
     const local = isLocalProvider(config(), provider);
     const missing = models.unusable(provider);
     if (missing !== null) return { provider, state: "no-key", note: missing, local, models: [] };
-    const { models: offered, refusal } = await models.listed(provider);
+    const { models: offered, refusal, silence } = await models.listed(provider);
     const usedBy = (id: string): string[] =>
       agents.names.filter((agent) => {
         const choice = agents.inForce.of(agent)?.choice;
@@ -78,7 +79,7 @@ export class ModelDesk {
     return {
       provider,
       state: refusal !== null ? "refused" : offered.length > 0 ? "answers" : "silent",
-      note: refusal ?? (offered.length > 0 ? null : `${provider} did not say what it has`),
+      note: refusal ?? silence ?? (offered.length > 0 ? null : `${provider} did not say what it has`),
       local,
       models: offered.map((model) => ({
         ...model,
@@ -94,6 +95,7 @@ export class ModelDesk {
     this.#isKnown(provider);
     const missing = models.unusable(provider);
     if (missing !== null) throw new OperatorError("not-ready", missing);
+    const attested = await this.#attested(provider, signal);
     const began = now();
     await using recorded = await log.record({ kind: "model.trying", provider, model, ...who }, { cause: null });
     const result = await tryModel(recorded, models, signal);
@@ -114,7 +116,16 @@ export class ModelDesk {
       },
       why === null ? {} : { why },
     );
-    return { ...seen, why, whyImages, ms: Math.round(now() - began) };
+    return { ...seen, why, whyImages, attested, ms: Math.round(now() - began) };
+  }
+
+  /** What a provider shows of itself, where it can: whatever it shows, the questions of a trial hold nothing. */
+  async #attested(provider: string, signal: AbortSignal): Promise<AnswerTo<"models.test">["attested"]> {
+    const { log, models, config } = this.#parts;
+    if (!attestsItself(config(), provider)) return null;
+    const recorded = await log.record({ kind: "model.attesting", provider }, { cause: null });
+    const { result, evidence, manifest } = await attestProvider(recorded, models, signal);
+    return { holds: result === "holds", evidence, manifest };
   }
 
   async #use(agent: string, ref: ModelRef): Promise<AnswerTo<"models.use">> {

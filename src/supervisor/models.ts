@@ -125,10 +125,12 @@ class ProviderProcess {
         this.#forgot(header.conversation);
         return;
       case "models": {
+        const said = Buffer.from(payload).toString("utf8").slice(0, MAX_SENTENCE);
         const parsed = header.failure === null ? Offered.safeParse(jsonOf(payload)) : null;
         this.#listings.get(header.ref)?.({
           models: parsed?.success === true ? parsed.data : [],
-          refusal: header.failure === "refused" ? Buffer.from(payload).toString("utf8").slice(0, MAX_SENTENCE) : null,
+          refusal: header.failure === "refused" ? said : null,
+          silence: header.failure === null || header.failure === "refused" ? null : said,
         });
         this.#listings.delete(header.ref);
         return;
@@ -320,10 +322,12 @@ class ProviderProcess {
 interface Listed {
   readonly models: OfferedModel[];
   readonly refusal: string | null;
+  /** Why it did not say. */
+  readonly silence: string | null;
 }
 
 /** It did not say. */
-const UNLISTED: Listed = { models: [], refusal: null };
+const UNLISTED: Listed = { models: [], refusal: null, silence: null };
 
 function failure(code: Failure["code"], sentence: string): ModelAnswer {
   return { state: "failed", code, sentence, streamed: false };

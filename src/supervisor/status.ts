@@ -55,7 +55,7 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
     model: {
       agent,
       ref: refOf(choice),
-      note: choice?.note ?? null,
+      note: choice?.note ?? insteadOf(composition.inForce.of(agent)?.config.fallback ?? []),
     },
     agents: composition.agents.names.map((name) => ({
       agent: Name.parse(name),
@@ -77,6 +77,11 @@ export function statusOf<V>(parts: StatusParts, vault: V): Omit<AnswerTo<"status
     pendingApprovals: parts.desk.pending,
     notes,
   };
+}
+
+/** Where an agent's own model is not there. */
+function insteadOf(refs: readonly string[]): string | null {
+  return refs.length === 0 ? null : `falls back on ${refs.join(", then ")}`;
 }
 
 function refOf(choice: ModelChoice | null): string {

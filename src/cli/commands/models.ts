@@ -89,7 +89,7 @@ function test(context: Context): Command {
         const answer = await operator.call({ call: "models.test", model });
         if (json) context.terminal.print(JSON.stringify(answer));
         else context.terminal.print(testText(answer));
-        return answer.text && answer.tools ? EXIT.ok : EXIT.bad;
+        return answer.text && answer.tools && answer.attested?.holds !== false ? EXIT.ok : EXIT.bad;
       }),
     );
 }
@@ -98,6 +98,9 @@ function testText(seen: AnswerTo<"models.test">): string {
   const { inputTokens, outputTokens } = seen;
   return [
     `${seen.model} answers (${(seen.ms / 1000).toFixed(1)} s, ${inputTokens} tokens in, ${outputTokens} out)`,
+    ...(seen.attested === null
+      ? []
+      : [`  attested   ${seen.attested.holds ? "yes" : "no"}: ${evidenceText(seen.attested)}`]),
     `  text       ${seen.text ? "works" : "does not: its answer was empty"}`,
     `  streaming  ${seen.pieces > 1 ? `works: ${seen.pieces} pieces` : "its answer came in one piece"}`,
     `  pictures   ${seen.images ? "works" : `does not: ${seen.whyImages ?? "no reason was given"}`}`,
@@ -105,6 +108,10 @@ function testText(seen: AnswerTo<"models.test">): string {
   ]
     .map((line) => printable(line))
     .join("\n");
+}
+
+function evidenceText({ evidence, manifest }: NonNullable<AnswerTo<"models.test">["attested"]>): string {
+  return manifest === null ? evidence : `${evidence}, by the manifest ${manifest}`;
 }
 
 function use(context: Context): Command {
