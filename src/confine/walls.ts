@@ -4,6 +4,7 @@ import { filterFor, localSocketsFilter, noRingsFilter } from "./filter.ts";
 import { enforceLandlock, landlockAbi as abiOf } from "./landlock.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { LIMITS, RLIMIT_CORE } from "./limits.ts";
+import { letGoOfFile } from "./mapped.ts";
 import type { Needs } from "./role.ts";
 import { knownMachine, type Machine } from "./syscalls.ts";
 
@@ -59,6 +60,7 @@ export function buildWalls(
   built("not-dumpable");
   limit(libc);
   built("limits");
+  letGoOfFile(libc);
   const landlockAbi = enforceLandlock(libc, machine, needs.files, needs.sockets);
   if (landlockAbi > 0) built("landlock");
   installFilter(libc, filterFor(machine, needs, { pid: process.pid, ring }));
@@ -148,6 +150,12 @@ export function hideFromDumps(): void {
     throw new ConfineError("CONFINE_FAILED", "This process can still be dumped");
   done(BigInt(libc.setrlimit(RLIMIT_CORE, 0)), "RLIMIT_CORE");
   wipeWhatIsFreed();
+}
+
+/** For a process that is no child, once its start is over: see {@link letGoOfFile}. */
+export function letGoOfStart(): void {
+  using libc = openLibc(machineOf(process.arch));
+  letGoOfFile(libc);
 }
 
 /** What Node reads from a socket or a terminal comes through a buffer of its own that nobody outside can wipe, and that is freed with its content; so do

@@ -20,7 +20,7 @@ import type { Caller, Emit } from "./operator.ts";
 import type { OpenFinding } from "./findings.ts";
 import { OperatorError } from "./operator-error.ts";
 import { finishRestore } from "./restore.ts";
-import { claimGroups, closeNetwork, forbidRingsToChildren, hideMemory, offered } from "./own-walls.ts";
+import { claimGroups, closeNetwork, forbidRingsToChildren, giveBack, hideMemory, offered } from "./own-walls.ts";
 import { passphraseFrom } from "./passphrase-source.ts";
 import { finishReplace } from "./vault-replace.ts";
 import { HelperKeychain, KEYCHAIN_MS } from "./protector.ts";
@@ -60,6 +60,8 @@ async function refuseLess(composition: Composition): Promise<void> {
   );
 }
 
+/** A start and what it began is over by then. */
+const GIVE_BACK_MS = 4_000;
 /** Ten short-lived processes one after the other: not while a start has its own to do. */
 const TRY_WALLS_MS = 60_000;
 
@@ -249,6 +251,7 @@ export class Daemon {
     composition.beginEgress("when ready");
     this.#lock.announce({ pid: process.pid, since: this.#since, web: composition.web?.origin ?? null });
     this.#tryWalls(composition);
+    setTimeout(giveBack, GIVE_BACK_MS).unref();
   }
 
   /** Puts on the record what each role's walls hold here, once nobody waits for this start any more. */

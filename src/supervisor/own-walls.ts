@@ -1,7 +1,14 @@
 import { statSync } from "node:fs";
 import { isSea } from "node:sea";
 import * as confine from "../confine/confine.ts";
-import { buildLocalSocketsWall, closeOnExec, forbidRings, hideFromDumps, kernelLandlock } from "../confine/walls.ts";
+import {
+  buildLocalSocketsWall,
+  closeOnExec,
+  forbidRings,
+  hideFromDumps,
+  kernelLandlock,
+  letGoOfStart,
+} from "../confine/walls.ts";
 import { CommandGroups, ownCgroup } from "../sandbox/group.ts";
 import { findBubblewrap } from "../sandbox/state.ts";
 
@@ -60,6 +67,11 @@ export function hideMemory(): void {
   if (hidden || !isSea() || process.platform !== "linux") return;
   hideFromDumps();
   hidden = true;
+}
+
+/** Once a start is over: what was read of the executable's file for it alone is not held any longer. */
+export function giveBack(): void {
+  if (isSea() && process.platform === "linux") letGoOfStart();
 }
 
 /** The daemon once it listens on its control socket, a command once it has its line to it or knows that there is none: from here on this
