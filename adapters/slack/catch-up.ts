@@ -11,6 +11,8 @@ const MAX_PAGES = 5;
 /** A question that found no connection is asked again after this; what is heard at that place meanwhile waits, so it is given up after a while. */
 const AGAIN_MS = 2_000;
 const PATIENCE_MS = 120_000;
+/** What is heard there is not held up for long by a look at what is older. */
+const GLANCE_MS = 10_000;
 /** Threads that are found in what was missed of one channel. */
 const MAX_THREADS = 100;
 
@@ -131,7 +133,7 @@ export class CatchUp {
   /** @returns the newest messages up to a head that were answered behind it. */
   async #answered(head: Head): Promise<object[]> {
     try {
-      const { messages = [] } = await this.#ask(head, { latest: head.ts, inclusive: true });
+      const { messages = [] } = await this.#ask(head, { latest: head.ts, inclusive: true }, GLANCE_MS);
       return messages.filter((one) => after(latestAnswer(one), head.ts));
     } catch (error) {
       if (!this.#parts.stopping.aborted)
@@ -145,10 +147,10 @@ export class CatchUp {
     this.#parts.host.notice({ about: "gap", place, from: millisOf(ts), to }, sentence);
   }
 
-  async #ask({ place, thread }: Head, which: Which): Promise<Page> {
+  async #ask({ place, thread }: Head, which: Which, patienceMs = PATIENCE_MS): Promise<Page> {
     const { calls, stopping } = this.#parts;
     const page = { channel: place, limit: PAGE, ...which };
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + patienceMs;
     for (;;) {
       try {
         return thread === null
