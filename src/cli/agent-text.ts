@@ -22,7 +22,7 @@ export function agentText(agent: AgentDetails): string {
   const { budgetUsdPerDay: usd, instructions, folders } = agent;
   return pairs([
     ["agent", agent.halted ? `${agent.agent} (HALTED: wirken status says why)` : agent.agent],
-    ["model", `${model}${chosen ? "" : " (none is set: it follows from what is enrolled)"}`],
+    ["model", `${model}${chosen ? "" : " (none is set: it is the default agent's, or follows from what is enrolled)"}`],
     ...(note === null ? [] : ([["", note]] as const)),
     ["answers on", placesText(places)],
     ["people", peopleText(people)],

@@ -11,7 +11,7 @@ import { ModelRef } from "../ipc/provider.ts";
 /** What the operator may write in `config.json`. The schema is the type; what is not here is refused. */
 
 const Agent = z.strictObject({
-  /** `provider/model`. Left out: the first provider enrolled, else Ollama if it answers, else the built-in offline model. */
+  /** `provider/model`. Left out: what the default agent has; and of that one, the first provider enrolled, else Ollama if it answers, else the built-in offline model. */
   model: z.optional(ModelRef),
   /** Models that are asked where that one is not there to answer, in this order, each `provider/model`. */
   fallback: z.optional(z.array(ModelRef).check(z.maxLength(8))),

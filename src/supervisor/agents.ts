@@ -13,7 +13,7 @@ import type { Origin } from "./conversation.ts";
 import { placesOf } from "./agent-places.ts";
 import { configOf, InForce, knowsAgent } from "./in-force.ts";
 import { splitModelRef } from "../ipc/provider.ts";
-import { chooseModel, isLocalProvider, OFFLINE, pickModel } from "./model-choice.ts";
+import { chooseModel, isLocalProvider, OFFLINE, pickModel, writtenModel } from "./model-choice.ts";
 import type { MessageFiles } from "./message-files.ts";
 import type { Models } from "./models.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -96,7 +96,7 @@ export class Agents {
   async #configure(agent: string, cause: number | null): Promise<void> {
     const { folders, instructions, skills, enrolled, mcp } = this.#parts;
     const config = this.#parts.config();
-    const choice = chooseModel(configOf(config, agent), enrolled(), this.#ollama);
+    const choice = chooseModel(writtenModel(config, agent), enrolled(), this.#ollama);
     const placed = {
       folders: folders.inForce(agent),
       instructionFiles: instructions.inForce(agent),

@@ -1,7 +1,7 @@
-import type { AgentConfig, Config } from "../config/schema.ts";
+import type { Config } from "../config/schema.ts";
 import { addressOnLane, LOCAL_SOCKET_HOST } from "../ipc/local-socket.ts";
 import type { OfferedModel } from "../ipc/model-frames.ts";
-import { KNOWN_PROVIDERS, type ModelApi, splitModelRef } from "../ipc/provider.ts";
+import { KNOWN_PROVIDERS, type ModelApi, type ModelRef, splitModelRef } from "../ipc/provider.ts";
 
 /** A provider as it is spoken to. */
 export interface ProviderSettings {
@@ -85,14 +85,20 @@ export const OFFLINE: ModelChoice = {
   note: "no model is set up: the built-in offline model answers; add one with: wirken vault add anthropic",
 };
 
+/** What the configuration says that an agent talks to: where it says nothing of that one, what it says of the default agent. */
+export function writtenModel({ agents }: Pick<Config, "agents">, agent: string): ModelRef | undefined {
+  const own = Object.entries(agents).find(([name]) => name === agent)?.[1].model;
+  return own ?? agents["default"]?.model;
+}
+
 /** Chooses by configuration first, then the enrolled providers in the order of enrolment, then Ollama, else the built-in model.
- *  @param ollama the model that Ollama offers, or null when it does not answer. */
+ *  @param written what stands in the configuration. @param ollama the model that Ollama offers, or null when it does not answer. */
 export function chooseModel(
-  agent: AgentConfig | undefined,
+  written: ModelRef | undefined,
   enrolled: readonly string[],
   ollama: string | null,
 ): ModelChoice {
-  if (agent?.model !== undefined) return { ...splitModelRef(agent.model), note: null };
+  if (written !== undefined) return { ...splitModelRef(written), note: null };
   const [first] = enrolled;
   const fallback = first === undefined ? undefined : FALLBACK[first];
   if (first !== undefined && fallback !== undefined) return { provider: first, model: fallback, note: null };

@@ -6,13 +6,21 @@ import {
   OFFLINE,
   pickModel,
   providerSettings,
+  writtenModel,
 } from "../../src/supervisor/model-choice.ts";
 
 const offered = (id: string, modified: string | null = null, tools: boolean | null = null) => ({ id, modified, tools });
 
 test("what the configuration names goes before everything else", () => {
-  const agent = Config.parse({ agents: { default: { model: "openrouter/some/model" } } }).agents["default"];
-  expect(chooseModel(agent, ["anthropic"], "llama")).toMatchObject({ provider: "openrouter", model: "some/model" });
+  const config = Config.parse({ agents: { default: { model: "openrouter/some/model" }, coder: {} } });
+  const written = writtenModel(config, "default");
+  expect(chooseModel(written, ["anthropic"], "llama")).toMatchObject({ provider: "openrouter", model: "some/model" });
+});
+
+test("an agent of which nothing is said talks to what the default one was given", () => {
+  const own = Config.parse({ agents: { default: { model: "a/x" }, coder: {}, scout: { model: "b/y" } } });
+  expect(["default", "coder", "scout"].map((agent) => writtenModel(own, agent))).toEqual(["a/x", "a/x", "b/y"]);
+  expect(writtenModel(Config.parse({ agents: { coder: {} } }), "coder")).toBeUndefined();
 });
 
 test("an enrolled provider goes before Ollama, and Ollama before the built-in model", () => {

@@ -46,7 +46,7 @@ export function agentsAddCommand(context: Context): Command {
   return settable(new Command("add"))
     .summary("make another agent")
     .description(
-      "It is there at once. What is not said is as with every agent: a model that follows from what is enrolled, all tools, all skills in use, $5 a day, and everybody who is paired may talk to it.",
+      "It is there at once. What is not said is as with every agent: the default agent's model, all tools, all skills in use, $5 a day, and everybody who is paired may talk to it.",
     )
     .action((name: string, options: unknown) =>
       context.run(async () => {
