@@ -219,5 +219,8 @@ test("a skill by its address comes through a process that reaches that host alon
   expect(await update(newer)).toContain("not the skill that the list names");
   listed(9, "2.1.0");
   expect(await update(published("2.1.0"))).toBe("updated");
+  expect((await daemon.wirken(["skills", "update", "greet"])).stdout).toContain(
+    "greet 2.1.0 is what is there, and in use",
+  );
   expect((await daemon.wirken(["skills", "show", "greet"])).stdout).toContain("greet 2.1.0 (installed, active)");
 });

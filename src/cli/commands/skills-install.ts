@@ -45,7 +45,7 @@ export function skillsUpdateCommand(context: Context): Command {
       context.run(
         async () => {
           await using operator = await reachOperator(context);
-          const { source } = await operator.call({ call: "skill.show", name });
+          const { source, state, digest } = await operator.call({ call: "skill.show", name });
           if (source === null)
             throw new CommandError(EXIT.usage, `${name} came with this build: it is as new as that`, "update Wirken");
           return await install(
@@ -53,6 +53,7 @@ export function skillsUpdateCommand(context: Context): Command {
             operator,
             named(source) ? { from: "name", name } : sourceOf(source),
             Options.parse(options),
+            state === "active" ? digest : null,
           );
         },
         { network: true },
@@ -94,9 +95,15 @@ async function install(
   operator: OperatorPort,
   source: SkillSource,
   { json, accept }: z.infer<typeof Options>,
+  /** Of these very files, if they are in use and nothing is to be done then. */
+  inUse: string | null = null,
 ): Promise<ExitStatus> {
   const { terminal } = context;
   const looked = await operator.call({ call: "skill.look", source });
+  if (looked.digest === inUse) {
+    terminal.print(json ? JSON.stringify(looked) : `${looked.name} ${looked.version} is what is there, and in use`);
+    return EXIT.ok;
+  }
   if (!json) for (const line of lookedLines(looked)) terminal.say(printable(line));
   if (accept === undefined && !terminal.interactive)
     throw new CommandError(
@@ -142,7 +149,7 @@ function lookedLines({
   return [
     `${name} ${version}, signed by ${signer}${own ? "" : " (somebody else: what it says is taken as a stranger's words)"}`,
     description.replaceAll(/\s+/g, " "),
-    `${files} files, digest ${digest.slice(0, 16)}`,
+    `${files} ${files === 1 ? "file" : "files"}, digest ${digest.slice(0, 16)}`,
     wants.length === 0 ? "it wants nothing besides being read" : "it wants to, as far as you may yourself:",
     ...wants.map((want) => `  ${want}`),
     ...(installed === null ? [] : [`in use now is ${installed}`]),

@@ -78,7 +78,7 @@ export function skillsSignCommand(context: Context): Command {
           context.terminal.print(JSON.stringify({ name: manifest.name, version: manifest.version, digest, vkey }));
         else {
           context.terminal.print(
-            `${manifest.name} ${manifest.version} is signed by ${by}: ${manifest.files.length} files, digest ${digest.slice(0, 16)}`,
+            `${manifest.name} ${manifest.version} is signed by ${by}: ${manifest.files.length} ${manifest.files.length === 1 ? "file" : "files"}, digest ${digest.slice(0, 16)}`,
           );
           const wants = permissionSentences(manifest.permissions);
           for (const want of wants.length === 0 ? ["nothing besides being read"] : wants)
