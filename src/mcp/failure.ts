@@ -36,6 +36,8 @@ export function failureOf(error: unknown): readonly [reason: McpFailure, sentenc
     (error.name === "ZodError" || error.name === "$ZodError" || error instanceof SyntaxError)
   )
     return ["protocol", "what the server answered is not what the protocol has there"];
+  if (error instanceof RangeError && error.message.includes("call stack"))
+    return ["too-large", "what the server sent is nested too deeply"];
   if (error instanceof Error && /fetch failed|ECONN|ENOTFOUND/.test(error.message))
     return ["unreachable", "the server cannot be reached, or broke off"];
   // A fault of ours, or a library's: its kind helps to find it.

@@ -1,4 +1,4 @@
-import type { OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.js";
+import { extractWWWAuthenticateParams, type OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport, StreamableHTTPError } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
@@ -29,6 +29,22 @@ export function httpTransports({ url, headers, auth }: HttpOptions): (() => Tran
 /** Is it an answer of a server that does not know the newer way? */
 export function isOlder(error: unknown): boolean {
   return error instanceof StreamableHTTPError && [400, 404, 405, 406, 415].includes(error.code ?? 0);
+}
+
+/** What a server says that it wants, when it is asked without anything: where that is described, and what for. */
+export async function wantedBy(url: URL): Promise<{ readonly resourceMetadataUrl?: URL; readonly scope?: string }> {
+  const response = await boundedFetch(url, {
+    method: "POST",
+    headers: { accept: "application/json, text/event-stream", "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 0, method: "ping" }),
+  });
+  await response.body?.cancel();
+  if (response.status !== 401) return {};
+  const { resourceMetadataUrl, scope } = extractWWWAuthenticateParams(response);
+  return {
+    ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl }),
+    ...(scope === undefined ? {} : { scope }),
+  };
 }
 
 /** No answer is read further than a message may be long. */

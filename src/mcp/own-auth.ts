@@ -133,8 +133,13 @@ export class OwnAuth implements OAuthClientProvider {
   }
 
   redirectToAuthorization(address: URL): void {
-    if (this.#lead === null)
-      throw new McpProcessError("unauthorized", "its authorization is over: it has to be authorized again");
+    if (this.#lead === null) {
+      const scope = (address.searchParams.get("scope") ?? "").replaceAll(/[^\x21-\x7e ]/g, "").slice(0, 200);
+      throw new McpProcessError(
+        "unauthorized",
+        `its authorization is over, or does not cover this: it has to be authorized again${scope === "" ? "" : ` (scope: ${scope})`}`,
+      );
+    }
     const lead = this.#lead;
     this.#lead = null;
     lead(address);

@@ -7,7 +7,7 @@ import { ownPipe } from "../ipc/pipe.ts";
 import { withoutSecret } from "../ipc/redaction.ts";
 import { CallClock } from "./call-clock.ts";
 import { failureOf } from "./failure.ts";
-import { boundedFetch, httpTransports } from "./http.ts";
+import { boundedFetch, httpTransports, wantedBy } from "./http.ts";
 import { LineTransport } from "./line-transport.ts";
 import { pagesOf } from "./lists.ts";
 import { McpProcessError } from "./mcp-error.ts";
@@ -198,7 +198,8 @@ export function runMcp(server: Duplex | null): void {
   async function authorize(ref: number, redirect: string, scope: string | null): Promise<void> {
     if (own === null || url === null) throw new McpProcessError("other", "only a server with a URL is authorized");
     own.begin(redirect, (address) => send({ type: "authorization", ref }, address.href));
-    await auth(own, { serverUrl: url, fetchFn: boundedFetch, ...(scope === null ? {} : { scope }) });
+    const wanted = await wantedBy(url);
+    await auth(own, { serverUrl: url, fetchFn: boundedFetch, ...wanted, ...(scope === null ? {} : { scope }) });
   }
 
   async function exchange(ref: number, query: string): Promise<void> {
@@ -220,7 +221,9 @@ export function runMcp(server: Duplex | null): void {
 
   function failed(ref: number | null, error: unknown): void {
     const [reason, sentence] = failureOf(error);
-    send({ type: "failed", ref, reason }, clean(sentence));
+    // Calls that ran end with the connection: of what it ended tells more.
+    const [better, told] = reason === "ended" && session.why !== null ? failureOf(session.why) : [reason, sentence];
+    send({ type: "failed", ref, reason: better }, clean(told));
   }
 
   /** The connection is over, and this process with it: another one is started where that is of use. */

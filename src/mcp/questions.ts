@@ -28,6 +28,7 @@ const Property = z.object({
   type: z.string(),
   title: z.optional(z.string()),
   description: z.optional(z.string()),
+  default: z.optional(z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])),
   enum: z.optional(z.array(z.string())),
   oneOf: z.optional(z.array(Choice)),
   items: z.optional(z.object({ enum: z.optional(z.array(z.string())), anyOf: z.optional(z.array(Choice)) })),
@@ -68,7 +69,7 @@ export function elicitation({ params }: ElicitRequest): Elicitation {
     return {
       name,
       title: (property.title ?? name).slice(0, 200).toWellFormed(),
-      description: (property.description ?? "").slice(0, 1_000).toWellFormed(),
+      description: described(property).slice(0, 1_000).toWellFormed(),
       kind: choices.length > 0 ? "choice" : kindOf(property.type),
       required: form.data.required?.includes(name) ?? false,
       choices: choices.map((one) => one.toWellFormed()),
@@ -83,6 +84,11 @@ export function elicitation({ params }: ElicitRequest): Elicitation {
         Object.entries(values).map(([name, value]) => [name, lists.has(name) ? [String(value)] : value]),
       ),
   };
+}
+
+/** What a field that is left out counts as is the server's to say, and the person's to see. */
+function described({ description = "", default: left }: z.infer<typeof Property>): string {
+  return left === undefined ? description : `${description} (left out: ${JSON.stringify(left)})`.trim();
 }
 
 function kindOf(type: string): AskedField["kind"] {

@@ -112,7 +112,10 @@ export class Session {
   #made(): Client {
     const client = new Client(
       { name: "wirken", version: "1" },
-      { capabilities: { sampling: {}, elicitation: { form: {} } }, jsonSchemaValidator: VALIDATOR },
+      {
+        capabilities: { sampling: {}, elicitation: { form: { applyDefaults: true } } },
+        jsonSchemaValidator: VALIDATOR,
+      },
     );
     // The SDK tells of every error here; what ends the connection says why.
     // oxlint-disable-next-line unicorn/prefer-add-event-listener
@@ -156,6 +159,11 @@ export class Session {
       this.#on.changed(what);
     }, CHANGED_MS);
     this.#timers.set(what, timer);
+  }
+
+  /** Why the connection is over, where that is known better than by its end. */
+  get why(): unknown {
+    return this.#why;
   }
 
   get #connected(): Client {
