@@ -123,8 +123,10 @@ export async function complete(
       first ??= result.failed;
       why ??= result.outage;
     }
-  } catch (cause) {
-    if (!(cause instanceof AuditError)) throw cause;
+  } catch (error) {
+    // Where nothing can be recorded, neither can it be that this failed: what went wrong first counts.
+    const cause: unknown = error instanceof SuppressedError ? error.suppressed : error;
+    if (!(cause instanceof AuditError)) throw error;
     return failed("refused", `the call could not be recorded (${cause.message}), so nothing more is done`, "failed");
   }
   if (first === null) return failed("other", "no model could be asked", null);

@@ -39,7 +39,7 @@ export async function passCompletion(
     timeoutMs: COMPLETION_MS,
   }));
   let told = false;
-  const result = await broker.complete(
+  const asked = broker.complete(
     context,
     { ref, request },
     models,
@@ -53,6 +53,10 @@ export async function passCompletion(
     },
     context.signal,
   );
+  const result = await asked.catch((error: unknown) => {
+    agent.release({ dropped: true });
+    throw error;
+  });
   // It was too long: the agent is not told so, and asks anew.
   if (result.state === "failed" && result.code === "too-long" && (await shorter())) return null;
   answered(result.state === "completed" ? result.inputTokens : null);
