@@ -1,12 +1,14 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod/mini";
 import type { RowView } from "../../src/ipc/audit-calls.ts";
 import { OPERATOR_ANSWERS } from "../../src/ipc/operator.ts";
+import { certificateFor } from "../support/certificate.ts";
 import { Spine } from "../support/spine.ts";
 import { upstreamProxy } from "../support/upstream-proxy.ts";
 
@@ -169,7 +171,22 @@ test("an egress process that is killed takes nothing with it: who had a lane is 
 });
 
 test("a company's proxy is used from the next connection on, with its credential from the vault and not without", async () => {
-  const port = Number(new URL(spine.model.baseUrl).port);
+  // A model elsewhere is spoken to over TLS.
+  const certificate = certificateFor("models.example");
+  const model = Number(new URL(spine.model.baseUrl).port);
+  const front = createTlsServer(certificate, (socket) => {
+    const behind = connect(model, "127.0.0.1");
+    for (const one of [socket, behind]) one.on("error", () => undefined);
+    socket.pipe(behind).pipe(socket);
+  });
+  front.listen(0, "127.0.0.1");
+  await once(front, "listening");
+  const listening = front.address();
+  if (listening === null || typeof listening === "string") throw new Error("there is no port");
+  const { port } = listening;
+  const folder = mkdtempSync(join(tmpdir(), "wirken-ca-"));
+  const ca = join(folder, "company.pem");
+  writeFileSync(ca, certificate.cert);
   const proxy = upstreamProxy({ names: { "models.example:8000": port }, credential: PROXY_CREDENTIAL });
   proxy.server.listen(0, "127.0.0.1");
   await once(proxy.server, "listening");
@@ -178,8 +195,8 @@ test("a company's proxy is used from the next connection on, with its credential
   const place = `127.0.0.1:${address.port}`;
   spine.changeConfig((config) => ({
     ...config,
-    network: { proxy: `http://${place}` },
-    providers: { scripted: { baseUrl: "http://models.example:8000/v1" } },
+    network: { proxy: `http://${place}`, ca },
+    providers: { scripted: { baseUrl: "https://models.example:8000/v1" } },
   }));
   await spine.eventually("the proxy in force", async () => (await spine.status()).proxy !== null);
   expect((await spine.status()).proxy).toBe(`${place} (network.proxy in config.json)`);
@@ -205,4 +222,6 @@ test("a company's proxy is used from the next connection on, with its credential
   const rows = await egressLog("--process", "model:scripted");
   expect(rows.some((row) => row.kind === "egress.reached" && placeIn(row) === "models.example:8000")).toBe(true);
   proxy.server.close();
+  front.close();
+  rmSync(folder, { recursive: true, force: true });
 });

@@ -111,6 +111,9 @@ describe("a model process reaches its provider", () => {
       // What it has is said by another host than the one that answers.
       bedrock: ["bedrock-runtime.us-east-1.amazonaws.com:443", "bedrock.us-east-1.amazonaws.com:443"],
       mistral: ["api.mistral.ai:443"],
+      // Where it is only its owner knows.
+      azure: [],
+      privatemode: ["127.0.0.1:8080"],
       ollama: ["127.0.0.1:11434"],
       offline: [],
     });
