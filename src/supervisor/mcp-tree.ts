@@ -73,8 +73,7 @@ async function pause(read: Read): Promise<void> {
 function otherEntry(root: string, path: string, found: Dirent): TreeEntry {
   const place = join(root, path);
   if (found.isDirectory()) return { kind: "directory", path, mode: lstatSync(place).mode };
-  if (!found.isSymbolicLink())
-    throw new TreeError("TREE_UNUSABLE", `${path} is neither a file, a folder nor a link`);
+  if (!found.isSymbolicLink()) throw new TreeError("TREE_UNUSABLE", `${path} is neither a file, a folder nor a link`);
   const target = readlinkSync(place);
   if (leadsOut(path, target)) throw new TreeError("TREE_UNUSABLE", `${path} is a link that leads out of it`);
   return { kind: "link", path, target };
