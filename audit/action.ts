@@ -556,15 +556,16 @@ export const KINDS = {
   /** Somebody said what is to become of messages that were held. */
   "message.resumed": { fields: { session: f.id, principal: f.id, decision: f.oneOf("do", "drop"), messages: f.count } },
   /** What a turn's agent was given as the message, where that is more than its words: what it replies to, files that came with it. */
-  "message.told": { fields: { ...TURN, message: f.id }, content: ["text"] },
+  /** `shown`: files that a model may be shown with it, as JSON: digest, media type, bytes, and the row `file.fetched` that holds them. */
+  "message.told": { fields: { ...TURN, message: f.id }, content: ["text", "shown"] },
   /** A file that came with a message is fetched for the turn. */
   "file.fetching": {
     fields: { ...TURN, message: f.id, principal: f.id, nth: f.count },
     content: ["name"],
     outcomes: ["file.fetched", "file.missed"],
   },
-  /** `type` as its bytes show it; `path` is where it lies in the workspace. */
-  "file.fetched": { fields: { bytes: f.count, type: f.version }, content: ["path", "digest"] },
+  /** `type` as its bytes show it; `path` is where it lies in the workspace; `bytes` the file itself, where a model may be shown it. */
+  "file.fetched": { fields: { bytes: f.count, type: f.version }, content: ["path", "digest", "bytes"] },
   "file.missed": {
     fields: { reason: f.oneOf("too-large", "gone", "refused", "unreachable", "died", "workspace") },
     content: ["error"],

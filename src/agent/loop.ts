@@ -28,6 +28,9 @@ export type Say =
   | Frame<FromAgent, "reply.end">
   | (Frame<FromAgent, "turn.end"> & { readonly sentence: string });
 
+/** A message to act on. */
+type Waiting = Omit<Extract<ChatMessage, { role: "user" }>, "role">;
+
 /** A completion that was asked for, and what of its text went to the person. */
 interface Asking {
   readonly is: "asking";
@@ -61,7 +64,7 @@ export interface Turn {
   readonly asked: Transcript | null;
   readonly now: { readonly is: "idle" } | Asking | Acting;
   /** Messages that came while a turn was running. The supervisor queues them itself: one here is never lost either. */
-  readonly waiting: readonly string[];
+  readonly waiting: readonly Waiting[];
   readonly nextRef: Ref;
 }
 
@@ -98,8 +101,10 @@ export function step(turn: Turn, heard: Heard): Step {
     return { turn: { ...turn, rounds, instructions, tools, transcript: restored(transcript) }, say: [] };
   }
   if (heard.type === "turn") {
-    if (now.is === "idle") return begin(turn, heard.text);
-    return { turn: { ...turn, waiting: [...turn.waiting, heard.text] }, say: [] };
+    const { text, files } = heard;
+    const message: Waiting = { text, ...(files === undefined ? {} : { files }) };
+    if (now.is === "idle") return begin(turn, message);
+    return { turn: { ...turn, waiting: [...turn.waiting, message] }, say: [] };
   }
   if (now.is === "idle") return unmoved;
   if (heard.type === "turn.stop")
@@ -115,8 +120,8 @@ export function step(turn: Turn, heard: Heard): Step {
   return end(cutOff(turn, now), heard.code === "cancelled" ? "stopped" : "failed", heard.sentence);
 }
 
-function begin(turn: Turn, text: string): Step {
-  return ask({ ...turn, transcript: added(turn.transcript, [{ role: "user", text }]) }, 0, false);
+function begin(turn: Turn, message: Waiting): Step {
+  return ask({ ...turn, transcript: added(turn.transcript, [{ role: "user", ...message }]) }, 0, false);
 }
 
 /** Asks for the next completion, or ends the turn where no request is possible. */

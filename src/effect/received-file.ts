@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Recorded } from "../../audit/recorded.ts";
+import { MAX_SHOWN_BYTES, type ShownFile, ShownMedia } from "../ipc/completion.ts";
 import type { Place } from "../sandbox/folder.ts";
 import type { Ours } from "../sandbox/workspace.ts";
 import type { AdapterLink } from "../session/link.ts";
@@ -9,7 +10,13 @@ import { putInInbox } from "./inbox.ts";
 
 /** A file that came with a message, as it is known once it is here. */
 export type ReceivedFile =
-  | { readonly path: string; readonly type: string; readonly bytes: number }
+  | {
+      readonly path: string;
+      readonly type: string;
+      readonly bytes: number;
+      /** A model may be shown it; its bytes are in that row. */
+      readonly shown: (ShownFile & { readonly row: number }) | null;
+    }
   | { readonly why: string };
 
 /** Which file of a message is fetched, and where it is put. */
@@ -50,6 +57,12 @@ export async function receiveFile<L extends symbol>(
   }
   const type = typeOf(bytes);
   const digest = createHash("sha256").update(bytes).digest("hex");
-  await intent.finish({ kind: "file.fetched", bytes: bytes.length, type }, { path, digest });
-  return { path, type, bytes: bytes.length };
+  const media = ShownMedia.safeParse(type);
+  const shows = media.success && bytes.length > 0 && bytes.length <= MAX_SHOWN_BYTES;
+  const { seq } = await intent.finish(
+    { kind: "file.fetched", bytes: bytes.length, type },
+    { path, digest, ...(shows ? { bytes } : {}) },
+  );
+  const shown = shows ? { sha256: digest, media: media.data, bytes: bytes.length, row: seq } : null;
+  return { path, type, bytes: bytes.length, shown };
 }

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { ChatMessage, MAX_ITEMS, ToolDescription } from "./completion.ts";
+import { ChatMessage, MAX_ITEMS, ShownFiles, ToolDescription } from "./completion.ts";
 import { Ready, Ref, Stop } from "./frame-common.ts";
 import { CompletionFailure, StopReason } from "./model-frames.ts";
 
@@ -33,8 +33,8 @@ export type FromAgent = z.infer<typeof FromAgent>;
 export const ToAgent = z.discriminatedUnion("type", [
   /** The payload is an `AgentStart` (below). */
   z.strictObject({ type: z.literal("start"), rounds: z.int().check(z.gte(1), z.lte(100)) }),
-  /** A message to act on; the payload is its text. */
-  z.strictObject({ type: z.literal("turn") }),
+  /** A message to act on; the payload is its text, `files` what a model may be shown with it. */
+  z.strictObject({ type: z.literal("turn"), files: ShownFiles }),
   /** The model process has not what the request goes on from (it was started anew, say): wants all of its items again. */
   z.strictObject({ type: z.literal("resend"), ref: Ref }),
   /** What was asked is too long for its model, and was not answered: the payload is an `AgentCompacted`, which stands in the place of all that was said so far.

@@ -1,5 +1,5 @@
 import { FromAgent, type ToAgent } from "../ipc/agent-frames.ts";
-import { Conversation, type Origin } from "./conversation.ts";
+import { Conversation } from "./conversation.ts";
 import { TurnGate } from "./turn-gate.ts";
 import type { Processes, RunningChild } from "./processes.ts";
 
@@ -20,7 +20,7 @@ export interface AgentEvents {
 export type MakeStart = (
   session: string,
   turn: { readonly seq: number; readonly instructions: string },
-  from: (bytes: Uint8Array, origin: Origin) => void,
+  conversation: Pick<Conversation, "from" | "shows">,
 ) => Promise<Uint8Array>;
 
 /** One agent process. It serves one session and is never reused for another. */
@@ -238,7 +238,7 @@ export class AgentPool {
       this.#held.set(session, { agent, instructions, busy: true, last: this.#now() });
       const { conversation } = agent;
       const turn = { seq: turnSeq, instructions };
-      const start = await this.#start(session, turn, (bytes, origin) => conversation.from(bytes, origin));
+      const start = await this.#start(session, turn, conversation);
       await agent.send({ type: "start", rounds }, start);
       return agent;
     } finally {

@@ -9,7 +9,7 @@ import type { Folders } from "./folders.ts";
 import type { InstructionFiles } from "./instruction-files.ts";
 import type { Workspaces } from "./workspaces.ts";
 import { AgentPool } from "./agent-pool.ts";
-import type { Origin } from "./conversation.ts";
+import type { Conversation } from "./conversation.ts";
 import { placesOf } from "./agent-places.ts";
 import { configOf, InForce, knowsAgent } from "./in-force.ts";
 import { splitModelRef } from "../ipc/provider.ts";
@@ -69,7 +69,7 @@ export class Agents {
     this.windows = new ContextWindows(({ provider, model }) => parts.models.facts.windowOf(`${provider}/${model}`));
     this.#pool = new AgentPool(
       parts.processes,
-      async (session, turn, from) => this.#start(session, turn, from),
+      async (session, turn, conversation) => this.#start(session, turn, conversation),
       over,
       () => performance.now(),
     );
@@ -202,12 +202,12 @@ export class Agents {
   #start(
     session: string,
     { seq, instructions }: { readonly seq: number; readonly instructions: string },
-    from: (bytes: Uint8Array, origin: Origin) => void,
+    conversation: Pick<Conversation, "from" | "shows">,
   ): Uint8Array {
     const { log, state } = this.#parts;
     const { tools } = this.#settings(state.session(session)?.agent ?? "default");
     const told = toldBefore(log, state, session, seq);
-    tellOrigins(log, told, from);
+    tellOrigins(log, told, conversation);
     const transcript = told.map(({ message }) => message);
     return Buffer.from(JSON.stringify({ instructions, tools, transcript }));
   }

@@ -1,5 +1,6 @@
 import type { CommittedRow } from "../../audit/log.ts";
 import * as z from "zod/mini";
+import type { ShownFile } from "../ipc/completion.ts";
 import type { FileRef, FromAdapter } from "../ipc/adapter-frames.ts";
 import { line } from "./row-words.ts";
 
@@ -56,7 +57,12 @@ export function isOnlyVoice({ files = [], filesLeft = 0 }: Inbound, words: strin
 
 /** What is said of a file: where it is, or why it is not there. */
 export type FileLine =
-  | { readonly path: string; readonly type: string; readonly bytes: number }
+  | {
+      readonly path: string;
+      readonly type: string;
+      readonly bytes: number;
+      readonly shown?: (ShownFile & { readonly row: number }) | null;
+    }
   | { readonly name: string; readonly why: string };
 
 /** What an agent is given as the message. What somebody else wrote stands fenced, line by line, and says whose it is: nothing in it is an instruction. */

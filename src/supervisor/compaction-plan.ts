@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import type { CommittedRow } from "../../audit/log.ts";
+import { messageFiles, shownIn } from "./shown-files.ts";
 import type { Told } from "./transcript.ts";
 
 /** Rows that a plan names at the most. */
@@ -79,8 +80,9 @@ export function compactedOf(
       erased: text === null,
     },
     ...plan.kept.map(({ row: known, of, part }): Told => {
-      const words = rowOf(of)?.content(part) ?? null;
-      const message = { role: "user", text: words ?? "[erased]" } as const;
+      const said = rowOf(of);
+      const words = said?.content(part) ?? null;
+      const message = { role: "user", text: words ?? "[erased]", ...messageFiles(shownIn(said)) } as const;
       return { message, row: known, origin: { row: of, part }, erased: words === null };
     }),
     ...rest,

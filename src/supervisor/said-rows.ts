@@ -1,6 +1,7 @@
 import type { AuditLog, CommittedRow } from "../../audit/log.ts";
 import { planOf } from "./compaction-plan.ts";
-import type { Origin } from "./conversation.ts";
+import type { Conversation } from "./conversation.ts";
+import { readerOf, shownIn } from "./shown-files.ts";
 import type { State } from "./state.ts";
 import { type SaidRow, type Told, Transcript } from "./transcript.ts";
 
@@ -43,11 +44,12 @@ export function toldBefore(
   return transcript.between;
 }
 
-/** @param from is told of each content that a transcript is made of. */
-export function tellOrigins(log: Log, told: readonly Told[], from: (bytes: Uint8Array, origin: Origin) => void): void {
+/** @param conversation is told of each content that a transcript is made of, and of the files that it shows. */
+export function tellOrigins(log: Log, told: readonly Told[], conversation: Pick<Conversation, "from" | "shows">): void {
   for (const { origin } of told) {
     const row: CommittedRow | null = origin === null ? null : log.row(origin.row);
     const bytes = origin === null ? null : (row?.bytes(origin.part) ?? null);
-    if (origin !== null && bytes !== null) from(bytes, origin);
+    if (origin !== null && bytes !== null) conversation.from(bytes, origin);
+    for (const file of shownIn(row)) conversation.shows(file, readerOf(log, file));
   }
 }

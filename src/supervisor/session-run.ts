@@ -10,6 +10,9 @@ import type { AgentProcess } from "./agent-pool.ts";
 import type { By } from "./people.ts";
 import { compactedText } from "./compactor.ts";
 import { slashCommand } from "./slash-commands.ts";
+import { EVERYBODY } from "../broker/labels.ts";
+import type { ShownFile } from "../ipc/completion.ts";
+import { bytesShown, type HeldFile, messageFiles, readerOf, shownFor, shownOf } from "./shown-files.ts";
 import { SessionOut } from "./session-out.ts";
 import { TurnOut } from "./turn-out.ts";
 import type { Queued, Repeated, RunParts, Waiting } from "./run-parts.ts";
@@ -242,9 +245,12 @@ export class SessionRun<L extends symbol> {
       });
       const told =
         message.asks === undefined
-          ? Buffer.concat([await this.#told(turn, agent, message, text), await this.#work.invoked(turn, text)])
+          ? await this.#told(turn, agent, message, text)
           : await this.#toldAgain(turn, agent, message, Buffer.concat([text, await this.#work.repeat(turn, asks)]));
-      if (turn.ending === null) await agent.send({ type: "turn" }, told);
+      const skill = message.asks === undefined ? await this.#work.invoked(turn, text) : new Uint8Array();
+      const { files } = told;
+      const header = { type: "turn", ...(files === undefined ? {} : { files }) } as const;
+      if (turn.ending === null) await agent.send(header, Buffer.concat([told.text, skill]));
       const ending = await turn.finished.promise;
       return await this.#close(turn, agent, ending);
     } catch (error) {
@@ -256,24 +262,33 @@ export class SessionRun<L extends symbol> {
   }
 
   /** What the agent is given: the words, and what belongs to them. @throws {AuditError} if that cannot be recorded. */
-  async #told(turn: RunningTurn<L>, agent: AgentProcess, message: Queued, words: Uint8Array): Promise<Uint8Array> {
+  async #told(turn: RunningTurn<L>, agent: AgentProcess, message: Queued, words: Uint8Array): Promise<ToldText> {
     const { log, broker, files } = this.#parts;
     const belongings = belongingsOf(log.row(message.origin ?? message.seq));
     const given = { text: words, row: message.seq };
+    let shown: readonly HeldFile[] = [];
     if (belongings.quote !== null || belongings.files.length + belongings.left > 0) {
       const lines = await files.receive(this.#link, turn.context, message.message, belongings.files);
       given.text = Buffer.from(toldText(Buffer.from(words).toString("utf8"), belongings, lines));
       // What somebody else wrote is in it: nobody typed that to us.
+      const told = lines.length === 0 ? [] : this.#parts.compactor.told(this.session.id);
+      shown = shownOf(lines, bytesShown(told.map((one) => one.message)));
+      // What a model is shown is in its context as what it reads is: nobody vouches for it, and it is of the workspace that it lies in.
+      if (shown.length > 0) {
+        const whose = turn.context.talk === "group" ? EVERYBODY : turn.context.principal;
+        await turn.context.labels.raise({ untrusted: true, private: [whose] }, turn.seq);
+        for (const file of shown) agent.conversation.shows(file, readerOf(log, file));
+      }
       if (belongings.quote?.by === "other") await turn.context.labels.raise({ untrusted: true, private: [] }, turn.seq);
       const row = await log.append(
         { kind: "message.told", turn: turn.id, session: this.session.id, message: message.message },
-        { cause: turn.seq, seal: this.session.id, content: { text: given.text } },
+        { cause: turn.seq, seal: this.session.id, content: { text: given.text, ...shownFor(shown) } },
       );
       given.row = row.seq;
     }
     agent.conversation.from(given.text, { row: given.row, part: "text" });
     this.#work.suspected(await broker.received(turn.context, given.text, given.row));
-    return given.text;
+    return { text: given.text, ...messageFiles(shown) };
   }
 
   /** What it is given where calls were made again. @throws {AuditError} if that cannot be recorded. */
@@ -282,13 +297,13 @@ export class SessionRun<L extends symbol> {
     agent: AgentProcess,
     { message }: Queued,
     text: Uint8Array,
-  ): Promise<Uint8Array> {
+  ): Promise<ToldText> {
     const row = await this.#parts.log.append(
       { kind: "message.told", turn: turn.id, session: this.session.id, message },
       { cause: turn.seq, seal: this.session.id, content: { text } },
     );
     agent.conversation.from(text, { row: row.seq, part: "text" });
-    return text;
+    return { text };
   }
 
   /** A turn that ends where it begins: the person is told, and a restart does not take the message up again. */
@@ -383,6 +398,12 @@ export class SessionRun<L extends symbol> {
     this.#end(turn, "stopped");
     return [{ kind: "turn.stopped", turn: turn.id, session: this.session.id, ...who }];
   }
+}
+
+/** What an agent is given as a message. */
+interface ToldText {
+  readonly text: Uint8Array;
+  readonly files?: ShownFile[];
 }
 
 /** What is longer is a message. */

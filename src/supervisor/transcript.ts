@@ -5,6 +5,7 @@ import { Answer, type ChatMessage, type ToolCall } from "../ipc/completion.ts";
 import { afterTurn, SKILL_MARK, SKILL_TOOL } from "../ipc/skill-text.ts";
 import { CUT_OFF, MAX_CALLS, NO_RESULT, NOT_RUN, NOT_RUN_MANY } from "../ipc/transcript-words.ts";
 import { compactedOf } from "./compaction-plan.ts";
+import { messageFiles, shownIn } from "./shown-files.ts";
 import type { Origin } from "./conversation.ts";
 import type { Said } from "./projection.ts";
 
@@ -113,7 +114,7 @@ export class Transcript {
   #said(known: number, row: CommittedRow | null, part: string): Told {
     const text = textOf(row, part);
     return {
-      message: { role: "user", text: text ?? ERASED },
+      message: { role: "user", text: text ?? ERASED, ...messageFiles(shownIn(row)) },
       row: known,
       origin: row === null ? null : { row: row.seq, part },
       erased: text === null,
@@ -150,7 +151,7 @@ export class Transcript {
     if (this.#open.length === 0 && !this.#lost) {
       if (newest?.message.role !== "user") return;
       if (tool === SKILL_TOOL && id === BY_NAME) {
-        const message = { role: "user", text: `${newest.message.text}${SKILL_MARK}${words}` } as const;
+        const message = { ...newest.message, text: `${newest.message.text}${SKILL_MARK}${words}` };
         this.#told[this.#told.length - 1] = { ...newest, message, erased: newest.erased || known.erased };
         return;
       }

@@ -21,6 +21,8 @@ import { sentenceOf, type TurnEnding } from "./turn-ending.ts";
 const NO_GROUP = -1;
 /** The conversation is made shorter so often for one answer. */
 const MAX_SHORTENED = 2;
+/** It is not made shorter than for so many tokens. */
+const MIN_ROOM = 1_000;
 
 /** A turn that runs. */
 export interface RunningTurn<L extends symbol> {
@@ -163,11 +165,18 @@ export class TurnWork<L extends symbol> {
     if (turn.shortened === MAX_SHORTENED || turn.ending !== null) return false;
     turn.shortened += 1;
     const fixed = Math.max(0, request.bytes - bytesOf(compactor.told(this.#session.id)));
-    const made = await compactor.compact(turn.context, turn.force, fixed, windows.roomOf(turn.force), reason);
+    // Files that stay take their part of it.
+    const shown = windows.tokensOf(
+      turn.force,
+      0,
+      request.files.map(({ bytes }) => bytes),
+    );
+    const room = Math.max(MIN_ROOM, windows.roomOf(turn.force) - shown);
+    const made = await compactor.compact(turn.context, turn.force, fixed, room, reason);
     if (made === null || typeof made === "string") return false;
     const text = compactedText(made);
     if (text !== null) turn.out.say(text);
-    tellOrigins(log, made.told, (bytes, origin) => agent.conversation.from(bytes, origin));
+    tellOrigins(log, made.told, agent.conversation);
     turn.asking = false;
     const transcript = made.told.map(({ message }) => message);
     await agent.send({ type: "compacted", ref }, Buffer.from(JSON.stringify({ transcript })));

@@ -4,6 +4,8 @@ import type { ToolAnswer } from "../../src/broker/call.ts";
 import { NO_LABELS, SessionLabels, type Labels } from "../../src/broker/labels.ts";
 import { RunPurse } from "../../src/broker/schedules/purse.ts";
 import { turnBelow } from "../../src/broker/turn-below.ts";
+import { Compactor } from "../../src/supervisor/compactor.ts";
+import { ContextWindows } from "../../src/supervisor/context-windows.ts";
 import type { InstructionFiles } from "../../src/supervisor/instruction-files.ts";
 import type { PendingApproval } from "../../src/broker/pending.ts";
 import type { TurnContext } from "../../src/broker/turn.ts";
@@ -137,6 +139,37 @@ export class Obedient {
 
   get labels(): Labels {
     return this.#turn.labels.now;
+  }
+
+  /** The conversation is made shorter for its model, which writes this summary of it. @returns what is left of what was said. */
+  async compacts(summary: string): Promise<string> {
+    const { log, state, broker, model } = this.world;
+    const windows = new ContextWindows(() => 8_000);
+    const compactor = new Compactor({ log, state, broker, windows, over: () => Promise.resolve() });
+    const counts = { inputTokens: 10, outputTokens: 10, stop: "stop" } as const;
+    const answer = Buffer.from(JSON.stringify({ text: summary, calls: [] }));
+    model.answers.push({ state: "completed", model: "m", answer, ...counts });
+    const made = await compactor.compact(this.#turn, { provider: "local", model: "m", local: true }, 0, 6_000, "asked");
+    if (made === null || typeof made === "string" || made.summary === null)
+      throw new Error(`no summary was made: ${String(made)}`);
+    return made.told.map(({ message }) => message.text).join("\n");
+  }
+
+  /** Somebody wrote this, and a turn begins with it. */
+  async wrote(words: string): Promise<void> {
+    const { log } = this.world;
+    const { turn, session, conversation, principal, agent, policy, settings } = this.#turn;
+    const message = mint("message");
+    const received = await log.append(
+      { kind: "message.received", message, session, conversation, channel: "terminal", principal },
+      { cause: null, seal: session, content: { text: words } },
+    );
+    const begun = await log.append(
+      { kind: "turn.started", turn, session, agent, principal, message, policy, settings },
+      { cause: received.seq, seal: session },
+    );
+    this.#turn = { ...this.#turn, cause: begun.seq };
+    this.#turn.labels.words.typed(principal, words);
   }
 
   /** The model asks for these, one after the other. What the web answers is `page`. */

@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { State } from "../../src/supervisor/state.ts";
 import { LATE_MS } from "../../src/supervisor/late-messages.ts";
+import { toldBefore } from "../../src/supervisor/said-rows.ts";
 import { newTalk } from "./talk-world.ts";
 
 const STRANGER = "99";
@@ -137,6 +139,25 @@ test("what a message replies to is given fenced, and counts as untrusted where s
   expect(world.rows("label.raised").map(({ action }) => action)).toMatchObject([{ label: "untrusted" }]);
   // What it was given is on the log as it was given.
   expect(world.rows("message.told").at(-1)?.content("text")).toBe(agent.turns.at(-1));
+});
+
+test("a picture is shown to the model by its digest, its bytes lie under the session's key, and it counts as from outside and somebody's", async () => {
+  const { world, say, agent, files } = await newTalk();
+  const png = Buffer.from("\x89PNG\r\n\x1a\nand so on", "latin1");
+  files.set("h1", png);
+  // What its sender calls it is not believed: it is a text.
+  files.set("h2", Buffer.from("a text"));
+  const session = await say("what is this?", undefined, { files: [file("h1", "a.txt"), file("h2", "b.png")] });
+  await expect.poll(() => agent.turns.length).toBe(1);
+  const sha256 = createHash("sha256").update(png).digest("hex");
+  const shown = { sha256, media: "image/png", bytes: png.length };
+  expect(JSON.parse(agent.heads[0] ?? "")).toEqual({ type: "turn", files: [shown] });
+  const [fetched] = world.rows("file.fetched");
+  expect(fetched?.bytes("bytes")).toEqual(new Uint8Array(png));
+  expect(world.rows("file.fetched")[1]?.bytes("bytes")).toBeNull();
+  const told = toldBefore(world.log, world.state, session, world.log.size);
+  expect(told.at(-1)?.message).toMatchObject({ role: "user", files: [shown] });
+  expect(world.labels.of(session).now).toMatchObject({ untrusted: true, private: [expect.stringMatching(/^p_/)] });
 });
 
 test("files are put into the workspace once their sender is known, and what reads them reads something untrusted", async () => {

@@ -24,12 +24,17 @@ const DIGEST = "0".repeat(64);
 class SilentAgent {
   /** What it was given, turn by turn. */
   readonly turns: string[] = [];
+  /** The heads of its turns, as JSON. */
+  readonly heads: string[] = [];
   #end: () => void = () => undefined;
   readonly once: Processes["once"] = (spec) => {
     this.#end = () => spec.hear(spec.accepts.parse({ type: "turn.end", reason: "done" }), new Uint8Array());
     return Promise.resolve({
       send: (header, payload = new Uint8Array()) => {
-        if (header.type === "turn") this.turns.push(Buffer.from(payload).toString("utf8"));
+        if (header.type === "turn") {
+          this.turns.push(Buffer.from(payload).toString("utf8"));
+          this.heads.push(JSON.stringify(header));
+        }
         return Promise.resolve();
       },
       end: () => undefined,
