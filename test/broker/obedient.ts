@@ -151,7 +151,7 @@ export class Obedient {
     model.answers.push({ state: "completed", model: "m", answer, ...counts });
     const made = await compactor.compact(this.#turn, { provider: "local", model: "m", local: true }, 0, 6_000, "asked");
     if (made === null || typeof made === "string" || made.summary === null)
-      throw new Error(`no summary was made: ${String(made)}`);
+      throw new Error(`no summary was made: ${JSON.stringify(made)}`);
     return made.told.map(({ message }) => message.text).join("\n");
   }
 
