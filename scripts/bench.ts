@@ -15,6 +15,7 @@ import { memoryFigures } from "./bench/memory.ts";
 import { peerFigures } from "./bench/peers.ts";
 import { decideFigures } from "./bench/decide.ts";
 import { sandboxFigures } from "./bench/sandbox.ts";
+import { mcpFigures } from "./bench/mcp.ts";
 import { skillFigures } from "./bench/skills.ts";
 import { startFigures } from "./bench/start.ts";
 import { stopFigures } from "./bench/stop.ts";
@@ -44,6 +45,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   "many-turns": manyTurnsFigures,
   stop: stopFigures,
   decide: decideFigures,
+  mcp: mcpFigures,
   skills: skillFigures,
   tool: toolFigures,
   sandbox: sandboxFigures,
