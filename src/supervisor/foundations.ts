@@ -70,7 +70,7 @@ export interface Foundations {
   readonly config: ConfigFile;
   readonly findings: Findings;
   readonly history: AnchorHistory;
-  /** Messages that the daemon of before died with. */
+  /** Messages that a daemon died with, and of which no platform was asked yet. */
   readonly unsent: CommittedRow[];
 }
 
@@ -108,13 +108,17 @@ export async function openFoundations(parts: CompositionParts, told: Told): Prom
   });
   const completed = await erasure.complete();
   if (completed > 0) parts.line("audit", `${completed} erasures that a crash cut short were completed`);
-  const unsent = log.left("message.sent");
   const interrupted = await log.interrupted();
   if (interrupted.length > 0)
     parts.line(
       "audit",
       `${interrupted.length} actions were interrupted by a crash: their effect is unknown, and none is repeated`,
     );
+  // A daemon that died again before a platform could be asked left some behind.
+  const unsent = state
+    .placed("interrupted")
+    .flatMap((seq) => log.row(seq) ?? [])
+    .filter(({ action }) => action.kind === "message.sent");
   state.forgetSeen(new Date(Date.now() - SEEN_DAYS * DAY_MS).toISOString());
   const config = await ConfigFile.open(home.config, log, starting, told.configChanged);
   await keeper.finishStart(starting);

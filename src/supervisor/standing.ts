@@ -13,8 +13,11 @@ CREATE TABLE asked   (seq INTEGER PRIMARY KEY, approval TEXT NOT NULL) STRICT;
 CREATE TABLE placed  (seq INTEGER PRIMARY KEY, what TEXT NOT NULL, id TEXT NOT NULL) STRICT;
 `;
 
+/** Of what crashes cut short, the newest are remembered until it is known what became of them. */
+const MAX_INTERRUPTED = 500;
+
 /** What one row changes. */
-export function projectStanding(database: StateDatabase, { seq, at, action }: CommittedRow): void {
+export function projectStanding(database: StateDatabase, { seq, at, cause, action }: CommittedRow): void {
   switch (action.kind) {
     case "grant.given":
       database.run("DELETE FROM granted WHERE until <= ?", at);
@@ -76,6 +79,16 @@ export function projectStanding(database: StateDatabase, { seq, at, action }: Co
       if (action.replaces !== null) database.run("DELETE FROM placed WHERE id = ?", action.replaces);
       database.run("INSERT INTO placed VALUES (?, 'instructions', ?)", seq, action.instructions);
       return;
+    case "action.interrupted":
+      database.run("INSERT OR IGNORE INTO placed VALUES (?, 'interrupted', '')", cause);
+      database.run(
+        `DELETE FROM placed WHERE what = 'interrupted' AND seq NOT IN
+         (SELECT seq FROM placed WHERE what = 'interrupted' ORDER BY seq DESC LIMIT ${MAX_INTERRUPTED})`,
+      );
+      return;
+    case "message.traced":
+      database.run("DELETE FROM placed WHERE what = 'interrupted' AND seq = ?", cause);
+      return;
     case "instructions.withdrawn":
       database.run("DELETE FROM placed WHERE id = ?", action.instructions);
       return;
@@ -107,9 +120,10 @@ export function questionsOpen(database: StateDatabase): number[] {
   return database.many("SELECT seq FROM asked ORDER BY seq").map(({ seq }) => Number(seq));
 }
 
-/** What stands until it is removed or something else takes its place. */
+/** What stands until it is removed or something else takes its place. `interrupted`: intents that a crash cut short, by their own rows. */
 export type Placed =
   | "folder"
+  | "interrupted"
   | "mcp-tools"
   | "memory"
   | "instructions"

@@ -67,8 +67,6 @@ test("one that is denied does not leave, and one whose turn is stopped neither: 
   const decided = (await spine.rows("approval.decided")).find(({ fields }) => fields["approval"] === approval);
   expect(decided?.fields["decision"]).toBe("withdrawn");
   expect(spine.telegram.shown.filter(({ text }) => text.includes(CANARY))).toHaveLength(before);
-  // The agent's process had nothing left to do: it is not ended for that.
-  expect((await spine.status()).processes.some(({ role }) => role === "agent")).toBe(true);
 });
 
 test("AGENTS.md is told to the agent after its owner has looked at it, in that version", async () => {
@@ -93,6 +91,17 @@ test("AGENTS.md is told to the agent after its owner has looked at it, in that v
   await spine.shown("you said: once more");
   expect(spine.model.heard).toContain("Answer in rhymes only.");
   expect(spine.model.heard).not.toContain("evil.example");
+  // So is an agent that it starts for a part of its work, and in no other version.
+  const task = { task: "a small task", tools: ["list_files"] };
+  spine.model.script("have it done", { calls: [{ name: "spawn_agent", arguments: task }] }, { text: "It is done." });
+  spine.write("have it done");
+  await spine.shown("It is done.");
+  const below = spine.model.server
+    .getRequests()
+    .map(({ body }) => JSON.stringify(body))
+    .find((body) => body.includes("a small task") && !body.includes("have it done"));
+  expect(below).toContain("Answer in rhymes only.");
+  expect(below).not.toContain("evil.example");
   // What was said before is still there: only what it is told is another.
   expect(spine.model.heard.lastIndexOf("hello there")).toBeGreaterThan(spine.model.heard.indexOf("rhymes"));
   const seq = (await spine.rows("agent.configured")).at(-1)?.seq ?? 0;
