@@ -64,6 +64,8 @@ export async function turnFigures(): Promise<Figure[]> {
   const agent = { model: "instant/instant" };
   const config = {
     providers: { instant: { baseUrl: model.baseUrl } },
+    // Nothing is left out of a request for its length.
+    models: { "instant/instant": { window: 10_000_000 } },
     agents: { default: agent, short: agent, long: agent },
   };
   await using daemon = await TestDaemon.start({ config });
