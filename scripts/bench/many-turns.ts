@@ -11,8 +11,8 @@ const EARLY = 1_000;
 const LATE = 10_000;
 /** A conversation begins anew after so many turns, as people's do. */
 const CONVERSATION = 20;
-/** After the last turn, so that what a busy time leaves behind is collected. */
-const SETTLE_MS = 10_000;
+/** After the last turn, so that what a busy time leaves behind is collected: it is looked for every fifteen seconds. */
+const SETTLE_MS = 35_000;
 const MOST_MORE = 0.1;
 
 /** What the supervisor holds after a thousand turns and after ten thousand: it keeps none of them. */
