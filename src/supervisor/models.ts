@@ -386,10 +386,7 @@ export class Models implements ModelPort, TrialPort, AttestationPort {
     const { provider } = request;
     const running = this.#of(provider, null);
     if (running !== null) {
-      const answer = await running.complete(request, onDelta, signal);
-      // What it has is asked once it is seen to answer, and is waited for by nobody.
-      if (answer.state === "completed" && !this.#said.has(provider)) void this.listed(provider);
-      return answer;
+      return await running.complete(request, onDelta, signal);
     }
     const sentence = this.unusable(provider) ?? `${provider} is not a provider known here`;
     return { state: "failed", code: "key-refused", sentence, streamed: false };
