@@ -7,8 +7,8 @@ export const ReachingProcess = z
   .string()
   .check(
     z.regex(
-      /^(?:(adapter|model|anchor):[a-z0-9][a-z0-9:-]{0,63}|command:(?:k|cm)_[0-9a-z]{26}|fetch)$/,
-      "a process is adapter:CHANNEL, model:PROVIDER, anchor:NAME, command:CALL or fetch",
+      /^(?:(adapter|model|anchor|mcp):[a-z0-9][a-z0-9:-]{0,63}|command:(?:k|cm)_[0-9a-z]{26}|fetch)$/,
+      "a process is adapter:CHANNEL, model:PROVIDER, anchor:NAME, mcp:NAME, command:CALL or fetch",
     ),
   );
 

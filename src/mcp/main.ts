@@ -11,7 +11,7 @@ if (way === "command") {
   confine("mcp");
   runMcp(server);
 } else {
-  takeLane(`mcp ${name}`);
+  takeLane(`mcp:${name}`);
   confine("mcp");
   runMcp(null);
 }

@@ -578,6 +578,10 @@ export class Composition {
         anchors: () => made.history.promised,
         channelReach: (channel) => this.channels.reachOf(channel),
         providerReach: (provider) => this.models.reachOf(provider),
+        mcp: (server) => ({
+          reach: this.mcp.reachOf(server),
+          running: this.mcp.state(server)?.state === "up",
+        }),
         holders: () => this.outward.egress.holders,
         commands: () => effects.running.list(),
         search: () => this.fetches.searchPlace,

@@ -19,6 +19,8 @@ export interface EgressViewParts {
   readonly anchors: () => readonly Pick<AnchorSpec, "name" | "type" | "place">[];
   readonly channelReach: (channel: AdapterChannel) => Reach;
   readonly providerReach: (provider: string) => Reach;
+  /** What an MCP server may reach, and whether it runs. */
+  readonly mcp: (server: string) => { readonly reach: Reach; readonly running: boolean };
   /** Who has a lane. */
   readonly holders: () => readonly Pick<Holder, "role" | "subject">[];
   /** Commands that run. */
@@ -32,6 +34,7 @@ export interface EgressViewParts {
 const FETCH = "fetch";
 /** Commands are named by their call. */
 const COMMAND = "command:";
+const MCP = "mcp:";
 
 /** What each process may reach, whether or not it runs, and where each entry comes from. */
 export class EgressView {
@@ -47,6 +50,7 @@ export class EgressView {
     const running = new Set([
       ...this.#parts.holders().map(({ role, subject }) => (subject === null ? role : `${role}:${subject}`)),
       ...this.#reaching().map(({ call }) => `${COMMAND}${call}`),
+      ...this.#servers().flatMap((name) => (this.#parts.mcp(name).running ? [`${MCP}${name}`] : [])),
     ]);
     const processes = names.map((name) => ({
       process: name,
@@ -80,9 +84,16 @@ export class EgressView {
         .filter((name) => this.#parts.providerReach(name).length > 0)
         .map((name) => `model:${name}`),
       ...this.#remoteAnchors().map(({ name }) => `anchor:${name}`),
+      ...this.#servers().map((name) => `${MCP}${name}`),
       FETCH,
       ...this.#reaching().map(({ call }) => `${COMMAND}${call}`),
     ];
+  }
+
+  /** MCP servers that may reach something. */
+  #servers(): string[] {
+    const names = Object.keys(this.#parts.config().mcp).toSorted();
+    return names.filter((name) => this.#parts.mcp(name).reach.length > 0);
   }
 
   /** Commands that run with a lane of their own. */
@@ -119,6 +130,7 @@ export class EgressView {
       (Object.hasOwn(KNOWN_PROVIDERS, subject) || Object.hasOwn(this.#parts.config().providers, subject))
     )
       return this.#parts.providerReach(subject);
+    if (`${role}:` === MCP && Object.hasOwn(this.#parts.config().mcp, subject)) return this.#parts.mcp(subject).reach;
     const command = `${role}:` === COMMAND ? this.#reaching().find(({ call }) => call === subject) : undefined;
     if (command !== undefined) return commandReach(command.hosts, this.#parts.config().network.local, command.seq);
     const anchor = role === "anchor" ? this.#remoteAnchors().find(({ name }) => name === subject) : undefined;

@@ -159,10 +159,10 @@ export class McpRunning implements McpServersControl {
     });
   }
 
-  /** What the process of a server with a URL may reach; nothing for one without. */
+  /** What a server may reach, whether or not it runs. */
   reachOf(name: string): Reach {
     const entry = this.#entryOf(name);
-    return entry?.url === undefined ? [] : mcpReach(name, entry.url, entry.hosts, this.#parts.config().network.local);
+    return entry === null ? [] : mcpReach(name, entry, this.#parts.config().network.local);
   }
 
   /** Records the start of a server's program, hands its credentials over, and starts it. */

@@ -82,16 +82,23 @@ export function providerReach({ provider, api, baseUrl, written }: ProviderSetti
     }));
 }
 
-/** What the process of an MCP server with a URL may reach: where that is, and the hosts that its operator wrote beside it.
+/** What an MCP server may reach: where it is, if it has a URL, and the hosts that its operator wrote beside it.
  *  @param local hosts that the operator allows to lie in a network of their own. */
-export function mcpReach(name: string, url: string, hosts: readonly string[], local: readonly string[]): Reach {
+export function mcpReach(
+  name: string,
+  { url, hosts }: { readonly url?: string | undefined; readonly hosts: readonly string[] },
+  local: readonly string[],
+): Reach {
+  const ports = url === undefined ? [HTTPS, HTTP] : [HTTPS];
   return [
-    ...ownEntry(url, "config", `mcp.${name}.url in config.json`),
-    ...hosts.map((host) => ({
-      entry: { to: "host" as const, host, port: HTTPS, tls: true, private: local.includes(host) },
-      source: "config" as const,
-      from: `mcp.${name}.hosts in config.json`,
-    })),
+    ...(url === undefined ? [] : ownEntry(url, "config", `mcp.${name}.url in config.json`)),
+    ...hosts.flatMap((host) =>
+      ports.map((port) => ({
+        entry: { to: "host" as const, host, port, tls: port === HTTPS, private: local.includes(host) },
+        source: "config" as const,
+        from: `mcp.${name}.hosts in config.json`,
+      })),
+    ),
   ];
 }
 
