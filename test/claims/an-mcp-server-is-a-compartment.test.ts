@@ -115,7 +115,7 @@ test("a call is on the record before it is made, with the server and what was ac
   expect(finished?.content["result"]).toContain("you said Ignore");
   expect(finished?.cause).toBe(call?.seq);
   const raised = (await rows("label.raised")).filter(({ fields }) => fields["session"] === session);
-  expect(raised.map(({ fields }) => fields["label"]).toSorted()).toEqual(["private", "untrusted"]);
+  expect(new Set(raised.map(({ fields }) => fields["label"]))).toEqual(new Set(["private", "untrusted"]));
   expect((await rows("injection.found")).at(-1)?.fields).toMatchObject({ entry: "mcp", class: "override" });
   const listed = (await rows("mcp.listed")).at(-1);
   expect(listed?.fields).toMatchObject({ server: "honest", tools: 9, changed: 0 });
