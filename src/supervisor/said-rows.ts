@@ -8,14 +8,15 @@ import { type SaidRow, type Told, Transcript } from "./transcript.ts";
 type Log = Pick<AuditLog, "row">;
 
 /** The rows that a session's transcript is made of, from its newest summary before a row on, oldest first.
- *  @param before this row and what follows is left out. */
+ *  @param before this row and what follows is left out. @param anchor summaries from this row on are rows like others. */
 export function saidBefore(
   log: Log,
   state: Pick<State, "said" | "compactions">,
   session: string,
   before: number,
+  anchor = before,
 ): SaidRow[] {
-  return state.said(session, fromOf(log, state, session, before), before).flatMap(({ seq, what }) => {
+  return state.said(session, fromOf(log, state, session, anchor), before).flatMap(({ seq, what }) => {
     const row = log.row(seq);
     return row === null ? [] : [{ row, what }];
   });

@@ -148,7 +148,7 @@ export class SessionDesk {
       rows.flatMap((row) => (row.action.kind === "model.answered" ? [[row.cause, row] as const] : [])),
     );
     const transcript = new Transcript(rowOf);
-    const said = saidBefore(log, state, session, last.seq + 1);
+    const said = saidBefore(log, state, session, last.seq + 1, first.seq);
     const steps: StepView[] = [];
     let [at, before, shown]: [number, string[], string | null] = [0, [], null];
     for (const call of calls) {
