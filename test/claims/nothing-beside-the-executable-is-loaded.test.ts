@@ -30,6 +30,7 @@ const ROLES = [
   ["anchor"],
   ["fetch"],
   ["unpack"],
+  ["mcp"],
 ] as const;
 
 const folder = mkdtempSync(join(tmpdir(), "wirken-planted-"));

@@ -64,6 +64,7 @@ describe("wirken doctor confinement", () => {
       "fetch",
       "ingress",
       "keychain",
+      "mcp",
       "model",
       "relay",
       "unpack",

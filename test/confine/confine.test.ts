@@ -21,6 +21,7 @@ const ROLES: readonly Role[] = [
   "relay",
   "fetch",
   "unpack",
+  "mcp",
 ];
 const ADDON = join(import.meta.dirname, `../../node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`);
 const folder = mkdtempSync(join(tmpdir(), "confine-"));

@@ -17,6 +17,7 @@ const ROLES = [
   "anchor",
   "fetch",
   "unpack",
+  "mcp",
   "agent",
   "web",
   "ingress",

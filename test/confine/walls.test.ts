@@ -65,6 +65,7 @@ describe("native code in a child", () => {
     "relay",
     "fetch",
     "unpack",
+    "mcp",
   ] as const)("of a %s is refused whatever reaches another process or another program", async (role) => {
     const answers = await systemCalls(role, "walls");
     for (const name of REFUSED) expect([name, answers[name]]).toEqual([name, EPERM]);
@@ -79,6 +80,7 @@ describe("native code in a child", () => {
     ["adapter", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["model", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["anchor", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
+    ["mcp", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["unpack", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["fetch", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],
     ["agent", { local: EPERM, pair: EPERM, tcp: EPERM, udp: EPERM, connects: false }],

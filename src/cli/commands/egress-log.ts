@@ -25,7 +25,7 @@ export function egressLogCommand(context: Context): Command {
     .description(
       "Prints the newest rows, oldest first. A host that is reached again and again is one row in the life of a process; refusals of one minute share a row.",
     )
-    .option("--process <process>", "only this one: adapter:slack, model:openai or anchor:NAME")
+    .option("--process <process>", "only this one: adapter:slack, model:openai, anchor:NAME or mcp:NAME")
     .option("--refused", "only what was refused, or could not be reached")
     .option("--since <time>", "not earlier: 2h, 3d, 2026-11-28 or 2026-11-28T14:03")
     .option("--limit <number>", `how many rows, at most ${MAX_ROWS}`, "50")

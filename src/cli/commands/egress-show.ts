@@ -15,7 +15,10 @@ export function egressShowCommand(context: Context): Command {
   return new Command("show")
     .summary("what a process may reach, and where each entry comes from")
     .description("Whatever is not on the list of a process is refused to it, and the refusal is on the log.")
-    .argument("[process]", "adapter:slack, model:openai, anchor:NAME, fetch or command:CALL; all of them if left out")
+    .argument(
+      "[process]",
+      "adapter:slack, model:openai, anchor:NAME, mcp:NAME, fetch or command:CALL; all of them if left out",
+    )
     .option("--json", "print one JSON object")
     .action((word: string | undefined, options: unknown) =>
       context.run(async () => {
@@ -36,7 +39,7 @@ export function processOf(word: string | undefined): string | null {
   if (process.success) return process.data;
   throw usage(
     `${printable(word.slice(0, 80))} is no process that reaches anything`,
-    "a process is adapter:CHANNEL, model:PROVIDER, anchor:NAME, command:CALL or fetch, such as adapter:slack",
+    "a process is adapter:CHANNEL, model:PROVIDER, anchor:NAME, mcp:NAME, command:CALL or fetch, such as adapter:slack",
   );
 }
 

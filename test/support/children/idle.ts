@@ -5,7 +5,20 @@ import { confine } from "../../../src/confine/confine.ts";
 
 confine(
   z
-    .enum(["adapter", "model", "agent", "ingress", "web", "keychain", "anchor", "egress", "relay", "fetch", "unpack"])
+    .enum([
+      "adapter",
+      "model",
+      "agent",
+      "ingress",
+      "web",
+      "keychain",
+      "anchor",
+      "egress",
+      "relay",
+      "fetch",
+      "unpack",
+      "mcp",
+    ])
     .parse(process.argv[2]),
 );
 writeSync(1, "idle\n");

@@ -28,6 +28,7 @@ const Role = z.enum([
   "relay",
   "fetch",
   "unpack",
+  "mcp",
 ]);
 const How = z.enum(["bare", "walls", "confined"]);
 const Probes = z.record(z.string(), z.string());

@@ -20,6 +20,7 @@ const role = z
     "relay",
     "fetch",
     "unpack",
+    "mcp",
     "command",
   ])
   .parse(process.argv[2]);
