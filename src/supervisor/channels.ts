@@ -498,11 +498,13 @@ export class Channels {
   }
 
   /** Takes up what was received and not answered before a crash, and says of what was cut short that it was.
+   *  @param starting the row of this start: what came after it is under way, on the terminal and the page, and is nobody's to take up.
    *  @returns the conversations that were told so. */
-  async recover(): Promise<ReadonlySet<string>> {
+  async recover(starting: number): Promise<ReadonlySet<string>> {
     const { log, state } = this.#parts;
     const told = new Set<string>();
     for (const turn of state.openTurns()) {
+      if (turn.seq > starting) continue;
       const session = SessionId.parse(turn.session);
       const ended = log.append(
         { kind: "turn.ended", turn: turn.turn, session, reason: "interrupted", rounds: 0 },
@@ -519,6 +521,7 @@ export class Channels {
       await ended;
     }
     for (const { message, session, principal, seq, origin } of state.waiting()) {
+      if (origin > starting) continue;
       const record = state.session(session);
       const place = record === null ? null : state.conversation(record.conversation);
       const text = log.row(seq)?.bytes("text") ?? null;

@@ -644,9 +644,10 @@ export class Composition {
     const cause = booted.starting;
     if (serve) this.storage.start();
     if (!serve || this.findings.stopped !== null) return;
-    await this.#desk.approvals.expireInterrupted(this.#state.questionsOpen());
+    // From here on what is before this start: the terminal and the page are answered already.
+    await this.#desk.approvals.expireInterrupted(this.#state.questionsOpen().filter((row) => row < cause));
     await this.channels.align(cause);
-    const told = await this.channels.recover();
+    const told = await this.channels.recover(cause);
     // It waits for the channels to be connected: nothing else does.
     void this.channels.trace(this.#unsent.splice(0), told).catch(() => undefined);
     this.#schedules.start();

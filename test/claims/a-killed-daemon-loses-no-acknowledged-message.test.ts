@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod/mini";
 import { KINDS } from "../../audit/action.ts";
+import { Speaker } from "../../scripts/bench/speaker.ts";
 import { openRows, rowsOf } from "../support/claims-log.ts";
 import { rounds, seeded } from "../support/claims-random.ts";
 import {
@@ -20,7 +21,7 @@ import {
   verifies,
   workspaceOf,
 } from "../support/claims-world.ts";
-import { newHome, type TestDaemon } from "../support/daemon.ts";
+import { newHome, TestDaemon } from "../support/daemon.ts";
 import { TelegramServer } from "../support/telegram-server.ts";
 
 /** The daemon is killed at random instants, starts included, while a person writes; real files, a real adapter, a platform that forgets what it
@@ -234,4 +235,28 @@ test(`${ROUNDS} kills lose nothing that was taken from the platform, and repeat 
   expect(new Set(found.received)).toEqual(all);
   for (const kind of intents) expect(openRows(auditOf(daemon), kind), kind).toEqual([]);
   await verifies(daemon);
+});
+
+test("what is said while a daemon still starts is answered once, and is not taken for cut short", {
+  timeout: 120_000,
+}, async () => {
+  await using started = TestDaemon.spawn({ config: {} });
+  const [socket, token] = ["control.sock", "control.token"].map((name) => join(started.data, name));
+  if (socket === undefined || token === undefined) throw new Error("two names have two places");
+  await started.until(() => existsSync(socket) && existsSync(token), 60_000, "spoken to");
+  using speaker = new Speaker(socket, readFileSync(token));
+  // Said again and again until there is somebody to take it.
+  const taken = async (): Promise<boolean> =>
+    await speaker.say("default", "hello").then(
+      () => true,
+      () => false,
+    );
+  while (!(await taken())) await delay(2);
+  await started.until(() => started.stdout.includes("ready in "), 60_000, "ready");
+  expect((await started.wirken(["ask", "hello"])).status).toBe(0);
+  const { stdout } = await started.wirken(["audit", "log", "--kind", "turn.", "--limit", "1000", "--json"]);
+  const rows = stdout.trim().split("\n");
+  const ends = rows.filter((row) => row.includes('"turn.ended"'));
+  expect(ends.length).toBe(rows.filter((row) => row.includes('"turn.started"')).length);
+  expect(ends.filter((row) => row.includes("interrupted"))).toEqual([]);
 });
