@@ -134,7 +134,7 @@ export const ToModel = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("models"), ref: Ref }),
   /** Have the provider show what it is. */
   z.strictObject({ type: z.literal("attest"), ref: Ref }),
-  /** Ask a model two small questions of your own, and say what it can. `cancel` ends it. */
+  /** Ask a model a few small questions of your own, and say what it can. `cancel` ends it. */
   z.strictObject({ type: z.literal("try"), ref: Ref, model: z.string().check(z.minLength(1), z.maxLength(200)) }),
   Stop,
 ]);

@@ -2,6 +2,7 @@ import type { Config } from "../config/schema.ts";
 import { addressOnLane, LOCAL_SOCKET_HOST } from "../ipc/local-socket.ts";
 import type { OfferedModel } from "../ipc/model-frames.ts";
 import { KNOWN_PROVIDERS, type ModelApi, type ModelRef, splitModelRef } from "../ipc/provider.ts";
+import { OperatorError } from "./operator-error.ts";
 
 /** A provider as it is spoken to. */
 export interface ProviderSettings {
@@ -26,6 +27,21 @@ export function providerSettings(config: Config, provider: string): ProviderSett
   // Where Azure is only its owner knows.
   if (known === null || (known.baseUrl === null && known.api !== "offline")) return null;
   return { provider, api: known.api, baseUrl: known.baseUrl, written: null, needsKey: known.needsKey };
+}
+
+/** Said of a name that {@link providerSettings} finds nothing for. */
+export function unknownProvider(provider: string): OperatorError {
+  if (isKnown(provider))
+    return new OperatorError(
+      "not-ready",
+      `where ${provider} is only you know`,
+      `say so in config.json: providers.${provider}.baseUrl, such as https://NAME.openai.azure.com/openai/v1`,
+    );
+  return new OperatorError(
+    "not-found",
+    `there is no provider ${provider}`,
+    `known: ${Object.keys(KNOWN_PROVIDERS).join(", ")}; another one is named in config.json under providers`,
+  );
 }
 
 function isKnown(provider: string): provider is keyof typeof KNOWN_PROVIDERS {

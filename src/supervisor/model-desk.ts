@@ -4,11 +4,11 @@ import { tryModel } from "../effect/model-trial.ts";
 import type { Config } from "../config/schema.ts";
 import type { PriceView, ProviderView } from "../ipc/model-calls.ts";
 import type { AnswerTo, OperatorCall } from "../ipc/operator.ts";
-import { KNOWN_PROVIDERS, type ModelRef, splitModelRef } from "../ipc/provider.ts";
+import { type ModelRef, splitModelRef } from "../ipc/provider.ts";
 import type { Agents } from "./agents.ts";
 import { configOf } from "./in-force.ts";
 import { priceView } from "./price-view.ts";
-import { attestsItself, isLocalProvider, providerSettings } from "./model-choice.ts";
+import { attestsItself, isLocalProvider, providerSettings, unknownProvider } from "./model-choice.ts";
 import type { Models } from "./models.ts";
 import { OperatorError } from "./operator-error.ts";
 import type { By } from "./people.ts";
@@ -213,10 +213,6 @@ export class ModelDesk {
 
   #isKnown(provider: string): void {
     if (providerSettings(this.#parts.config(), provider) !== null) return;
-    throw new OperatorError(
-      "not-found",
-      `there is no provider ${provider}`,
-      `known: ${Object.keys(KNOWN_PROVIDERS).join(", ")}; another one is named in config.json under providers`,
-    );
+    throw unknownProvider(provider);
   }
 }

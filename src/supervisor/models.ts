@@ -10,8 +10,7 @@ import { ModelFacts } from "../broker/model-facts.ts";
 import { manifestDigest } from "./manifest-file.ts";
 import type { Checked, Verdict } from "./credentials.ts";
 import { isListening } from "./listening.ts";
-import { type ProviderSettings, pickModel, providerSettings } from "./model-choice.ts";
-import { OperatorError } from "./operator-error.ts";
+import { type ProviderSettings, pickModel, providerSettings, unknownProvider } from "./model-choice.ts";
 import type { Kept, Processes, SecretOf } from "./processes.ts";
 import { providerReach, type Reach } from "./reach-list.ts";
 
@@ -392,7 +391,7 @@ export class Models implements ModelPort, TrialPort, AttestationPort {
     return { state: "failed", code: "key-refused", sentence, streamed: false };
   }
 
-  /** Asks a model the two questions of a trial. It never throws for what a provider or its process does. */
+  /** Asks a model the questions of a trial. It never throws for what a provider or its process does. */
   async tryOut(provider: string, model: string, signal: AbortSignal): Promise<TrialResult> {
     try {
       const running = this.#of(provider, null);
@@ -511,7 +510,7 @@ export class Models implements ModelPort, TrialPort, AttestationPort {
   /** Asks a provider whether a candidate key is good, in a process that gets nothing else. */
   async check(provider: string, candidate: readonly NamedBytes[] | SecretOf, cause: number | null): Promise<Checked> {
     const settings = providerSettings(this.#config(), provider);
-    if (settings === null) throw new OperatorError("usage", `${provider} is not a provider known here`);
+    if (settings === null) throw unknownProvider(provider);
     return await this.#processes.check<FromModel, ToModel>({
       role: "model",
       args: [],

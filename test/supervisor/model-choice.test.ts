@@ -6,6 +6,7 @@ import {
   OFFLINE,
   pickModel,
   providerSettings,
+  unknownProvider,
   writtenModel,
 } from "../../src/supervisor/model-choice.ts";
 
@@ -68,4 +69,12 @@ test("a provider of the configuration's own is spoken to where it says, and is l
   expect(isLocalProvider(config, "there")).toBe(false);
   expect(isLocalProvider(config, "anthropic")).toBe(false);
   expect(providerSettings(config, "nobody")).toBeNull();
+});
+
+test("of a provider whose address only its owner knows it is said where to write that down", () => {
+  expect(providerSettings(Config.parse({}), "azure")).toBeNull();
+  expect(unknownProvider("azure").hint).toContain("providers.azure.baseUrl");
+  expect(unknownProvider("nothing")).toMatchObject({ code: "not-found", hint: expect.stringContaining("anthropic") });
+  const own = Config.parse({ providers: { azure: { baseUrl: "https://mine.openai.azure.com/openai/v1" } } });
+  expect(providerSettings(own, "azure")).toMatchObject({ api: "azure", needsKey: true });
 });
