@@ -24,7 +24,7 @@ const ALONE = 100;
 const PER_SECOND = 100;
 const SECONDS = 60;
 /** What has not come when nothing came for so long is lost. */
-const QUIET_MS = 30_000;
+const QUIET_MS = 60_000;
 
 interface Running extends AsyncDisposable {
   readonly pid: number;
