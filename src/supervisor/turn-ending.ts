@@ -26,7 +26,9 @@ export const ERASED =
   "What you wrote while I was busy was erased before I came to it: say it again if you still need it.";
 
 /** Why a turn could not go on, for the person whose it was. */
-export function sentenceOf(error: unknown): string {
+export function sentenceOf(thrown: unknown): string {
+  // Where nothing can be recorded, neither can it be that something failed: what went wrong first counts.
+  const error: unknown = thrown instanceof SuppressedError ? thrown.suppressed : thrown;
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
   if (code.startsWith("AUDIT_"))
     return "I stopped: this action cannot be recorded, and nothing runs that cannot be. The daemon's status says what to do.";
