@@ -19,6 +19,7 @@ const server = (words: readonly string[], more: object = {}): object => ({
   read: [MODULES],
   ...more,
 });
+const HOSTILE = resolve(import.meta.dirname, "../support/hostile-mcp-server.mts");
 const main = (name: string): string => join(MODULES, "@modelcontextprotocol", name, "dist/index.js");
 
 let daemon: TestDaemon;
@@ -42,6 +43,7 @@ beforeAll(async () => {
       mcp: {
         everything: server([main("server-everything"), "stdio"]),
         files: server([main("server-filesystem"), join(folder, "files")], { write: [join(folder, "files")] }),
+        hostile: { command: [process.execPath, HOSTILE, "huge-answer"], read: [MODULES, HOSTILE] },
         memory: server([main("server-memory")], { env: { MEMORY_FILE_PATH: "/workspace/memory.jsonl" } }),
       },
     },
@@ -86,7 +88,7 @@ async function calls(words: string, ...tools: readonly { name: string; arguments
 }
 
 test("nobody has a tool of theirs before it is accepted; then they are called, each by the sandbox that it runs in", async () => {
-  for (const name of ["everything", "files", "memory"])
+  for (const name of ["everything", "files", "hostile", "memory"])
     await until(
       async () => (await daemon.wirken(["mcp", "tools", name, "--json"])).stdout.includes('"new"'),
       `${name} is up and offers tools`,
@@ -95,7 +97,7 @@ test("nobody has a tool of theirs before it is accepted; then they are called, e
     );
   await calls("before", { name: "mcp__everything__echo", arguments: { message: "x" } });
   expect(lastAsked()).toContain("no tool");
-  for (const name of ["everything", "files", "memory"]) {
+  for (const name of ["everything", "files", "hostile", "memory"]) {
     const accepted = await daemon.wirken(["mcp", "accept", name, "--yes"]);
     expect(accepted.status, accepted.stderr).toBe(0);
   }
@@ -145,3 +147,29 @@ test("a server's environment is its own, and its resources and prompts are read"
   expect(told).toContain("This is a simple prompt without arguments");
   expect(told).toMatch(/features/i);
 }, 120_000);
+
+test("a call that is stopped ends with its turn, a server that means harm ends by itself, and the daemon goes on as before", async () => {
+  model.script(
+    "long",
+    { calls: [{ name: "mcp__everything__trigger_long_running_operation", arguments: { duration: 600, steps: 60 } }] },
+    { text: "never" },
+  );
+  const turn = ask(daemon, "long");
+  await until(
+    async () =>
+      (await rows("tool.called")).filter(({ fields }) => /long_running/.test(String(fields["tool"]))).length === 2,
+    "the long operation is called",
+  );
+  expect((await daemon.wirken(["stop", "--session"])).status).toBe(0);
+  await turn.catch(() => undefined);
+  const told = await calls(
+    "after",
+    { name: "mcp__hostile__lure", arguments: {} },
+    { name: "mcp__everything__echo", arguments: { message: "still here" } },
+  );
+  expect(told).toContain("the server sent a message of more than");
+  expect(told).toContain("Echo: still here");
+  const { processes } = await line.call({ call: "status" });
+  expect(processes.filter(({ role }) => role === "mcp").length).toBeGreaterThanOrEqual(3);
+  expect((await daemon.wirken(["audit", "verify"])).status).not.toBe(1);
+}, 60_000);
