@@ -74,6 +74,22 @@ export class McpRunning implements McpServersControl {
 
   constructor(parts: McpRunningParts) {
     this.#parts = parts;
+    parts.log.follow(parts.log.size - 1, ({ action }) => {
+      if (action.kind === "credential.added" || action.kind === "credential.removed") this.#credential(action.scope);
+    });
+  }
+
+  /** What a server is given at its start is another now: it is started again with that, also where it was given up without it. */
+  #credential(scope: string): void {
+    const again = async (name: string): Promise<void> => {
+      await this.#end(name);
+      if (this.#serving && this.#entryOf(name)?.enabled === true && !this.#stopped.has(name)) this.#begin(name);
+    };
+    for (const name of this.#running.keys())
+      if (this.#entryOf(name)?.credentials.some((one) => `secret/${one.name}` === scope) === true)
+        void again(name).catch((error: unknown) =>
+          this.#parts.line(`mcp ${name}`, error instanceof Error ? error.message : "error"),
+        );
   }
 
   get #entries(): Readonly<Record<string, McpServer>> {
