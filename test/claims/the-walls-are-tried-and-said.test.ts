@@ -121,7 +121,8 @@ describe("wirken doctor confinement", () => {
     const { rows } = await line.call({ call: "audit.rows", filter: { limit: 10, kind: "confinement.tried" } });
     expect(rows.map(({ fields }) => fields)).toContainEqual(
       expect.objectContaining({
-        roles: "adapter+model+anchor+fetch+unpack+egress+agent+web+ingress+relay+keychain+command+command-by-launcher",
+        roles:
+          "adapter+model+anchor+fetch+unpack+mcp+egress+agent+web+ingress+relay+keychain+command+command-by-launcher",
         landlock: answer.landlockAbi,
         missing: answer.missing.length,
       }),
