@@ -34,6 +34,7 @@ import { plainOf, secretOf } from "./credentials.ts";
 import { EgressView } from "./egress-view.ts";
 import { EvidenceExport } from "./evidence-export.ts";
 import { roomOf } from "./disk.ts";
+import type { McpAuthorizing } from "./mcp-authorizing.ts";
 import type { McpDesk } from "./mcp-desk.ts";
 import { mcpDesk, mcpInstaller } from "./mcp-desk-parts.ts";
 import { skillParts } from "./skill-parts.ts";
@@ -131,6 +132,7 @@ export class Composition {
   readonly #schedules: Schedules;
   readonly #refusals: Refusals;
   readonly #commands: BackgroundCommands;
+  readonly #authorizing: McpAuthorizing;
   readonly #keeper: VaultKeeper;
   readonly #keeping: Keeping;
   readonly #care: CredentialCare;
@@ -506,6 +508,7 @@ export class Composition {
       origin: () => this.web?.origin ?? null,
     });
     this.mcpDesk = managed.desk;
+    this.#authorizing = managed.authorizing;
     this.operator = new Operator({
       mcp: managed.desk,
       labels: new LabelDesk({ log, state: made.state, labels: this.labels, files: this.fileLabels }),
@@ -797,6 +800,7 @@ export class Composition {
     await this.#kept.close();
     await this.#commands.endWhere({});
     await this.agents.close();
+    await this.#authorizing.close();
     await this.mcp.close();
     await this.models.close();
     await this.anchors.close();

@@ -93,6 +93,13 @@ export class McpAuthorizing {
     if (trouble !== null) throw new OperatorError("refused", `${pending.name} was not authorized: ${trouble}`, AGAIN);
   }
 
+  /** Nobody is waited for any more. */
+  async close(): Promise<void> {
+    const open = [...this.#pending];
+    for (const [id] of open) this.#settle(id, "the daemon stopped");
+    await Promise.all(open.map(async ([, { authorization }]) => await authorization.cancel().catch(() => undefined)));
+  }
+
   #found(id: string): Pending {
     const pending = this.#pending.get(id);
     if (pending === undefined) throw new OperatorError("not-found", "no authorization waits for this", AGAIN);

@@ -161,10 +161,7 @@ export class McpProcess {
         this.why = error instanceof Error ? error.message : "it could not be started";
         this.#parts.line(this.why);
         // To be tried again it would have to be installed anew.
-        if (error instanceof AlteredError) {
-          this.#become("given-up");
-          void this.#kept.stop();
-        }
+        if (error instanceof AlteredError) this.#giveUp();
         throw error;
       }
     }
@@ -203,6 +200,8 @@ export class McpProcess {
         else {
           this.why = textOf(payload);
           this.reason = header.reason;
+          // Whoever is to log in is a person: nothing is gained by trying again.
+          if (header.reason === "unauthorized") this.#giveUp();
         }
         return;
       case "tokens":
@@ -288,6 +287,12 @@ export class McpProcess {
     this.#become("waiting");
     if (this.#silent < MOST_SILENT) return;
     this.why = `it was started ${MOST_SILENT} times and never answered${this.why === null ? "" : `; the last time: ${this.why}`}`;
+    this.#become("given-up");
+    void this.#kept.stop();
+  }
+
+  /** It is not tried again before somebody asks for it. */
+  #giveUp(): void {
     this.#become("given-up");
     void this.#kept.stop();
   }

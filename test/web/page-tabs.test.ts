@@ -238,6 +238,26 @@ test("what is scheduled is listed with the times and whose it is, as text", asyn
   expect(await world.page.getByText("paused, because it failed too often").isVisible()).toBe(true);
 });
 
+test("MCP servers are shown with how they are, and what they say of themselves is text", async () => {
+  world.script.servers = [
+    {
+      name: "files",
+      what: "npx -y <b>server</b>",
+      state: "given-up",
+      version: "1.0.0",
+      accepted: 2,
+      fresh: 0,
+      changed: 0,
+      note: "its files are not those that were installed",
+    },
+  ];
+  await world.driver.logIn(world.supervisor.link());
+  await world.driver.tab("Status");
+  await world.page.getByText("npx -y <b>server</b>").waitFor();
+  await world.page.getByText("does not start").waitFor();
+  expect(await world.page.getByText("its files are not those that were installed").isVisible()).toBe(true);
+});
+
 test("a file that an agent would be told is shown whole, and told once its owner has looked at it here", async () => {
   const digest = "ab".repeat(32);
   const file = { name: "AGENTS.md", principal: null, person: null, why: null, untrusted: false, digest } as const;

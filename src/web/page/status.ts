@@ -1,6 +1,7 @@
 import type { AnswerTo } from "../../ipc/operator.ts";
 import { ask } from "./call.ts";
 import { FolderCards } from "./folders.ts";
+import { serverList } from "./mcp.ts";
 import { button, byId, type Child, el } from "./element.ts";
 import { count, until, visible, when } from "./format.ts";
 import { scheduleList } from "./schedules.ts";
@@ -52,15 +53,17 @@ export class StatusTab {
   }
 
   async load(): Promise<void> {
-    const [status, pairs, { sessions }, { credentials }, folders, { schedules }, { files }] = await Promise.all([
-      ask({ call: "status" }),
-      ask({ call: "pair.list" }),
-      ask({ call: "web.sessions" }),
-      ask({ call: "vault.list" }),
-      ask({ call: "folder.list", agent: null }),
-      ask({ call: "schedule.list" }),
-      ask({ call: "instructions.show", agent: null }),
-    ]);
+    const [status, pairs, { sessions }, { credentials }, folders, { schedules }, { files }, { servers }] =
+      await Promise.all([
+        ask({ call: "status" }),
+        ask({ call: "pair.list" }),
+        ask({ call: "web.sessions" }),
+        ask({ call: "vault.list" }),
+        ask({ call: "folder.list", agent: null }),
+        ask({ call: "schedule.list" }),
+        ask({ call: "instructions.show", agent: null }),
+        ask({ call: "mcp.list" }),
+      ]);
     // What has not changed stays, and with it the focus.
     const now = JSON.stringify([
       status,
@@ -70,6 +73,7 @@ export class StatusTab {
       folders,
       schedules,
       files,
+      servers,
     ]);
     if (now === this.#last) return;
     this.#last = now;
@@ -85,6 +89,7 @@ export class StatusTab {
       this.#folders.changes(),
       ...(files.length === 0 ? [] : [instructionCard(files, () => this.load())]),
       card("Schedules", scheduleList(schedules), command("wirken schedule list")),
+      card("MCP servers", ...serverList(servers)),
       browsers(sessions, () => this.load()),
       processes(status),
       daemon(status),
