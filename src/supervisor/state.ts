@@ -352,9 +352,7 @@ export class State {
     return sessionRow(this.#database.one("SELECT * FROM session WHERE session = ?", session));
   }
   turnCount(session: string): number {
-    return Number(
-      this.#database.one("SELECT count(*) AS n FROM said WHERE session = ? AND what = 'message'", session)?.["n"] ?? 0,
-    );
+    return Number(this.#database.one("SELECT count(*) AS n FROM turn WHERE session = ?", session)?.["n"] ?? 0);
   }
 
   wasSeen(channel: string, dedupe: string): boolean {
