@@ -94,6 +94,8 @@ export class McpProcess {
   readonly #questions = new Map<number, AbortController>();
   #ends: readonly Duplex[] = [];
   #program: StartedServer | null = null;
+  /** The newest program is gone, and that is on the log. */
+  #over: Promise<unknown> = Promise.resolve();
   #ref = 0;
   #silent = 0;
   #waiters: ((up: boolean) => void)[] = [];
@@ -152,6 +154,7 @@ export class McpProcess {
       try {
         const program = await this.#parts.run(spoken, errors);
         this.#program = program;
+        this.#over = program.over;
         void program.over.then((why) => {
           if (this.#program !== program) return;
           this.why = why;
@@ -435,7 +438,7 @@ export class McpProcess {
     this.#become("stopped");
     await this.#kept.stop();
     this.#program?.end();
-    await this.#program?.over;
+    await this.#over;
   }
 }
 
