@@ -113,6 +113,14 @@ test.for<[string, string, Asked["headers"], number]>([
   ["a page elsewhere loads the script", "/main.js", { "sec-fetch-site": "cross-site" }, 403],
   ["a page elsewhere embeds the page", "/", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }, 403],
   ["a link elsewhere leads here", "/", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }, 200],
+  [
+    "a script elsewhere says that somebody came back",
+    `/authorized/${"A".repeat(32)}?code=x`,
+    { "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors" },
+    403,
+  ],
+  ["somebody comes back to an address that is too short", "/authorized/AAAA?code=x", {}, 404],
+  ["somebody comes back with nothing", `/authorized/${"A".repeat(32)}`, {}, 404],
   ["the page itself listens without a session", "/api/events", { "sec-fetch-site": "same-origin" }, 401],
 ])("%s: %s", async ([, path, given, status]) => {
   const headers = Object.fromEntries(
