@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { rounds, seeded } from "../support/claims-random.ts";
 import type { Said } from "../support/scripted-model.ts";
-import { OWNER, PATIENCE_MS, Spine } from "../support/spine.ts";
+import { OWNER, Spine } from "../support/spine.ts";
 
 /** Turns with a model, files that are written, commands that run and answers that leave: the whole daemon is killed at any instant of them, and its agent
  *  and model processes alone. Each command leaves a mark, so that what ran twice can be seen. */
@@ -13,6 +13,9 @@ const KILLS = rounds(3, 50);
 const SEED = 20_261_129;
 /** A kill falls at most so long after a message was written, in milliseconds: a turn takes about as long. */
 const LATEST_MS = 900;
+
+/** Whole daemons start here and are killed: on a busy machine a start alone takes ten seconds. */
+const PATIENCE_MS = 60_000;
 
 let spine: Spine;
 /** All that were written, oldest first. */
@@ -40,6 +43,14 @@ function ran(): string[] {
 }
 
 const texts = (): string[] => spine.textsAt("telegram", { telegram: OWNER.id, slack: "" });
+/** A message on Telegram that holds these words, once it is there. */
+async function shown(words: string): Promise<{ readonly text: string }> {
+  return await spine.eventually(
+    `“${words}” shown`,
+    () => spine.shownTo().find(({ text }) => text.includes(words)),
+    PATIENCE_MS,
+  );
+}
 const interrupted = (): string[] => texts().filter((text) => text.startsWith("I was interrupted"));
 
 /** Of everything that was begun: what was begun, ran or was answered twice, and what was neither answered nor said to be cut short. */
@@ -93,7 +104,7 @@ async function quiet(): Promise<void> {
         (await spine.rows("message.received")).length >= marks.length
       );
     },
-    PATIENCE_MS * 3,
+    PATIENCE_MS * 2,
   );
   await look();
 }
@@ -109,7 +120,7 @@ beforeAll(async () => {
   spine = await Spine.start();
   write("first");
   for (const _ of ["the file", "the command"]) await spine.approve(await spine.asked(), "always");
-  await spine.shown("Done with first.");
+  await shown("Done with first.");
   await quiet();
 }, 120_000);
 afterAll(async () => {
@@ -131,9 +142,9 @@ test("the detector detects what ran twice, and what nobody was told of", async (
 
 test("a command that runs when the whole daemon is killed may have run: its person is told that, of which, and it is not run again", async () => {
   write("slow", "sleep 3600");
-  await spine.eventually("the command runs", () => ran().includes("slow"));
+  await spine.eventually("the command runs", () => ran().includes("slow"), PATIENCE_MS);
   await spine.restart("SIGKILL");
-  const told = await spine.shown("I was interrupted");
+  const told = await shown("I was interrupted");
   expect(told.text).toContain("the command “sh -c echo slow >> marks; sleep 3600” may have run");
   // The file was written before, and it is known that it was.
   expect(told.text).toContain("This came to its end: the file “slow.txt”.");
@@ -145,13 +156,13 @@ test("a command that runs when the whole daemon is killed may have run: its pers
 test("an agent's process that dies alone ends its turn with what is known, its command with it, and the next turn is another's", async () => {
   const before = interrupted().length;
   write("orphan", "sleep 3600");
-  await spine.eventually("the command runs", () => ran().includes("orphan"));
+  await spine.eventually("the command runs", () => ran().includes("orphan"), PATIENCE_MS);
   process.kill(await pidOf("agent"), "SIGKILL");
-  const told = await spine.eventually("it is told", () => interrupted()[before]);
+  const told = await spine.eventually("it is told", () => interrupted()[before], PATIENCE_MS);
   expect(told).toContain("my process ended unexpectedly");
   expect(told).toContain("the command “sh -c echo orphan >> marks; sleep 3600” (stopped)");
   write("after");
-  await spine.shown("Done with after.");
+  await shown("Done with after.");
   await quiet();
   expect(ran().filter((mark) => mark === "orphan")).toHaveLength(1);
 });
@@ -168,11 +179,11 @@ test("an agent that hangs is ended when its turn has lasted as long as it may, a
   marks.push("hanging");
   spine.write("please do hanging");
   const begun = spine.model.begun;
-  await spine.eventually("the model is asked", () => spine.model.begun > begun);
+  await spine.eventually("the model is asked", () => spine.model.begun > begun, PATIENCE_MS);
   const agent = await pidOf("agent");
   process.kill(agent, "SIGSTOP");
   held.resolve();
-  await spine.shown("this turn took longer than it may");
+  await shown("this turn took longer than it may");
   await spine.eventually("its process is gone", async () =>
     (await spine.status()).processes.every(({ pid }) => pid !== agent),
   );
@@ -188,10 +199,10 @@ test("a model's process that dies before it said anything is asked once more, an
   marks.push("remodel");
   const begun = spine.model.begun;
   spine.write("please do remodel");
-  await spine.eventually("the model is asked", () => spine.model.begun > begun);
+  await spine.eventually("the model is asked", () => spine.model.begun > begun, PATIENCE_MS);
   process.kill(await pidOf("model"), "SIGKILL");
   held.resolve();
-  await spine.shown("Done with remodel.");
+  await shown("Done with remodel.");
   await quiet();
   expect(spine.model.begun).toBe(begun + 2);
 });
@@ -211,6 +222,6 @@ test(`${KILLS} kills of the whole daemon at any instant of a turn: nothing runs 
   // The last answer may still be on its way.
   await expect.poll(async () => await faults(ran()), { timeout: PATIENCE_MS }).toEqual([]);
   const cut = [...ends.values()].filter((reason) => CUT.has(String(reason))).length;
-  await spine.eventually("each is told", () => interrupted().length >= cut);
+  await spine.eventually("each is told", () => interrupted().length >= cut, PATIENCE_MS);
   expect((await spine.verified()).status).toBe(0);
 });
