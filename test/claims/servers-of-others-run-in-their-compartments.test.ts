@@ -78,8 +78,12 @@ async function calls(words: string, ...tools: readonly { name: string; arguments
   while (!over.signal.aborted) {
     const { approvals } = await line.call({ call: "approvals.list" });
     for (const { approval, digest } of approvals) {
-      const decided = { approval, decision: "approve", scope: "session", card: digest, reason: null } as const;
-      await line.call({ call: "approvals.decide", ...decided }).catch(() => undefined);
+      const decided = { approval, decision: "approve", card: digest, reason: null } as const;
+      // What a server asks back is asked every time.
+      await line
+        .call({ call: "approvals.decide", ...decided, scope: "session" })
+        .catch(async () => await line.call({ call: "approvals.decide", ...decided, scope: "once" }))
+        .catch(() => undefined);
     }
     await delay(50);
   }
@@ -172,4 +176,15 @@ test("a call that is stopped ends with its turn, a server that means harm ends b
   const { processes } = await line.call({ call: "status" });
   expect(processes.filter(({ role }) => role === "mcp").length).toBeGreaterThanOrEqual(3);
   expect((await daemon.wirken(["audit", "verify"])).status).not.toBe(1);
+}, 60_000);
+
+test("what a server asks of a model is asked of a person first", async () => {
+  const before = (await rows("approval.requested")).length;
+  const told = await calls("sample", {
+    name: "mcp__everything__trigger_sampling_request",
+    arguments: { prompt: "what rhymes with tide", maxTokens: 50 },
+  });
+  expect(told).toMatch(/sampling/i);
+  // The call itself, and what its server would have a model say.
+  expect(await rows("approval.requested")).not.toHaveLength(before);
 }, 60_000);
