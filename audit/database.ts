@@ -23,6 +23,8 @@ export const SCHEMAS: ReadonlyMap<number, Readonly<Record<string, string>>> = ne
 
 /** How long a write waits for a foreign lock on the file, in milliseconds. Nobody else writes; a copying tool may hold it for an instant. */
 const BUSY_MS = 2_000;
+/** Pages of the file that are kept in memory. */
+const CACHE_KIB = 4_096;
 
 /** Opens the log for its one writer, and makes it if it is not there: WAL, every commit synced, deleted content overwritten.
  *  @throws {AuditError} AUDIT_UNREADABLE, AUDIT_NEWER, AUDIT_BROKEN if the schema is not ours, AUDIT_UNWRITABLE. */
@@ -41,6 +43,8 @@ export function openForWriting(path: string): Database.Database {
     set(database, "journal_mode", "wal");
     // better-sqlite3 is compiled so that WAL means NORMAL: committed rows could be lost with the power.
     set(database, "synchronous", 2, "FULL");
+    // better-sqlite3 is compiled to keep 16 MB of pages: a daemon would grow by them for days. What is written lies at the ends of the tables.
+    database.pragma(`cache_size = -${CACHE_KIB}`);
     set(database, "secure_delete", 1, "ON");
     if (process.platform === "darwin") {
       set(database, "fullfsync", 1, "ON");
