@@ -12,7 +12,7 @@ import { BackgroundCommands, type TurnOfCommand, type Whose } from "./background
 import { type Base, baseOf, bytesBefore, checkBase, checkNamed, locateOutside, namedFiles } from "./files.ts";
 import { type SurveyedFile, surveyFile, surveyTrees } from "./file-survey.ts";
 import type { SkillPort } from "./skill-port.ts";
-import type { McpAsker, McpPort } from "./mcp-port.ts";
+import type { McpAsker, McpCatalogue, McpPort } from "./mcp-port.ts";
 import type { MemoryPort } from "./memory-port.ts";
 import { callModel, type ModelAnswer, type ModelLimits, type ModelPort } from "./model.ts";
 import type { AskedRequest } from "./request.ts";
@@ -127,8 +127,8 @@ export class Effects {
     return this.#ports.skills;
   }
 
-  /** The MCP servers that agents may use. */
-  get mcp(): McpPort {
+  /** The MCP servers that agents may use: none is called through this. */
+  get mcp(): McpCatalogue {
     return this.#ports.mcp;
   }
 

@@ -65,14 +65,18 @@ export interface McpReply {
 /** Who answers what a server asks back. */
 export type McpAsker = (question: McpQuestion, signal: AbortSignal) => Promise<McpReply>;
 
-/** MCP servers, each in a process of its own. Filled by the supervisor. It never throws for what a server or that process does. */
-export interface McpPort {
+/** What there is of MCP servers: to be looked at, with nothing done. */
+export interface McpCatalogue {
   /** The tools that an agent has, in order. */
   tools(agent: string): readonly McpTool[];
   /** The servers whose resources and prompts it may read. */
   servers(agent: string): readonly string[];
   /** Null: there is no such server, or it is off. */
   place(server: string): McpPlace | null;
+}
+
+/** MCP servers, each in a process of its own. Filled by the supervisor. It never throws for what a server or that process does. */
+export interface McpPort extends McpCatalogue {
   /** @param asker who answers what the server asks meanwhile. */
   call(action: ActionOfType<"mcp.call">, signal: AbortSignal, asker: McpAsker): Promise<McpAnswer>;
   read(action: ActionOfType<"mcp.read">, signal: AbortSignal): Promise<McpAnswer>;

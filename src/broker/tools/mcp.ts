@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { canonicalJson } from "../../effect/canonical-json.ts";
-import type { McpPort, McpTool } from "../../effect/mcp-port.ts";
+import type { McpCatalogue, McpTool } from "../../effect/mcp-port.ts";
 import { ToolDescription } from "../../ipc/completion.ts";
 import { Name } from "../../ipc/ids.ts";
 import { ForeignName, MAX_DESCRIPTION, MAX_MCP_ARGUMENTS, MAX_URI } from "../../ipc/mcp-frames.ts";
@@ -10,7 +10,7 @@ import { ArgumentsError, type CallTurn, defineTool, type Look, type Tool, WHY, w
 const ANSWERS = "mcp_answers";
 
 /** The tools of MCP servers that an agent has, as a model is told of them: in the words that somebody accepted. */
-export function mcpDescriptions(mcp: Pick<McpPort, "tools" | "servers">, agent: string): ToolDescription[] {
+export function mcpDescriptions(mcp: Pick<McpCatalogue, "tools" | "servers">, agent: string): ToolDescription[] {
   const tools = mcp.tools(agent).flatMap((tool) => descriptionOf(tool) ?? []);
   return mcp.servers(agent).length === 0 ? tools : [...tools, mcpRead.description, mcpPrompt.description];
 }
@@ -25,7 +25,7 @@ function descriptionOf({ server, offeredAs, description, parameters }: McpTool):
 }
 
 /** A tool of an MCP server as the broker knows it. @returns null where the agent has none of that name. */
-export function findMcpTool(mcp: McpPort, agent: string, name: string): Tool | null {
+export function findMcpTool(mcp: McpCatalogue, agent: string, name: string): Tool | null {
   if (name === mcpRead.name) return mcpRead;
   if (name === mcpPrompt.name) return mcpPrompt;
   const tool = mcp.tools(agent).find(({ offeredAs }) => offeredAs === name);
