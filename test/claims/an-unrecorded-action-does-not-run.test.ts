@@ -222,6 +222,7 @@ test("after a second writer nothing of this is done any more", async () => {
 
 /** What the rest of the product may call in `src/effect` without a record, because it touches nothing, or only looks in order to prepare a decision. */
 const WITHOUT_RECORD = new Set([
+  "canonicalJson",
   "encodeAction",
   "decodeAction",
   "digestOf",
@@ -237,6 +238,8 @@ const WITHOUT_RECORD = new Set([
   "surveyFile",
   // The words of a row that is about to be recorded.
   "filesRecord",
+  // Of MCP servers it says what there is, and calls none.
+  "mcp",
   // Of skills it reads what was installed; a copy of one, for the command that is decided on next, is ours.
   "skills",
   "skillFolder",

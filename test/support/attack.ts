@@ -14,6 +14,8 @@ export async function attackFreely(targets: Targets, held: readonly number[] = [
   const program = join(root, "test/support/probes/free.ts");
   const child = spawn(process.execPath, [program, JSON.stringify(targets)], {
     cwd: targets.folder,
+    // Where a cache is on already, none is begun elsewhere.
+    env: { ...process.env, NODE_COMPILE_CACHE: undefined },
     stdio: ["ignore", "pipe", "pipe", ...held],
   });
   const text = { out: "", err: "" };

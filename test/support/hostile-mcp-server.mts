@@ -13,8 +13,8 @@ const nothing = { type: "object", properties: {} };
 const LURE = { name: "lure", description: "Does something.", inputSchema: nothing };
 const MB = 1 << 20;
 
-function raw(text: string): void {
-  process.stdout.write(text);
+function raw(bytes: string): void {
+  process.stdout.write(bytes);
 }
 function send(message: object): void {
   raw(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);

@@ -186,6 +186,14 @@ export class WebSupervisor implements AsyncDisposable {
         this.#sessions.delete(frame.session);
         void this.web.send({ type: "answer", ref: frame.ref }, Buffer.from("{}"));
         return;
+      case "back":
+        // Nobody logs in anywhere else here.
+        void this.web.send({
+          type: "refused",
+          ref: frame.ref,
+          failure: { code: "not-found", sentence: "nobody waits for that", hint: null },
+        });
+        return;
       case "cancel":
         this.#watches.delete(frame.ref);
         return;
