@@ -78,7 +78,6 @@ function limit(libc: Libc, limits: Limits, runAs: number | null): void {
   const processes = runAs === null ? tasksOf(process.getuid?.() ?? 0) + 2 * limits.processes : 4 * limits.processes;
   const each: readonly (readonly [resource: number, most: number])[] = [
     [RLIMIT.NPROC, processes],
-    [RLIMIT.DATA, 2 * limits.memory],
     [RLIMIT.FSIZE, limits.file],
     [RLIMIT.NOFILE, limits.openFiles],
     [RLIMIT.CPU, limits.seconds + 1],
@@ -139,7 +138,7 @@ function opens(path: string): boolean {
 }
 
 /** As execvp(3) goes about it. */
-function replaceBy(libc: Libc, { argv, workspace, toolchains }: LaunchOrder): void {
+function replaceBy(libc: Libc, { argv, workspace, toolchains, limits }: LaunchOrder): void {
   const [name = ""] = argv;
   const given = new Map(environment(workspace, toolchains));
   const variables = pointers(
@@ -147,15 +146,20 @@ function replaceBy(libc: Libc, { argv, workspace, toolchains }: LaunchOrder): vo
     [...given].map(([variable, value]) => `${variable}=${value}`),
   );
   const folders = (given.get("PATH") ?? "").split(":");
-  const run = (path: string, words: readonly string[]): void => {
-    const program = text(path);
-    const list = pointers(libc, words);
+  const made = (path: string, words: readonly string[]) => ({ program: text(path), list: pointers(libc, words) });
+  const tries = (name.includes("/") ? [name] : folders.map((folder) => `${folder}/${name}`)).map((path) => ({
+    itself: made(path, argv),
+    asScript: made("/bin/sh", ["/bin/sh", path, ...argv.slice(1)]),
+  }));
+  const run = ({ program, list }: ReturnType<typeof made>): void => {
     libc.call("execve", libc.at(program), libc.at(list), libc.at(variables));
   };
-  for (const path of name.includes("/") ? [name] : folders.map((folder) => `${folder}/${name}`)) {
-    run(path, argv);
+  // Last of all: Node itself may have more by now, and would end itself with the next thing that it needs.
+  done(BigInt(libc.setrlimit(RLIMIT.DATA, 2 * limits.memory)), `limit ${RLIMIT.DATA}`);
+  for (const { itself, asScript } of tries) {
+    run(itself);
     const wrong = libc.errno();
-    if (wrong === ENOEXEC) run("/bin/sh", ["/bin/sh", path, ...argv.slice(1)]);
+    if (wrong === ENOEXEC) run(asScript);
     if (wrong !== ENOENT && wrong !== EACCES) return;
   }
 }
