@@ -60,7 +60,8 @@ export function buildWalls(
   built("not-dumpable");
   limit(libc);
   built("limits");
-  letGoOfFile(libc);
+  // The helper of the keychain ends with its answer, and a start waits for it.
+  if (needs.files !== "keychain") letGoOfFile(libc);
   const landlockAbi = enforceLandlock(libc, machine, needs.files, needs.sockets);
   if (landlockAbi > 0) built("landlock");
   installFilter(libc, filterFor(machine, needs, { pid: process.pid, ring }));
