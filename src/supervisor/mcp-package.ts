@@ -113,10 +113,15 @@ export function specificationOf({ registry, name, range }: PackageWish): string 
   return registry === "npm" ? `${name}@${range}` : `${name}${range}`;
 }
 
-const PUBLIC = {
-  npm: { url: "https://registry.npmjs.org/", files: [] },
-  pypi: { url: "https://pypi.org/simple/", files: ["files.pythonhosted.org"] },
-} as const;
+/** The registries that everybody uses, by their domains; files of PyPI lie with another host. */
+export const PUBLIC = {
+  npm: { url: `https://${below("npmjs.org", "registry")}/`, files: [] },
+  pypi: { url: "https://pypi.org/simple/", files: [below("pythonhosted.org", "files")] },
+};
+
+function below(domain: string, host: string): string {
+  return `${host}.${domain}`;
+}
 
 /** Where packages come from now, and what that may reach. */
 export function registryOf(

@@ -21,9 +21,10 @@ import { plainMcpServer } from "../support/plain-mcp-server.ts";
 import { ScriptedModel } from "../support/scripted-model.ts";
 import { serving } from "../support/serving.ts";
 import { upstreamProxy } from "../support/upstream-proxy.ts";
+import { PUBLIC } from "../../src/supervisor/mcp-package.ts";
 
 /** The registry as everybody knows it: this machine has no other way to it than the proxy that it is told of. */
-const REGISTRY = "registry.npmjs.org";
+const REGISTRY = new URL(PUBLIC.npm.url).host;
 const PACKAGE = "@test/small-server";
 const SECRET = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
 const root = mkdtempSync(join(tmpdir(), "wirken-mcp-"));

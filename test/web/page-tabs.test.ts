@@ -265,7 +265,7 @@ test("a file that an agent would be told is shown whole, and told once its owner
     {
       ...file,
       agent: Name.parse("default"),
-      path: "/work/AGENTS.md",
+      path: "/agents/AGENTS.md",
       state: "new",
       difference: "--- before\n+++ now\n+Answer <b>briefly</b>.\n",
       noticed: ["it claims to speak for the system"],
@@ -275,13 +275,13 @@ test("a file that an agent would be told is shown whole, and told once its owner
   await world.driver.tab("Status");
   await world.page.getByText("+Answer <b>briefly</b>.").waitFor();
   await world.page.getByText("Noticed: it claims to speak for the system").waitFor();
-  await world.page.getByRole("button", { name: "have agent default told what /work/AGENTS.md says" }).click();
+  await world.page.getByRole("button", { name: "have agent default told what /agents/AGENTS.md says" }).click();
   await world.page.getByText("told to the agent as it is").waitFor();
   // That version and no other.
   expect(world.supervisor.calls.map(({ call }) => call)).toContainEqual({
     call: "instructions.accept",
     agent: "default",
-    path: "/work/AGENTS.md",
+    path: "/agents/AGENTS.md",
     digest,
   });
   await expect.poll(() => world.page.getByRole("button", { name: /told what/ }).count()).toBe(0);
